@@ -1,0 +1,1 @@
+"""The shared loader: cards, atomic files, event log, splits, requests and frozen candidates."""

@@ -1,0 +1,148 @@
+"""Requests: what a model is asked, in batches, with histories cut strictly before the event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.catalogue import Queries
+from benchmark.data.events import NO_QUERY, EventLog, Kind
+
+__all__ = ["PAD", "History", "Requests", "Task"]
+
+PAD = -1
+"""Fills the places of a padded array that hold no event or item."""
+
+
+class Task(str, Enum):
+    """What is ranked for."""
+
+    REC = "rec"
+    SEARCH = "search"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class History:
+    """The last events before each request, oldest first, padded on the right with ``PAD``.
+
+    All arrays are ``[requests, window]``; ``length`` is ``[requests]``.
+    """
+
+    item: NDArray[np.int32]
+    kind: NDArray[np.uint8]
+    query: NDArray[np.int32]
+    time: NDArray[np.int64]
+    length: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Requests:
+    """A batch of requests of one task. It holds no relevant item.
+
+    Attributes:
+        task: the task that all of them ask for.
+        user: int32 ``[requests]``.
+        time: int64 ``[requests]``, when the request is made.
+        query: int32 ``[requests]``, row in ``queries``; ``NO_QUERY`` for recommendation.
+        queries: the query table, for the words of requests and of search events in histories.
+        items: number of items in the catalogue.
+        candidates: int32 ``[requests, n]`` to score, each row ascending; ``None`` means the
+            whole catalogue.
+        exclude_seen: whether items of the history are left out when the whole catalogue is ranked.
+    """
+
+    task: Task
+    user: NDArray[np.int32]
+    time: NDArray[np.int64]
+    query: NDArray[np.int32]
+    queries: Queries
+    items: int
+    candidates: NDArray[np.int32] | None
+    exclude_seen: bool
+    _log: EventLog
+    _stop: NDArray[np.int64]
+    _omit: NDArray[np.int64]
+    """Log rows ``[requests, twins]`` that are copies of the asked-for event; ``PAD`` where none."""
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def __getitem__(self, rows: slice | NDArray[np.integer]) -> Requests:
+        """Return the requests at ``rows``."""
+        return replace(
+            self,
+            user=self.user[rows],
+            time=self.time[rows],
+            query=self.query[rows],
+            candidates=None if self.candidates is None else self.candidates[rows],
+            _stop=self._stop[rows],
+            _omit=self._omit[rows],
+        )
+
+    def batches(self, size: int) -> Iterator[Requests]:
+        """Yield consecutive batches of at most ``size`` requests."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
+
+    def query_texts(self) -> list[str]:
+        """Return the words of each request's query, ``[requests]``; "" for recommendation."""
+        return ["" if q == NO_QUERY else self.queries.texts[q] for q in self.query.tolist()]
+
+    def history(self, window: int, kind: Kind | None = None) -> History:
+        """Return the last ``window`` events before each request, of one kind or of both."""
+        rows = self._history_rows(window, kind)
+        real = rows >= 0
+        safe = np.where(real, rows, 0)
+
+        def column(values: NDArray, fill: int) -> NDArray:
+            if len(values) == 0:
+                return np.full(rows.shape, fill, dtype=values.dtype)
+            return np.where(real, values[safe], values.dtype.type(fill))
+
+        return History(
+            item=column(self._log.item, PAD),
+            kind=column(self._log.kind, 0),
+            query=column(self._log.query, NO_QUERY),
+            time=column(self._log.time, 0),
+            length=real.sum(axis=1),
+        )
+
+    def seen(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Return the items of each whole history as ``(offsets [requests + 1], items)``.
+
+        An item that occurs twice is listed twice.
+        """
+        start = self._log.offsets[self.user]
+        length = self._stop - start
+        offsets = np.concatenate([[0], np.cumsum(length)])
+        rows = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], length)
+        owner = np.repeat(np.arange(len(self)), length)
+        keep = ~(rows[:, None] == self._omit[owner]).any(axis=1)
+        counts = np.bincount(owner[keep], minlength=len(self))
+        return np.concatenate([[0], np.cumsum(counts)]), self._log.item[rows[keep]]
+
+    def _history_rows(self, window: int, kind: Kind | None) -> NDArray[np.int64]:
+        start, stop = self._log.offsets[self.user], self._stop
+        places: NDArray[np.int64] | None = None
+        if kind is not None:
+            places = np.flatnonzero(self._log.kind == kind)
+            start, stop = np.searchsorted(places, start), np.searchsorted(places, stop)
+        width = window + self._omit.shape[1]
+        rows = stop[:, None] - width + np.arange(width)
+        real = rows >= start[:, None]
+        if places is not None:
+            rows = places[np.where(real, rows, 0)] if len(places) else rows
+        rows = np.where(real, rows, PAD)
+        omitted = (rows[:, :, None] == self._omit[:, None, :]).any(axis=2)
+        rows = np.where(omitted, PAD, rows)
+        # Move the real rows to the left, keeping their order, then drop the oldest beyond window.
+        rows = np.take_along_axis(rows, np.argsort(rows < 0, axis=1, kind="stable"), axis=1)
+        surplus = np.maximum((rows >= 0).sum(axis=1) - window, 0)
+        return np.take_along_axis(rows, surplus[:, None] + np.arange(window), axis=1)

@@ -1,0 +1,33 @@
+"""The errors that a user can cause: each becomes one line and an exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["BenchmarkError", "CheckFailedError", "InputError", "did_you_mean"]
+
+
+class BenchmarkError(Exception):
+    """Base of all errors whose message is meant for the user, without a traceback."""
+
+    exit_status = 1
+
+
+class InputError(BenchmarkError):
+    """Bad usage or bad input: the message names the file, line or field, and the mend."""
+
+    exit_status = 2
+
+
+class CheckFailedError(BenchmarkError):
+    """A check ran to its end and its answer is no (``data audit``, ``leaderboard --check``)."""
+
+    exit_status = 1
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the nearest known name, else the list of known names."""
+    known = sorted(known)
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(known)}"

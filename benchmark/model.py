@@ -1,0 +1,171 @@
+"""The interface between the harness and every model."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.catalogue import Items, Queries
+from benchmark.data.events import EventLog
+from benchmark.data.requests import Requests, Task
+from benchmark.journal import Journal
+
+__all__ = ["FitContext", "Model", "NoSettings", "TrainView", "Validation", "top_k"]
+
+
+@dataclass(frozen=True)
+class TrainView:
+    """All that a model may learn from: training events only.
+
+    Attributes:
+        log: the training events; a user without any has an empty slice.
+        items: the whole catalogue (an item without a training event can still be asked for).
+        queries: the query table; the words of queries without a training event are blank.
+        digest: identifies data set and split, for caches of things derived from them.
+    """
+
+    log: EventLog
+    items: Items
+    queries: Queries
+    digest: str
+
+
+class Validation(Protocol):
+    """The validation requests, measured by the harness so that no model computes metrics."""
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks that the run asks for."""
+        ...
+
+    def measure(self, model: Model, limit: int | None = None) -> dict[str, float]:
+        """Return NDCG@10 over the full catalogue by task, ``{"rec": 0.05, "search": 0.1}``.
+
+        Args:
+            model: the model in its present state.
+            limit: measure on the first ``limit`` requests of a fixed random order, to save time.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class FitContext:
+    """What the harness gives to a model for training.
+
+    Attributes:
+        tasks: the tasks to train for (a subset of the model's own).
+        seed: decides every random choice; models use their own generators, never global ones.
+        device: ``"cpu"`` or ``"cuda"``.
+        journal: takes phases, the validation curve and facts, and shows progress.
+        checkpoints: a folder for checkpoints of this very run, or ``None``.
+    """
+
+    tasks: tuple[Task, ...]
+    seed: int
+    device: str = "cpu"
+    journal: Journal = field(default_factory=lambda: Journal(quiet=True))
+    checkpoints: Path | None = None
+
+
+@dataclass(frozen=True)
+class NoSettings:
+    """Settings of a model that has none."""
+
+
+class Model(ABC):
+    """A model that ranks items.
+
+    A subclass names its tasks and its settings (a frozen dataclass, every field documented in
+    ``metadata={"doc": ...}``), and gives ``presets`` only what differs from the defaults.
+    """
+
+    tasks: ClassVar[frozenset[Task]]
+    Settings: ClassVar[type] = NoSettings
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    scores_catalogue: ClassVar[bool] = True
+    """Whether ``score`` ranks the whole catalogue at bearable cost. Where it does, the harness
+    takes both protocols from one pass; where it does not, it asks ``retrieve`` for the full one."""
+
+    def __init__(self, settings: Any = None) -> None:
+        self.settings: Any = self.Settings() if settings is None else settings
+
+    @abstractmethod
+    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+        """Train from scratch."""
+
+    @abstractmethod
+    def score(self, requests: Requests) -> NDArray[np.float32]:
+        """Return a score for each candidate, higher is better.
+
+        The result is ``[requests, candidates]``, or ``[requests, items]`` over the whole
+        catalogue where ``requests.candidates`` is ``None``. Scores are finite or minus infinity.
+        """
+
+    def retrieve(self, requests: Requests, k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return the best ``k`` items of the catalogue and their scores, best first.
+
+        Both are ``[requests, k]``. Where ``requests.exclude_seen`` holds, items of the history
+        are left out. A place that could not be filled has item -1 and score minus infinity.
+        """
+        scores = np.array(self.score(requests), copy=True)
+        if requests.exclude_seen:
+            offsets, seen = requests.seen()
+            scores[np.repeat(np.arange(len(requests)), np.diff(offsets)), seen] = -np.inf
+        return top_k(scores, k)
+
+    @abstractmethod
+    def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
+        """Return everything learned, as arrays and as JSON-ready values."""
+
+    @abstractmethod
+    def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
+        """Take back what :meth:`state` returned; afterwards scores are the same as before."""
+
+    def parameters(self) -> int:
+        """Return the number of learned parameters, 0 for models that only count."""
+        return 0
+
+    def save(self, folder: Path) -> None:
+        """Write ``model.safetensors`` and ``config.json`` into ``folder``."""
+        from safetensors.numpy import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays, values = self.state()
+        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        save_file(contiguous, str(folder / "model.safetensors"))
+        config = {"settings": asdict(self.settings), "values": values}
+        (folder / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """Read a model that :meth:`save` wrote. Nothing in the files is executed."""
+        from safetensors.numpy import load_file
+
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        model = cls(cls.Settings(**config["settings"]))
+        model.restore(load_file(str(folder / "model.safetensors")), config["values"])
+        return model
+
+
+def top_k(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return columns and values of the ``k`` highest scores of each row, best first.
+
+    Equal scores come in the order of their columns. Scores of minus infinity are never returned;
+    their places hold column -1.
+    """
+    columns = scores.shape[1]
+    kept = min(k, columns)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :kept]
+    best = np.take_along_axis(scores, order, axis=1)
+    items = np.where(np.isneginf(best), -1, order).astype(np.int32)
+    if kept < k:
+        items = np.pad(items, ((0, 0), (0, k - kept)), constant_values=-1)
+        best = np.pad(best, ((0, 0), (0, k - kept)), constant_values=-np.inf)
+    return items, best.astype(np.float32)

@@ -1,0 +1,96 @@
+"""The registry: finds models by name and imports a model's module only when it is asked for.
+
+A package offers its models through an entry point of the group ``benchmark.models`` that leads to
+a sequence of :class:`ModelEntry`. Reading them must not import torch: an entry names its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Literal
+
+from benchmark.errors import BenchmarkError, InputError, did_you_mean
+from benchmark.model import Model
+
+__all__ = ["Group", "ModelEntry", "available", "find", "merge"]
+
+GROUP = "benchmark.models"
+Group = Literal["diagnostic", "baseline", "joint", "external"]
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """What the registry knows of a model without importing it.
+
+    Attributes:
+        name: as given to ``--model``.
+        tasks: names of the tasks that it serves, ``("rec", "search")``.
+        group: ``diagnostic`` models are left out of leaderboards unless named.
+        summary: one line.
+        source: ``"package.module:Class"``.
+        reference: the paper or library it comes from.
+    """
+
+    name: str
+    tasks: tuple[str, ...]
+    group: Group
+    summary: str
+    source: str
+    reference: str = ""
+
+    def load(self) -> type[Model]:
+        """Import and return the model's class.
+
+        Raises:
+            BenchmarkError: the module or the class is not there.
+        """
+        module, _, attribute = self.source.partition(":")
+        try:
+            found = getattr(import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise BenchmarkError(f"model '{self.name}' cannot be loaded: {error}") from error
+        if not (isinstance(found, type) and issubclass(found, Model)):
+            raise BenchmarkError(f"model '{self.name}': {self.source} is no benchmark.model.Model")
+        return found
+
+
+def merge(offers: Iterable[tuple[str, Iterable[ModelEntry]]]) -> dict[str, ModelEntry]:
+    """Merge the entries of several packages, ``(package, entries)``, in the order of their names.
+
+    Raises:
+        BenchmarkError: two packages offer the same name.
+    """
+    entries: dict[str, ModelEntry] = {}
+    owners: dict[str, str] = {}
+    for owner, offered in offers:
+        for entry in offered:
+            if entry.name in entries:
+                raise BenchmarkError(
+                    f"model '{entry.name}' is offered twice: by {owners[entry.name]} and {owner}"
+                )
+            entries[entry.name] = entry
+            owners[entry.name] = owner
+    return dict(sorted(entries.items()))
+
+
+@lru_cache(maxsize=1)
+def available() -> dict[str, ModelEntry]:
+    """Return all models by name."""
+    found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    return merge((point.value, point.load()) for point in found)
+
+
+def find(name: str) -> ModelEntry:
+    """Return the entry of ``name``.
+
+    Raises:
+        InputError: there is none; the message suggests the nearest name.
+    """
+    entries = available()
+    if name not in entries:
+        raise InputError(f"unknown model '{name}'{did_you_mean(name, entries)}")
+    return entries[name]

@@ -1,0 +1,82 @@
+"""Settings of a model: defaults, then a preset, then ``--set NAME=VALUE``, each checked by type."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from benchmark.errors import InputError, did_you_mean
+
+__all__ = ["PRESETS", "build_settings", "parse_assignment"]
+
+PRESETS = ("quick", "standard", "thorough", "paper")
+
+
+def build_settings(
+    kind: type,
+    presets: Mapping[str, Mapping[str, Any]],
+    preset: str,
+    assignments: Iterable[tuple[str, str]] = (),
+) -> Any:
+    """Return an instance of the settings dataclass ``kind``.
+
+    Args:
+        kind: a frozen dataclass whose fields are int, float, bool, str, a ``Literal``, a tuple
+            of one of these, or one of these or ``None``.
+        presets: by preset name, the fields that differ from the defaults.
+        preset: one of :data:`PRESETS`; a preset that the model does not list is its defaults.
+        assignments: ``(field, text)`` pairs, applied last.
+
+    Raises:
+        InputError: an unknown preset or field, or a text that does not fit the field's type.
+    """
+    if preset not in PRESETS:
+        raise InputError(f"unknown preset '{preset}'{did_you_mean(preset, PRESETS)}")
+    assert is_dataclass(kind)
+    hints = get_type_hints(kind)
+    names = [f.name for f in fields(kind)]
+    values: dict[str, Any] = dict(presets.get(preset, {}))
+    for name, text in assignments:
+        if name not in names:
+            if not names:
+                raise InputError(f"unknown setting '{name}': this model has no settings")
+            raise InputError(f"unknown setting '{name}'{did_you_mean(name, names)}")
+        values[name] = _convert(name, text, hints[name])
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def parse_assignment(text: str) -> tuple[str | None, str, str]:
+    """Split ``MODEL.NAME=VALUE`` or ``NAME=VALUE`` into (model or None, name, value)."""
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise InputError(f"--set {text}: write it as NAME=VALUE or MODEL.NAME=VALUE")
+    model, dot, name = key.rpartition(".")
+    return (model if dot else None), name.strip(), value.strip()
+
+
+def _convert(name: str, text: str, hint: Any) -> Any:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        if text.lower() in ("none", "null") and type(None) in args:
+            return None
+        return _convert(name, text, next(a for a in args if a is not type(None)))
+    if origin is Literal:
+        if text not in [str(a) for a in args]:
+            raise InputError(f"setting '{name}': '{text}'{did_you_mean(text, map(str, args))}")
+        return next(a for a in args if str(a) == text)
+    if origin is tuple:
+        return tuple(_convert(name, part.strip(), args[0]) for part in text.split(",") if part)
+    if hint is bool:
+        if text.lower() not in ("true", "false"):
+            raise InputError(f"setting '{name}': '{text}' is neither true nor false")
+        return text.lower() == "true"
+    try:
+        return hint(text)
+    except ValueError as error:
+        wanted = {int: "a whole number", float: "a number"}.get(hint, hint.__name__)
+        raise InputError(f"setting '{name}': '{text}' is not {wanted}") from error

@@ -1,0 +1,14 @@
+"""GenSAR: one generative model for search and recommendation (Shi et al. 2025)."""
+
+from benchmark.registry import ModelEntry
+
+MODELS = (
+    ModelEntry(
+        "gensar",
+        ("rec", "search"),
+        "joint",
+        "generates an item's semantic identifier for search, its collaborative one for rec",
+        "gensar.model:GenSAR",
+        "Shi et al. 2025, arXiv 2504.05730",
+    ),
+)
