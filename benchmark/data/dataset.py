@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -13,9 +13,33 @@ from benchmark.data.events import EventLog
 from benchmark.data.requests import Requests, Task
 from benchmark.model import TrainView
 
-__all__ = ["Dataset", "EvaluationSet", "Part"]
+__all__ = ["About", "Dataset", "EvaluationSet", "Part"]
 
 Part = Literal["validation", "test"]
+
+
+@dataclass(frozen=True)
+class About:
+    """What a data set is and which choices were made, for tables, records and the audit.
+
+    Attributes:
+        split: ``leave-one-out`` or ``temporal``.
+        leakage: ``safe`` or ``paper``.
+        seen: ``exclude`` or ``keep``: whether the full protocol of recommendation leaves out
+            items of the history.
+        negatives: how many the card wants in a sampled list; lists may be shorter.
+        notes: choices made and compromises, one line each.
+    """
+
+    split: str = "leave-one-out"
+    leakage: str = "safe"
+    seen: str = "exclude"
+    negatives: int = 99
+    description: str = ""
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,6 +69,7 @@ class Dataset:
         log: all events, test events too: for the harness, never for a model.
         train: what models learn from.
         evaluation: by part and task; a task without a single request is missing.
+        about: where the data come from and how they were split.
     """
 
     name: str
@@ -55,3 +80,4 @@ class Dataset:
     queries: Queries
     train: TrainView
     evaluation: dict[tuple[Part, Task], EvaluationSet]
+    about: About = field(default_factory=About)

@@ -1,0 +1,297 @@
+"""Dataset cards: what a data set is, where its files lie, and every choice made about it."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from benchmark.errors import InputError, did_you_mean
+
+__all__ = [
+    "Card",
+    "CategoryProtocol",
+    "KnownItemProtocol",
+    "Level",
+    "Location",
+    "QueryProtocol",
+    "SourceFile",
+    "Split",
+    "Statistics",
+    "card_names",
+    "cards_folder",
+    "data_folder",
+    "read_card",
+]
+
+FileKind = Literal["inter", "item", "query", "user"]
+Share = Annotated[float, Field(ge=0, le=1)]
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceFile(_Strict):
+    """A file that the data set consists of, with the SHA-256 of the version described."""
+
+    name: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+
+class Location(_Strict):
+    """Where the files lie: inside an installed package, or in a folder.
+
+    A relative ``path`` starts at the package, or without one at the repository's root.
+    """
+
+    package: str | None = None
+    path: str = "."
+
+
+class Split(_Strict):
+    """How events become training, validation and test.
+
+    Attributes:
+        name: ``leave-one-out`` or ``temporal``.
+        leakage: ``safe`` removes twins and target pairs, ``paper`` does as GenSAR's code.
+        limit: under ``temporal``, the most requests drawn for each part and task.
+        seed: for that draw.
+    """
+
+    name: Literal["leave-one-out", "temporal"] = "leave-one-out"
+    leakage: Literal["safe", "paper"] = "safe"
+    limit: Annotated[int, Field(gt=0)] | None = None
+    seed: int = 1
+
+
+class Level(_Strict):
+    """One level of a category path taken from a column, top level first.
+
+    ``each`` makes a path for every word of the column, ``whole`` uses the cell as it stands,
+    ``decade`` turns a year into its decade (1995 into 1990s). Values in ``missing`` are no level.
+    """
+
+    field: str
+    use: Literal["each", "whole", "decade"] = "whole"
+    missing: tuple[str, ...] = ()
+
+
+class CategoryProtocol(_Strict):
+    """Queries from category paths (Van Gysel et al. 2016; Ai et al. 2017).
+
+    The paths are either built from ``levels``, or read from column ``paths``, where
+    ``between_paths`` and ``between_levels`` separate them.
+    """
+
+    share: Share
+    levels: tuple[Level, ...] = ()
+    paths: str | None = None
+    between_paths: str = "|"
+    between_levels: str = ">"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> CategoryProtocol:
+        if bool(self.levels) == bool(self.paths):
+            raise ValueError("give either levels or paths")
+        return self
+
+
+class KnownItemProtocol(_Strict):
+    """Queries by Azzopardi, de Rijke and Balog 2007.
+
+    Attributes:
+        share: of the searches that are of this kind.
+        fields: the columns whose words a query can hold.
+        mean_length: words wanted in a query on average; the length is 1 + Poisson(mean - 1).
+        longest: the most words in a query.
+        noise: probability lambda that a word comes from the whole collection instead.
+    """
+
+    share: Share
+    fields: tuple[str, ...]
+    mean_length: Annotated[float, Field(ge=1)] = 2.0
+    longest: Annotated[int, Field(ge=1, le=50)] = 5
+    noise: Share = 0.1
+
+
+class QueryProtocol(_Strict):
+    """Simulated queries: which share of events is a search, and how its words are made."""
+
+    seed: int = 1
+    share: Share
+    category: CategoryProtocol | None = None
+    known_item: KnownItemProtocol | None = Field(default=None, alias="known-item")
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _shares(self) -> QueryProtocol:
+        kinds = [k for k in (self.category, self.known_item) if k is not None]
+        if not kinds or abs(sum(k.share for k in kinds) - 1) > 1e-9:
+            raise ValueError("the shares of category and known-item must add up to 1")
+        return self
+
+
+class Candidates(_Strict):
+    """The sampled protocol: how many negatives beside the target, and the seed of the draw."""
+
+    negatives: Annotated[int, Field(ge=1)] = 99
+    seed: int = 1
+
+
+class Statistics(_Strict):
+    """Counts of the prepared data set, compared with the data by a test."""
+
+    users: int
+    items: int
+    events: int
+    searches: int
+    queries: int
+    mean_query_words: float | None = None
+    training: dict[Literal["rec", "search"], int]
+    validation: dict[Literal["rec", "search"], int]
+    test: dict[Literal["rec", "search"], int]
+
+
+class Frozen(_Strict):
+    """Digests that must come out again when the data set is prepared elsewhere."""
+
+    queries: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+
+class Card(_Strict):
+    """A data set's card.
+
+    Attributes:
+        title: template over item columns for what a person calls an item, ``"{movie_title}"``;
+            ``None`` leaves the item's id.
+        text: further item columns that a model may read, after the title.
+    """
+
+    name: Annotated[str, Field(pattern=_NAME)]
+    description: str
+    source: str
+    licence: str
+    citation: str
+    location: Location | None = None
+    files: dict[FileKind, SourceFile]
+    split: Split = Split()
+    title: str | None = None
+    text: tuple[str, ...] = ()
+    queries: QueryProtocol | None = None
+    candidates: Candidates = Candidates()
+    statistics: Statistics | None = None
+    digests: Frozen = Frozen()
+
+    @model_validator(mode="after")
+    def _has_events(self) -> Card:
+        if "inter" not in self.files:
+            raise ValueError("files must name an 'inter' file")
+        return self
+
+    def title_columns(self) -> tuple[str, ...]:
+        """Return the item columns that the title's template names."""
+        return tuple(re.findall(r"\{([^{}]+)\}", self.title or ""))
+
+    def deciding(self) -> dict[str, Any]:
+        """Return, JSON-ready, the fields that decide what is prepared."""
+        names = {"name", "split", "title", "text", "queries", "candidates"}
+        return self.model_dump(mode="json", include=names)
+
+
+def read_card(path: Path) -> Card:
+    """Read and validate ``card.yaml``.
+
+    Raises:
+        InputError: no such file, no YAML, an unknown or missing field, or a wrong value.
+    """
+    place = f"{path.parent.name}/{path.name}"
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{place}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{place}: cannot be read: {str(error).splitlines()[0]}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it is not YAML"
+        raise InputError(f"{place}{line}: {' '.join(str(problem).split())}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{place}: a card is a mapping of field names to values")
+    try:
+        return Card.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{place}: {_first_problem(error)}") from None
+
+
+def cards_folder() -> Path:
+    """Return the folder of cards: ``$BENCHMARK_DATASETS``, the repository's, or ``./datasets``."""
+    if chosen := os.environ.get("BENCHMARK_DATASETS"):
+        return Path(chosen)
+    beside_package = repository_root() / "datasets"
+    return beside_package if beside_package.is_dir() else Path("datasets")
+
+
+def repository_root() -> Path:
+    """Return the folder that holds the ``benchmark`` package."""
+    return Path(__file__).resolve().parents[2]
+
+
+def card_names() -> tuple[str, ...]:
+    """Return the names of all cards, sorted."""
+    return tuple(sorted(p.parent.name for p in cards_folder().glob("*/card.yaml")))
+
+
+def data_folder(card: Card, folder: Path | None) -> Path:
+    """Return the folder of a card's files.
+
+    Args:
+        card: the card.
+        folder: the card's own folder, used where the card gives no location.
+
+    Raises:
+        InputError: the package or the folder is not there; the message says where to put it.
+    """
+    where = card.location
+    if where is None:
+        return folder or Path()
+    if where.package:
+        spec = find_spec(where.package)
+        if spec is None or not spec.submodule_search_locations:
+            raise InputError(
+                f"data set '{card.name}' lies in the package '{where.package}', which is not "
+                f"installed; run: pip install {where.package}"
+            )
+        return Path(spec.submodule_search_locations[0]) / where.path
+    tried = [repository_root() / where.path]
+    if base := os.environ.get("BENCHMARK_DATA"):
+        tried.insert(0, Path(base) / card.name)
+    for place in tried:
+        if place.is_dir():
+            return place
+    names = ", ".join(f.name for f in card.files.values())
+    raise InputError(
+        f"data set '{card.name}': no folder {os.path.normpath(tried[-1])}; put {names} there, or "
+        f"into a folder {card.name}/ of the folder that $BENCHMARK_DATA names"
+    )
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    field = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        parent: Any = Card if len(problem["loc"]) == 1 else None
+        hint = did_you_mean(field, parent.model_fields) if parent else "; remove it"
+        return f"unknown field '{field}'{hint}"
+    message = problem["msg"].removeprefix("Value error, ")
+    text = f"field '{field}': {message}" if field else message
+    more = len(error.errors()) - 1
+    return " ".join(text.split()) + (f" (and {more} more)" if more else "")

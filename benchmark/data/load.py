@@ -1,0 +1,175 @@
+"""Loading: a name or a folder becomes a :class:`~benchmark.data.dataset.Dataset`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from benchmark.data.atomic import scan
+from benchmark.data.bare import bare_card
+from benchmark.data.card import Card, card_names, cards_folder, data_folder, read_card
+from benchmark.data.dataset import About, Dataset, EvaluationSet, Part
+from benchmark.data.events import NO_QUERY
+from benchmark.data.prepare import Prepared, PreparedRequests, candidates_digest, prepare
+from benchmark.data.requests import Requests, Task
+from benchmark.errors import InputError, did_you_mean
+from benchmark.model import TrainView
+
+__all__ = ["DATA_VERSION", "Seen", "load_dataset", "resolve"]
+
+DATA_VERSION = 1
+"""Counts changes of this package that change what is prepared from the same files and card."""
+
+Notify = Callable[[str], object]
+Seen = Literal["exclude", "keep"]
+
+
+def load_dataset(
+    name_or_path: str | Path,
+    *,
+    cache: Path | None = None,
+    notify: Notify | None = None,
+    seen: Seen = "exclude",
+    leakage: Literal["safe", "paper"] | None = None,
+) -> Dataset:
+    """Load a data set, preparing it unless the cache holds it.
+
+    Args:
+        name_or_path: a card's name, a folder with a ``card.yaml``, or a folder of atomic files.
+        cache: folder of prepared data sets; by default ``$BENCHMARK_CACHE`` or the user's own.
+        notify: is called with each line worth telling the user.
+        seen: whether the full protocol of recommendation leaves out the history's items. A
+            request whose target lies in its own history still ranks that target: its candidates
+            are the unseen items and the target.
+        leakage: overrules the card's rule.
+
+    Raises:
+        InputError: an unknown name, a wrong card, or malformed or missing files.
+    """
+    if seen not in ("exclude", "keep"):
+        raise InputError(f"seen '{seen}': write exclude or keep")
+    tell = notify or (lambda line: None)
+    card, folder = resolve(name_or_path, tell)
+    if leakage is not None:
+        card = card.model_copy(update={"split": card.split.model_copy(update={"leakage": leakage})})
+    sums = _check_files(card, folder)
+    key = _digest({"version": DATA_VERSION, "card": card.deciding(), "files": sums})
+    prepared = prepare(card, folder)
+    for note in prepared.notes:
+        tell(f"{card.name}: {note}")
+    return _assemble(card, prepared, key, seen)
+
+
+def resolve(name_or_path: str | Path, notify: Notify) -> tuple[Card, Path]:
+    """Return the card of a data set and the folder where its files lie.
+
+    Raises:
+        InputError: neither a card's name nor a folder, or a wrong card.
+    """
+    text = str(name_or_path)
+    if not isinstance(name_or_path, Path) and text in card_names():
+        folder = cards_folder() / text
+        card = read_card(folder / "card.yaml")
+        return card, data_folder(card, folder)
+    path = Path(text).expanduser()
+    if (path / "card.yaml").is_file():
+        card = read_card(path / "card.yaml")
+        return card, data_folder(card, path)
+    if path.is_dir():
+        return bare_card(path.resolve(), card_names(), notify), path.resolve()
+    if path.exists():
+        raise InputError(f"--dataset {text}: is a file; name the folder that holds it")
+    if re.search(r"[/\\]", text) or isinstance(name_or_path, Path):
+        raise InputError(f"--dataset {text}: no such folder")
+    raise InputError(f"unknown data set '{text}'{did_you_mean(text, card_names())}")
+
+
+def _check_files(card: Card, folder: Path) -> dict[str, str]:
+    sums = {}
+    for kind, source in card.files.items():
+        found = scan(folder / source.name).sha256
+        if source.sha256 is not None and found != source.sha256:
+            raise InputError(
+                f"{source.name}: checksum {found[:12]}… is not the {source.sha256[:12]}… of card "
+                f"'{card.name}'; put the card's version of the file into {folder}"
+            )
+        sums[kind] = found
+    return sums
+
+
+def _digest(values: dict) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _content_digest(prepared: Prepared) -> str:
+    """Return the SHA-256 (hex) over everything derived but the candidates."""
+    digest = hashlib.sha256()
+    log = prepared.log
+    columns = [log.user, log.item, log.time, log.kind, log.query, log.session, prepared.train]
+    for _, asked in sorted(prepared.requests.items(), key=str):
+        columns += [asked.rows, asked.omit]
+    for column in columns:
+        digest.update(f"{column.dtype.name}{column.shape}".encode())
+        digest.update(np.ascontiguousarray(column).data)
+    for texts in (prepared.items.ids, prepared.items.texts, prepared.queries.texts):
+        for text in texts:
+            digest.update(text.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
+    digest = _digest({"key": key, "seen": seen, "content": _content_digest(prepared)})
+    train_log = prepared.log.select(prepared.train)
+    used = np.unique(train_log.query)
+    queries = prepared.queries.only(used[used != NO_QUERY])
+    about = About(
+        split=card.split.name,
+        leakage=card.split.leakage,
+        seen=seen,
+        negatives=card.candidates.negatives,
+        description=card.description,
+        source=card.source,
+        licence=card.licence,
+        citation=card.citation,
+        notes=prepared.notes,
+    )
+    return Dataset(
+        name=card.name,
+        digest=digest,
+        candidates_digest=candidates_digest(prepared),
+        log=prepared.log,
+        items=prepared.items,
+        queries=prepared.queries,
+        train=TrainView(train_log, prepared.items, queries, digest),
+        evaluation={
+            which: _evaluation_set(prepared, which, asked, seen)
+            for which, asked in prepared.requests.items()
+        },
+        about=about,
+    )
+
+
+def _evaluation_set(
+    prepared: Prepared, which: tuple[Part, Task], asked: PreparedRequests, seen: Seen
+) -> EvaluationSet:
+    log, rows, task = prepared.log, asked.rows, which[1]
+    requests = Requests(
+        task=task,
+        user=log.user[rows],
+        time=log.time[rows],
+        query=log.query[rows],
+        queries=prepared.queries,
+        items=len(prepared.items),
+        candidates=None,
+        exclude_seen=task is Task.REC and seen == "exclude",
+        _log=log,
+        _stop=rows,
+        _omit=asked.omit,
+    )
+    return EvaluationSet(requests, log.item[rows], asked.sampled)

@@ -1,0 +1,211 @@
+"""Preparation: from a card and its files to the log, the split and the frozen candidates."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from benchmark.data.atomic import Interactions, Texts, check_users, read_inter, read_texts
+from benchmark.data.candidates import bm25_best, recommendation_candidates, search_candidates
+from benchmark.data.card import Card
+from benchmark.data.catalogue import Items, Queries
+from benchmark.data.dataset import Part
+from benchmark.data.events import NO_QUERY, EventLog, Kind
+from benchmark.data.faults import complain, shown
+from benchmark.data.queries import queries_digest, simulate
+from benchmark.data.requests import Task
+from benchmark.data.split import split
+from benchmark.errors import InputError
+
+__all__ = ["Prepared", "PreparedRequests", "candidates_digest", "prepare"]
+
+
+@dataclass(frozen=True)
+class PreparedRequests:
+    """Requests of one part and task: log rows, rows omitted from histories, sampled lists."""
+
+    rows: NDArray[np.int64]
+    omit: NDArray[np.int64]
+    sampled: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that is expensive about a data set, ready to be cached.
+
+    Attributes:
+        train: bool ``[events]``, the events that models learn from.
+        queries_digest: of the simulated queries, "" where the files hold their own.
+        notes: compromises to tell the user, one line each.
+    """
+
+    log: EventLog
+    items: Items
+    queries: Queries
+    train: NDArray[np.bool_]
+    requests: dict[tuple[Part, Task], PreparedRequests]
+    queries_digest: str
+    notes: tuple[str, ...]
+
+
+def prepare(card: Card, folder: Path) -> Prepared:
+    """Read, simulate, split and draw candidates.
+
+    Args:
+        card: the data set's card.
+        folder: where its files lie.
+
+    Raises:
+        InputError: malformed files, or queries that differ from the card's frozen digest.
+    """
+    inter = read_inter(folder / card.files["inter"].name)
+    if "user" in card.files:
+        check_users(folder / card.files["user"].name)
+    texts = _item_texts(card, folder, inter)
+    item = _item_rows(inter, texts, "item" in card.files)
+    query, queries = _queries(card, folder, inter)
+    digest = ""
+    if card.queries is not None:
+        if len(queries):
+            raise InputError(f"card '{card.name}': the files hold queries; drop the query protocol")
+        columns: dict[str, list[str]] = {"item_id": texts.ids, **texts.columns}
+        simulated = simulate(card.queries, item, columns)
+        query, queries = simulated.query, simulated.queries
+        digest = queries_digest(inter.user, item, query, queries)
+        _check_frozen(card, digest)
+    log = _log(inter, item, query)
+    items = _catalogue(card, texts)
+    parts = split(log, len(items), card.split)
+    requests: dict[tuple[Part, Task], PreparedRequests] = {}
+    notes: list[str] = []
+    if inter.scaled:
+        notes.append("timestamps are fractional: kept in thousandths of the source's unit")
+    for (part, task), asked in parts.requests.items():
+        sampled = _sampled(card, log, items, queries, (part, task), asked.rows)
+        requests[part, task] = PreparedRequests(asked.rows, asked.omit, sampled)
+        if sampled.shape[1] <= card.candidates.negatives:
+            notes.append(
+                f"{part} {task}: {sampled.shape[1] - 1} negatives instead of "
+                f"{card.candidates.negatives}, as some request leaves no more items"
+            )
+    return Prepared(log, items, queries, parts.train, requests, digest, tuple(notes))
+
+
+def candidates_digest(prepared: Prepared) -> str:
+    """Return the SHA-256 (hex) over all sampled lists."""
+    digest = hashlib.sha256()
+    for (part, task), asked in sorted(prepared.requests.items(), key=str):
+        digest.update(f"{part}\t{task}\t{asked.sampled.shape}\n".encode())
+        digest.update(np.ascontiguousarray(asked.sampled, dtype="<i4").tobytes())
+    return digest.hexdigest()
+
+
+def _item_texts(card: Card, folder: Path, inter: Interactions) -> Texts:
+    if "item" not in card.files:
+        return Texts(inter.items.to_pylist(), {}, {})
+    path = folder / card.files["item"].name
+    texts = read_texts(path, "item_id", {"item_id": "token"})
+    for name in (*card.title_columns(), *card.text):
+        if name not in texts.columns:
+            raise InputError(f"card '{card.name}': {path.name} has no field '{name}'")
+    return texts
+
+
+def _item_rows(inter: Interactions, texts: Texts, listed: bool) -> NDArray[np.int32]:
+    if not listed:
+        return inter.item
+    row_of = pc.index_in(inter.items, value_set=pa.array(texts.ids, type=pa.string()))
+    if row_of.null_count:
+        unknown = pc.is_null(row_of).to_numpy(zero_copy_only=False)
+        event = int(np.argmax(unknown[inter.item]))
+        name = shown(inter.items[int(inter.item[event])].as_py())
+        raise complain(
+            inter.path,
+            inter.line(event),
+            f"item_id '{name}' is not in the .item file; add it there",
+        )
+    return row_of.to_numpy()[inter.item].astype(np.int32)
+
+
+def _queries(card: Card, folder: Path, inter: Interactions) -> tuple[NDArray[np.int32], Queries]:
+    """Return the events' queries as the files hold them."""
+    if "query" not in card.files:
+        if len(inter.queries):
+            line = inter.line(int(np.argmax(inter.query >= 0)))
+            raise complain(inter.path, line, "event with a query_id, but there is no .query file")
+        return inter.query, Queries((), (), ())
+    path = folder / card.files["query"].name
+    texts = read_texts(path, "query_id", {"query_id": "token", "query": "token_seq"})
+    row_of = pc.index_in(inter.queries, value_set=pa.array(texts.ids, type=pa.string()))
+    if row_of.null_count:
+        unknown = pc.is_null(row_of).to_numpy(zero_copy_only=False)
+        event = int(np.argmax(np.where(inter.query >= 0, unknown[inter.query], False)))
+        name = shown(inter.queries[int(inter.query[event])].as_py())
+        raise complain(
+            inter.path, inter.line(event), f"query_id '{name}' is not in {path.name}; add it there"
+        )
+    rows = np.append(row_of.to_numpy().astype(np.int32), np.int32(NO_QUERY))
+    kinds = ("given",) * len(texts.ids)
+    return rows[inter.query], Queries(tuple(texts.ids), tuple(texts.columns["query"]), kinds)
+
+
+def _check_frozen(card: Card, digest: str) -> None:
+    if card.digests.queries is not None and digest != card.digests.queries:
+        raise InputError(
+            f"card '{card.name}': the simulated queries ({digest[:12]}…) differ from the frozen ones "
+            f"({card.digests.queries[:12]}…); restore the protocol, or renew digests.queries"
+        )
+
+
+def _log(inter: Interactions, item: NDArray[np.int32], query: NDArray[np.int32]) -> EventLog:
+    kind = np.where(query >= 0, Kind.SEARCHED, Kind.RECOMMENDED).astype(np.uint8)
+    return EventLog.from_columns(
+        inter.user, item, inter.time, kind, query, inter.session, len(inter.users)
+    )
+
+
+def _catalogue(card: Card, texts: Texts) -> Items:
+    rows = range(len(texts.ids))
+    names = card.title_columns()
+    titles = list(texts.ids)
+    if card.title:
+        for row in rows:
+            title = card.title
+            for name in names:
+                title = title.replace("{" + name + "}", texts.columns[name][row])
+            titles[row] = title.strip() or texts.ids[row]
+    has_title = [bool(names) and any(texts.columns[n][row] for n in names) for row in rows]
+    parts = zip(*(texts.columns[name] for name in card.text), strict=True) if card.text else None
+    further = [" ".join(filter(None, p)) for p in parts] if parts else [""] * len(titles)
+    full = (
+        " ".join(filter(None, (title if has else "", more)))
+        for title, has, more in zip(titles, has_title, further, strict=True)
+    )
+    fields = {name: tuple(values) for name, values in texts.columns.items()}
+    return Items(tuple(texts.ids), tuple(titles), tuple(full), fields)
+
+
+def _sampled(
+    card: Card,
+    log: EventLog,
+    items: Items,
+    queries: Queries,
+    which: tuple[Part, Task],
+    rows: NDArray[np.int64],
+) -> NDArray[np.int32]:
+    part, task = which
+    wanted = card.candidates.negatives
+    seed = (card.candidates.seed, 0 if part == "validation" else 1, 0 if task is Task.REC else 1)
+    if task is Task.REC:
+        return recommendation_candidates(log, rows, len(items), wanted, seed)
+    asked = np.unique(log.query[rows]).tolist()
+    relevant = np.bincount(log.query[log.query >= 0], minlength=len(queries))
+    texts = {q: queries.texts[q] for q in asked}
+    best = bm25_best(items.texts, texts, {q: wanted + int(relevant[q]) for q in asked})
+    return search_candidates(log, rows, len(items), wanted, seed, best)
