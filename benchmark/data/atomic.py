@@ -6,19 +6,17 @@ the file is walked once more by :func:`benchmark.data.faults.locate`, which know
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pacsv
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+import pyarrow.csv as pacsv  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from benchmark.data.faults import (
-    LONGEST_LINE,
     Field,
     complain,
     line_of_row,
@@ -26,19 +24,12 @@ from benchmark.data.faults import (
     parse_header,
     shown,
 )
+from benchmark.data.scan import open_file, scan
 from benchmark.errors import InputError
 
-__all__ = ["Interactions", "Scan", "Texts", "check_users", "read_inter", "read_texts", "scan"]
+__all__ = ["Interactions", "Texts", "check_users", "read_inter", "read_texts"]
 
 _BLOCK = 8 * 2**20
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What one look at the bytes of a file tells: its SHA-256 (hex) and its first fault's smell."""
-
-    sha256: str
-    suspicious: bool
 
 
 @dataclass(frozen=True)
@@ -78,36 +69,6 @@ class Texts:
     ids: list[str]
     columns: dict[str, list[str]]
     types: dict[str, str]
-
-
-def scan(path: Path) -> Scan:
-    """Hash a file and look for NUL bytes, lone carriage returns and lines that are too long.
-
-    Raises:
-        InputError: the file is missing, unreadable or empty.
-    """
-    digest = hashlib.sha256()
-    size, run, nul, returns, pairs, long_line, last = 0, 0, False, 0, 0, False, b""
-    with _open(path) as file:
-        while chunk := file.read(_BLOCK):
-            digest.update(chunk)
-            size += len(chunk)
-            nul = nul or b"\0" in chunk
-            if b"\r" in chunk or last == b"\r":
-                returns += chunk.count(b"\r")
-                pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
-            last = chunk[-1:]
-            breaks = np.flatnonzero(np.frombuffer(chunk, dtype=np.uint8) == 10)
-            if len(breaks):
-                inside = int(np.diff(breaks).max()) if len(breaks) > 1 else 0
-                long_line = long_line or max(run + int(breaks[0]), inside) > LONGEST_LINE
-                run = len(chunk) - int(breaks[-1]) - 1
-            else:
-                run += len(chunk)
-            long_line = long_line or run > LONGEST_LINE
-    if size == 0:
-        raise complain(path, None, "the file is empty; its first line must name the fields")
-    return Scan(digest.hexdigest(), nul or long_line or returns != pairs)
 
 
 def read_inter(path: Path) -> Interactions:
@@ -167,15 +128,6 @@ def check_users(path: Path) -> int:
     return len(read_texts(path, "user_id", {"user_id": "token"}).ids)
 
 
-def _open(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        raise complain(path, None, f"no such file in {path.parent}") from None
-    except OSError as error:
-        raise complain(path, None, f"cannot be read: {error.strerror}") from None
-
-
 def _read(
     path: Path, needed: dict[str, str], known: dict[str, str], coded: tuple[str, ...]
 ) -> tuple[pa.Table, tuple[Field, ...]]:
@@ -233,7 +185,7 @@ def _parse(path: Path, fields: tuple[Field, ...], types: dict[str, pa.DataType])
 
 
 def _has_rows(path: Path) -> bool:
-    with _open(path) as file:
+    with open_file(path) as file:
         file.readline()
         while line := file.readline():
             if line.strip(b"\r\n"):

@@ -11,13 +11,14 @@ from typing import Literal
 
 import numpy as np
 
-from benchmark.data.atomic import scan
 from benchmark.data.bare import bare_card
+from benchmark.data.cache import cache_folder, fetch, store
 from benchmark.data.card import Card, card_names, cards_folder, data_folder, read_card
 from benchmark.data.dataset import About, Dataset, EvaluationSet, Part
 from benchmark.data.events import NO_QUERY
-from benchmark.data.prepare import Prepared, PreparedRequests, candidates_digest, prepare
+from benchmark.data.prepared import Prepared, PreparedRequests
 from benchmark.data.requests import Requests, Task
+from benchmark.data.scan import scan
 from benchmark.errors import InputError, did_you_mean
 from benchmark.model import TrainView
 
@@ -60,10 +61,22 @@ def load_dataset(
         card = card.model_copy(update={"split": card.split.model_copy(update={"leakage": leakage})})
     sums = _check_files(card, folder)
     key = _digest({"version": DATA_VERSION, "card": card.deciding(), "files": sums})
-    prepared = prepare(card, folder)
+    prepared = _prepared(card, folder, key, cache_folder(cache), tell)
+    _check_frozen(card, prepared.queries_digest)
     for note in prepared.notes:
         tell(f"{card.name}: {note}")
     return _assemble(card, prepared, key, seen)
+
+
+def _prepared(card: Card, folder: Path, key: str, cache: Path, notify: Notify) -> Prepared:
+    found = fetch(cache, card.name, key, notify)
+    if found is not None:
+        return found
+    from benchmark.data.prepare import prepare
+
+    made = prepare(card, folder)
+    store(cache, card.name, key, made, notify)
+    return made
 
 
 def resolve(name_or_path: str | Path, notify: Notify) -> tuple[Card, Path]:
@@ -91,7 +104,7 @@ def resolve(name_or_path: str | Path, notify: Notify) -> tuple[Card, Path]:
 
 
 def _check_files(card: Card, folder: Path) -> dict[str, str]:
-    sums = {}
+    sums: dict[str, str] = {}
     for kind, source in card.files.items():
         found = scan(folder / source.name).sha256
         if source.sha256 is not None and found != source.sha256:
@@ -103,28 +116,20 @@ def _check_files(card: Card, folder: Path) -> dict[str, str]:
     return sums
 
 
+def _check_frozen(card: Card, digest: str) -> None:
+    if card.digests.queries is not None and digest != card.digests.queries:
+        raise InputError(
+            f"card '{card.name}': the simulated queries ({digest[:12]}…) differ from the frozen "
+            f"ones ({card.digests.queries[:12]}…); restore the protocol, or renew digests.queries"
+        )
+
+
 def _digest(values: dict) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def _content_digest(prepared: Prepared) -> str:
-    """Return the SHA-256 (hex) over everything derived but the candidates."""
-    digest = hashlib.sha256()
-    log = prepared.log
-    columns = [log.user, log.item, log.time, log.kind, log.query, log.session, prepared.train]
-    for _, asked in sorted(prepared.requests.items(), key=str):
-        columns += [asked.rows, asked.omit]
-    for column in columns:
-        digest.update(f"{column.dtype.name}{column.shape}".encode())
-        digest.update(np.ascontiguousarray(column).data)
-    for texts in (prepared.items.ids, prepared.items.texts, prepared.queries.texts):
-        for text in texts:
-            digest.update(text.encode() + b"\n")
-    return digest.hexdigest()
-
-
 def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
-    digest = _digest({"key": key, "seen": seen, "content": _content_digest(prepared)})
+    digest = _digest({"key": key, "seen": seen, "content": prepared.content_digest})
     train_log = prepared.log.select(prepared.train)
     used = np.unique(train_log.query)
     queries = prepared.queries.only(used[used != NO_QUERY])
@@ -142,7 +147,7 @@ def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
     return Dataset(
         name=card.name,
         digest=digest,
-        candidates_digest=candidates_digest(prepared),
+        candidates_digest=prepared.candidates_digest,
         log=prepared.log,
         items=prepared.items,
         queries=prepared.queries,

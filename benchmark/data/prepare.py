@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from benchmark.data.atomic import Interactions, Texts, check_users, read_inter, read_texts
@@ -18,40 +16,18 @@ from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Part
 from benchmark.data.events import NO_QUERY, EventLog, Kind
 from benchmark.data.faults import complain, shown
+from benchmark.data.prepared import (
+    Prepared,
+    PreparedRequests,
+    digest_candidates,
+    digest_content,
+)
 from benchmark.data.queries import queries_digest, simulate
 from benchmark.data.requests import Task
 from benchmark.data.split import split
 from benchmark.errors import InputError
 
-__all__ = ["Prepared", "PreparedRequests", "candidates_digest", "prepare"]
-
-
-@dataclass(frozen=True)
-class PreparedRequests:
-    """Requests of one part and task: log rows, rows omitted from histories, sampled lists."""
-
-    rows: NDArray[np.int64]
-    omit: NDArray[np.int64]
-    sampled: NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Everything that is expensive about a data set, ready to be cached.
-
-    Attributes:
-        train: bool ``[events]``, the events that models learn from.
-        queries_digest: of the simulated queries, "" where the files hold their own.
-        notes: compromises to tell the user, one line each.
-    """
-
-    log: EventLog
-    items: Items
-    queries: Queries
-    train: NDArray[np.bool_]
-    requests: dict[tuple[Part, Task], PreparedRequests]
-    queries_digest: str
-    notes: tuple[str, ...]
+__all__ = ["prepare"]
 
 
 def prepare(card: Card, folder: Path) -> Prepared:
@@ -62,7 +38,7 @@ def prepare(card: Card, folder: Path) -> Prepared:
         folder: where its files lie.
 
     Raises:
-        InputError: malformed files, or queries that differ from the card's frozen digest.
+        InputError: malformed files.
     """
     inter = read_inter(folder / card.files["inter"].name)
     if "user" in card.files:
@@ -78,7 +54,6 @@ def prepare(card: Card, folder: Path) -> Prepared:
         simulated = simulate(card.queries, item, columns)
         query, queries = simulated.query, simulated.queries
         digest = queries_digest(inter.user, item, query, queries)
-        _check_frozen(card, digest)
     log = _log(inter, item, query)
     items = _catalogue(card, texts)
     parts = split(log, len(items), card.split)
@@ -94,16 +69,17 @@ def prepare(card: Card, folder: Path) -> Prepared:
                 f"{part} {task}: {sampled.shape[1] - 1} negatives instead of "
                 f"{card.candidates.negatives}, as some request leaves no more items"
             )
-    return Prepared(log, items, queries, parts.train, requests, digest, tuple(notes))
-
-
-def candidates_digest(prepared: Prepared) -> str:
-    """Return the SHA-256 (hex) over all sampled lists."""
-    digest = hashlib.sha256()
-    for (part, task), asked in sorted(prepared.requests.items(), key=str):
-        digest.update(f"{part}\t{task}\t{asked.sampled.shape}\n".encode())
-        digest.update(np.ascontiguousarray(asked.sampled, dtype="<i4").tobytes())
-    return digest.hexdigest()
+    return Prepared(
+        log=log,
+        items=items,
+        queries=queries,
+        train=parts.train,
+        requests=requests,
+        queries_digest=digest,
+        content_digest=digest_content(log, items, queries, parts.train, requests),
+        candidates_digest=digest_candidates(requests),
+        notes=tuple(notes),
+    )
 
 
 def _item_texts(card: Card, folder: Path, inter: Interactions) -> Texts:
@@ -153,14 +129,6 @@ def _queries(card: Card, folder: Path, inter: Interactions) -> tuple[NDArray[np.
     rows = np.append(row_of.to_numpy().astype(np.int32), np.int32(NO_QUERY))
     kinds = ("given",) * len(texts.ids)
     return rows[inter.query], Queries(tuple(texts.ids), tuple(texts.columns["query"]), kinds)
-
-
-def _check_frozen(card: Card, digest: str) -> None:
-    if card.digests.queries is not None and digest != card.digests.queries:
-        raise InputError(
-            f"card '{card.name}': the simulated queries ({digest[:12]}…) differ from the frozen ones "
-            f"({card.digests.queries[:12]}…); restore the protocol, or renew digests.queries"
-        )
 
 
 def _log(inter: Interactions, item: NDArray[np.int32], query: NDArray[np.int32]) -> EventLog:

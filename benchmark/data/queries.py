@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import exp, log
@@ -23,7 +23,7 @@ from benchmark.errors import InputError
 
 __all__ = ["Simulated", "category_paths", "path_query", "queries_digest", "simulate"]
 
-Columns = dict[str, Sequence[str]]
+Columns = Mapping[str, Sequence[str]]
 _ROUNDS = 32
 """Draws for each word: after so many repetitions of words already drawn a query stays shorter."""
 
@@ -119,9 +119,7 @@ def _columns_of(protocol: QueryProtocol) -> list[str]:
 
 
 def _table(events: int, rows: NDArray[np.int64], texts: list[str], kinds: list[str]) -> Simulated:
-    kind_of: dict[str, str] = {}
-    for text, kind in sorted(set(zip(texts, kinds, strict=True)), reverse=True):
-        kind_of[text] = kind
+    kind_of = dict(sorted(set(zip(texts, kinds, strict=True)), reverse=True))
     distinct = sorted(t for t in kind_of if t)
     place = {text: i for i, text in enumerate(distinct)} | {"": -1}
     query = np.full(events, -1, dtype=np.int32)
@@ -236,6 +234,7 @@ def _index(protocol: KnownItemProtocol, columns: Columns) -> _Terms:
     owner = np.repeat(np.arange(len(counts)), np.diff(offsets))
     sums = np.bincount(owner, weights=weight, minlength=len(counts))
     weight = np.where(sums[owner] > 0, weight, times)
-    background = np.cumsum(np.bincount(term, weights=times, minlength=len(number)))
-    background = background / background[-1] if len(background) else background
+    collection = np.bincount(term, weights=times, minlength=len(number)).astype(np.float64)
+    background = np.cumsum(collection)
+    background /= background[-1] if len(background) else 1.0
     return _Terms(list(number), offsets, term, np.cumsum(weight), background)

@@ -1,0 +1,183 @@
+"""Cache of prepared data sets on disk: found by key, whole or not at all, checked when read.
+
+An entry is a folder of three files without pickle: ``arrays.npz``, ``texts.json`` and a
+``manifest.json`` that holds the checksums of the other two and of itself. It is written under a
+temporary name and renamed, so several processes can prepare the same data set at once: the first
+to finish is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.catalogue import Items, Queries
+from benchmark.data.dataset import Part
+from benchmark.data.events import EventLog
+from benchmark.data.prepared import Prepared, PreparedRequests
+from benchmark.data.requests import Task
+
+__all__ = ["cache_folder", "entry_of", "fetch", "store"]
+
+_COLUMNS = tuple(f.name for f in fields(EventLog))
+_BLOCK = 8 * 2**20
+
+
+class _DamagedError(Exception):
+    """An entry is there but is not what was written."""
+
+
+def cache_folder(chosen: Path | None) -> Path:
+    """Return the folder of prepared data sets: given, ``$BENCHMARK_CACHE``, or the user's."""
+    if chosen is not None:
+        return chosen
+    if named := os.environ.get("BENCHMARK_CACHE"):
+        return Path(named)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("search-rec-benchmark", appauthor=False)
+
+
+def entry_of(folder: Path, name: str, key: str) -> Path:
+    """Return the folder that an entry has or would have."""
+    return folder / "data" / f"{name}-{key[:20]}"
+
+
+def fetch(folder: Path, name: str, key: str, notify: Callable[[str], object]) -> Prepared | None:
+    """Return the entry of ``key``, or ``None`` where there is none or it is damaged.
+
+    A damaged entry is told through ``notify`` and removed.
+    """
+    entry = entry_of(folder, name, key)
+    if not entry.is_dir():
+        return None
+    try:
+        return _read(entry, key)
+    except (_DamagedError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        notify(f"{name}: the prepared copy in {entry} is damaged ({error}); preparing it anew")
+        _remove(entry)
+        return None
+
+
+def store(
+    folder: Path, name: str, key: str, prepared: Prepared, notify: Callable[[str], object]
+) -> None:
+    """Write an entry; a folder that cannot be written is told through ``notify``, no more."""
+    entry = entry_of(folder, name, key)
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
+    except OSError as error:
+        notify(f"{name}: not cached, as {entry.parent} cannot be written: {error.strerror}")
+        return
+    try:
+        _write(draft, key, prepared)
+        draft.rename(entry)
+    except OSError as error:
+        if not entry.is_dir():
+            notify(f"{name}: not cached: {error.strerror}")
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _write(draft: Path, key: str, prepared: Prepared) -> None:
+    arrays: dict[str, Any] = {f"log.{name}": getattr(prepared.log, name) for name in _COLUMNS}
+    arrays["train"] = prepared.train
+    for (part, task), asked in prepared.requests.items():
+        for name in ("rows", "omit", "sampled"):
+            arrays[f"{part}.{task}.{name}"] = getattr(asked, name)
+    with (draft / "arrays.npz").open("wb") as file:
+        np.savez(file, **arrays)
+        _flush(file)
+    items, queries = prepared.items, prepared.queries
+    texts = {
+        "items": {"ids": items.ids, "titles": items.titles, "texts": items.texts},
+        "fields": items.fields,
+        "queries": {"ids": queries.ids, "texts": queries.texts, "kinds": queries.kinds},
+    }
+    with (draft / "texts.json").open("w", encoding="utf-8") as file:
+        json.dump(texts, file, ensure_ascii=False)
+        _flush(file)
+    manifest: dict[str, Any] = {
+        "key": key,
+        "requests": [[part, str(task)] for part, task in prepared.requests],
+        "queries_digest": prepared.queries_digest,
+        "content_digest": prepared.content_digest,
+        "candidates_digest": prepared.candidates_digest,
+        "notes": list(prepared.notes),
+        "files": {name: _sum(draft / name) for name in ("arrays.npz", "texts.json")},
+    }
+    manifest["checksum"] = _manifest_sum(manifest)
+    with (draft / "manifest.json").open("w", encoding="utf-8") as file:
+        json.dump(manifest, file, indent=1)
+        _flush(file)
+
+
+def _read(entry: Path, key: str) -> Prepared:
+    manifest = json.loads((entry / "manifest.json").read_text(encoding="utf-8"))
+    if manifest.pop("checksum") != _manifest_sum(manifest) or manifest["key"] != key:
+        raise _DamagedError("manifest.json fails its checksum")
+    for name, expected in manifest["files"].items():
+        if _sum(entry / name) != expected:
+            raise _DamagedError(f"{name} fails its checksum")
+    texts = json.loads((entry / "texts.json").read_text(encoding="utf-8"))
+    items = {name: tuple(values) for name, values in texts["items"].items()}
+    columns = {name: tuple(values) for name, values in texts["fields"].items()}
+    queries = Queries(**{name: tuple(values) for name, values in texts["queries"].items()})
+    with np.load(entry / "arrays.npz", allow_pickle=False) as arrays:
+        log = EventLog(**{name: arrays[f"log.{name}"] for name in _COLUMNS})
+        train: NDArray[np.bool_] = arrays["train"]
+        requests = {
+            (cast(Part, part), Task(task)): PreparedRequests(
+                *(arrays[f"{part}.{task}.{name}"] for name in ("rows", "omit", "sampled"))
+            )
+            for part, task in manifest["requests"]
+        }
+    return Prepared(
+        log=log,
+        items=Items(fields=columns, **items),
+        queries=queries,
+        train=train,
+        requests=requests,
+        queries_digest=manifest["queries_digest"],
+        content_digest=manifest["content_digest"],
+        candidates_digest=manifest["candidates_digest"],
+        notes=tuple(manifest["notes"]),
+    )
+
+
+def _manifest_sum(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def _sum(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _flush(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _remove(entry: Path) -> None:
+    """Move a damaged entry out of the way in one step, then delete it."""
+    try:
+        aside = Path(tempfile.mkdtemp(prefix=".damaged-", dir=entry.parent))
+        entry.rename(aside / "entry")
+    except OSError:
+        return
+    shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,95 @@
+"""Prepared data: everything that is expensive about a data set, as arrays and texts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.catalogue import Items, Queries
+from benchmark.data.dataset import Part
+from benchmark.data.events import EventLog
+from benchmark.data.requests import Task
+
+__all__ = ["Prepared", "PreparedRequests", "RequestsByPart", "digest_candidates", "digest_content"]
+
+
+@dataclass(frozen=True)
+class PreparedRequests:
+    """Requests of one part and task: log rows, rows omitted from histories, sampled lists."""
+
+    rows: NDArray[np.int64]
+    omit: NDArray[np.int64]
+    sampled: NDArray[np.int32]
+
+
+RequestsByPart = Mapping[tuple[Part, Task], PreparedRequests]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the cache keeps.
+
+    Attributes:
+        train: bool ``[events]``, the events that models learn from.
+        queries_digest: of the simulated queries, "" where the files hold their own.
+        content_digest: over everything derived but the candidates.
+        candidates_digest: over all sampled lists.
+        notes: compromises to tell the user, one line each.
+    """
+
+    log: EventLog
+    items: Items
+    queries: Queries
+    train: NDArray[np.bool_]
+    requests: RequestsByPart
+    queries_digest: str
+    content_digest: str
+    candidates_digest: str
+    notes: tuple[str, ...]
+
+
+def digest_candidates(requests: RequestsByPart) -> str:
+    """Return the SHA-256 (hex) over all sampled lists."""
+    digest = hashlib.sha256()
+    for which, asked in sorted(requests.items(), key=_order):
+        digest.update(" ".join(which).encode())
+        _add(digest, asked.sampled)
+    return digest.hexdigest()
+
+
+def digest_content(
+    log: EventLog,
+    items: Items,
+    queries: Queries,
+    train: NDArray[np.bool_],
+    requests: RequestsByPart,
+) -> str:
+    """Return the SHA-256 (hex) over log, tables, split and requests."""
+    digest = hashlib.sha256()
+    for column in (log.user, log.item, log.time, log.kind, log.query, log.session, train):
+        _add(digest, column)
+    for which, asked in sorted(requests.items(), key=_order):
+        digest.update(" ".join(which).encode())
+        _add(digest, asked.rows)
+        _add(digest, asked.omit)
+    for texts in (items.ids, items.texts, queries.ids, queries.texts, queries.kinds):
+        for text in texts:
+            digest.update(text.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _order(entry: tuple[tuple[Part, Task], PreparedRequests]) -> tuple[str, str]:
+    (part, task), _ = entry
+    return part, task.value
+
+
+def _add(digest: Any, column: NDArray) -> None:
+    """Add an array with its type and shape, in the same bytes on every machine."""
+    little = column.dtype.newbyteorder("<")
+    digest.update(f"{little.str}{column.shape}".encode())
+    digest.update(np.ascontiguousarray(column, dtype=little).tobytes())
