@@ -1,0 +1,180 @@
+"""The T5 that reads histories and writes identifiers.
+
+The module and its weights are those of ``transformers``. Its decoder is walked block by block
+here, because many targets share one input: they attend to its states without copying them, each
+only to the positions that it may see.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import T5Config, T5ForConditionalGeneration
+from transformers.models.t5.modeling_t5 import T5Attention
+
+from gensar.dropout import use_byte_dropout
+from gensar.settings import GenSARSettings
+from gensar.vocabulary import END, PADDING, Vocabulary
+
+__all__ = ["Backbone", "start_codes", "t5_of"]
+
+
+def t5_of(settings: GenSARSettings, tokens: int) -> T5ForConditionalGeneration:
+    """Return a new T5 of the settings' sizes, or the hub's, with room for ``tokens`` tokens."""
+    if settings.backbone != "config":
+        model = T5ForConditionalGeneration.from_pretrained(settings.backbone)
+        model.resize_token_embeddings(tokens)
+        return model
+    config = T5Config(
+        vocab_size=tokens,
+        d_model=settings.width,
+        d_kv=settings.width // settings.heads,
+        d_ff=settings.feed_forward,
+        num_layers=settings.layers,
+        num_heads=settings.heads,
+        dropout_rate=settings.dropout,
+        pad_token_id=PADDING,
+        eos_token_id=END,
+        decoder_start_token_id=PADDING,
+    )
+    return T5ForConditionalGeneration(config)
+
+
+class Backbone(nn.Module):
+    """A T5 with packed decoding.
+
+    Args:
+        t5: the model.
+        vocabulary: numbers the tokens.
+        causal: whether an input position sees only what stands before it, so that one pass over
+            a sequence serves targets at every place of it.
+        vocabulary_softmax: see :class:`GenSARSettings`.
+    """
+
+    def __init__(
+        self,
+        t5: T5ForConditionalGeneration,
+        vocabulary: Vocabulary,
+        causal: bool,
+        vocabulary_softmax: bool,
+    ) -> None:
+        super().__init__()
+        self.t5 = t5
+        self.causal = causal
+        self.vocabulary_softmax = vocabulary_softmax
+        self.vocabulary = vocabulary
+        use_byte_dropout(t5)
+        # Dropout of attention weights costs more than all matrix products together on a CPU.
+        for module in t5.modules():
+            if isinstance(module, T5Attention):
+                module.dropout = 0.0
+
+    def config_json(self) -> dict[str, Any]:
+        """Return the T5's configuration, from which :class:`T5Config` builds it again."""
+        return json.loads(self.t5.config.to_json_string(use_diff=False))
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Sum the embeddings at each position of ``[rows, length, width]``; -1 adds nothing."""
+        table = self.t5.shared.weight
+        present = (tokens >= 0).unsqueeze(-1).to(table.dtype)
+        return (functional.embedding(tokens.clamp_min(0), table) * present).sum(dim=2)
+
+    def encode(self, tokens: Tensor) -> Tensor:
+        """Return the states ``[rows, length, d]`` of an input ``[rows, length, width]``."""
+        real = tokens[:, :, 0] >= 0
+        mask = real[:, None, None, :]
+        if self.causal:
+            length = tokens.shape[1]
+            past = torch.ones(length, length, dtype=torch.bool, device=tokens.device).tril()
+            # Every position sees itself, padding too, so that no row of the softmax is empty.
+            mask = past & (mask | torch.eye(length, dtype=torch.bool, device=tokens.device))
+        embedded = self.embed(tokens)
+        additive = _additive(mask, embedded.dtype)
+        return self.t5.encoder(inputs_embeds=embedded, attention_mask=additive).last_hidden_state
+
+    def decode(self, tokens: Tensor, states: Tensor, visible: Tensor) -> Tensor:
+        """Run the decoder for several targets over each input.
+
+        Args:
+            tokens: int64 ``[rows, targets, length]``, decoder inputs.
+            states: ``[rows, positions, d]`` from :meth:`encode`.
+            visible: bool ``[rows, targets or 1, positions]``, what each target may attend to.
+
+        Returns:
+            ``[rows, targets, length, d]``, ready for the output embeddings.
+        """
+        rows, targets, length = tokens.shape
+        decoder = self.t5.decoder
+        hidden = decoder.dropout(self.t5.shared(tokens))
+        width = hidden.shape[-1]
+        causal = torch.ones(length, length, dtype=torch.bool, device=tokens.device).tril()
+        own = _additive(causal[None, None], hidden.dtype)
+        cross = _additive(visible, hidden.dtype)
+        cross = cross.unsqueeze(2).expand(-1, targets, length, -1)
+        cross = cross.reshape(rows, 1, targets * length, -1)
+        bias = None
+        for block in decoder.block:
+            hidden = hidden.reshape(rows * targets, length, width)
+            hidden, bias, _ = block.layer[0](hidden, attention_mask=own, position_bias=bias)
+            hidden = hidden.reshape(rows, targets * length, width)
+            hidden = block.layer[1](hidden, states, attention_mask=cross)[0]
+            hidden = block.layer[2](hidden)
+        hidden = decoder.dropout(decoder.final_layer_norm(hidden))
+        if self.t5.config.scale_decoder_outputs:
+            hidden = hidden * width**-0.5
+        return hidden.reshape(rows, targets, length, width)
+
+    def code_log_probs(self, hidden: Tensor, kind: int, level: int) -> Tensor:
+        """Return log-probabilities ``[..., codes of the level]`` of the next code."""
+        start, stop = self.vocabulary.level_range(kind, level)
+        table = self.t5.lm_head.weight
+        if self.vocabulary_softmax:
+            return functional.log_softmax(hidden @ table.T, dim=-1)[..., start:stop]
+        return functional.log_softmax(hidden @ table[start:stop].T, dim=-1)
+
+    def text_logits(self, hidden: Tensor) -> Tensor:
+        """Return logits ``[..., tokens]`` over text pieces, or over all tokens where codes are
+        normalised over the whole vocabulary too."""
+        table = self.t5.lm_head.weight
+        if not self.vocabulary_softmax:
+            table = table[: self.vocabulary.text]
+        return hidden @ table.T
+
+
+def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    zeros = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
+    return zeros.masked_fill(~mask, torch.finfo(dtype).min)
+
+
+@torch.no_grad()
+def start_codes(backbone: Backbone, seed: int) -> None:
+    """Start the code embeddings from the codebooks, through one random orthonormal map.
+
+    A specific codebook lives in its half of the shared codebooks' space, so that codes which are
+    near in the quantiser are near in the backbone. Every level is scaled to the root mean square
+    of T5's own initial embeddings.
+    """
+    vocabulary = backbone.vocabulary
+    books = vocabulary.identifiers.vectors
+    shared = torch.as_tensor(books["shared"])
+    specific = torch.as_tensor(books["specific"])
+    table = backbone.t5.shared.weight
+    generator = torch.Generator().manual_seed(seed)
+    basis = torch.empty(shared.shape[2], table.shape[1])
+    nn.init.orthogonal_(basis, generator=generator)
+    target = table[: vocabulary.text].square().mean().sqrt()
+    half = specific.shape[-1]
+    for kind in (0, 1):
+        for level in range(len(shared) + specific.shape[1]):
+            if level < len(shared):
+                vectors = shared[level] @ basis
+            else:
+                vectors = specific[kind, level - len(shared)] @ basis[kind * half :][:half]
+            start, stop = vocabulary.level_range(kind, level)
+            vectors = vectors - vectors.mean(dim=0)
+            scale = target / vectors.square().mean().sqrt().clamp_min(1e-6)
+            table[start:stop] = (vectors * scale).to(table)

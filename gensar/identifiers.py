@@ -1,0 +1,254 @@
+"""An item's two identifiers: training the RQ-VAE, settling collisions, and the result as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchmark.journal import Journal
+from gensar.rqvae import RQVAE
+from gensar.settings import GenSARSettings
+
+__all__ = [
+    "COLLABORATIVE",
+    "SEMANTIC",
+    "Identifiers",
+    "build_identifiers",
+    "collision_rate",
+    "separate_collisions",
+]
+
+SEMANTIC, COLLABORATIVE = 0, 1
+
+
+@dataclass(frozen=True)
+class Identifiers:
+    """The identifiers of all items.
+
+    Attributes:
+        codes: for each kind (``SEMANTIC``, ``COLLABORATIVE``) int64 ``[items, levels]``. The
+            first ``shared_levels`` columns of both are the same; a kind whose collisions needed
+            an extra code has one level more.
+        shared_levels: number of levels that both kinds share.
+        level_sizes: for each kind, the number of codes of each level.
+        vectors: the codebooks, ``{"shared": [levels, codes, 2w], "specific": [2, levels, codes,
+            w]}``, from which a backbone can start its code embeddings.
+    """
+
+    codes: tuple[NDArray[np.int64], NDArray[np.int64]]
+    shared_levels: int
+    level_sizes: tuple[tuple[int, ...], tuple[int, ...]]
+    vectors: dict[str, NDArray[np.float32]]
+
+    def swapped(self) -> Identifiers:
+        """Return the same identifiers with semantic and collaborative exchanged."""
+        return Identifiers(
+            (self.codes[1], self.codes[0]),
+            self.shared_levels,
+            (self.level_sizes[1], self.level_sizes[0]),
+            {"shared": self.vectors["shared"], "specific": self.vectors["specific"][::-1].copy()},
+        )
+
+
+def collision_rate(codes: NDArray[np.int64]) -> float:
+    """Return (items - distinct identifiers) / items for ``codes`` of ``[items, levels]``."""
+    return float(1 - len(np.unique(codes, axis=0)) / max(len(codes), 1))
+
+
+def build_identifiers(
+    semantic: NDArray[np.float32],
+    collaborative: NDArray[np.float32],
+    settings: GenSARSettings,
+    seed: int,
+    device: str,
+    journal: Journal,
+) -> Identifiers:
+    """Train the RQ-VAE on the items' vectors (``[items, width]`` each) and assign identifiers.
+
+    The journal gets, by kind, the collision rate before and after each pass and the number of
+    items that still shared an identifier after the last.
+    """
+    vectors = (_standard(semantic, device), _standard(collaborative, device))
+    rqvae = _train(vectors, settings, seed, journal)
+    codes = _assign(rqvae, vectors, settings, journal)
+    columns = []
+    for kind, found in enumerate(codes):
+        with_extra = found
+        if settings.collisions == "extra-code" and collision_rate(found) > 0:
+            with_extra = np.column_stack([found, _extra_codes(found)])
+        columns.append((kind, with_extra))
+    levels = settings.shared_levels + settings.specific_levels
+    sizes = [
+        (settings.codes,) * levels + ((int(c[:, -1].max()) + 1,) if c.shape[1] > levels else ())
+        for _, c in columns
+    ]
+    return Identifiers(
+        codes=(columns[0][1], columns[1][1]),
+        shared_levels=settings.shared_levels,
+        level_sizes=(sizes[0], sizes[1]),
+        vectors=_codebooks(rqvae),
+    )
+
+
+def _standard(vectors: NDArray[np.float32], device: str) -> Tensor:
+    """Centre, and scale to unit mean square, so that neither vector outweighs the other."""
+    centred = vectors - vectors.mean(axis=0, keepdims=True)
+    scale = np.sqrt(np.square(centred).mean()) + 1e-12
+    return torch.as_tensor((centred / scale).astype(np.float32), device=device)
+
+
+def _train(
+    vectors: tuple[Tensor, Tensor], settings: GenSARSettings, seed: int, journal: Journal
+) -> RQVAE:
+    device = vectors[0].device
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        rqvae = RQVAE(
+            semantic=vectors[0].shape[1],
+            collaborative=vectors[1].shape[1],
+            latent=settings.latent,
+            hidden=settings.rqvae_hidden,
+            codes=settings.codes,
+            shared_levels=settings.shared_levels,
+            specific_levels=settings.specific_levels,
+            epsilon=settings.sinkhorn_epsilon,
+        ).to(device)
+    generator = torch.Generator().manual_seed(seed)
+    items = len(vectors[0])
+    batch = min(settings.rqvae_batch, items)
+    steps = -(-items // batch) * settings.rqvae_epochs
+    optimiser = torch.optim.AdamW(rqvae.parameters(), lr=settings.rqvae_rate, weight_decay=1e-5)
+    warm = max(1, steps // 10)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda s: min((s + 1) / warm, max(0.0, (steps - s) / max(1, steps - warm)))
+    )
+    best_rate, best = 2.0, {k: v.clone() for k, v in rqvae.state_dict().items()}
+    check = max(1, settings.rqvae_epochs // 50)
+    with journal.progress("identifiers", settings.rqvae_epochs) as bar:
+        for epoch in range(settings.rqvae_epochs):
+            order = torch.randperm(items, generator=generator).to(device)
+            for rows in order.split(batch):
+                chosen = (vectors[0][rows], vectors[1][rows])
+                if epoch == 0 and rows[0] == order[0]:
+                    rqvae.start_codebooks(chosen, seed)
+                out = rqvae(chosen, balanced=True)
+                optimiser.zero_grad()
+                (out.reconstruction + out.quantisation).backward()
+                nn_clip(rqvae)
+                optimiser.step()
+                schedule.step()
+            if (epoch + 1) % check == 0 or epoch + 1 == settings.rqvae_epochs:
+                rate = _mean_collision_rate(rqvae, vectors)
+                if rate < best_rate:
+                    best_rate = rate
+                    best = {k: v.clone() for k, v in rqvae.state_dict().items()}
+            bar.advance(1, f"collisions {best_rate:.3f}" if best_rate <= 1 else "")
+    rqvae.load_state_dict(best)
+    return rqvae
+
+
+def nn_clip(module: torch.nn.Module) -> None:
+    """Clip the gradient's norm to 1."""
+    torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+
+
+@torch.no_grad()
+def _mean_collision_rate(rqvae: RQVAE, vectors: tuple[Tensor, Tensor]) -> float:
+    codes = _codes_of(rqvae, vectors, balanced=False)
+    return (collision_rate(codes[:, 0]) + collision_rate(codes[:, 1])) / 2
+
+
+@torch.no_grad()
+def _codes_of(
+    rqvae: RQVAE, vectors: tuple[Tensor, Tensor], balanced: bool, batch: int = 4096
+) -> NDArray[np.int64]:
+    parts = [
+        rqvae((s, c), balanced).codes
+        for s, c in zip(vectors[0].split(batch), vectors[1].split(batch), strict=True)
+    ]
+    return torch.cat(parts).cpu().numpy()
+
+
+def _assign(
+    rqvae: RQVAE, vectors: tuple[Tensor, Tensor], settings: GenSARSettings, journal: Journal
+) -> list[NDArray[np.int64]]:
+    """Give every item its nearest codes, then let Sinkhorn passes separate those that collide."""
+
+    def balanced(rows: NDArray[np.int64], kind: int) -> NDArray[np.int64]:
+        chosen = torch.as_tensor(rows, device=vectors[0].device)
+        return _codes_of(rqvae, (vectors[0][chosen], vectors[1][chosen]), balanced=True)[:, kind]
+
+    nearest = _codes_of(rqvae, vectors, balanced=False)
+    report: dict[str, object] = {}
+    settled = []
+    for kind, name in ((SEMANTIC, "semantic"), (COLLABORATIVE, "collaborative")):
+        codes, rates = separate_collisions(
+            nearest[:, kind],
+            lambda rows, kind=kind: balanced(rows, kind),  # type: ignore[misc]
+            settings.collision_passes,
+        )
+        settled.append(codes)
+        _, counts = np.unique(codes, axis=0, return_counts=True)
+        report[name] = {
+            "collision_rate_by_pass": rates,
+            "items_sharing_an_identifier": int(counts[counts > 1].sum()),
+            "resolved_by": settings.collisions,
+            "codes_used_by_level": [len(np.unique(column)) for column in codes.T],
+        }
+    journal.facts["identifiers"] = report
+    return settled
+
+
+def separate_collisions(
+    codes: NDArray[np.int64],
+    reassign: object,
+    passes: int,
+) -> tuple[NDArray[np.int64], list[float]]:
+    """Encode each group of items that share an identifier again, together, by Sinkhorn.
+
+    Args:
+        codes: int64 ``[items, levels]``.
+        reassign: maps rows of items ``[n]`` to new codes ``[n, levels]``.
+        passes: at most so many rounds; it ends early when every identifier is unique.
+
+    Returns:
+        the new codes, and the collision rate before the first and after each pass.
+    """
+    assert callable(reassign)
+    codes = codes.copy()
+    rates = [collision_rate(codes)]
+    for _ in range(passes):
+        if rates[-1] == 0:
+            break
+        _, group, counts = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
+        order = np.argsort(group.ravel(), kind="stable")
+        for rows in np.split(order, np.cumsum(counts)[:-1]):
+            if len(rows) > 1:
+                codes[rows] = reassign(rows)
+        rates.append(collision_rate(codes))
+    return codes, rates
+
+
+def _extra_codes(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number the items of each identifier 0, 1, … in the order of their rows."""
+    _, group, counts = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
+    group = group.ravel()
+    order = np.argsort(group, kind="stable")
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    numbers = np.empty(len(codes), dtype=np.int64)
+    numbers[order] = np.arange(len(codes)) - first
+    return numbers
+
+
+def _codebooks(rqvae: RQVAE) -> dict[str, NDArray[np.float32]]:
+    def stack(books: torch.nn.ModuleList) -> NDArray[np.float32]:
+        return np.stack([b.vectors.detach().cpu().numpy() for b in books])
+
+    return {
+        "shared": stack(rqvae.shared),
+        "specific": np.stack([stack(books) for books in rqvae.specific]),  # type: ignore[arg-type]
+    }

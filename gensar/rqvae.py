@@ -1,0 +1,194 @@
+"""The RQ-VAE: residual quantisation of an item's two vectors with shared and specific codebooks.
+
+GenSAR section 3.2 and its published code: both vectors are encoded, the shared codebooks quantise
+the concatenation, and the rest is quantised half by half by codebooks of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from sklearn.cluster import KMeans
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["RQVAE", "Codebook", "Quantised", "sinkhorn_codes"]
+
+
+def sinkhorn_codes(distances: Tensor, epsilon: float, iterations: int = 50) -> Tensor:
+    """Assign rows to codes so that all codes are used about equally.
+
+    Args:
+        distances: ``[rows, codes]``.
+        epsilon: the entropic regularisation; the smaller, the closer to the nearest code.
+        iterations: alternations of row and column normalisation.
+
+    Returns:
+        int64 ``[rows]``. Distances are first mapped to [-1, 1], as the published code does.
+    """
+    low, high = distances.min(), distances.max()
+    middle, reach = (high + low) / 2, ((high - low) / 2).clamp_min(1e-5)
+    kernel = torch.exp(-((distances - middle) / reach).double() / epsilon)
+    rows, codes = kernel.shape
+    for _ in range(iterations):
+        kernel = kernel / kernel.sum(dim=1, keepdim=True) / rows
+        kernel = kernel / kernel.sum(dim=0, keepdim=True) / codes
+    return kernel.argmax(dim=1)
+
+
+class Codebook(nn.Module):
+    """One level of residual quantisation: ``codes`` vectors of ``width`` numbers."""
+
+    def __init__(self, codes: int, width: int) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(torch.zeros(codes, width))
+
+    def distances(self, rest: Tensor) -> Tensor:
+        """Return squared Euclidean distances ``[rows, codes]``."""
+        return torch.cdist(rest, self.vectors).square()
+
+    @torch.no_grad()
+    def start_from(self, rest: Tensor, seed: int) -> None:
+        """Place the codes by k-means over ``rest`` (``[rows, width]``)."""
+        codes = len(self.vectors)
+        points = rest.cpu().double().numpy()
+        if len(points) < codes:
+            points = points.repeat(-(-codes // len(points)), axis=0)
+        fitted = KMeans(codes, max_iter=100, n_init=1, random_state=seed).fit(points)
+        self.vectors.copy_(torch.as_tensor(fitted.cluster_centers_).to(self.vectors))
+
+    def forward(self, rest: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Quantise ``rest`` (``[rows, width]``).
+
+        ``epsilon`` of 0 takes the nearest code, above 0 the Sinkhorn assignment.
+
+        Returns:
+            codes ``[rows]``, the straight-through quantised vectors ``[rows, width]`` and the
+            loss of this level (codebook term plus 0.25 times the commitment term).
+        """
+        distances = self.distances(rest.detach())
+        codes = sinkhorn_codes(distances, epsilon) if epsilon > 0 else distances.argmin(dim=1)
+        chosen = self.vectors[codes]
+        loss = functional.mse_loss(chosen, rest.detach())
+        loss = loss + 0.25 * functional.mse_loss(rest, chosen.detach())
+        return codes, rest + (chosen - rest).detach(), loss
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """What one pass over a batch gives.
+
+    Attributes:
+        codes: ``[rows, 2, levels]``; index 0 of the second axis is semantic, 1 collaborative.
+        reconstruction: mean squared error of both decoders, summed.
+        quantisation: mean loss of the levels.
+    """
+
+    codes: Tensor
+    reconstruction: Tensor
+    quantisation: Tensor
+
+
+def _mlp(widths: list[int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for into, out in zip(widths[:-1], widths[1:], strict=True):
+        linear = nn.Linear(into, out)
+        nn.init.xavier_normal_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+class RQVAE(nn.Module):
+    """Quantises semantic and collaborative vectors together.
+
+    Args:
+        semantic: width of the semantic vectors.
+        collaborative: width of the collaborative vectors.
+        latent: width of each encoder's output; the shared codebooks are twice as wide.
+        hidden: widths of the encoders' hidden layers; the decoders mirror them.
+        codes: number of codes of every level.
+        shared_levels: levels over both vectors together, at least 1.
+        specific_levels: levels of each vector's own, at least 1.
+        epsilon: Sinkhorn regularisation of the last specific level.
+    """
+
+    def __init__(
+        self,
+        semantic: int,
+        collaborative: int,
+        latent: int,
+        hidden: tuple[int, ...],
+        codes: int,
+        shared_levels: int,
+        specific_levels: int,
+        epsilon: float,
+    ) -> None:
+        super().__init__()
+        self.latent = latent
+        self.epsilon = epsilon
+        widths = [[width, *hidden, latent] for width in (semantic, collaborative)]
+        self.encoders = nn.ModuleList(_mlp(w) for w in widths)
+        self.decoders = nn.ModuleList(_mlp(w[::-1]) for w in widths)
+        self.shared = nn.ModuleList(Codebook(codes, 2 * latent) for _ in range(shared_levels))
+        self.specific = nn.ModuleList(
+            nn.ModuleList(Codebook(codes, latent) for _ in range(specific_levels)) for _ in range(2)
+        )
+
+    def encode(self, vectors: tuple[Tensor, Tensor]) -> Tensor:
+        """Return the concatenated latent vectors ``[rows, 2 * latent]``."""
+        parts = [enc(v) for enc, v in zip(self.encoders, vectors, strict=True)]
+        return torch.cat(parts, dim=1)
+
+    @torch.no_grad()
+    def start_codebooks(self, vectors: tuple[Tensor, Tensor], seed: int) -> None:
+        """Place the codes of every level by k-means over what the levels before it leave."""
+        rest = self.encode(vectors)
+        for book in self.shared:
+            book.start_from(rest, seed)
+            rest = rest - book(rest, 0.0)[1]
+        for half, books in zip(rest.split(self.latent, dim=1), self.specific, strict=True):
+            for book in books:
+                book.start_from(half, seed)
+                half = half - book(half, 0.0)[1]  # noqa: PLW2901
+
+    def forward(self, vectors: tuple[Tensor, Tensor], balanced: bool) -> Quantised:
+        """Quantise a batch ``([rows, semantic], [rows, collaborative])``.
+
+        ``balanced`` uses the Sinkhorn assignment on the last specific level of each branch, as
+        training and the collision passes do; otherwise every level takes the nearest code.
+        """
+        rest = self.encode(vectors)
+        losses, shared_codes = [], []
+        summed = torch.zeros_like(rest)
+        for book in self.shared:
+            codes, quantised, loss = book(rest, 0.0)
+            rest, summed = rest - quantised, summed + quantised
+            shared_codes.append(codes)
+            losses.append(loss)
+        identifiers, reconstruction = [], rest.new_zeros(())
+        halves = zip(rest.split(self.latent, 1), summed.split(self.latent, 1), strict=True)
+        for branch, (half, known) in enumerate(halves):
+            codes_here, known_here, half_losses = self._quantise_half(branch, half, balanced)
+            losses += half_losses
+            identifiers.append(torch.stack([*shared_codes, *codes_here], dim=1))
+            decoded = self.decoders[branch](known + known_here)
+            reconstruction = reconstruction + functional.mse_loss(decoded, vectors[branch])
+        return Quantised(
+            torch.stack(identifiers, dim=1), reconstruction, torch.stack(losses).mean()
+        )
+
+    def _quantise_half(
+        self, branch: int, half: Tensor, balanced: bool
+    ) -> tuple[list[Tensor], Tensor, list[Tensor]]:
+        codes_here, losses = [], []
+        summed = torch.zeros_like(half)
+        books = self.specific[branch]
+        for level, book in enumerate(books):
+            last = level == len(books) - 1
+            codes, quantised, loss = book(half, self.epsilon if balanced and last else 0.0)
+            half, summed = half - quantised, summed + quantised
+            codes_here.append(codes)
+            losses.append(loss)
+        return codes_here, summed, losses

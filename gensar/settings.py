@@ -1,0 +1,89 @@
+"""Settings of GenSAR, and what each preset changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = ["PRESETS", "GenSARSettings"]
+
+
+def _doc(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"doc": text})
+
+
+@dataclass(frozen=True)
+class GenSARSettings:
+    """Settings of :class:`gensar.model.GenSAR`; the defaults are those of ``standard``."""
+
+    encoder: str = _doc(
+        "minilm", "text encoder of semantic vectors: the bundled MiniLM or a hub name"
+    )
+    collaborative: Literal["sasrec"] = _doc("sasrec", "model that collaborative vectors come from")
+    collaborative_preset: str = _doc("standard", "preset of that model")
+    latent: int = _doc(32, "width of each encoder's output in the RQ-VAE")
+    rqvae_hidden: tuple[int, ...] = _doc((128, 64), "hidden widths of the RQ-VAE's encoders")
+    codes: int = _doc(64, "codes of each level")
+    shared_levels: int = _doc(2, "levels that both identifiers share")
+    specific_levels: int = _doc(2, "levels of each identifier's own")
+    sinkhorn_epsilon: float = _doc(0.003, "Sinkhorn regularisation of the last specific level")
+    rqvae_epochs: int = _doc(200, "epochs of the RQ-VAE")
+    rqvae_batch: int = _doc(1024, "items in a batch of the RQ-VAE")
+    rqvae_rate: float = _doc(1e-3, "learning rate of the RQ-VAE")
+    collision_passes: int = _doc(20, "rounds of Sinkhorn over items that share an identifier")
+    collisions: Literal["extra-code", "paper"] = _doc(
+        "extra-code", "what is left after them: one more code, or shared identifiers as published"
+    )
+    backbone: str = _doc("config", "'config' for a T5 of the sizes below, or a hub name")
+    width: int = _doc(96, "width of the T5")
+    layers: int = _doc(2, "layers of its encoder and of its decoder")
+    heads: int = _doc(4, "attention heads")
+    feed_forward: int = _doc(256, "width of its feed-forward layers")
+    dropout: float = _doc(0.1, "dropout of the T5")
+    text_tokens: int = _doc(2048, "size of the text vocabulary trained on the data set")
+    codebook_start: bool = _doc(True, "start the code embeddings from the RQ-VAE's codebooks")
+    regime: Literal["packed", "plain"] = _doc(
+        "packed", "packed: all targets of a sequence from one causal pass; plain: one per sample"
+    )
+    item_tokens: Literal["fused", "codes"] = _doc(
+        "fused", "an item in the input is one summed embedding, or one token for each code"
+    )
+    vocabulary_softmax: bool = _doc(
+        False, "normalise code probabilities over the whole vocabulary, not over the level"
+    )
+    window: int = _doc(64, "events in a training sequence and in a request's history (packed)")
+    recent_rec: int = _doc(5, "recommendation events in a request's history (plain)")
+    recent_search: int = _doc(5, "search events in a request's history (plain)")
+    query_tokens: int = _doc(16, "longest query, in tokens")
+    item_text_tokens: int = _doc(32, "longest item text, in tokens")
+    batch: int = _doc(16, "sequences (packed) or samples (plain) in a batch")
+    item_samples: int = _doc(64, "samples of each item-side task in a batch (packed)")
+    item_weight: float = _doc(0.3, "weight of the item-side identifier tasks in the loss")
+    text_weight: float = _doc(0.1, "weight of the tasks that write text in the loss")
+    rate: float = _doc(2e-3, "peak learning rate")
+    weight_decay: float = _doc(0.01, "weight decay")
+    warm_up: float = _doc(0.02, "share of the training that warms the learning rate up")
+    epochs: int = _doc(20, "most epochs over the training events; the rate falls to 0 by then")
+    validate_every: int = _doc(1, "epochs between validations")
+    validation_requests: int = _doc(400, "requests of each task in a validation, 0 for all")
+    patience: int = _doc(1000, "validations without a gain before training stops")
+    beams: int = _doc(50, "beams over the catalogue")
+    candidate_decoding: Literal["exact", "beam"] = _doc(
+        "exact", "given candidates: score each one, or beam search over their trie as published"
+    )
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "quick": {
+        "collaborative_preset": "quick",
+        "rqvae_epochs": 30,
+        "width": 48,
+        "layers": 1,
+        "epochs": 2,
+        "validation_requests": 100,
+    },
+    "standard": {},
+    "thorough": {},
+    "paper": {},
+}
