@@ -122,10 +122,15 @@ class KnownItemProtocol(_Strict):
 
 
 class QueryProtocol(_Strict):
-    """Simulated queries: which share of events is a search, and how its words are made."""
+    """Simulated queries: which share of events is a search, and how its words are made.
+
+    ``twins`` keeps each such event as a recommendation too and adds the search as a copy of the
+    same user, item and time behind it, as the semi-synthetic Amazon data have it.
+    """
 
     seed: int = 1
     share: Share
+    twins: bool = False
     category: CategoryProtocol | None = None
     known_item: KnownItemProtocol | None = Field(default=None, alias="known-item")
 
@@ -201,9 +206,9 @@ class Card(_Strict):
         return tuple(re.findall(r"\{([^{}]+)\}", self.title or ""))
 
     def deciding(self) -> dict[str, Any]:
-        """Return, JSON-ready, the fields that decide what is prepared."""
+        """Return, JSON-ready, the fields that decide what is prepared; defaults are left out."""
         names = {"name", "split", "title", "text", "queries", "candidates"}
-        return self.model_dump(mode="json", include=names)
+        return self.model_dump(mode="json", include=names, exclude_defaults=True)
 
 
 def read_card(path: Path) -> Card:

@@ -54,7 +54,7 @@ def prepare(card: Card, folder: Path) -> Prepared:
         simulated = simulate(card.queries, item, columns)
         query, queries = simulated.query, simulated.queries
         digest = queries_digest(inter.user, item, query, queries)
-    log = _log(inter, item, query)
+    log = _log(inter, item, query, twins=card.queries is not None and card.queries.twins)
     items = _catalogue(card, texts)
     parts = split(log, len(items), card.split)
     requests: dict[tuple[Part, Task], PreparedRequests] = {}
@@ -131,10 +131,24 @@ def _queries(card: Card, folder: Path, inter: Interactions) -> tuple[NDArray[np.
     return rows[inter.query], Queries(tuple(texts.ids), tuple(texts.columns["query"]), kinds)
 
 
-def _log(inter: Interactions, item: NDArray[np.int32], query: NDArray[np.int32]) -> EventLog:
+def _log(
+    inter: Interactions, item: NDArray[np.int32], query: NDArray[np.int32], twins: bool
+) -> EventLog:
+    """Return the log; with ``twins``, searches are copies behind all events of their moment."""
+    rows = np.arange(len(item))
+    if twins:
+        copies = np.flatnonzero(query >= 0)
+        rows = np.concatenate([rows, copies])
+        query = np.concatenate([np.full_like(query, NO_QUERY), query[copies]])
     kind = np.where(query >= 0, Kind.SEARCHED, Kind.RECOMMENDED).astype(np.uint8)
     return EventLog.from_columns(
-        inter.user, item, inter.time, kind, query, inter.session, len(inter.users)
+        inter.user[rows],
+        item[rows],
+        inter.time[rows],
+        kind,
+        query,
+        inter.session[rows],
+        len(inter.users),
     )
 
 

@@ -1,0 +1,128 @@
+"""Description of a prepared data set in numbers, JSON-ready."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.catalogue import Queries
+from benchmark.data.dataset import Dataset, EvaluationSet
+from benchmark.data.events import EventLog, Kind
+
+__all__ = ["describe"]
+
+_QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_BATCH = 4096
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """Return what is in a data set and how it was made.
+
+    Keys: ``name, description, source, licence, citation, split, leakage, seen, digest,
+    candidates_digest, users, items, items_with_text, events, training, density,
+    events_per_user, queries, requests, notes``. ``requests`` is by part and task.
+    """
+    log, about = dataset.log, dataset.about
+    pairs = np.unique(log.user.astype(np.int64) * len(dataset.items) + log.item)
+    requests: dict[str, dict[str, Any]] = {}
+    for (part, task), asked in dataset.evaluation.items():
+        requests.setdefault(part, {})[str(task)] = _requests(asked)
+    return {
+        "name": dataset.name,
+        "description": about.description,
+        "source": about.source,
+        "licence": about.licence,
+        "citation": about.citation,
+        "split": about.split,
+        "leakage": about.leakage,
+        "seen": about.seen,
+        "digest": dataset.digest,
+        "candidates_digest": dataset.candidates_digest,
+        "users": log.users,
+        "items": len(dataset.items),
+        "items_with_text": sum(map(bool, dataset.items.texts)),
+        "events": _events(log),
+        "training": _events(dataset.train.log),
+        "density": len(pairs) / max(1, log.users * len(dataset.items)),
+        "events_per_user": _quantiles(np.diff(log.offsets)),
+        "queries": _queries(dataset),
+        "requests": requests,
+        "notes": list(about.notes),
+    }
+
+
+def _events(log: EventLog) -> dict[str, int]:
+    searches = int((log.kind == Kind.SEARCHED).sum())
+    return {"all": len(log), "rec": len(log) - searches, "search": searches}
+
+
+def _quantiles(values: NDArray[np.integer]) -> dict[str, float]:
+    if len(values) == 0:
+        return {}
+    found = np.quantile(values, _QUANTILES).tolist()
+    return {f"{q:.0%}": value for q, value in zip(_QUANTILES, found, strict=True)}
+
+
+def _requests(asked: EvaluationSet) -> dict[str, Any]:
+    """Return counts of requests; ``repeated_targets`` were in the request's own history already.
+
+    Where ``seen`` is ``exclude``, such a request ranks its target among the unseen items.
+    """
+    lengths, repeated = [], 0
+    for start in range(0, len(asked.requests), _BATCH):
+        part = slice(start, start + _BATCH)
+        offsets, seen = asked.requests[part].seen()
+        owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        hits = owner[seen == asked.targets[part][owner]]
+        repeated += len(np.unique(hits))
+        lengths.append(np.diff(offsets))
+    return {
+        "requests": len(asked.requests),
+        "users": len(np.unique(asked.requests.user)),
+        "history_length": _quantiles(np.concatenate(lengths)),
+        "repeated_targets": repeated,
+        "negatives": asked.sampled.shape[1] - 1,
+    }
+
+
+def _queries(dataset: Dataset) -> dict[str, Any]:
+    """Return counts of the queries that events have, by kind; means are over search events.
+
+    A query is ambiguous when the log reaches more than one item by it.
+    """
+    log = dataset.log
+    searched = log.kind == Kind.SEARCHED
+    query = log.query[searched]
+    if len(query) == 0:
+        return {"distinct": 0, "searches": 0, "kinds": {}}
+    pairs = np.unique(query.astype(np.int64) * len(dataset.items) + log.item[searched])
+    reached = np.bincount(pairs // len(dataset.items), minlength=len(dataset.queries))
+    kinds = np.array(dataset.queries.kinds)
+    return {
+        "distinct": len(np.unique(query)),
+        **_kind(dataset.queries, query, reached),
+        "kinds": {
+            kind: _kind(dataset.queries, query[kinds[query] == kind], reached)
+            for kind in sorted(set(kinds[query].tolist()))
+        },
+    }
+
+
+def _kind(
+    queries: Queries, query: NDArray[np.int32], reached: NDArray[np.integer]
+) -> dict[str, Any]:
+    length = np.array([len(text.split()) for text in queries.texts])
+    distinct, times = np.unique(query, return_counts=True)
+    often = distinct[np.argsort(-times, kind="stable")]
+    spread = often[:: max(1, len(often) // 8)][:8]
+    return {
+        "searches": len(query),
+        "queries": len(distinct),
+        "mean_words": round(float(length[query].mean()), 4),
+        "items_per_query": round(float(reached[distinct].mean()), 4),
+        "ambiguous_queries": round(float((reached[distinct] > 1).mean()), 4),
+        "ambiguous_searches": round(float((reached[query] > 1).mean()), 4),
+        "examples": [queries.texts[q] for q in spread.tolist()],
+    }
