@@ -204,8 +204,9 @@ def _check_numbers(
     path: Path, fields: tuple[Field, ...], f: Field, column: pa.ChunkedArray
 ) -> None:
     if f.type == "float":
-        bad = column.null_count if f.name == "timestamp" else 0
-        if bad or not pc.all(pc.is_finite(column.cast(pa.float64())), min_count=0).as_py():
+        missing = f.name == "timestamp" and column.null_count > 0
+        finite = pc.all(pc.is_finite(column), min_count=0).as_py()
+        if missing or not finite:
             raise _located(path, fields, None)
     elif f.type == "float_seq":
         parts: Any = pc.list_flatten(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(column)))
