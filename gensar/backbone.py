@@ -7,8 +7,7 @@ only to the positions that it may see.
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +28,7 @@ def t5_of(settings: GenSARSettings, tokens: int) -> T5ForConditionalGeneration:
         model = T5ForConditionalGeneration.from_pretrained(settings.backbone)
         model.resize_token_embeddings(tokens)
         return model
-    config = T5Config(
+    config = T5Config(  # type: ignore[call-arg]
         vocab_size=tokens,
         d_model=settings.width,
         d_kv=settings.width // settings.heads,
@@ -73,10 +72,6 @@ class Backbone(nn.Module):
             if isinstance(module, T5Attention):
                 module.dropout = 0.0
 
-    def config_json(self) -> dict[str, Any]:
-        """Return the T5's configuration, from which :class:`T5Config` builds it again."""
-        return json.loads(self.t5.config.to_json_string(use_diff=False))
-
     def embed(self, tokens: Tensor) -> Tensor:
         """Sum the embeddings at each position of ``[rows, length, width]``; -1 adds nothing."""
         table = self.t5.shared.weight
@@ -118,11 +113,12 @@ class Backbone(nn.Module):
         cross = cross.reshape(rows, 1, targets * length, -1)
         bias = None
         for block in decoder.block:
+            own_attention, cross_attention, feed_forward = cast(Any, block).layer
             hidden = hidden.reshape(rows * targets, length, width)
-            hidden, bias, _ = block.layer[0](hidden, attention_mask=own, position_bias=bias)
+            hidden, bias, _ = own_attention(hidden, attention_mask=own, position_bias=bias)
             hidden = hidden.reshape(rows, targets * length, width)
-            hidden = block.layer[1](hidden, states, attention_mask=cross)[0]
-            hidden = block.layer[2](hidden)
+            hidden = cross_attention(hidden, states, attention_mask=cross)[0]
+            hidden = feed_forward(hidden)
         hidden = decoder.dropout(decoder.final_layer_norm(hidden))
         if self.t5.config.scale_decoder_outputs:
             hidden = hidden * width**-0.5

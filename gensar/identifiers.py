@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from typing import cast
 
 import numpy as np
 import torch
@@ -10,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.journal import Journal
-from gensar.rqvae import RQVAE
+from gensar.rqvae import RQVAE, Codebook
 from gensar.settings import GenSARSettings
 
 __all__ = [
@@ -75,21 +78,18 @@ def build_identifiers(
     vectors = (_standard(semantic, device), _standard(collaborative, device))
     rqvae = _train(vectors, settings, seed, journal)
     codes = _assign(rqvae, vectors, settings, journal)
-    columns = []
-    for kind, found in enumerate(codes):
-        with_extra = found
-        if settings.collisions == "extra-code" and collision_rate(found) > 0:
-            with_extra = np.column_stack([found, _extra_codes(found)])
-        columns.append((kind, with_extra))
     levels = settings.shared_levels + settings.specific_levels
-    sizes = [
-        (settings.codes,) * levels + ((int(c[:, -1].max()) + 1,) if c.shape[1] > levels else ())
-        for _, c in columns
-    ]
+    sizes = [(settings.codes,) * levels] * 2
+    if settings.collisions == "extra-code":
+        for kind, found in enumerate(codes):
+            if collision_rate(found) > 0:
+                extra = _extra_codes(found)
+                codes[kind] = np.column_stack([found, extra])
+                sizes[kind] = (*sizes[kind], int(extra.max()) + 1)
     return Identifiers(
-        codes=(columns[0][1], columns[1][1]),
+        codes=(codes[SEMANTIC], codes[COLLABORATIVE]),
         shared_levels=settings.shared_levels,
-        level_sizes=(sizes[0], sizes[1]),
+        level_sizes=(sizes[SEMANTIC], sizes[COLLABORATIVE]),
         vectors=_codebooks(rqvae),
     )
 
@@ -138,7 +138,7 @@ def _train(
                 out = rqvae(chosen, balanced=True)
                 optimiser.zero_grad()
                 (out.reconstruction + out.quantisation).backward()
-                nn_clip(rqvae)
+                torch.nn.utils.clip_grad_norm_(rqvae.parameters(), 1.0)
                 optimiser.step()
                 schedule.step()
             if (epoch + 1) % check == 0 or epoch + 1 == settings.rqvae_epochs:
@@ -149,11 +149,6 @@ def _train(
             bar.advance(1, f"collisions {best_rate:.3f}" if best_rate <= 1 else "")
     rqvae.load_state_dict(best)
     return rqvae
-
-
-def nn_clip(module: torch.nn.Module) -> None:
-    """Clip the gradient's norm to 1."""
-    torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
 
 
 @torch.no_grad()
@@ -178,7 +173,7 @@ def _assign(
 ) -> list[NDArray[np.int64]]:
     """Give every item its nearest codes, then let Sinkhorn passes separate those that collide."""
 
-    def balanced(rows: NDArray[np.int64], kind: int) -> NDArray[np.int64]:
+    def balanced(kind: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         chosen = torch.as_tensor(rows, device=vectors[0].device)
         return _codes_of(rqvae, (vectors[0][chosen], vectors[1][chosen]), balanced=True)[:, kind]
 
@@ -188,7 +183,7 @@ def _assign(
     for kind, name in ((SEMANTIC, "semantic"), (COLLABORATIVE, "collaborative")):
         codes, rates = separate_collisions(
             nearest[:, kind],
-            lambda rows, kind=kind: balanced(rows, kind),  # type: ignore[misc]
+            partial(balanced, kind),
             settings.collision_passes,
         )
         settled.append(codes)
@@ -205,7 +200,7 @@ def _assign(
 
 def separate_collisions(
     codes: NDArray[np.int64],
-    reassign: object,
+    reassign: Callable[[NDArray[np.int64]], NDArray[np.int64]],
     passes: int,
 ) -> tuple[NDArray[np.int64], list[float]]:
     """Encode each group of items that share an identifier again, together, by Sinkhorn.
@@ -218,7 +213,6 @@ def separate_collisions(
     Returns:
         the new codes, and the collision rate before the first and after each pass.
     """
-    assert callable(reassign)
     codes = codes.copy()
     rates = [collision_rate(codes)]
     for _ in range(passes):
@@ -245,10 +239,11 @@ def _extra_codes(codes: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _codebooks(rqvae: RQVAE) -> dict[str, NDArray[np.float32]]:
-    def stack(books: torch.nn.ModuleList) -> NDArray[np.float32]:
-        return np.stack([b.vectors.detach().cpu().numpy() for b in books])
+    def stack(books: Iterable[Codebook]) -> NDArray[np.float32]:
+        return np.stack([book.vectors.detach().cpu().numpy() for book in books])
 
+    shared = cast(Iterable[Codebook], rqvae.shared)
     return {
-        "shared": stack(rqvae.shared),
-        "specific": np.stack([stack(books) for books in rqvae.specific]),  # type: ignore[arg-type]
+        "shared": stack(shared),
+        "specific": np.stack([stack(rqvae.branch(kind)) for kind in (SEMANTIC, COLLABORATIVE)]),
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -77,5 +76,5 @@ def text_loss(backbone: Backbone, targets: TextTargets, device: str) -> tuple[Te
 
 def _seen(visible: Tensor, positions: int) -> Tensor:
     """Return which positions each target may attend to; a place without target sees the first."""
-    places: NDArray | Tensor = torch.arange(positions, device=visible.device)
+    places = torch.arange(positions, device=visible.device)
     return places < visible.clamp_min(1).unsqueeze(-1)

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import T5Config, T5ForConditionalGeneration
 
-from benchmark.data.events import Kind
-from benchmark.data.requests import PAD, History, Requests, Task
+from benchmark.data.catalogue import Queries
+from benchmark.data.requests import PAD, Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
 from gensar.backbone import Backbone, start_codes, t5_of
 from gensar.decoding import Leaves, Memory, beam_search, score_items
 from gensar.identifiers import COLLABORATIVE, SEMANTIC, Identifiers, build_identifiers
 from gensar.item_vectors import collaborative_vectors, semantic_vectors
+from gensar.packed import PackedRegime
+from gensar.plain import PlainRegime
+from gensar.ragged import Ragged
 from gensar.sequences import NOTHING, Sequences
 from gensar.settings import PRESETS, GenSARSettings
 from gensar.training import Trainer
@@ -70,19 +73,23 @@ class GenSAR(Model):
         self, t5: T5ForConditionalGeneration, vocabulary: Vocabulary, device: str
     ) -> None:
         self.device = device
+        self.vocabulary = vocabulary
+        self.sequences = Sequences(vocabulary, self.settings.item_tokens == "fused")
+        packed = self.settings.regime == "packed"
+        regime = PackedRegime if packed else PlainRegime
+        self.regime = regime(self.settings, self.sequences)
         self.backbone = Backbone(
             t5,
             vocabulary,
-            causal=self.settings.regime == "packed",
+            causal=self.regime.causal,
             vocabulary_softmax=self.settings.vocabulary_softmax,
         ).to(device)
         self.backbone.eval()
-        self.vocabulary = vocabulary
-        self.sequences = Sequences(vocabulary, self.settings.item_tokens == "fused")
         codes = vocabulary.identifiers.codes
         self._tries = [Trie.of(c, device) for c in codes]
         self._codes = [torch.as_tensor(c, device=device) for c in codes]
         self._tokens = [torch.as_tensor(vocabulary.code_tokens(k), device=device) for k in (0, 1)]
+        self._tokenised: tuple[Queries, Ragged] | None = None
         self._leaves = [Leaves.of(trie) for trie in self._tries]
 
     def identifier_kind(self, task: Task) -> int:
@@ -96,16 +103,20 @@ class GenSAR(Model):
     @torch.no_grad()
     def read(self, requests: Requests) -> Memory:
         """Encode a batch of requests: histories, and for search the query behind them."""
-        history = requests.history(self.settings.window)
-        if requests.task == Task.SEARCH:
-            history = _with_query(history, requests)
-        words = self.vocabulary.encode(requests.queries.texts, self.settings.query_tokens)
-        tokens = self.sequences.stream(history, words).tokens
+        tokens = self.regime.request_inputs(requests, self._words(requests))
         inputs = torch.as_tensor(tokens.padded(NOTHING), device=self.device)
         lengths = torch.as_tensor(tokens.lengths, device=self.device)
         states = self.backbone.encode(inputs)
         positions = torch.arange(states.shape[1], device=self.device)
         return Memory(states, (positions < lengths.unsqueeze(1)).unsqueeze(1))
+
+    def _words(self, requests: Requests) -> Ragged:
+        """Return the pieces of all queries, tokenised once for each query table."""
+        queries = requests.queries
+        if self._tokenised is None or self._tokenised[0] is not queries:
+            words = self.vocabulary.encode(queries.texts, self.settings.query_tokens)
+            self._tokenised = (queries, words)
+        return self._tokenised[1]
 
     def score(self, requests: Requests) -> NDArray[np.float32]:
         """Score candidates by the log-probability of their identifiers.
@@ -227,21 +238,3 @@ class GenSAR(Model):
         t5.load_state_dict(weights, strict=False)
         t5.tie_weights()
         self._assemble(t5, vocabulary, "cpu")
-
-
-def _with_query(history: History, requests: Requests) -> History:
-    """Append the request's own search, whose item is not known yet, behind its history."""
-    rows = np.arange(len(requests))
-
-    def extended(column: NDArray, value: NDArray | int) -> NDArray:
-        wider = np.pad(column, ((0, 0), (0, 1)))
-        wider[rows, history.length] = value
-        return wider
-
-    return History(
-        item=extended(history.item, PAD),
-        kind=extended(history.kind, int(Kind.SEARCHED)),
-        query=extended(history.query, requests.query),
-        time=extended(history.time, requests.time),
-        length=history.length + 1,
-    )

@@ -6,7 +6,10 @@ the concatenation, and the rest is quantised half by half by codebooks of its ow
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from sklearn.cluster import KMeans
@@ -92,7 +95,7 @@ class Quantised:
 
 def _mlp(widths: list[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for into, out in zip(widths[:-1], widths[1:], strict=True):
+    for into, out in itertools.pairwise(widths):
         linear = nn.Linear(into, out)
         nn.init.xavier_normal_(linear.weight)
         nn.init.zeros_(linear.bias)
@@ -141,15 +144,19 @@ class RQVAE(nn.Module):
         parts = [enc(v) for enc, v in zip(self.encoders, vectors, strict=True)]
         return torch.cat(parts, dim=1)
 
+    def branch(self, kind: int) -> list[Codebook]:
+        """Return the specific codebooks of the semantic (0) or the collaborative (1) branch."""
+        return list(cast(Iterable[Codebook], self.specific[kind]))
+
     @torch.no_grad()
     def start_codebooks(self, vectors: tuple[Tensor, Tensor], seed: int) -> None:
         """Place the codes of every level by k-means over what the levels before it leave."""
         rest = self.encode(vectors)
-        for book in self.shared:
+        for book in cast(Iterable[Codebook], self.shared):
             book.start_from(rest, seed)
             rest = rest - book(rest, 0.0)[1]
-        for half, books in zip(rest.split(self.latent, dim=1), self.specific, strict=True):
-            for book in books:
+        for branch, half in enumerate(rest.split(self.latent, dim=1)):
+            for book in self.branch(branch):
                 book.start_from(half, seed)
                 half = half - book(half, 0.0)[1]  # noqa: PLW2901
 
@@ -162,8 +169,8 @@ class RQVAE(nn.Module):
         rest = self.encode(vectors)
         losses, shared_codes = [], []
         summed = torch.zeros_like(rest)
-        for book in self.shared:
-            codes, quantised, loss = book(rest, 0.0)
+        for module in self.shared:
+            codes, quantised, loss = cast(Codebook, module)(rest, 0.0)
             rest, summed = rest - quantised, summed + quantised
             shared_codes.append(codes)
             losses.append(loss)
@@ -184,7 +191,7 @@ class RQVAE(nn.Module):
     ) -> tuple[list[Tensor], Tensor, list[Tensor]]:
         codes_here, losses = [], []
         summed = torch.zeros_like(half)
-        books = self.specific[branch]
+        books = self.branch(branch)
         for level, book in enumerate(books):
             last = level == len(books) - 1
             codes, quantised, loss = book(half, self.epsilon if balanced and last else 0.0)

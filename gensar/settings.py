@@ -59,6 +59,13 @@ class GenSARSettings:
     item_text_tokens: int = _doc(32, "longest item text, in tokens")
     batch: int = _doc(16, "sequences (packed) or samples (plain) in a batch")
     item_samples: int = _doc(64, "samples of each item-side task in a batch (packed)")
+    search_samples: int = _doc(0, "search samples in an epoch, 0 for each event once (plain)")
+    query_samples: int = _doc(1000, "query generation samples in an epoch (plain)")
+    pseudo_samples: int = _doc(1000, "pseudo-query samples in an epoch (plain)")
+    text_samples: int = _doc(
+        2000, "text-to-identifier samples in an epoch, and as many back (plain)"
+    )
+    accumulate: int = _doc(1, "batches whose gradients make one step")
     item_weight: float = _doc(0.3, "weight of the item-side identifier tasks in the loss")
     text_weight: float = _doc(0.1, "weight of the tasks that write text in the loss")
     rate: float = _doc(2e-3, "peak learning rate")
@@ -85,5 +92,29 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     "standard": {},
     "thorough": {},
-    "paper": {},
+    "paper": {
+        "encoder": "BAAI/bge-base-en-v1.5",
+        "collaborative_preset": "paper",
+        "rqvae_hidden": (512, 256, 128, 64),
+        "codes": 256,
+        "rqvae_epochs": 500,
+        "collisions": "paper",
+        "backbone": "google-t5/t5-small",
+        "codebook_start": False,
+        "regime": "plain",
+        "item_tokens": "codes",
+        "vocabulary_softmax": True,
+        "query_tokens": 64,
+        "item_text_tokens": 256,
+        "batch": 64,
+        "accumulate": 128,
+        "search_samples": 100_000,
+        "rate": 1e-3,
+        "weight_decay": 1e-7,
+        "warm_up": 0.01,
+        "epochs": 200,
+        "validation_requests": 10_000,
+        "beams": 30,
+        "candidate_decoding": "beam",
+    },
 }

@@ -1,36 +1,32 @@
-"""The six training tasks (GenSAR section 3.4) as batches of inputs and targets.
+"""What the six training tasks (GenSAR section 3.4) ask for, and the three on the item side.
 
-Next recommended item and personalised search come from user sequences, every event of which is a
-target. Query generation reads the same sequences. The other three teach what the codes mean:
+Next recommended item, personalised search and query generation read user histories and come from
+:mod:`gensar.packed` or :mod:`gensar.plain`. The other three, here, teach what the codes mean:
 pseudo-query to identifier, item text to identifier, identifier to item text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.events import EventLog, Kind
-from benchmark.data.requests import PAD, History
-from gensar.identifiers import COLLABORATIVE, SEMANTIC
-from gensar.ragged import Ragged, join
+from gensar.identifiers import SEMANTIC
+from gensar.ragged import Ragged, join, stack
 from gensar.sequences import NOTHING, Sequences
 from gensar.vocabulary import END, PADDING, Vocabulary
 
 __all__ = [
     "CodeTargets",
     "ItemTexts",
+    "Step",
     "TextTargets",
-    "item_side_batch",
-    "sequence_batches",
-    "windows",
+    "ended",
+    "item_side",
+    "pseudo_queries",
 ]
-
-QUERY_GENERATION_SHARE = 0.25
-"""Share of the sequences that also give a target for query generation."""
 
 
 @dataclass(frozen=True)
@@ -70,91 +66,12 @@ class TextTargets:
     text: NDArray[np.int64]
 
 
-def windows(log: EventLog, window: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Cut every user's events into consecutive stretches of at most ``window``.
+@dataclass(frozen=True)
+class Step:
+    """What one optimiser step learns from: targets, each with its weight in the loss."""
 
-    The first cut falls at a random place, so that every epoch shows other beginnings.
-
-    Returns:
-        log rows int64 ``[sequences, window]``, padded with ``PAD``.
-    """
-    counts = np.diff(log.offsets)
-    shift = rng.integers(0, window, size=len(counts))
-    shift = np.where(counts <= window, 0, shift)
-    pieces = -(-(counts + shift) // window)
-    owner = np.repeat(np.arange(len(counts)), pieces)
-    number = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    first = log.offsets[owner] + number * window - shift[owner]
-    rows = first[:, None] + np.arange(window)
-    real = (rows >= log.offsets[owner][:, None]) & (rows < log.offsets[owner + 1][:, None])
-    rows = np.where(real, rows, PAD)
-    rows = np.take_along_axis(rows, np.argsort(~real, axis=1, kind="stable"), axis=1)
-    return rows[real.any(axis=1)]
-
-
-def history_of(log: EventLog, rows: NDArray[np.int64]) -> History:
-    """Return the events at log ``rows`` (``[n, window]``, padded with ``PAD``) as a history."""
-    real, safe = rows >= 0, np.maximum(rows, 0)
-    return History(
-        item=np.where(real, log.item[safe], PAD).astype(np.int32),
-        kind=np.where(real, log.kind[safe], 0).astype(np.uint8),
-        query=np.where(real, log.query[safe], PAD).astype(np.int32),
-        time=np.where(real, log.time[safe], 0),
-        length=real.sum(axis=1),
-    )
-
-
-def sequence_batches(
-    log: EventLog,
-    sequences: Sequences,
-    words: Ragged,
-    window: int,
-    batch: int,
-    rng: np.random.Generator,
-) -> Iterator[tuple[CodeTargets, TextTargets | None]]:
-    """Yield one epoch of user sequences, with sequences of similar length in a batch.
-
-    Every event is a target of its own task; in a quarter of the sequences one search event, drawn
-    at random, also gives a target for query generation.
-    """
-    rows = windows(log, window, rng)
-    length = (rows >= 0).sum(axis=1)
-    order = np.argsort(length + rng.uniform(0, window / 8, len(length)), kind="stable")
-    starts = np.arange(0, len(order), batch)
-    for start in rng.permutation(starts):
-        chosen = rows[order[start : start + batch]]
-        chosen = chosen[:, : int((chosen >= 0).sum(axis=1).max())]
-        yield _sequence_batch(history_of(log, chosen), sequences, words, rng)
-
-
-def _sequence_batch(
-    history: History, sequences: Sequences, words: Ragged, rng: np.random.Generator
-) -> tuple[CodeTargets, TextTargets | None]:
-    vocabulary = sequences.vocabulary
-    stream = sequences.stream(history, words)
-    inputs = stream.tokens.padded(NOTHING)
-    searched = history.kind == Kind.SEARCHED
-    real = history.item >= 0
-    codes = CodeTargets(
-        inputs=inputs,
-        visible=np.where(real, np.where(searched, stream.search_cut, stream.rec_cut), 0),
-        start=np.where(searched, vocabulary.searched, vocabulary.rec),
-        kind=np.where(searched, SEMANTIC, COLLABORATIVE),
-        item=np.maximum(history.item, 0).astype(np.int64),
-    )
-    draw = np.where(searched & real, rng.random(searched.shape), -1.0)
-    draw[rng.random(len(draw)) >= QUERY_GENERATION_SHARE] = -1.0
-    place, has = draw.argmax(axis=1), draw.max(axis=1) >= 0
-    if not has.any():
-        return codes, None
-    at = np.flatnonzero(has), place[has]
-    texts = TextTargets(
-        inputs=inputs[has],
-        visible=stream.rec_cut[at],
-        start=np.full(int(has.sum()), vocabulary.query),
-        text=_ended(words.take(history.query[at])),
-    )
-    return codes, texts
+    codes: list[tuple[CodeTargets, float]]
+    texts: list[tuple[TextTargets, float]]
 
 
 @dataclass(frozen=True)
@@ -179,46 +96,50 @@ class ItemTexts:
         ]
         return cls(Ragged.of_lists(rows), vocabulary.encode(list(numbers), longest))
 
+    @property
+    def any(self) -> bool:
+        """Whether there is an item with text at all."""
+        return len(self.words.values) > 0
+
     def spell(self, words: Ragged) -> Ragged:
         """Return the pieces of rows of words."""
         pieces = self.pieces.take(words.values)
         return pieces.regroup(np.repeat(np.arange(len(words)), words.lengths), len(words))
 
 
-def item_side_batch(
-    sequences: Sequences, texts: ItemTexts, samples: int, rng: np.random.Generator
+def item_side(
+    sequences: Sequences,
+    texts: ItemTexts,
+    samples: tuple[int, int, int],
+    rng: np.random.Generator,
 ) -> tuple[CodeTargets, TextTargets]:
-    """Draw ``samples`` items for each of the three item-side tasks.
+    """Draw items for pseudo-query search, text to identifier and identifier to text.
 
-    A pseudo-query is a few words of the item's text in their order; as published, even draws of
-    the other two tasks use the semantic identifier and odd ones the collaborative.
+    ``samples`` says how many for each. A pseudo-query is a few words of the item's text in their
+    order; as published, even draws of the other two tasks use the semantic identifier and odd
+    ones the collaborative.
     """
     vocabulary = sequences.vocabulary
     known = np.flatnonzero(texts.words.lengths > 0)
-    asked, described, named = (rng.choice(known, samples) for _ in range(3))
-    kinds = np.arange(samples) % 2
-    present = np.ones(samples, dtype=bool)
-    begin = sequences.repeat(END, present)
+    asked, described, named = (rng.choice(known, n) for n in samples)
+    begin = [sequences.repeat(END, np.ones(n, dtype=bool)) for n in samples]
     queries = texts.spell(pseudo_queries(texts.words.take(asked), rng))
-    pseudo = join(begin, sequences.queries(queries, present))
-    plain = join(begin, sequences.widen(texts.spell(texts.words.take(described))))
-    inputs = Ragged(
-        np.concatenate([pseudo.values, plain.values]),
-        np.concatenate([pseudo.lengths, plain.lengths]),
-    )
+    pseudo = join(begin[0], sequences.queries(queries, np.ones(samples[0], dtype=bool)))
+    plain = join(begin[1], sequences.widen(texts.spell(texts.words.take(described))))
+    inputs = stack(pseudo, plain)
     codes = CodeTargets(
         inputs=inputs.padded(NOTHING),
         visible=inputs.lengths[:, None],
-        start=np.repeat([vocabulary.searched, PADDING], samples)[:, None],
-        kind=np.concatenate([np.full(samples, SEMANTIC), kinds])[:, None],
+        start=np.repeat([vocabulary.searched, PADDING], samples[:2])[:, None],
+        kind=np.concatenate([np.full(samples[0], SEMANTIC), np.arange(samples[1]) % 2])[:, None],
         item=np.concatenate([asked, described])[:, None],
     )
-    bare = join(begin, sequences.bare(named, kinds))
+    bare = join(begin[2], sequences.bare(named, np.arange(samples[2]) % 2))
     back = TextTargets(
         inputs=bare.padded(NOTHING),
         visible=bare.lengths,
-        start=np.full(samples, PADDING),
-        text=_ended(texts.spell(texts.words.take(named))),
+        start=np.full(samples[2], PADDING),
+        text=ended(texts.spell(texts.words.take(named))),
     )
     return codes, back
 
@@ -233,7 +154,8 @@ def pseudo_queries(words: Ragged, rng: np.random.Generator) -> Ragged:
     return Ragged(words.values[rank < wanted[rows]], wanted)
 
 
-def _ended(words: Ragged) -> NDArray[np.int64]:
+def ended(words: Ragged) -> NDArray[np.int64]:
+    """Return rows of text pieces with the end token behind them, padded."""
     ones = np.ones(len(words), dtype=np.int64)
     end = Ragged(np.full(len(words), END, dtype=np.int64), ones)
     return join(words, end).padded(PADDING)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmark.model import FitContext, TrainView, Validation
 from gensar.losses import CodeTable, code_loss, text_loss
-from gensar.tasks import CodeTargets, ItemTexts, TextTargets, item_side_batch, sequence_batches
+from gensar.tasks import ItemTexts, Step
 
 if TYPE_CHECKING:
     from gensar.model import GenSAR
@@ -33,7 +33,7 @@ class Trainer:
         self.settings = model.settings
         self.validation = validation
         self.context = context
-        self.log = train.log
+        self.train = train
         self.table = CodeTable(model.backbone, context.device)
         vocabulary = model.vocabulary
         self.words = vocabulary.encode(train.queries.texts, self.settings.query_tokens)
@@ -49,54 +49,54 @@ class Trainer:
     def run(self) -> None:
         """Train, then leave the model with its best weights."""
         settings, journal = self.settings, self.context.journal
+        done, stopped = self._resume()
         with journal.progress("training", settings.epochs) as bar:
-            for epoch in range(settings.epochs):
+            bar.advance(done)
+            for epoch in range(done, settings.epochs):
+                if stopped:
+                    break
                 with torch.random.fork_rng():
                     torch.manual_seed(self.context.seed * 100_003 + epoch)
                     loss = self._epoch(epoch)
                 bar.advance(1, f"loss {loss:.3f}")
-                last = epoch + 1 == settings.epochs
-                if (epoch + 1) % settings.validate_every == 0 or last:
-                    self._validate(epoch + 1, loss)
-                    waited = (epoch + 1 - self.best_epoch) / settings.validate_every
-                    if waited >= settings.patience:
-                        break
+                if (epoch + 1) % settings.validate_every == 0 or epoch + 1 == settings.epochs:
+                    stopped = self._validate(epoch + 1, loss)
+                    self._checkpoint(epoch + 1, stopped)
         self.model.backbone.load_state_dict(self.best)
         self.model.backbone.eval()
+        journal.facts["best_epoch"] = self.best_epoch
 
     def _epoch(self, epoch: int) -> float:
-        settings = self.settings
+        """Train for one epoch and return the mean loss per code of the users' own events."""
+        settings, backbone = self.settings, self.model.backbone
         rng = np.random.default_rng([self.context.seed, epoch])
-        batches = list(
-            sequence_batches(
-                self.log, self.model.sequences, self.words, settings.window, settings.batch, rng
-            )
+        steps, batches = self.model.regime.epoch(
+            self.train, self.context.tasks, self.words, self.texts, rng
         )
-        self.model.backbone.train()
+        backbone.train()
         total = 0.0
-        for step, (codes, texts) in enumerate(batches):
-            self._set_rate((epoch + step / len(batches)) / settings.epochs)
-            extra = item_side_batch(self.model.sequences, self.texts, settings.item_samples, rng)
-            total += self._step([codes, extra[0]], [texts, extra[1]])
-        self.model.backbone.eval()
-        return total / max(len(batches), 1)
+        for number, step in enumerate(batches):
+            self._set_rate((epoch + number / steps) / settings.epochs)
+            total += self._backward(step)
+            if (number + 1) % settings.accumulate == 0 or number + 1 == steps:
+                torch.nn.utils.clip_grad_norm_(backbone.parameters(), 1.0)
+                self.optimiser.step()
+                self.optimiser.zero_grad()
+        backbone.eval()
+        return total / max(steps, 1)
 
-    def _step(self, codes: list[CodeTargets], texts: list[TextTargets | None]) -> float:
+    def _backward(self, step: Step) -> float:
+        """Add the gradients of one batch; each kind of target is averaged over its tokens."""
         backbone, device = self.model.backbone, self.context.device
-        self.optimiser.zero_grad()
-        main = 0.0
-        for number, targets in enumerate(codes):
-            loss, count = code_loss(backbone, self.table, targets)
-            weight = 1.0 if number == 0 else self.settings.item_weight
-            (weight * loss / max(count, 1)).backward()
-            main = loss.item() / max(count, 1) if number == 0 else main
-        for written in texts:
-            if written is not None:
-                loss, count = text_loss(backbone, written, device)
-                (self.settings.text_weight * loss / max(count, 1)).backward()
-        torch.nn.utils.clip_grad_norm_(backbone.parameters(), 1.0)
-        self.optimiser.step()
-        return main
+        first = 0.0
+        for number, (codes, weight) in enumerate(step.codes):
+            loss, count = code_loss(backbone, self.table, codes)
+            (weight / self.settings.accumulate * loss / max(count, 1)).backward()
+            first = loss.item() / max(count, 1) if number == 0 else first
+        for texts, weight in step.texts:
+            loss, count = text_loss(backbone, texts, device)
+            (weight / self.settings.accumulate * loss / max(count, 1)).backward()
+        return first
 
     def _set_rate(self, done: float) -> None:
         """Warm up linearly, then fall as a cosine; ``done`` is the share of training behind."""
@@ -108,11 +108,49 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate * max(share, 1e-3)
 
-    def _validate(self, epoch: int, loss: float) -> None:
+    def _validate(self, epoch: int, loss: float) -> bool:
+        """Measure, keep the best weights, and return whether patience has run out."""
         limit = self.settings.validation_requests or None
         measured = self.validation.measure(self.model, limit)
         self.context.journal.validated(epoch=epoch, loss=round(loss, 4), **measured)
         value = sum(measured.values()) / max(len(measured), 1)
         if value > self.best_value:
             self.best_value, self.best_epoch = value, epoch
-            self.best = {n: w.clone() for n, w in self.model.backbone.state_dict().items()}
+            weights = self.model.backbone.state_dict()
+            self.best = {name: weight.detach().clone() for name, weight in weights.items()}
+        waited = (epoch - self.best_epoch) / self.settings.validate_every
+        return waited >= self.settings.patience
+
+    def _checkpoint(self, epoch: int, stopped: bool) -> None:
+        folder = self.context.checkpoints
+        if folder is None:
+            return
+        state = {
+            "weights": self.model.backbone.state_dict(),
+            "best": self.best,
+            "optimiser": self.optimiser.state_dict(),
+            "epoch": epoch,
+            "stopped": stopped,
+            "best_value": self.best_value,
+            "best_epoch": self.best_epoch,
+            "curve": self.context.journal.curve,
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save(state, folder / "backbone.tmp")
+        (folder / "backbone.tmp").replace(folder / "backbone.pt")
+
+    def _resume(self) -> tuple[int, bool]:
+        """Take up the last checkpoint; return the epochs behind and whether training had ended."""
+        folder = self.context.checkpoints
+        if folder is None or not (folder / "backbone.pt").exists():
+            return 0, False
+        # Tensors and plain values only: nothing in the file can be executed.
+        state = torch.load(
+            folder / "backbone.pt", weights_only=True, map_location=self.context.device
+        )
+        self.model.backbone.load_state_dict(state["weights"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.best = state["best"]
+        self.best_value, self.best_epoch = state["best_value"], state["best_epoch"]
+        self.context.journal.curve[:] = state["curve"]
+        return state["epoch"], state["stopped"]

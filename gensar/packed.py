@@ -1,0 +1,173 @@
+"""The packed regime: one causal pass over a user's sequence trains every target in it.
+
+The paper trains on one target per sample, so that a history is encoded anew for each of its
+events. Here every event of a sequence is a target of its own task, and reads the positions before
+it; the input needs no instruction, because the behaviour token that the decoder starts with says
+what is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.events import EventLog, Kind
+from benchmark.data.requests import PAD, History, Requests, Task
+from benchmark.model import TrainView
+from gensar.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.ragged import Ragged
+from gensar.sequences import NOTHING, Sequences
+from gensar.settings import GenSARSettings
+from gensar.tasks import CodeTargets, ItemTexts, Step, TextTargets, ended, item_side
+
+__all__ = ["PackedRegime", "windows"]
+
+QUERY_GENERATION_SHARE = 0.25
+"""Share of the sequences that also give a target for query generation."""
+
+
+class PackedRegime:
+    """Builds the training steps and the requests' inputs.
+
+    Args:
+        settings: ``window``, ``batch``, ``item_samples`` and the weights are used.
+        sequences: turns events into positions.
+    """
+
+    causal = True
+
+    def __init__(self, settings: GenSARSettings, sequences: Sequences) -> None:
+        self.settings = settings
+        self.sequences = sequences
+
+    def request_inputs(self, requests: Requests, words: Ragged) -> Ragged:
+        """Return the positions that each request is answered from."""
+        history = requests.history(self.settings.window)
+        if requests.task == Task.SEARCH:
+            history = with_query(history, requests)
+        return self.sequences.stream(history, words).tokens
+
+    def epoch(
+        self,
+        train: TrainView,
+        tasks: tuple[Task, ...],
+        words: Ragged,
+        texts: ItemTexts,
+        rng: np.random.Generator,
+    ) -> tuple[int, Iterator[Step]]:
+        """Return the number of steps of an epoch, and the steps.
+
+        Sequences of similar length share a batch. Events of tasks that are not trained for stay
+        in the histories but are no targets.
+        """
+        window, batch = self.settings.window, self.settings.batch
+        log = train.log
+        rows = windows(log, window, rng)
+        length = (rows >= 0).sum(axis=1)
+        order = np.argsort(length + rng.uniform(0, window / 8, len(length)), kind="stable")
+        starts = rng.permutation(np.arange(0, len(order), batch))
+        kinds = [Kind.RECOMMENDED if task == Task.REC else Kind.SEARCHED for task in tasks]
+
+        def steps() -> Iterator[Step]:
+            for start in starts:
+                chosen = rows[order[start : start + batch]]
+                chosen = chosen[:, : int((chosen >= 0).sum(axis=1).max())]
+                yield self._step(_events_at(log, chosen), kinds, words, texts, rng)
+
+        return len(starts), steps()
+
+    def _step(
+        self,
+        history: History,
+        kinds: list[Kind],
+        words: Ragged,
+        texts: ItemTexts,
+        rng: np.random.Generator,
+    ) -> Step:
+        vocabulary = self.sequences.vocabulary
+        stream = self.sequences.stream(history, words)
+        inputs = stream.tokens.padded(NOTHING)
+        searched = history.kind == Kind.SEARCHED
+        target = (history.item >= 0) & np.isin(history.kind, kinds)
+        codes = CodeTargets(
+            inputs=inputs,
+            visible=np.where(target, np.where(searched, stream.search_cut, stream.rec_cut), 0),
+            start=np.where(searched, vocabulary.searched, vocabulary.rec),
+            kind=np.where(searched, SEMANTIC, COLLABORATIVE),
+            item=np.maximum(history.item, 0).astype(np.int64),
+        )
+        step = Step([(codes, 1.0)], [])
+        draw = np.where(searched & target, rng.random(searched.shape), -1.0)
+        draw[rng.random(len(draw)) >= QUERY_GENERATION_SHARE] = -1.0
+        has = draw.max(axis=1) >= 0
+        if has.any():
+            at = np.flatnonzero(has), draw.argmax(axis=1)[has]
+            asked = TextTargets(
+                inputs=inputs[has],
+                visible=stream.rec_cut[at],
+                start=np.full(int(has.sum()), vocabulary.query),
+                text=ended(words.take(history.query[at])),
+            )
+            step.texts.append((asked, self.settings.text_weight))
+        samples = self.settings.item_samples if texts.any else 0
+        if samples:
+            known, back = item_side(
+                self.sequences, texts, (samples, samples, max(1, samples // 8)), rng
+            )
+            step.codes.append((known, self.settings.item_weight))
+            step.texts.append((back, self.settings.text_weight))
+        return step
+
+
+def windows(log: EventLog, window: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Cut every user's events into consecutive stretches of at most ``window``.
+
+    The first cut falls at a random place, so that every epoch shows other beginnings.
+
+    Returns:
+        log rows int64 ``[sequences, window]``, padded with ``PAD``.
+    """
+    counts = np.diff(log.offsets)
+    shift = rng.integers(0, window, size=len(counts))
+    shift = np.where(counts <= window, 0, shift)
+    pieces = -(-(counts + shift) // window)
+    owner = np.repeat(np.arange(len(counts)), pieces)
+    number = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    first = log.offsets[owner] + number * window - shift[owner]
+    rows = first[:, None] + np.arange(window)
+    real = (rows >= log.offsets[owner][:, None]) & (rows < log.offsets[owner + 1][:, None])
+    rows = np.where(real, rows, PAD)
+    rows = np.take_along_axis(rows, np.argsort(~real, axis=1, kind="stable"), axis=1)
+    return rows[real.any(axis=1)]
+
+
+def with_query(history: History, requests: Requests) -> History:
+    """Append the request's own search, whose item is not known yet, behind its history."""
+    rows = np.arange(len(requests))
+
+    def extended(column: NDArray, value: NDArray | int) -> NDArray:
+        wider = np.pad(column, ((0, 0), (0, 1)))
+        wider[rows, history.length] = value
+        return wider
+
+    return History(
+        item=extended(history.item, PAD),
+        kind=extended(history.kind, int(Kind.SEARCHED)),
+        query=extended(history.query, requests.query),
+        time=extended(history.time, requests.time),
+        length=history.length + 1,
+    )
+
+
+def _events_at(log: EventLog, rows: NDArray[np.int64]) -> History:
+    """Return the events at log ``rows`` (``[n, window]``, padded with ``PAD``) as a history."""
+    real, safe = rows >= 0, np.maximum(rows, 0)
+    return History(
+        item=np.where(real, log.item[safe], PAD).astype(np.int32),
+        kind=np.where(real, log.kind[safe], 0).astype(np.uint8),
+        query=np.where(real, log.query[safe], PAD).astype(np.int32),
+        time=np.where(real, log.time[safe], 0),
+        length=real.sum(axis=1),
+    )

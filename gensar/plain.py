@@ -1,0 +1,212 @@
+"""The plain regime, as published: one target per sample, an instruction around the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.events import Kind
+from benchmark.data.requests import History, Requests, Task
+from benchmark.model import TrainView
+from gensar import instructions
+from gensar.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.instructions import Instructions
+from gensar.packed import with_query
+from gensar.ragged import Ragged, join
+from gensar.sequences import NOTHING, Sequences
+from gensar.settings import GenSARSettings
+from gensar.tasks import CodeTargets, ItemTexts, Step, TextTargets, ended, pseudo_queries
+from gensar.vocabulary import PADDING
+
+__all__ = ["PlainRegime"]
+
+NONE = np.empty(0, dtype=np.int64)
+REC, SEARCH, GENERATE, PSEUDO, IDENTIFY, DESCRIBE = range(6)
+_SETS: dict[int, Instructions] = {
+    REC: instructions.RECOMMEND,
+    SEARCH: instructions.SEARCH,
+    GENERATE: instructions.GENERATE_QUERY,
+    PSEUDO: instructions.SEARCH,
+    IDENTIFY: instructions.IDENTIFY,
+    DESCRIBE: instructions.DESCRIBE,
+}
+
+
+class PlainRegime:
+    """Builds the training steps and the requests' inputs.
+
+    A history is the last recommendation events and the last search events, merged by time;
+    at equal times recommendation comes first.
+
+    Args:
+        settings: ``recent_rec``, ``recent_search``, ``batch`` and the numbers of samples are used.
+        sequences: turns events into positions.
+    """
+
+    causal = False
+
+    def __init__(self, settings: GenSARSettings, sequences: Sequences) -> None:
+        self.settings = settings
+        self.sequences = sequences
+        encode = sequences.vocabulary.encode
+        self._before = {t: encode([b for b, _ in texts], 32) for t, texts in _SETS.items()}
+        self._after = {t: encode([a for _, a in texts], 32) for t, texts in _SETS.items()}
+
+    def request_inputs(self, requests: Requests, words: Ragged) -> Ragged:
+        """Return the positions that each request is answered from, with the first instruction."""
+        task = REC if requests.task == Task.REC else SEARCH
+        body = self._history(requests, words, with_own_query=task == SEARCH)
+        return self._instruct(task, body, np.zeros(len(requests), dtype=np.int64))
+
+    def epoch(
+        self,
+        train: TrainView,
+        tasks: tuple[Task, ...],
+        words: Ragged,
+        texts: ItemTexts,
+        rng: np.random.Generator,
+    ) -> tuple[int, Iterator[Step]]:
+        """Return the number of steps of an epoch, and the steps.
+
+        All tasks' samples are shuffled together; the numbers follow section 4 of the published
+        launcher, where 0 search samples stands for each search event once.
+        """
+        settings = self.settings
+        rec = np.flatnonzero(train.log.kind == Kind.RECOMMENDED) if Task.REC in tasks else NONE
+        found = np.flatnonzero(train.log.kind == Kind.SEARCHED) if Task.SEARCH in tasks else NONE
+        known = np.flatnonzero(texts.words.lengths > 0)
+        search, generate, pseudo = found, NONE, NONE
+        if len(found):
+            if settings.search_samples:
+                search = rng.choice(found, settings.search_samples)
+            generate = rng.choice(found, settings.query_samples)
+            pseudo = rng.choice(known, settings.pseudo_samples) if len(known) else NONE
+        described = rng.choice(known, settings.text_samples) if len(known) else NONE
+        named = rng.choice(known, settings.text_samples) if len(known) else NONE
+        groups = [rec, search, generate, pseudo, described, named]
+        task = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
+        what = np.concatenate(groups)
+        order = rng.permutation(len(task))
+        starts = range(0, len(order), settings.batch)
+
+        def steps() -> Iterator[Step]:
+            for start in starts:
+                chosen = order[start : start + settings.batch]
+                yield self._step(train, words, texts, task[chosen], what[chosen], rng)
+
+        return len(starts), steps()
+
+    def _step(
+        self,
+        train: TrainView,
+        words: Ragged,
+        texts: ItemTexts,
+        task: NDArray[np.int64],
+        what: NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> Step:
+        vocabulary = self.sequences.vocabulary
+        step = Step([], [])
+        for number in np.unique(task).tolist():
+            chosen = what[task == number]
+            kinds = np.arange(len(chosen)) % 2
+            if number in (REC, SEARCH, GENERATE):
+                asked = _past_requests(train, chosen, Task.REC if number == REC else Task.SEARCH)
+                body = self._history(asked, words, with_own_query=number == SEARCH)
+            elif number == PSEUDO:
+                queries = texts.spell(pseudo_queries(texts.words.take(chosen), rng))
+                body = self.sequences.queries(queries, np.ones(len(chosen), dtype=bool))
+            elif number == IDENTIFY:
+                body = self.sequences.widen(texts.spell(texts.words.take(chosen)))
+            else:
+                body = self.sequences.bare(chosen, kinds)
+            inputs = self._instruct(number, body, rng.integers(0, 10, len(chosen)))
+            item = train.log.item[chosen] if number in (REC, SEARCH) else chosen
+            if number in (GENERATE, DESCRIBE):
+                text = words.take(train.log.query[chosen]) if number == GENERATE else None
+                text = texts.spell(texts.words.take(chosen)) if text is None else text
+                first = vocabulary.query if number == GENERATE else PADDING
+                step.texts.append((_text_targets(inputs, text, first), 1.0))
+            else:
+                kind = {REC: np.full_like(kinds, COLLABORATIVE), IDENTIFY: kinds}.get(
+                    number, np.full_like(kinds, SEMANTIC)
+                )
+                first = {REC: vocabulary.rec, IDENTIFY: PADDING}.get(number, vocabulary.searched)
+                step.codes.append((_code_targets(inputs, item, kind, first), 1.0))
+        return step
+
+    def _history(self, requests: Requests, words: Ragged, with_own_query: bool) -> Ragged:
+        history = _merged(
+            requests.history(self.settings.recent_rec, Kind.RECOMMENDED),
+            requests.history(self.settings.recent_search, Kind.SEARCHED),
+        )
+        if with_own_query:
+            history = with_query(history, requests)
+        return self.sequences.stream(history, words).tokens
+
+    def _instruct(self, task: int, body: Ragged, number: NDArray[np.int64]) -> Ragged:
+        widen = self.sequences.widen
+        before, after = self._before[task].take(number), self._after[task].take(number)
+        return join(widen(before), body, widen(after))
+
+
+def _past_requests(train: TrainView, rows: NDArray[np.int64], task: Task) -> Requests:
+    """Return training events (log ``rows``) as the requests that would have led to them."""
+    log = train.log
+    return Requests(
+        task=task,
+        user=log.user[rows],
+        time=log.time[rows],
+        query=log.query[rows],
+        queries=train.queries,
+        items=len(train.items),
+        candidates=None,
+        exclude_seen=False,
+        _log=log,
+        _stop=rows.astype(np.int64),
+        _omit=np.empty((len(rows), 0), dtype=np.int64),
+    )
+
+
+def _merged(first: History, second: History) -> History:
+    """Merge two histories by time; at equal times ``first`` comes first."""
+    real = np.concatenate(
+        [np.arange(h.item.shape[1]) < h.length[:, None] for h in (first, second)],
+        axis=1,
+    )
+    time = np.concatenate([first.time, second.time], axis=1)
+    order = np.lexsort((time, ~real), axis=1)
+
+    def column(a: NDArray, b: NDArray) -> NDArray:
+        return np.take_along_axis(np.concatenate([a, b], axis=1), order, axis=1)
+
+    return History(
+        item=column(first.item, second.item),
+        kind=column(first.kind, second.kind),
+        query=column(first.query, second.query),
+        time=column(first.time, second.time),
+        length=first.length + second.length,
+    )
+
+
+def _code_targets(
+    inputs: Ragged, item: NDArray[np.integer], kind: NDArray[np.int64], start: int
+) -> CodeTargets:
+    return CodeTargets(
+        inputs=inputs.padded(NOTHING),
+        visible=inputs.lengths[:, None],
+        start=np.full((len(inputs), 1), start),
+        kind=kind[:, None],
+        item=item.astype(np.int64)[:, None],
+    )
+
+
+def _text_targets(inputs: Ragged, text: Ragged, start: int) -> TextTargets:
+    return TextTargets(
+        inputs=inputs.padded(NOTHING),
+        visible=inputs.lengths,
+        start=np.full(len(inputs), start),
+        text=ended(text),
+    )
