@@ -106,7 +106,7 @@ def _write(draft: Path, key: str, prepared: Prepared) -> None:
         "queries": {"ids": queries.ids, "texts": queries.texts, "kinds": queries.kinds},
     }
     with (draft / "texts.json").open("w", encoding="utf-8") as file:
-        json.dump(texts, file, ensure_ascii=False)
+        file.write(json.dumps(texts, ensure_ascii=False))
         _flush(file)
     manifest: dict[str, Any] = {
         "key": key,

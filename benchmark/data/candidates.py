@@ -26,7 +26,8 @@ class Pairs:
 
     def __init__(self, row: NDArray[np.integer], item: NDArray[np.integer], items: int) -> None:
         self.items = items
-        self.keys = np.unique(row.astype(np.int64) * items + item)
+        keys = np.sort(row.astype(np.int64) * items + item)
+        self.keys = keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
 
     def contain(self, row: NDArray[np.int64], item: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return, for arrays of one shape, whether each pair is in the set."""
@@ -118,6 +119,8 @@ def bm25_best(
     Returns:
         By query, the items with a score above 0, best first; equal scores by item number.
     """
+    if not any(item_texts):
+        return {}
     import bm25s
     import Stemmer
 

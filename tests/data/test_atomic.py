@@ -231,7 +231,9 @@ _QUICK = settings(
 def test_interactions_round_trip(tmp_path: Path, rows: list[tuple]) -> None:
     path = tmp_path / "x.inter"
     head = "user_id:token\titem_id:token\ttimestamp:float\tquery_id:token\tsession_id:token\n"
-    path.write_text(head + "".join("\t".join(map(str, r)) + "\n" for r in rows), "utf-8", newline="")
+    path.write_text(
+        head + "".join("\t".join(map(str, r)) + "\n" for r in rows), "utf-8", newline=""
+    )
     read = read_inter(path)
     users, items, queries = (c.to_pylist() for c in (read.users, read.items, read.queries))
     got = [

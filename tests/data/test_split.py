@@ -29,9 +29,7 @@ def reference_leave_one_out(log: EventLog) -> Asked:
     for task in Task:
         for user in range(log.users):
             mine = [
-                r
-                for r in range(len(log))
-                if log.user[r] == user and log.kind[r] == kind_of(task)
+                r for r in range(len(log)) if log.user[r] == user and log.kind[r] == kind_of(task)
             ]
             if len(mine) >= 3:
                 asked.setdefault(("validation", task), []).append(mine[-2])
@@ -64,9 +62,7 @@ def reference_train(log: EventLog, asked: Asked, safe: bool) -> list[bool]:
 def reference_omitted(log: EventLog, row: int, safe: bool) -> set[int]:
     before = range(log.offsets[log.user[row]], row)
     if safe:
-        return {
-            r for r in before if log.item[r] == log.item[row] and log.time[r] == log.time[row]
-        }
+        return {r for r in before if log.item[r] == log.item[row] and log.time[r] == log.time[row]}
     others = [r for r in before if log.kind[r] != log.kind[row]]
     return {r for r in others[-1:] if log.item[r] == log.item[row]}
 

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.data import prepare as prepare_module
+from benchmark.data.dataset import Dataset
+from benchmark.data.load import load_dataset
+
+from .conftest import MakeFolder
+from .test_card import ITEMS, card_in, rows
+
+QUERIES = {"share": 0.5, "known-item": {"share": 1.0, "fields": ["title", "brand"]}}
+
+
+@pytest.fixture
+def folder(make_folder: MakeFolder) -> Path:
+    files = {"inter": {"name": "ml.inter"}, "item": {"name": "ml.item"}}
+    return card_in(make_folder(rows(8, 9), ITEMS), files=files, queries=QUERIES)
+
+
+def entry(cache: Path) -> Path:
+    (found,) = (cache / "data").iterdir()
+    return found
+
+
+def same(a: Dataset, b: Dataset) -> None:
+    assert (a.digest, a.candidates_digest) == (b.digest, b.candidates_digest)
+    assert (a.items, a.queries, a.about) == (b.items, b.queries, b.about)
+    assert a.train.queries == b.train.queries
+    for one, two in ((a.log, b.log), (a.train.log, b.train.log)):
+        for name, column in vars(one).items():
+            assert column.dtype == getattr(two, name).dtype
+            assert (column == getattr(two, name)).all()
+    assert list(a.evaluation) == list(b.evaluation)
+    for key, mine in a.evaluation.items():
+        other = b.evaluation[key]
+        assert (mine.targets == other.targets).all()
+        assert (mine.sampled == other.sampled).all()
+        assert (mine.requests.history(5).item == other.requests.history(5).item).all()
+
+
+def test_second_load_comes_from_the_cache_and_is_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = load_dataset(folder)
+    monkeypatch.setattr(prepare_module, "prepare", lambda *_: pytest.fail("prepared again"))
+    same(first, load_dataset(folder))
+
+
+@pytest.mark.parametrize("name", ["arrays.npz", "texts.json", "manifest.json"])
+@pytest.mark.parametrize("damage", ["byte", "cut", "gone", "empty"])
+def test_damaged_cache_is_told_and_rebuilt(
+    folder: Path, own_cache: Path, name: str, damage: str
+) -> None:
+    first = load_dataset(folder)
+    path = entry(own_cache) / name
+    whole = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    elif damage == "byte":
+        middle = len(whole) // 2
+        path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+    else:
+        path.write_bytes(whole[: len(whole) // 2] if damage == "cut" else b"")
+    told: list[str] = []
+    same(first, load_dataset(folder, notify=told.append))
+    assert any("damaged" in line and "preparing it anew" in line for line in told)
+    assert path.read_bytes() == whole
+    told.clear()
+    load_dataset(folder, notify=told.append)
+    assert not any("damaged" in line for line in told)
+
+
+def test_nothing_in_the_cache_is_pickled(folder: Path, own_cache: Path) -> None:
+    load_dataset(folder)
+    names = {p.name for p in entry(own_cache).iterdir()}
+    assert names == {"arrays.npz", "texts.json", "manifest.json"}
+    with np.load(entry(own_cache) / "arrays.npz", allow_pickle=False) as arrays:
+        assert all(arrays[name].dtype != object for name in arrays)
+
+
+def test_changed_file_or_card_is_another_entry(folder: Path, own_cache: Path) -> None:
+    load_dataset(folder)
+    with (folder / "ml.inter").open("a") as file:
+        file.write("u0\ti0\t99\n")
+    load_dataset(folder)
+    files = {"inter": {"name": "ml.inter"}, "item": {"name": "ml.item"}}
+    load_dataset(card_in(folder, files=files, queries={**QUERIES, "seed": 2}))
+    assert len(list((own_cache / "data").iterdir())) == 3
+
+
+def test_unwritable_cache_is_told_and_no_hindrance(folder: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    told: list[str] = []
+    assert len(load_dataset(folder, cache=blocked, notify=told.append).log) == 72
+    assert any("not cached" in line for line in told)
+
+
+def _load(folder: str, cache: str) -> str:
+    return load_dataset(folder, cache=Path(cache)).digest
+
+
+def test_processes_preparing_at_once_do_not_harm_each_other(folder: Path, own_cache: Path) -> None:
+    context = multiprocessing.get_context("fork" if os.name == "posix" else "spawn")
+    with context.Pool(4) as pool:
+        digests = pool.starmap(_load, [(str(folder), str(own_cache))] * 8)
+    assert len(set(digests)) == 1
+    assert not entry(own_cache).name.startswith("."), "no draft is left behind"
+    told: list[str] = []
+    load_dataset(folder, notify=told.append)
+    assert not any("damaged" in line for line in told)
+
+
+def test_given_folder_wins_over_the_environment(folder: Path, tmp_path: Path) -> None:
+    load_dataset(folder, cache=tmp_path / "chosen")
+    assert entry(tmp_path / "chosen").is_dir()
