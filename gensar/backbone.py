@@ -15,7 +15,7 @@ from torch.nn import functional
 from transformers import T5Config, T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5Attention
 
-from gensar.dropout import use_byte_dropout
+from benchmark.dropout import use_byte_dropout
 from gensar.settings import GenSARSettings
 from gensar.vocabulary import END, PADDING, Vocabulary
 

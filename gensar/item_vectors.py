@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import BenchmarkError
+from benchmark.journal import Journal
 from benchmark.model import FitContext, TrainView, Validation
 from benchmark.settings import build_settings
 
@@ -68,5 +70,12 @@ def collaborative_vectors(
     from baselines.sasrec import SASRec
 
     model = SASRec(build_settings(SASRec.Settings, SASRec.presets, preset))
-    model.fit(train, validation, context)
+    journal = Journal(quiet=context.journal.quiet)
+    folder = None if context.checkpoints is None else context.checkpoints / "collaborative"
+    model.fit(train, validation, replace(context, journal=journal, checkpoints=folder))
+    context.journal.facts["collaborative"] = {
+        "model": "sasrec",
+        "settings": asdict(model.settings),
+        "curve": journal.curve,
+    }
     return model.item_vectors()

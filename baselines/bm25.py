@@ -1,0 +1,88 @@
+"""BM25 over item text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import bm25s
+import numpy as np
+import Stemmer
+from numpy.typing import NDArray
+
+from benchmark.data.requests import Requests, Task
+from benchmark.model import FitContext, Model, TrainView, Validation
+
+__all__ = ["BM25", "BM25Settings"]
+
+
+@dataclass(frozen=True)
+class BM25Settings:
+    """Settings of :class:`BM25`; the defaults are Lucene's."""
+
+    k1: float = field(default=1.2, metadata={"doc": "how soon repeated words count no more"})
+    b: float = field(default=0.75, metadata={"doc": "how much long texts are held back, 0 to 1"})
+    language: str = field(default="english", metadata={"doc": "Snowball stemmer"})
+    stop_words: str = field(default="en", metadata={"doc": "bm25s stop word list"})
+
+
+class BM25(Model):
+    """Ranks items by BM25 (Robertson and Zaragoza 2009) for the query, whoever asks.
+
+    Scoring and index are those of bm25s (Lu 2024) in Lucene's variant, words are stemmed.
+    """
+
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
+    Settings = BM25Settings
+
+    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+        """Index the items' texts."""
+        self._index(list(train.items.texts))
+
+    def _index(self, texts: list[str]) -> None:
+        self.index = bm25s.BM25(k1=self.settings.k1, b=self.settings.b)
+        self.index.index(self._words(texts), show_progress=False)
+
+    def _words(self, texts: list[str]) -> list[list[str]]:
+        return bm25s.tokenize(
+            texts,
+            stopwords=self.settings.stop_words,
+            stemmer=_stemmer(self.settings.language),
+            return_ids=False,
+            show_progress=False,
+        )
+
+    def score(self, requests: Requests) -> NDArray[np.float32]:
+        """Return BM25 scores; a query without a known word scores 0 everywhere."""
+        texts = requests.query_texts()
+        distinct = sorted(set(texts))
+        rows = {text: row for row, text in enumerate(distinct)}
+        table = np.zeros((len(distinct), requests.items), dtype=np.float32)
+        for row, words in enumerate(self._words(distinct)):
+            if words:
+                table[row] = self.index.get_scores(words)
+        scores = table[[rows[text] for text in texts]]
+        if requests.candidates is None:
+            return scores
+        return np.take_along_axis(scores, requests.candidates, axis=1)
+
+    def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
+        """Return bm25s's sparse score matrix and vocabulary."""
+        arrays = {name: self.index.scores[name] for name in ("data", "indices", "indptr")}
+        return arrays, {
+            "num_docs": int(self.index.scores["num_docs"]),
+            "vocabulary": self.index.vocab_dict,
+        }
+
+    def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
+        """Take back the index."""
+        self.index = bm25s.BM25(k1=self.settings.k1, b=self.settings.b)
+        self.index.scores = {**arrays, "num_docs": values["num_docs"]}
+        self.index.vocab_dict = values["vocabulary"]
+        self.index.unique_token_ids_set = set(values["vocabulary"].values())
+
+
+@lru_cache(maxsize=4)
+def _stemmer(language: str) -> Stemmer.Stemmer:
+    return Stemmer.Stemmer(language)

@@ -1,0 +1,41 @@
+"""Popularity: the least that a recommender has to beat."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.requests import Requests, Task
+from benchmark.model import FitContext, Model, TrainView, Validation
+
+__all__ = ["Popularity"]
+
+
+class Popularity(Model):
+    """Ranks items by their number of training events, for both tasks alike."""
+
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC, Task.SEARCH})
+
+    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+        """Count."""
+        self.counts = np.bincount(train.log.item, minlength=len(train.items)).astype(np.float32)
+
+    def score(self, requests: Requests) -> NDArray[np.float32]:
+        """Return each candidate's count."""
+        if requests.candidates is not None:
+            return self.counts[requests.candidates]
+        return np.broadcast_to(self.counts, (len(requests), len(self.counts)))
+
+    def parameters(self) -> int:
+        """Return the number of counts."""
+        return len(self.counts)
+
+    def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
+        """Return the counts."""
+        return {"counts": self.counts}, {}
+
+    def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
+        """Take back the counts."""
+        self.counts = arrays["counts"]

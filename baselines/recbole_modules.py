@@ -1,0 +1,55 @@
+"""RecBole's model classes without RecBole's configuration, data set and trainer.
+
+RecBole's sequential models ask their configuration and data set for a handful of values only.
+``recbole.quick_start`` is never imported: it pulls in an old ray, which the models do not need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from recbole.model.sequential_recommender.sasrec import SASRec as RecBoleSASRec
+
+__all__ = ["RecBoleSASRec", "build_sasrec"]
+
+
+class _Config(dict[str, Any]):
+    """RecBole reads its configuration like a mapping; an unknown name is an error here."""
+
+
+class _ItemCount:
+    """Stands in for a RecBole data set: models ask it for the number of items, padding included."""
+
+    def __init__(self, items: int) -> None:
+        self.items = items
+
+    def num(self, _field: str) -> int:
+        """Return the number of distinct values of a field."""
+        return self.items
+
+
+def build_sasrec(items: int, window: int, sizes: Mapping[str, Any]) -> RecBoleSASRec:
+    """Return RecBole's SASRec module with fresh weights.
+
+    Args:
+        items: number of items; item ``i`` of the catalogue is row ``i + 1``, row 0 is padding.
+        window: number of positions.
+        sizes: RecBole's names: ``n_layers``, ``n_heads``, ``hidden_size``, ``inner_size``,
+            ``hidden_dropout_prob``, ``attn_dropout_prob``.
+    """
+    config = _Config(
+        USER_ID_FIELD="user_id",
+        ITEM_ID_FIELD="item_id",
+        LIST_SUFFIX="_list",
+        ITEM_LIST_LENGTH_FIELD="item_length",
+        NEG_PREFIX="neg_",
+        MAX_ITEM_LIST_LENGTH=window,
+        device="cpu",
+        hidden_act="gelu",
+        layer_norm_eps=1e-12,
+        initializer_range=0.02,
+        loss_type="CE",
+        **sizes,
+    )
+    return RecBoleSASRec(config, _ItemCount(items + 1))

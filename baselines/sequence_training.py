@@ -1,0 +1,125 @@
+"""Training a sequence model with a loss at every position.
+
+RecBole's trainer turns a sequence of n events into n - 1 padded samples. With a causal mask one
+pass over the sequence gives the same n - 1 predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from benchmark.data.events import EventLog
+from benchmark.data.requests import PAD
+from benchmark.model import FitContext, Validation
+from benchmark.training import EpochLoop
+
+if TYPE_CHECKING:
+    from baselines.sasrec import SASRec
+
+__all__ = ["SequenceTrainer", "stretches"]
+
+LOGITS_AT_ONCE = 2**24
+"""Upper bound of the logits that a softmax over the catalogue holds at a time."""
+
+
+def stretches(log: EventLog, window: int) -> NDArray[np.int64]:
+    """Cut every user's events, from the last backwards, into stretches of ``window + 1``.
+
+    Neighbouring stretches share one event, so that every event but a user's first is predicted
+    exactly once.
+
+    Returns:
+        log rows int64 ``[stretches, window + 1]``, padded with ``PAD`` on the right.
+    """
+    counts = np.diff(log.offsets)
+    pieces = np.where(counts > 1, -(-(counts - 1) // window), 0)
+    owner = np.repeat(np.arange(len(counts)), pieces)
+    number = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    stop = log.offsets[owner + 1] - number * window
+    start = np.maximum(stop - window - 1, log.offsets[owner])
+    rows = start[:, None] + np.arange(window + 1)
+    return np.where(rows < stop[:, None], rows, PAD)
+
+
+class SequenceTrainer:
+    """Trains a sequence model on the items of every user's events."""
+
+    def __init__(
+        self, model: SASRec, log: EventLog, validation: Validation, context: FitContext
+    ) -> None:
+        self.model = model
+        self.settings = model.settings
+        self.validation = validation
+        self.context = context
+        rows = stretches(log, self.settings.window)
+        items = np.where(rows >= 0, log.item[np.maximum(rows, 0)], PAD)
+        self.sequences = items.astype(np.int64) + 1
+        self.optimiser = torch.optim.AdamW(
+            model.module.parameters(),
+            lr=self.settings.rate,
+            weight_decay=self.settings.weight_decay,
+        )
+
+    def run(self) -> None:
+        """Train, then leave the model with its best weights."""
+        settings, context = self.settings, self.context
+        limit = settings.validation_requests or None
+        loop = EpochLoop(
+            "sasrec",
+            self.model.module,
+            self.optimiser,
+            context,
+            settings.epochs,
+            settings.validate_every,
+            settings.patience,
+        )
+        context.journal.facts["best_epoch"] = loop.run(
+            self._epoch, lambda: self.validation.measure(self.model, limit)
+        )
+
+    def _epoch(self, epoch: int) -> float:
+        total, predicted = 0.0, 0
+        for batch in self._batches(np.random.default_rng([self.context.seed, epoch])):
+            sequences = torch.as_tensor(batch, device=self.context.device)
+            loss, count = self.loss(sequences[:, :-1], sequences[:, 1:])
+            self.optimiser.zero_grad()
+            (loss / max(count, 1)).backward()
+            self.optimiser.step()
+            total, predicted = total + loss.item(), predicted + count
+        return total / max(predicted, 1)
+
+    def _batches(self, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+        """Yield batches of sequences of similar length, in random order."""
+        length = (self.sequences > 0).sum(axis=1)
+        order = np.argsort(length + rng.uniform(0, 8, len(length)), kind="stable")
+        for start in rng.permutation(np.arange(0, len(order), self.settings.batch)):
+            chosen = order[start : start + self.settings.batch]
+            yield self.sequences[chosen, : int(length[chosen].max())]
+
+    def loss(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, int]:
+        """Return the summed loss over all real positions, and their number.
+
+        Both arguments are ``[rows, positions]``, 0 where there is no event.
+        """
+        real = targets > 0
+        states = self.model.hidden(inputs)[real]
+        wanted = targets[real]
+        table = self.model.module.item_embedding.weight[1:]
+        if self.settings.loss == "binary":
+            others = torch.randint(len(table), wanted.shape, device=wanted.device)
+            own = (states * table[wanted - 1]).sum(dim=1)
+            other = (states * table[others]).sum(dim=1)
+            return -(functional.logsigmoid(own) + functional.logsigmoid(-other)).sum(), len(wanted)
+        size = max(1, LOGITS_AT_ONCE // len(table))
+        parts = [
+            functional.cross_entropy(some @ table.T, item - 1, reduction="sum")
+            for some, item in zip(states.split(size), wanted.split(size), strict=True)
+        ]
+        return torch.stack(parts).sum(), len(wanted)

@@ -1,0 +1,121 @@
+"""The loop that trained models share: epochs, validation, patience, checkpoints.
+
+Only models import this module, which imports torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.model import FitContext
+
+__all__ = ["EpochLoop"]
+
+
+@dataclass
+class EpochLoop:
+    """Trains a module to its best mean validation NDCG@10.
+
+    Every random choice of an epoch must follow from seed and epoch number alone; the loop seeds
+    torch so and leaves its global state as it was. Then training resumed from a checkpoint goes
+    on exactly as it would have.
+
+    Attributes:
+        name: names the progress bar and the checkpoint file.
+        module: what is trained.
+        optimiser: its optimiser.
+        context: seed, device, journal and checkpoint folder.
+        epochs: most epochs.
+        validate_every: epochs between validations; the last epoch is always validated.
+        patience: validations without a gain before training stops.
+    """
+
+    name: str
+    module: nn.Module
+    optimiser: torch.optim.Optimizer
+    context: FitContext
+    epochs: int
+    validate_every: int
+    patience: int
+
+    def __post_init__(self) -> None:
+        self._best: dict[str, Tensor] = {}
+        self._best_value, self._best_epoch = -math.inf, 0
+
+    def run(
+        self, train_epoch: Callable[[int], float], measure: Callable[[], dict[str, float]]
+    ) -> int:
+        """Train, leave the module with its best weights and return the epoch they are from.
+
+        Args:
+            train_epoch: trains for the epoch of the given number and returns its mean loss.
+            measure: returns validation NDCG@10 by task; where it is empty, later counts as better.
+        """
+        done, stopped = self._resume()
+        with self.context.journal.progress(self.name, self.epochs) as bar:
+            bar.advance(done)
+            for epoch in range(done, self.epochs):
+                if stopped:
+                    break
+                self.module.train()
+                with torch.random.fork_rng():
+                    torch.manual_seed(self.context.seed * 100_003 + epoch)
+                    loss = train_epoch(epoch)
+                self.module.eval()
+                bar.advance(1, f"loss {loss:.3f}")
+                if (epoch + 1) % self.validate_every == 0 or epoch + 1 == self.epochs:
+                    stopped = self._validate(epoch + 1, loss, measure())
+                    self._checkpoint(epoch + 1, stopped)
+        self.module.load_state_dict(self._best)
+        self.module.eval()
+        return self._best_epoch
+
+    def _validate(self, epoch: int, loss: float, measured: dict[str, float]) -> bool:
+        """Note the measures, keep the best weights, return whether patience has run out."""
+        self.context.journal.validated(epoch=epoch, loss=round(loss, 4), **measured)
+        value = sum(measured.values()) / len(measured) if measured else float(epoch)
+        if value > self._best_value:
+            self._best_value, self._best_epoch = value, epoch
+            weights = self.module.state_dict()
+            self._best = {name: weight.detach().clone() for name, weight in weights.items()}
+        return epoch - self._best_epoch >= self.patience * self.validate_every
+
+    def _checkpoint(self, epoch: int, stopped: bool) -> None:
+        folder = self.context.checkpoints
+        if folder is None:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {
+            "weights": self.module.state_dict(),
+            "best": self._best,
+            "optimiser": self.optimiser.state_dict(),
+            "epoch": epoch,
+            "stopped": stopped,
+            "best_value": self._best_value,
+            "best_epoch": self._best_epoch,
+            "curve": self.context.journal.curve,
+        }
+        unfinished = folder / f"{self.name}.tmp"
+        torch.save(state, unfinished)
+        unfinished.replace(folder / f"{self.name}.pt")
+
+    def _resume(self) -> tuple[int, bool]:
+        """Take up the last checkpoint; return the epochs behind and whether training had ended."""
+        folder = self.context.checkpoints
+        if folder is None or not (folder / f"{self.name}.pt").exists():
+            return 0, False
+        # Tensors and plain values only: nothing in the file can be executed.
+        state = torch.load(
+            folder / f"{self.name}.pt", weights_only=True, map_location=self.context.device
+        )
+        self.module.load_state_dict(state["weights"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self._best = state["best"]
+        self._best_value, self._best_epoch = state["best_value"], state["best_epoch"]
+        self.context.journal.curve[:] = state["curve"]
+        return state["epoch"], state["stopped"]
