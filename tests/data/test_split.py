@@ -206,3 +206,10 @@ def test_log_is_sorted_by_user_time_and_position() -> None:
     assert log.item.tolist() == [rows[r][1] for r in wanted]
     groups = [len(list(g)) for _, g in groupby(log.user.tolist())]
     assert np.diff(log.offsets).tolist() == groups
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2**62)), max_size=20))
+def test_log_is_sorted_also_for_enormous_times(rows: list[tuple[int, int]]) -> None:
+    log = log_of([(user, row, time, -1) for row, (user, time) in enumerate(rows)])
+    assert log.item.tolist() == sorted(range(len(rows)), key=lambda r: rows[r])
