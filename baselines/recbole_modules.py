@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from recbole.model.sequential_recommender.sasrec import SASRec as RecBoleSASRec
+import torch
+
+_anomaly_mode = torch.is_anomaly_enabled()
+from recbole.model.sequential_recommender.sasrec import SASRec as RecBoleSASRec  # noqa: E402
+
+# RecBole 1.2.1 (sine.py) turns autograd's anomaly mode on for the whole process when imported,
+# which makes every training step of every model about a third slower.
+torch.autograd.set_detect_anomaly(_anomaly_mode)
 
 __all__ = ["RecBoleSASRec", "build_sasrec"]
 

@@ -91,20 +91,43 @@ class Backbone(nn.Module):
         additive = _additive(mask, embedded.dtype)
         return self.t5.encoder(inputs_embeds=embedded, attention_mask=additive).last_hidden_state
 
-    def decode(self, tokens: Tensor, states: Tensor, visible: Tensor) -> Tensor:
+    def summary(self, states: Tensor, lengths: Tensor) -> Tensor | None:
+        """Return the state of the last position that each target may read, ``[rows, targets, d]``.
+
+        A causal encoder cannot know which position is the last, and T5's cross-attention knows no
+        places: without this the decoder could tell neither the newest event nor the query that is
+        asked now from older ones. A bidirectional encoder needs none, and ``None`` is returned.
+
+        Args:
+            states: ``[rows, positions, d]``.
+            lengths: int64 ``[rows, targets]``, the number of positions that may be read.
+        """
+        if not self.causal:
+            return None
+        last = (lengths - 1).clamp_min(0).unsqueeze(-1).expand(-1, -1, states.shape[-1])
+        return states.gather(1, last)
+
+    def decode(
+        self, tokens: Tensor, states: Tensor, visible: Tensor, summary: Tensor | None
+    ) -> Tensor:
         """Run the decoder for several targets over each input.
 
         Args:
             tokens: int64 ``[rows, targets, length]``, decoder inputs.
             states: ``[rows, positions, d]`` from :meth:`encode`.
             visible: bool ``[rows, targets or 1, positions]``, what each target may attend to.
+            summary: ``[rows, targets or 1, d]``, added to the first decoder input, or ``None``.
 
         Returns:
             ``[rows, targets, length, d]``, ready for the output embeddings.
         """
         rows, targets, length = tokens.shape
         decoder = self.t5.decoder
-        hidden = decoder.dropout(self.t5.shared(tokens))
+        embedded = self.t5.shared(tokens)
+        if summary is not None:
+            first = embedded[:, :, :1] + summary.unsqueeze(2)
+            embedded = torch.cat([first, embedded[:, :, 1:]], dim=2)
+        hidden = decoder.dropout(embedded)
         width = hidden.shape[-1]
         causal = torch.ones(length, length, dtype=torch.bool, device=tokens.device).tril()
         own = _additive(causal[None, None], hidden.dtype)

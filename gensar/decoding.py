@@ -20,10 +20,12 @@ class Memory:
     Attributes:
         states: ``[requests, positions, d]``.
         visible: bool ``[requests, 1, positions]``.
+        summary: ``[requests, 1, d]``, see :meth:`Backbone.summary`, or ``None``.
     """
 
     states: Tensor
     visible: Tensor
+    summary: Tensor | None
 
 
 @torch.no_grad()
@@ -43,9 +45,8 @@ def score_items(
         ``[requests, candidates]``, the sum over levels.
     """
     begin = torch.full_like(tokens[..., :1], start)
-    hidden = backbone.decode(
-        torch.cat([begin, tokens[..., :-1]], dim=-1), memory.states, memory.visible
-    )
+    inputs = torch.cat([begin, tokens[..., :-1]], dim=-1)
+    hidden = backbone.decode(inputs, memory.states, memory.visible, memory.summary)
     total = torch.zeros(codes.shape[:2], dtype=hidden.dtype, device=hidden.device)
     for level in range(codes.shape[2]):
         log_probs = backbone.code_log_probs(hidden[:, :, level], kind, level)
@@ -84,7 +85,7 @@ def beam_search(
     tokens = torch.full((rows, 1, 1), start, dtype=torch.int64, device=device)
     scores = torch.zeros(rows, 1, device=device)
     for level in range(trie.levels):
-        hidden = backbone.decode(tokens, memory.states, memory.visible)[:, :, -1]
+        hidden = backbone.decode(tokens, memory.states, memory.visible, memory.summary)[:, :, -1]
         log_probs = backbone.code_log_probs(hidden, kind, level)
         child, code, real = trie.children(nodes, level)
         if allowed is not None:

@@ -50,7 +50,8 @@ def code_loss(backbone: Backbone, table: CodeTable, targets: CodeTargets) -> tup
     states = backbone.encode(inputs)
     labels = table.padded[kind, item]
     decoder_inputs = torch.cat([start.unsqueeze(-1), labels[..., :-1]], dim=-1)
-    hidden = backbone.decode(decoder_inputs, states, _seen(visible, states.shape[1]))
+    seen = _seen(visible, states.shape[1])
+    hidden = backbone.decode(decoder_inputs, states, seen, backbone.summary(states, visible))
     hidden, labels, kind = hidden[real], labels[real], kind[real]
     logits = hidden @ backbone.t5.lm_head.weight[table.first_output :].T
     logits = logits + table.barred[kind]
@@ -67,8 +68,9 @@ def text_loss(backbone: Backbone, targets: TextTargets, device: str) -> tuple[Te
     )
     states = backbone.encode(inputs)
     decoder_inputs = torch.cat([start.unsqueeze(-1), text[:, :-1]], dim=-1).unsqueeze(1)
-    seen = _seen(visible.unsqueeze(1), states.shape[1])
-    logits = backbone.text_logits(backbone.decode(decoder_inputs, states, seen)[:, 0])
+    lengths = visible.unsqueeze(1)
+    seen, summary = _seen(lengths, states.shape[1]), backbone.summary(states, lengths)
+    logits = backbone.text_logits(backbone.decode(decoder_inputs, states, seen, summary)[:, 0])
     wanted = text.masked_fill(text == PADDING, -100)
     loss = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="sum")
     return loss, int((wanted != -100).sum())

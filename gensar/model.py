@@ -108,7 +108,8 @@ class GenSAR(Model):
         lengths = torch.as_tensor(tokens.lengths, device=self.device)
         states = self.backbone.encode(inputs)
         positions = torch.arange(states.shape[1], device=self.device)
-        return Memory(states, (positions < lengths.unsqueeze(1)).unsqueeze(1))
+        visible = (positions < lengths.unsqueeze(1)).unsqueeze(1)
+        return Memory(states, visible, self.backbone.summary(states, lengths.unsqueeze(1)))
 
     def _words(self, requests: Requests) -> Ragged:
         """Return the pieces of all queries, tokenised once for each query table."""
