@@ -1,1 +1,1 @@
-"""TODO"""
+"""The metric harness: ranks under ties, metrics in closed form, significance."""
