@@ -1,1 +1,1 @@
-"""TODO"""
+"""The run record: what a run leaves on disk."""

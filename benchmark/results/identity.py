@@ -1,0 +1,101 @@
+"""What decides a run's outcome, as a digest: the same request finds the same run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from benchmark.data.dataset import Dataset
+from benchmark.data.requests import Task
+
+__all__ = ["RunIdentity", "code_digest"]
+
+HARNESS = ("benchmark", "baselines", "gensar")
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """Everything that decides the outcome of a run.
+
+    Attributes:
+        model: its name.
+        preset: what the settings were filled from; for the reader, it does not count.
+        settings: all settings.
+        dataset: the data set's name.
+        dataset_digest: covers files, card, split and how seen items are handled.
+        candidates_digest: covers the frozen candidate lists.
+        tasks: what it was trained for and asked.
+        protocols: how it was asked.
+        seed: of training.
+        device: ``cpu`` or ``cuda``.
+        code: digest of the source code that was run.
+    """
+
+    model: str
+    preset: str
+    settings: dict[str, Any]
+    dataset: str
+    dataset_digest: str
+    candidates_digest: str
+    tasks: tuple[str, ...]
+    protocols: tuple[str, ...]
+    seed: int
+    device: str
+    code: str
+
+    @classmethod
+    def of(
+        cls,
+        model: str,
+        source: str,
+        preset: str,
+        settings: Any,
+        dataset: Dataset,
+        tasks: tuple[Task, ...],
+        protocols: tuple[str, ...],
+        seed: int,
+        device: str,
+    ) -> RunIdentity:
+        """Describe a run before it starts; ``source`` is the model's ``module:Class``."""
+        package = source.partition(":")[0].partition(".")[0]
+        return cls(
+            model=model,
+            preset=preset,
+            settings=asdict(settings),
+            dataset=dataset.name,
+            dataset_digest=dataset.digest,
+            candidates_digest=dataset.candidates_digest,
+            tasks=tuple(map(str, tasks)),
+            protocols=protocols,
+            seed=seed,
+            device=device,
+            code=code_digest(tuple(sorted({*HARNESS, package}))),
+        )
+
+    @property
+    def run_id(self) -> str:
+        """``<preset>-s<seed>-<12 hex digits>``."""
+        decisive = {k: v for k, v in asdict(self).items() if k != "preset"}
+        text = json.dumps(decisive, sort_keys=True)
+        return f"{self.preset}-s{self.seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+@lru_cache(maxsize=8)
+def code_digest(packages: tuple[str, ...]) -> str:
+    """Return the SHA-256 (hex) over the source files of the packages, by relative path."""
+    total = hashlib.sha256()
+    for package in packages:
+        spec = find_spec(package)
+        roots = list(spec.submodule_search_locations or []) if spec else []
+        files = [p for root in roots for p in Path(root).rglob("*.py")]
+        if spec and not roots and spec.origin:
+            files = [Path(spec.origin)]
+        for file in sorted(files):
+            total.update(f"{package}/{file.name}\0".encode())
+            total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()

@@ -1,0 +1,59 @@
+"""``requests.parquet``: one row for each task, protocol, request and relevant item."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmark.evaluation.evaluate import TaskOutcome
+
+__all__ = ["read_table", "to_table", "write_table"]
+
+_SCHEMA = pa.schema(
+    [
+        ("task", pa.string()),
+        ("protocol", pa.string()),
+        ("request", pa.int32()),
+        ("user", pa.int32()),
+        ("query", pa.int32()),
+        ("item", pa.int32()),
+        ("greater", pa.int32()),
+        ("tied", pa.int32()),
+        ("candidates", pa.int32()),
+    ]
+)
+
+
+def to_table(outcomes: list[TaskOutcome]) -> pa.Table:
+    """Put the outcomes below each other; a request's number is its place in its task."""
+    parts = []
+    for outcome in outcomes:
+        requests, ranks = outcome.evaluation.requests, outcome.ranks
+        size = len(requests)
+        columns = [
+            pa.array([str(outcome.task)] * size),
+            pa.array([outcome.protocol] * size),
+            np.arange(size, dtype=np.int32),
+            requests.user,
+            requests.query,
+            outcome.evaluation.targets.astype(np.int32),
+            ranks.greater,
+            ranks.tied,
+            ranks.candidates,
+        ]
+        parts.append(pa.table(columns, schema=_SCHEMA))
+    return pa.concat_tables(parts).combine_chunks() if parts else _SCHEMA.empty_table()
+
+
+def write_table(table: pa.Table, file: Path) -> None:
+    """Write so that equal tables give equal bytes."""
+    pq.write_table(table, file, compression="zstd", store_schema=False, write_statistics=False)
+
+
+def read_table(file: Path) -> pd.DataFrame:
+    """Read what :func:`write_table` wrote."""
+    return pq.read_table(file).to_pandas()

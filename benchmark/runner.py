@@ -1,0 +1,179 @@
+"""One run: a model is trained, evaluated and recorded, or its stored run is found."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark import __version__
+from benchmark.data.dataset import Dataset
+from benchmark.data.requests import Task
+from benchmark.errors import BenchmarkError, InputError
+from benchmark.evaluation.evaluate import HarnessValidation, Protocol, TaskOutcome, evaluate
+from benchmark.evaluation.metrics import compute
+from benchmark.journal import Journal
+from benchmark.model import FitContext, Model
+from benchmark.registry import ModelEntry
+from benchmark.results.identity import RunIdentity
+from benchmark.results.record import RunRecord, read_run, run_folder, write_run
+from benchmark.results.table import to_table
+
+__all__ = ["RunResult", "resolve_device", "run_model"]
+
+_RECORDED_PACKAGES = (
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "recbole",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "scikit-learn",
+    "bm25s",
+    "tokenizers",
+)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A run's record, and whether it was found instead of run."""
+
+    record: RunRecord
+    reused: bool
+
+
+def resolve_device(asked: str) -> str:
+    """Return ``cpu`` or ``cuda``; ``auto`` takes the GPU where a model has torch and sees one.
+
+    Raises:
+        InputError: ``cuda`` was asked for and there is none.
+    """
+    torch = sys.modules.get("torch")
+    found = torch is not None and torch.cuda.is_available()
+    if asked == "cuda" and not found:
+        raise InputError("--device cuda: no CUDA device is visible; use --device cpu")
+    return "cuda" if found and asked != "cpu" else "cpu"
+
+
+def run_model(
+    entry: ModelEntry,
+    settings: Any,
+    preset: str,
+    dataset: Dataset,
+    tasks: tuple[Task, ...],
+    protocols: tuple[Protocol, ...],
+    seed: int,
+    device: str,
+    results: Path,
+    fresh: bool,
+) -> RunResult:
+    """Train, evaluate and record a model, unless the same run is stored already.
+
+    Args:
+        entry: from the registry.
+        settings: of the model's own kind.
+        preset: the name that the settings were filled from.
+        dataset: the data.
+        tasks: to train for and to be asked; the model serves all of them.
+        protocols: to be asked by.
+        seed: of training.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        results: the folder that holds ``runs/`` and ``checkpoints/``.
+        fresh: run even though the run is stored, and forget its checkpoints.
+    """
+    model = entry.load()(settings)
+    device = resolve_device(device)
+    identity = RunIdentity.of(
+        entry.name, entry.source, preset, settings, dataset, tasks, protocols, seed, device
+    )
+    folder = run_folder(results, dataset.name, entry.name, identity.run_id)
+    checkpoints = results / "checkpoints" / dataset.name / entry.name / identity.run_id
+    if fresh:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    elif folder.exists():
+        try:
+            return RunResult(read_run(folder), reused=True)
+        except BenchmarkError as error:
+            print(f"{error}; it is run again", file=sys.stderr)  # noqa: T201
+    journal = Journal()
+    context = FitContext(tasks, seed, device, journal, checkpoints)
+    with journal.phase("fit"):
+        model.fit(dataset.train, HarnessValidation(dataset, tasks), context)
+    with journal.phase("evaluate"):
+        outcomes = evaluate(model, entry.name, dataset, "test", tasks, protocols, journal)
+    info = _info(identity, model, dataset, journal, outcomes)
+    record = write_run(folder, info, to_table(outcomes), model)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return RunResult(record, reused=False)
+
+
+def _info(
+    identity: RunIdentity,
+    model: Model,
+    dataset: Dataset,
+    journal: Journal,
+    outcomes: list[TaskOutcome],
+) -> dict[str, Any]:
+    about = dataset.about
+    metrics: dict[str, dict[str, dict[str, float | None]]] = {}
+    for outcome in outcomes:
+        values = compute(outcome.ranks.greater, outcome.ranks.tied)
+        means: dict[str, float | None] = {n: float(np.mean(v)) for n, v in values.items()}
+        means["requests"] = len(outcome.evaluation.targets)
+        means["seconds_per_request"] = outcome.seconds / max(len(outcome.evaluation.targets), 1)
+        means["coverage@10"], means["popularity@10"] = outcome.coverage, outcome.popularity
+        metrics.setdefault(str(outcome.task), {})[outcome.protocol] = means
+    return {
+        "run": identity.run_id,
+        **asdict(identity),
+        "split": about.split,
+        "leakage": about.leakage,
+        "seen": about.seen,
+        "version": __version__,
+        "environment": _environment(identity.device),
+        "phases": [asdict(phase) for phase in journal.phases],
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "parameters": model.parameters(),
+        "curve": journal.curve,
+        "facts": journal.facts,
+        "metrics": metrics,
+    }
+
+
+def _environment(device: str) -> dict[str, Any]:
+    torch = sys.modules.get("torch")
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": _cpu_name(),
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads() if torch is not None else 1,
+        "device": torch.cuda.get_device_name() if torch is not None and device == "cuda" else "cpu",
+        "packages": {name: _version(name) for name in _RECORDED_PACKAGES},
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
