@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
-import pyarrow.csv as pacsv  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
 from benchmark.data.faults import (
@@ -90,6 +90,7 @@ def read_inter(path: Path) -> Interactions:
             row = int(np.argmax(codes == empty))
             raise complain(path, line_of_row(path, row), f"{name} is empty; every event needs one")
     time, scaled = _times(path, table, fields)
+    table = table.drop_columns(["user_id", "item_id", "timestamp"])
     query, queries = _optional_codes(table, "query_id")
     session, _ = _optional_codes(table, "session_id")
     return Interactions(path, user, item, time, query, session, users, items, queries, scaled)
@@ -107,8 +108,7 @@ def read_texts(path: Path, key: str, needed: dict[str, str]) -> Texts:
         InputError: anything wrong with the file.
     """
     table, fields = _read(path, needed, needed, coded=())
-    ids = table.column(key).combine_chunks()
-    ids = ids if isinstance(ids, pa.Array) else pa.concat_arrays(ids.chunks)
+    ids = table.column(key)
     empty = pc.index(ids, "").as_py()
     if empty >= 0:
         raise complain(path, line_of_row(path, empty), f"{key} is empty; every row needs one")

@@ -118,8 +118,9 @@ def _row(dataset: Dataset, part: str, task: Task, asked: EvaluationSet) -> Audit
     train, items = dataset.train.log, len(dataset.items)
     requests, targets = asked.requests, asked.targets
     pairs = requests.user.astype(np.int64) * items + targets
-    suspects = np.isin(_keys(train, items), pairs)
-    trained = _keys(train, items)[suspects]
+    keys = _keys(train, items)
+    suspects = _among(keys, np.sort(pairs))
+    trained = keys[suspects]
     exact = set(zip(trained.tolist(), train.time[suspects].tolist(), strict=True))
     wanted = zip(pairs.tolist(), requests.time.tolist(), strict=True)
     twins, later, repeated = _histories(dataset.log, asked)
@@ -132,7 +133,7 @@ def _row(dataset: Dataset, part: str, task: Task, asked: EvaluationSet) -> Audit
         requests=len(requests),
         twins_in_training=sum(pair in exact for pair in wanted),
         twins_in_history=twins,
-        pairs_in_training=int(np.isin(pairs, trained).sum()),
+        pairs_in_training=int(_among(pairs, np.sort(trained)).sum()),
         later_in_history=later,
         later_training=float((last[requests.user] > requests.time).mean()),
         repeated_targets=repeated,
@@ -143,6 +144,14 @@ def _row(dataset: Dataset, part: str, task: Task, asked: EvaluationSet) -> Audit
 
 def _keys(log: EventLog, items: int) -> NDArray[np.int64]:
     return log.user.astype(np.int64) * items + log.item
+
+
+def _among(keys: NDArray[np.int64], ascending: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which of ``keys`` occur in ``ascending``, which is sorted."""
+    if len(ascending) == 0:
+        return np.zeros(keys.shape, dtype=np.bool_)
+    place = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
+    return ascending[place] == keys
 
 
 def _histories(log: EventLog, asked: EvaluationSet) -> tuple[int, int, int]:
@@ -179,7 +188,7 @@ def _candidates(dataset: Dataset, task: Task, asked: EvaluationSet) -> tuple[int
     holds = (lists == asked.targets[:, None]).sum(axis=1) == 1
     owner = asked.requests.user.astype(np.int64)
     if task is Task.REC:
-        touched = np.unique(_keys(log, items))
+        touched = np.sort(_keys(log, items))
     else:
         queries = len(dataset.queries)
         searched = log.kind == Kind.SEARCHED
@@ -188,12 +197,12 @@ def _candidates(dataset: Dataset, task: Task, asked: EvaluationSet) -> tuple[int
         names = np.unique(owner)
         place = np.minimum(np.searchsorted(names, reached), len(names) - 1)
         mine = names[place] == reached
-        touched = np.unique(place[mine] * items + log.item[searched][mine])
+        touched = np.sort(place[mine] * items + log.item[searched][mine])
         owner = np.searchsorted(names, owner)
     wrong = 0
     for start in range(0, len(lists), _BATCH):
         part = slice(start, start + _BATCH)
-        bad = np.isin(owner[part, None] * items + lists[part], touched)
+        bad = _among(owner[part, None] * items + lists[part], touched)
         bad &= lists[part] != asked.targets[part, None]
         wrong += int(bad.any(axis=1).sum())
     return int((~(ascending & inside & holds)).sum()), wrong

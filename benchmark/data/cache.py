@@ -1,9 +1,9 @@
 """Cache of prepared data sets on disk: found by key, whole or not at all, checked when read.
 
-An entry is a folder of three files without pickle: ``arrays.npz``, ``texts.json`` and a
-``manifest.json`` that holds the checksums of the other two and of itself. It is written under a
-temporary name and renamed, so several processes can prepare the same data set at once: the first
-to finish is kept.
+An entry is a folder of three files without pickle: ``arrays.npz``, ``texts.jsonl`` (a line for
+each stretch of a column) and a ``manifest.json`` that holds the checksums of the other two and of
+itself. It is written under a temporary name and renamed, so several processes can prepare the
+same data set at once: the first to finish is kept.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +31,7 @@ __all__ = ["cache_folder", "entry_of", "fetch", "store"]
 
 _COLUMNS = tuple(f.name for f in fields(EventLog))
 _BLOCK = 8 * 2**20
+_STRETCH = 2**16
 
 
 class _DamagedError(Exception):
@@ -99,14 +100,11 @@ def _write(draft: Path, key: str, prepared: Prepared) -> None:
     with (draft / "arrays.npz").open("wb") as file:
         np.savez(file, **arrays)
         _flush(file)
-    items, queries = prepared.items, prepared.queries
-    texts = {
-        "items": {"ids": items.ids, "titles": items.titles, "texts": items.texts},
-        "fields": items.fields,
-        "queries": {"ids": queries.ids, "texts": queries.texts, "kinds": queries.kinds},
-    }
-    with (draft / "texts.json").open("w", encoding="utf-8") as file:
-        file.write(json.dumps(texts, ensure_ascii=False))
+    with (draft / "texts.jsonl").open("w", encoding="utf-8") as file:
+        for (table, column), values in _columns(prepared.items, prepared.queries):
+            for start in range(0, max(1, len(values)), _STRETCH):
+                line = [table, column, values[start : start + _STRETCH]]
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
         _flush(file)
     manifest: dict[str, Any] = {
         "key": key,
@@ -115,7 +113,7 @@ def _write(draft: Path, key: str, prepared: Prepared) -> None:
         "content_digest": prepared.content_digest,
         "candidates_digest": prepared.candidates_digest,
         "notes": list(prepared.notes),
-        "files": {name: _sum(draft / name) for name in ("arrays.npz", "texts.json")},
+        "files": {name: _sum(draft / name) for name in ("arrays.npz", "texts.jsonl")},
     }
     manifest["checksum"] = _manifest_sum(manifest)
     with (draft / "manifest.json").open("w", encoding="utf-8") as file:
@@ -130,10 +128,14 @@ def _read(entry: Path, key: str) -> Prepared:
     for name, expected in manifest["files"].items():
         if _sum(entry / name) != expected:
             raise _DamagedError(f"{name} fails its checksum")
-    texts = json.loads((entry / "texts.json").read_text(encoding="utf-8"))
-    items = {name: tuple(values) for name, values in texts["items"].items()}
-    columns = {name: tuple(values) for name, values in texts["fields"].items()}
-    queries = Queries(**{name: tuple(values) for name, values in texts["queries"].items()})
+    texts: dict[str, dict[str, list[str]]] = {"items": {}, "fields": {}, "queries": {}}
+    with (entry / "texts.jsonl").open(encoding="utf-8") as file:
+        for line in file:
+            table, column, values = json.loads(line)
+            texts[table].setdefault(column, []).extend(values)
+    items, columns, queries = (
+        {name: tuple(values) for name, values in texts[table].items()} for table in texts
+    )
     with np.load(entry / "arrays.npz", allow_pickle=False) as arrays:
         log = EventLog(**{name: arrays[f"log.{name}"] for name in _COLUMNS})
         train: NDArray[np.bool_] = arrays["train"]
@@ -146,7 +148,7 @@ def _read(entry: Path, key: str) -> Prepared:
     return Prepared(
         log=log,
         items=Items(fields=columns, **items),
-        queries=queries,
+        queries=Queries(**queries),
         train=train,
         requests=requests,
         queries_digest=manifest["queries_digest"],
@@ -154,6 +156,15 @@ def _read(entry: Path, key: str) -> Prepared:
         candidates_digest=manifest["candidates_digest"],
         notes=tuple(manifest["notes"]),
     )
+
+
+def _columns(items: Items, queries: Queries) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
+    for name in ("ids", "titles", "texts"):
+        yield ("items", name), getattr(items, name)
+    for name, values in items.fields.items():
+        yield ("fields", name), values
+    for name in ("ids", "texts", "kinds"):
+        yield ("queries", name), getattr(queries, name)
 
 
 def _manifest_sum(manifest: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,11 @@ class EventLog:
     def users(self) -> int:
         """Number of users, including those without an event."""
         return len(self.offsets) - 1
+
+    @cached_property
+    def rows_of_kind(self) -> dict[Kind, NDArray[np.int64]]:
+        """The rows of each kind, ascending; found once, as every history of one kind needs them."""
+        return {kind: np.flatnonzero(self.kind == kind) for kind in Kind}
 
     @classmethod
     def from_columns(

@@ -132,7 +132,7 @@ class Requests:
         start, stop = self._log.offsets[self.user], self._stop
         places: NDArray[np.int64] | None = None
         if kind is not None:
-            places = np.flatnonzero(self._log.kind == kind)
+            places = self._log.rows_of_kind[kind]
             start, stop = np.searchsorted(places, start), np.searchsorted(places, stop)
         width = window + self._omit.shape[1]
         rows = stop[:, None] - width + np.arange(width)

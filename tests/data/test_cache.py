@@ -52,7 +52,7 @@ def test_second_load_comes_from_the_cache_and_is_the_same(
     same(first, load_dataset(folder))
 
 
-@pytest.mark.parametrize("name", ["arrays.npz", "texts.json", "manifest.json"])
+@pytest.mark.parametrize("name", ["arrays.npz", "texts.jsonl", "manifest.json"])
 @pytest.mark.parametrize("damage", ["byte", "cut", "gone", "empty"])
 def test_damaged_cache_is_told_and_rebuilt(
     folder: Path, own_cache: Path, name: str, damage: str
@@ -79,7 +79,7 @@ def test_damaged_cache_is_told_and_rebuilt(
 def test_nothing_in_the_cache_is_pickled(folder: Path, own_cache: Path) -> None:
     load_dataset(folder)
     names = {p.name for p in entry(own_cache).iterdir()}
-    assert names == {"arrays.npz", "texts.json", "manifest.json"}
+    assert names == {"arrays.npz", "texts.jsonl", "manifest.json"}
     with np.load(entry(own_cache) / "arrays.npz", allow_pickle=False) as arrays:
         assert all(arrays[name].dtype != object for name in arrays)
 
