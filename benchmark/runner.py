@@ -8,6 +8,7 @@ import resource
 import shutil
 import sys
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,7 @@ def _info(
         "leakage": about.leakage,
         "seen": about.seen,
         "version": __version__,
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "environment": _environment(identity.device),
         "phases": [asdict(phase) for phase in journal.phases],
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

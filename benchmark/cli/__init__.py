@@ -1,1 +1,5 @@
-"""TODO"""
+"""The command line: each module parses one command and calls the library."""
+
+from benchmark.cli.app import main
+
+__all__ = ["main"]

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Reports made from stored runs."""

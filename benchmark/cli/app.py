@@ -1,0 +1,71 @@
+"""The application: its commands, and how errors become one line and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from benchmark.cli.data import app as data_app
+from benchmark.cli.leaderboard import leaderboard
+from benchmark.cli.list import list_
+from benchmark.cli.run import run
+from benchmark.errors import BenchmarkError
+
+__all__ = ["app", "main"]
+
+# Recent Typer brings its own copy of click, older ones use the package; either way these are the
+# bases of what it raises.
+_CLICK_ERROR: type[Exception] = next(
+    c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"
+)
+
+app = typer.Typer(
+    name="benchmark",
+    help="Benchmark for models that serve search and recommendation together.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Benchmark for models that serve search and recommendation together."""
+
+
+app.command("run")(run)
+app.command("list")(list_)
+app.command("leaderboard")(leaderboard)
+app.add_typer(data_app, name="data")
+
+
+def main() -> NoReturn:
+    """Run the command line; exit status 0 done, 1 a check failed, 2 bad usage or input."""
+    debug = "--debug" in sys.argv[1:]
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    try:
+        status = app(args=arguments, prog_name="python -m benchmark", standalone_mode=False)
+    except BenchmarkError as error:
+        if debug:
+            raise
+        _fail(str(error), error.exit_status)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except _CLICK_ERROR as error:
+        _fail(getattr(error, "format_message", error.__str__)(), 2)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted; the same command goes on from the last checkpoint", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    line = " ".join(message.split())
+    print(f"error: {line}", file=sys.stderr)  # noqa: T201
+    sys.exit(status)

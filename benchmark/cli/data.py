@@ -1,0 +1,92 @@
+"""``data``: prepare, describe and audit a data set."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from benchmark.cli.output import remark, show_json, show_table
+from benchmark.errors import CheckFailedError
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Prepare, describe and audit data sets.", no_args_is_help=True)
+
+NameOrPath = Annotated[
+    str, typer.Argument(help="A card's name, a folder with a card, or a folder of atomic files.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+
+
+@app.command()
+def prepare(name: NameOrPath, as_json: AsJson = False) -> None:
+    """Read, split and freeze a data set, and keep the result in the cache."""
+    from benchmark.data.load import load_dataset
+
+    dataset = load_dataset(name, notify=remark)
+    row = {
+        "name": dataset.name,
+        "digest": dataset.digest,
+        "candidates_digest": dataset.candidates_digest,
+        "events": len(dataset.log),
+    }
+    if as_json:
+        show_json(row)
+    else:
+        show_table(_pairs(row))
+
+
+@app.command()
+def describe(name: NameOrPath, as_json: AsJson = False) -> None:
+    """Show what a data set holds and how it was made."""
+    from benchmark.data.describe import describe as description
+    from benchmark.data.load import load_dataset
+
+    found = description(load_dataset(name, notify=remark))
+    if as_json:
+        show_json(found)
+    else:
+        show_table(_pairs(found))
+
+
+@app.command()
+def audit(name: NameOrPath, as_json: AsJson = False) -> None:
+    """Look for leaks; exit status 1 where data that should be safe leaks."""
+    from benchmark.data.audit import audit as audited
+    from benchmark.data.load import load_dataset
+
+    report = audited(load_dataset(name, notify=remark))
+    found = asdict(report)
+    if as_json:
+        show_json(found)
+    else:
+        show_table(_pairs(found))
+    if not report.ok:
+        raise CheckFailedError(f"{report.dataset}: {'; '.join(report.problems)}")
+
+
+def _pairs(values: dict[str, Any]) -> Table:
+    table = Table("", "", show_header=False)
+    for name, value in _flat(values):
+        table.add_row(name, value)
+    return table
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Turn nested values into dotted names and text."""
+    rows: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, list | tuple) and value and isinstance(value[0], dict):
+            for number, part in enumerate(value):
+                rows += _flat(part, f"{prefix}{name}.{number}.")
+        elif isinstance(value, list | tuple):
+            rows.append((prefix + name, ", ".join(map(str, value))))
+        else:
+            text = f"{value:.6g}" if isinstance(value, float) else str(value)
+            rows.append((prefix + name, text))
+    return rows

@@ -1,0 +1,58 @@
+"""``list``: what can be named on the command line."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from benchmark.cli.output import show_json, show_table
+
+__all__ = ["list_"]
+
+
+class Listed(str, Enum):
+    """What can be listed."""
+
+    models = "models"
+    datasets = "datasets"
+    metrics = "metrics"
+
+
+def list_(
+    what: Annotated[Listed, typer.Argument(help="What to list.")] = Listed.models,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """List models, data sets or metrics."""
+    rows = {Listed.models: _models, Listed.datasets: _datasets, Listed.metrics: _metrics}[what]()
+    if as_json:
+        show_json(rows)
+        return
+    table = Table(*(rows[0].keys() if rows else ()))
+    for row in rows:
+        table.add_row(*(", ".join(v) if isinstance(v, list) else str(v) for v in row.values()))
+    show_table(table)
+
+
+def _models() -> list[dict[str, object]]:
+    from benchmark.registry import available
+
+    return [
+        {"name": m.name, "tasks": list(m.tasks), "group": m.group, "summary": m.summary}
+        for m in available().values()
+    ]
+
+
+def _datasets() -> list[dict[str, object]]:
+    from benchmark.data.card import card_names, cards_folder, read_card
+
+    cards = [read_card(cards_folder() / name / "card.yaml") for name in sorted(card_names())]
+    return [{"name": c.name, "licence": c.licence, "description": c.description} for c in cards]
+
+
+def _metrics() -> list[dict[str, object]]:
+    from benchmark.evaluation.metrics import METRICS
+
+    return [{"name": metric.name, "summary": metric.summary} for metric in METRICS.values()]
