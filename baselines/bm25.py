@@ -79,6 +79,7 @@ class BM25(Model):
         """Take back the index."""
         self.index = bm25s.BM25(k1=self.settings.k1, b=self.settings.b)
         self.index.scores = {**arrays, "num_docs": values["num_docs"]}
+        self.index.nonoccurrence_array = None
         self.index.vocab_dict = values["vocabulary"]
         self.index.unique_token_ids_set = set(values["vocabulary"].values())
 

@@ -19,7 +19,7 @@ from benchmark.dropout import use_byte_dropout
 from gensar.settings import GenSARSettings
 from gensar.vocabulary import END, PADDING, Vocabulary
 
-__all__ = ["Backbone", "start_codes", "t5_of"]
+__all__ = ["Backbone", "t5_of"]
 
 
 def t5_of(settings: GenSARSettings, tokens: int) -> T5ForConditionalGeneration:
@@ -167,33 +167,3 @@ class Backbone(nn.Module):
 def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
     zeros = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
     return zeros.masked_fill(~mask, torch.finfo(dtype).min)
-
-
-@torch.no_grad()
-def start_codes(backbone: Backbone, seed: int) -> None:
-    """Start the code embeddings from the codebooks, through one random orthonormal map.
-
-    A specific codebook lives in its half of the shared codebooks' space, so that codes which are
-    near in the quantiser are near in the backbone. Every level is scaled to the root mean square
-    of T5's own initial embeddings.
-    """
-    vocabulary = backbone.vocabulary
-    books = vocabulary.identifiers.vectors
-    shared = torch.as_tensor(books["shared"])
-    specific = torch.as_tensor(books["specific"])
-    table = backbone.t5.shared.weight
-    generator = torch.Generator().manual_seed(seed)
-    basis = torch.empty(shared.shape[2], table.shape[1])
-    nn.init.orthogonal_(basis, generator=generator)
-    target = table[: vocabulary.text].square().mean().sqrt()
-    half = specific.shape[-1]
-    for kind in (0, 1):
-        for level in range(len(shared) + specific.shape[1]):
-            if level < len(shared):
-                vectors = shared[level] @ basis
-            else:
-                vectors = specific[kind, level - len(shared)] @ basis[kind * half :][:half]
-            start, stop = vocabulary.level_range(kind, level)
-            vectors = vectors - vectors.mean(dim=0)
-            scale = target / vectors.square().mean().sqrt().clamp_min(1e-6)
-            table[start:stop] = (vectors * scale).to(table)

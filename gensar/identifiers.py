@@ -20,6 +20,7 @@ __all__ = [
     "COLLABORATIVE",
     "SEMANTIC",
     "Identifiers",
+    "Quantiser",
     "build_identifiers",
     "collision_rate",
     "separate_collisions",
@@ -62,6 +63,46 @@ def collision_rate(codes: NDArray[np.int64]) -> float:
     return float(1 - len(np.unique(codes, axis=0)) / max(len(codes), 1))
 
 
+@dataclass(frozen=True)
+class Quantiser:
+    """A trained RQ-VAE together with the identifiers that it gave.
+
+    Attributes:
+        identifiers: of all items.
+        rqvae: the network.
+        scale: how semantic vectors were centred and scaled before they were encoded.
+    """
+
+    identifiers: Identifiers
+    rqvae: RQVAE
+    scale: Scale
+
+    @torch.no_grad()
+    def place(self, semantic: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return where the semantic encoder puts vectors ``[n, width]``: ``[n, latent]``."""
+        device = next(self.rqvae.parameters()).device
+        encoded = self.rqvae.encoders[SEMANTIC](self.scale.apply(semantic, str(device)))
+        return encoded.cpu().numpy()
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Centres vectors and scales them to unit mean square, so that neither kind outweighs."""
+
+    mean: NDArray[np.float32]
+    root: float
+
+    @classmethod
+    def of(cls, vectors: NDArray[np.float32]) -> Scale:
+        """Take mean and scale from ``vectors`` (``[n, width]``)."""
+        mean = vectors.mean(axis=0, keepdims=True)
+        return cls(mean, float(np.sqrt(np.square(vectors - mean).mean())) + 1e-12)
+
+    def apply(self, vectors: NDArray[np.float32], device: str) -> Tensor:
+        """Return scaled ``vectors`` on the device."""
+        return torch.as_tensor(((vectors - self.mean) / self.root).astype(np.float32)).to(device)
+
+
 def build_identifiers(
     semantic: NDArray[np.float32],
     collaborative: NDArray[np.float32],
@@ -69,13 +110,18 @@ def build_identifiers(
     seed: int,
     device: str,
     journal: Journal,
-) -> Identifiers:
+) -> Quantiser:
     """Train the RQ-VAE on the items' vectors (``[items, width]`` each) and assign identifiers.
 
     The journal gets, by kind, the collision rate before and after each pass and the number of
     items that still shared an identifier after the last.
     """
-    vectors = (_standard(semantic, device), _standard(collaborative, device))
+    scale = Scale.of(semantic)
+    collaborative_scale = Scale.of(collaborative)
+    vectors = (
+        scale.apply(semantic, device),
+        collaborative_scale.apply(collaborative, device),
+    )
     rqvae = _train(vectors, settings, seed, journal)
     codes = _assign(rqvae, vectors, settings, journal)
     levels = settings.shared_levels + settings.specific_levels
@@ -86,19 +132,13 @@ def build_identifiers(
                 extra = _extra_codes(found)
                 codes[kind] = np.column_stack([found, extra])
                 sizes[kind] = (*sizes[kind], int(extra.max()) + 1)
-    return Identifiers(
+    identifiers = Identifiers(
         codes=(codes[SEMANTIC], codes[COLLABORATIVE]),
         shared_levels=settings.shared_levels,
         level_sizes=(sizes[SEMANTIC], sizes[COLLABORATIVE]),
         vectors=_codebooks(rqvae),
     )
-
-
-def _standard(vectors: NDArray[np.float32], device: str) -> Tensor:
-    """Centre, and scale to unit mean square, so that neither vector outweighs the other."""
-    centred = vectors - vectors.mean(axis=0, keepdims=True)
-    scale = np.sqrt(np.square(centred).mean()) + 1e-12
-    return torch.as_tensor((centred / scale).astype(np.float32), device=device)
+    return Quantiser(identifiers, rqvae, scale)
 
 
 def _train(

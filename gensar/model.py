@@ -13,7 +13,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
-from gensar.backbone import Backbone, start_codes, t5_of
+from gensar.backbone import Backbone, t5_of
 from gensar.decoding import Leaves, Memory, beam_search, score_items
 from gensar.identifiers import COLLABORATIVE, SEMANTIC, Identifiers, build_identifiers
 from gensar.item_vectors import collaborative_vectors, semantic_vectors
@@ -22,6 +22,7 @@ from gensar.plain import PlainRegime
 from gensar.ragged import Ragged
 from gensar.sequences import NOTHING, Sequences
 from gensar.settings import PRESETS, GenSARSettings
+from gensar.start import start_embeddings
 from gensar.training import Trainer
 from gensar.trie import Trie
 from gensar.vocabulary import Vocabulary, train_tokenizer
@@ -54,19 +55,21 @@ class GenSAR(Model):
                 train, validation, context, self.settings.collaborative_preset
             )
         with journal.phase("identifiers"):
-            identifiers = build_identifiers(
+            quantiser = build_identifiers(
                 semantic, collaborative, self.settings, seed, context.device, journal
             )
         with journal.phase("backbone"):
             texts = [t for t in (*train.items.texts, *train.queries.texts) if t]
             tokenizer = train_tokenizer(texts, self.settings.text_tokens)
-            vocabulary = Vocabulary(tokenizer, tokenizer.get_vocab_size(), identifiers)
+            vocabulary = Vocabulary(tokenizer, tokenizer.get_vocab_size(), quantiser.identifiers)
             with torch.random.fork_rng():
                 torch.manual_seed(seed)
                 t5 = t5_of(self.settings, vocabulary.size)
             self._assemble(t5, vocabulary, context.device)
             if self.settings.codebook_start:
-                start_codes(self.backbone, seed)
+                pieces = semantic_vectors(vocabulary.pieces(), self.settings.encoder, context)
+                scale = self.settings.embedding_scale
+                start_embeddings(self.backbone, quantiser.place(pieces), scale, seed)
             Trainer(self, train, validation, context).run()
 
     def _assemble(

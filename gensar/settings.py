@@ -36,13 +36,16 @@ class GenSARSettings:
         "extra-code", "what is left after them: one more code, or shared identifiers as published"
     )
     backbone: str = _doc("config", "'config' for a T5 of the sizes below, or a hub name")
-    width: int = _doc(96, "width of the T5")
+    width: int = _doc(64, "width of the T5")
     layers: int = _doc(2, "layers of its encoder and of its decoder")
     heads: int = _doc(4, "attention heads")
     feed_forward: int = _doc(256, "width of its feed-forward layers")
     dropout: float = _doc(0.1, "dropout of the T5")
-    text_tokens: int = _doc(2048, "size of the text vocabulary trained on the data set")
-    codebook_start: bool = _doc(True, "start the code embeddings from the RQ-VAE's codebooks")
+    text_tokens: int = _doc(4096, "size of the text vocabulary trained on the data set")
+    codebook_start: bool = _doc(
+        True, "start the embeddings of codes and text pieces from the RQ-VAE"
+    )
+    embedding_scale: float = _doc(0.3, "root mean square of embeddings so started")
     regime: Literal["packed", "plain"] = _doc(
         "packed", "packed: all targets of a sequence from one causal pass; plain: one per sample"
     )
@@ -58,7 +61,7 @@ class GenSARSettings:
     query_tokens: int = _doc(16, "longest query, in tokens")
     item_text_tokens: int = _doc(32, "longest item text, in tokens")
     batch: int = _doc(16, "sequences (packed) or samples (plain) in a batch")
-    item_samples: int = _doc(64, "samples of each item-side task in a batch (packed)")
+    item_samples: int = _doc(96, "samples of each item-side task in a batch (packed)")
     search_samples: int = _doc(0, "search samples in an epoch, 0 for each event once (plain)")
     query_samples: int = _doc(1000, "query generation samples in an epoch (plain)")
     pseudo_samples: int = _doc(1000, "pseudo-query samples in an epoch (plain)")
@@ -66,9 +69,9 @@ class GenSARSettings:
         2000, "text-to-identifier samples in an epoch, and as many back (plain)"
     )
     accumulate: int = _doc(1, "batches whose gradients make one step")
-    item_weight: float = _doc(0.3, "weight of the item-side identifier tasks in the loss")
+    item_weight: float = _doc(1.0, "weight of the item-side identifier tasks in the loss")
     text_weight: float = _doc(0.1, "weight of the tasks that write text in the loss")
-    rate: float = _doc(2e-3, "peak learning rate")
+    rate: float = _doc(4e-3, "peak learning rate")
     weight_decay: float = _doc(0.01, "weight decay")
     warm_up: float = _doc(0.02, "share of the training that warms the learning rate up")
     epochs: int = _doc(20, "most epochs over the training events; the rate falls to 0 by then")

@@ -89,6 +89,11 @@ class Vocabulary:
         starts = [self.level_range(kind, level)[0] for level in range(codes.shape[1])]
         return codes + np.array(starts, dtype=np.int64)
 
+    def pieces(self) -> tuple[str, ...]:
+        """Return every text piece as a person would write it, ``[text]``."""
+        pieces = (self.tokenizer.id_to_token(number) or "" for number in range(self.text))
+        return tuple(piece.replace("\u2581", " ").strip() for piece in pieces)
+
     def encode(self, texts: Sequence[str], longest: int) -> Ragged:
         """Return the pieces of each text, cut at ``longest``."""
         encoded = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)

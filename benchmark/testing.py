@@ -1,0 +1,222 @@
+"""What every model has to hold, for this repository's models and for those of other packages.
+
+A test calls each check of :data:`CHECKS` with a :class:`Subject`; a check raises
+``AssertionError`` where the model does not hold it.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.catalogue import Queries
+from benchmark.data.dataset import Dataset
+from benchmark.data.events import EventLog
+from benchmark.data.requests import Requests, Task
+from benchmark.evaluation.evaluate import HarnessValidation, seen_mask
+from benchmark.model import FitContext, Model
+from benchmark.registry import ModelEntry
+from benchmark.settings import build_settings
+
+__all__ = ["CHECKS", "Subject"]
+
+TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A registered model, trained once at preset ``quick`` on a data set that has its tasks."""
+
+    entry: ModelEntry
+    dataset: Dataset
+
+    def train(self, seed: int = 1) -> Model:
+        """Return a freshly trained model."""
+        kind = self.entry.load()
+        model = kind(build_settings(kind.Settings, kind.presets, "quick"))
+        validation = HarnessValidation(self.dataset, self.tasks)
+        model.fit(self.dataset.train, validation, FitContext(self.tasks, seed))
+        return model
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """Return the tasks that the registry promises."""
+        return tuple(Task(task) for task in self.entry.tasks)
+
+    @cached_property
+    def model(self) -> Model:
+        """Return the model, trained at its first use."""
+        return self.train()
+
+    def requests(self, task: Task) -> Requests:
+        """Return the first test requests over the whole catalogue."""
+        return self.dataset.evaluation["test", task].requests[:20]
+
+    def with_candidates(self, task: Task) -> Requests:
+        """Return the same requests with their sampled candidates."""
+        whole = self.dataset.evaluation["test", task]
+        return replace(whole.requests[:20], candidates=whole.sampled[:20])
+
+
+def _shapes(subject: Subject) -> None:
+    """Scores have a place for each candidate, are float32 and never NaN."""
+    assert {str(t) for t in subject.model.tasks} == set(subject.entry.tasks)
+    for task in subject.tasks:
+        for asked in (subject.requests(task), subject.with_candidates(task)):
+            width = asked.items if asked.candidates is None else asked.candidates.shape[1]
+            scores = subject.model.score(asked)
+            assert scores.shape == (len(asked), width)
+            assert scores.dtype == np.float32
+            assert not np.isnan(scores).any()
+            assert not np.isposinf(scores).any()
+
+
+def _retrieval(subject: Subject) -> None:
+    """Retrieved items are distinct, unseen where asked, best first, and padded with -1."""
+    for task in subject.tasks:
+        asked = subject.requests(task)
+        for k in (1, 10, asked.items + 5):
+            items, scores = subject.model.retrieve(asked, k)
+            assert items.shape == scores.shape == (len(asked), k)
+            real = items >= 0
+            assert (items < asked.items).all()
+            assert np.isneginf(scores[~real]).all()
+            assert np.isfinite(scores[real]).all()
+            assert (np.diff(np.where(real, scores, -np.finfo(np.float32).max)) <= 0).all()
+            for row in items:
+                assert len(np.unique(row[row >= 0])) == (row >= 0).sum()
+            if asked.exclude_seen:
+                seen = seen_mask(asked)
+                assert not (np.take_along_axis(seen, np.maximum(items, 0), axis=1) & real).any()
+
+
+def _determinism(subject: Subject) -> None:
+    """Training twice with one seed gives equal scores."""
+    again = subject.train()
+    for task in subject.tasks:
+        asked = subject.with_candidates(task)
+        np.testing.assert_array_equal(subject.model.score(asked), again.score(asked))
+
+
+def _save_and_load(subject: Subject) -> None:
+    """A loaded model gives the same scores; its files are safetensors and JSON."""
+    with tempfile.TemporaryDirectory() as folder:
+        subject.model.save(Path(folder))
+        files = {path.name for path in Path(folder).iterdir()}
+        assert files == {"model.safetensors", "config.json"}
+        loaded = subject.entry.load().load(Path(folder))
+    assert loaded.settings == subject.model.settings
+    assert loaded.parameters() == subject.model.parameters()
+    for task in subject.tasks:
+        asked = subject.with_candidates(task)
+        np.testing.assert_array_equal(subject.model.score(asked), loaded.score(asked))
+
+
+def _batch_size(subject: Subject) -> None:
+    """The batch that a request is asked in changes its scores by less than 1e-5."""
+    for task in subject.tasks:
+        asked = subject.with_candidates(task)
+        whole = subject.model.score(asked)
+        for size in (1, 3):
+            parts = np.concatenate([subject.model.score(b) for b in asked.batches(size)])
+            np.testing.assert_allclose(parts, whole, atol=TOLERANCE, rtol=TOLERANCE)
+
+
+def _histories(subject: Subject) -> None:
+    """Histories of length 0, 1 and longer than any window are answered."""
+    for task in subject.tasks:
+        for length in (0, 1, 600):
+            asked = _with_history(subject, task, length)
+            scores = subject.model.score(asked)
+            assert scores.shape == (len(asked), asked.items)
+            assert not np.isnan(scores).any()
+
+
+def _with_history(subject: Subject, task: Task, length: int) -> Requests:
+    """Return requests of users who all did ``length`` training events over and over."""
+    asked = subject.requests(task)[:3]
+    train = subject.dataset.train.log
+    rows = np.resize(np.arange(min(len(train), 40)), length * len(asked))
+    log = EventLog.from_columns(
+        user=np.repeat(np.arange(len(asked)), length),
+        item=train.item[rows],
+        time=np.arange(len(rows)),
+        kind=train.kind[rows],
+        query=train.query[rows],
+        session=train.session[rows],
+        users=len(asked),
+    )
+    return replace(
+        asked,
+        user=np.arange(len(asked), dtype=np.int32),
+        _log=log,
+        _stop=log.offsets[1:],
+        _omit=np.empty((len(asked), 0), dtype=np.int64),
+    )
+
+
+def _unseen_word(subject: Subject) -> None:
+    """A query of words, letters and signs that training never showed is answered."""
+    if Task.SEARCH not in subject.tasks:
+        return
+    asked = subject.requests(Task.SEARCH)[:3]
+    queries = Queries(("a", "b", "c"), ("qwyjibo", "Ωμέγα ☃ 漢字", ""), ("given",) * 3)
+    empty = subject.dataset.log.select(np.zeros(len(subject.dataset.log), dtype=bool))
+    asked = replace(
+        asked,
+        query=np.arange(3, dtype=np.int32),
+        queries=queries,
+        _log=empty,
+        _stop=empty.offsets[1:][asked.user],
+        _omit=np.empty((3, 0), dtype=np.int64),
+    )
+    scores = subject.model.score(asked)
+    assert scores.shape == (3, asked.items)
+    assert not np.isnan(scores).any()
+
+
+def _global_randomness(subject: Subject) -> None:
+    """Neither training nor scoring touches global random generators."""
+    with _unchanged_randomness():
+        subject.train()
+        for task in subject.tasks:
+            subject.model.score(subject.with_candidates(task))
+            subject.model.retrieve(subject.requests(task), 5)
+
+
+@contextmanager
+def _unchanged_randomness() -> Iterator[None]:
+    import torch
+
+    def states() -> tuple[Any, NDArray, bytes]:
+        legacy: Any = np.random.get_state()  # noqa: NPY002
+        return random.getstate(), legacy[1].copy(), torch.get_rng_state().numpy().tobytes()
+
+    before = states()
+    yield
+    after = states()
+    assert before[0] == after[0], "random"
+    assert (before[1] == after[1]).all(), "numpy.random"
+    assert before[2] == after[2], "torch"
+
+
+CHECKS: tuple[Callable[[Subject], None], ...] = (
+    _shapes,
+    _retrieval,
+    _determinism,
+    _save_and_load,
+    _batch_size,
+    _histories,
+    _unseen_word,
+    _global_randomness,
+)
+"""Every check; its name without the underscore is what a test may call it."""
