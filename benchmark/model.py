@@ -16,6 +16,7 @@ from benchmark.data.catalogue import Items, Queries
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Requests, Task
 from benchmark.journal import Journal
+from benchmark.settings import settings_from_json
 
 __all__ = ["FitContext", "Model", "NoSettings", "TrainView", "Validation", "top_k"]
 
@@ -149,7 +150,7 @@ class Model(ABC):
         from safetensors.numpy import load_file
 
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        model = cls(cls.Settings(**config["settings"]))
+        model = cls(settings_from_json(cls.Settings, config["settings"]))
         model.restore(load_file(str(folder / "model.safetensors")), config["values"])
         return model
 

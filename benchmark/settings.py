@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
@@ -9,7 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from benchmark.errors import InputError, did_you_mean
 
-__all__ = ["PRESETS", "build_settings", "parse_assignment"]
+__all__ = ["PRESETS", "build_settings", "parse_assignment", "settings_from_json"]
 
 PRESETS = ("quick", "standard", "thorough", "paper")
 
@@ -50,6 +51,11 @@ def build_settings(
         raise InputError(str(error)) from error
 
 
+def settings_from_json(kind: type, values: Mapping[str, Any]) -> Any:
+    """Return an instance of ``kind`` from values that went through JSON, which has no tuples."""
+    return kind(**{n: tuple(v) if isinstance(v, list) else v for n, v in values.items()})
+
+
 def parse_assignment(text: str) -> tuple[str | None, str, str]:
     """Split ``MODEL.NAME=VALUE`` or ``NAME=VALUE`` into (model or None, name, value)."""
     key, sign, value = text.partition("=")
@@ -76,7 +82,10 @@ def _convert(name: str, text: str, hint: Any) -> Any:
             raise InputError(f"setting '{name}': '{text}' is neither true nor false")
         return text.lower() == "true"
     try:
-        return hint(text)
+        value = hint(text)
+        if hint is float and not math.isfinite(value):
+            raise ValueError
+        return value
     except ValueError as error:
-        wanted = {int: "a whole number", float: "a number"}.get(hint, hint.__name__)
+        wanted = {int: "a whole number", float: "a finite number"}.get(hint, hint.__name__)
         raise InputError(f"setting '{name}': '{text}' is not {wanted}") from error

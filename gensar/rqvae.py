@@ -11,12 +11,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import torch
 from sklearn.cluster import KMeans
 from torch import Tensor, nn
 from torch.nn import functional
 
 __all__ = ["RQVAE", "Codebook", "Quantised", "sinkhorn_codes"]
+
+SAME_PLACE = 5
+"""Decimals to which points have to agree to count as one when codebooks are started."""
 
 
 def sinkhorn_codes(distances: Tensor, epsilon: float, iterations: int = 50) -> Tensor:
@@ -53,13 +57,24 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def start_from(self, rest: Tensor, seed: int) -> None:
-        """Place the codes by k-means over ``rest`` (``[rows, width]``)."""
+        """Place the codes by k-means over ``rest`` (``[rows, width]``).
+
+        Where there are no more distinct points than codes, each point is a code and the codes to
+        spare lie near points drawn at random.
+        """
         codes = len(self.vectors)
         points = rest.cpu().double().numpy()
-        if len(points) < codes:
-            points = points.repeat(-(-codes // len(points)), axis=0)
-        fitted = KMeans(codes, max_iter=100, n_init=1, random_state=seed).fit(points)
-        self.vectors.copy_(torch.as_tensor(fitted.cluster_centers_).to(self.vectors))
+        _, first = np.unique(points.round(SAME_PLACE), axis=0, return_index=True)
+        if len(first) > codes:
+            fitted = KMeans(codes, max_iter=100, n_init=1, random_state=seed).fit(points)
+            centres = fitted.cluster_centers_
+        else:
+            distinct = points[np.sort(first)]
+            rng = np.random.default_rng(seed)
+            near = distinct[rng.integers(0, len(distinct), codes - len(distinct))]
+            reach = 0.1 * float(distinct.std()) or 10.0**-SAME_PLACE
+            centres = np.concatenate([distinct, near + reach * rng.standard_normal(near.shape)])
+        self.vectors.copy_(torch.as_tensor(centres).to(self.vectors))
 
     def forward(self, rest: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
         """Quantise ``rest`` (``[rows, width]``).
