@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Literal
 
 from benchmark.errors import BenchmarkError, InputError, did_you_mean
@@ -79,9 +79,24 @@ def merge(offers: Iterable[tuple[str, Iterable[ModelEntry]]]) -> dict[str, Model
 
 @lru_cache(maxsize=1)
 def available() -> dict[str, ModelEntry]:
-    """Return all models by name."""
+    """Return all models by name.
+
+    Raises:
+        BenchmarkError: a package's models cannot be listed, or two packages offer the same name.
+    """
     found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
-    return merge((point.value, point.load()) for point in found)
+    return merge((point.value, _offered(point)) for point in found)
+
+
+def _offered(point: EntryPoint) -> list[ModelEntry]:
+    try:
+        entries = list(point.load())
+    except Exception as error:  # whatever another package raises when imported
+        reason = f"{type(error).__name__}: {error}"
+        raise BenchmarkError(f"the models of {point.value} cannot be listed: {reason}") from error
+    if not all(isinstance(entry, ModelEntry) for entry in entries):
+        raise BenchmarkError(f"{point.value} does not hold benchmark.registry.ModelEntry objects")
+    return entries
 
 
 def find(name: str) -> ModelEntry:

@@ -56,7 +56,10 @@ def main() -> NoReturn:
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except _CLICK_ERROR as error:
-        _fail(getattr(error, "format_message", error.__str__)(), 2)
+        message = getattr(error, "format_message", error.__str__)()
+        if not message:  # no command was given, and the help is written already
+            sys.exit(2)
+        _fail(message, 2)
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted; the same command goes on from the last checkpoint", 130)
     except BrokenPipeError:

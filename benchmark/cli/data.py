@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from benchmark.cli.output import remark, show_json, show_table
+from benchmark.cli.output import remarks, show_json, show_table
 from benchmark.errors import CheckFailedError
+
+if TYPE_CHECKING:
+    from benchmark.data.dataset import Dataset
 
 __all__ = ["app"]
 
@@ -24,9 +27,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 @app.command()
 def prepare(name: NameOrPath, as_json: AsJson = False) -> None:
     """Read, split and freeze a data set, and keep the result in the cache."""
-    from benchmark.data.load import load_dataset
-
-    dataset = load_dataset(name, notify=remark)
+    dataset = _load(name)
     row = {
         "name": dataset.name,
         "digest": dataset.digest,
@@ -43,9 +44,8 @@ def prepare(name: NameOrPath, as_json: AsJson = False) -> None:
 def describe(name: NameOrPath, as_json: AsJson = False) -> None:
     """Show what a data set holds and how it was made."""
     from benchmark.data.describe import describe as description
-    from benchmark.data.load import load_dataset
 
-    found = description(load_dataset(name, notify=remark))
+    found = description(_load(name))
     if as_json:
         show_json(found)
     else:
@@ -56,9 +56,8 @@ def describe(name: NameOrPath, as_json: AsJson = False) -> None:
 def audit(name: NameOrPath, as_json: AsJson = False) -> None:
     """Look for leaks; exit status 1 where data that should be safe leaks."""
     from benchmark.data.audit import audit as audited
-    from benchmark.data.load import load_dataset
 
-    report = audited(load_dataset(name, notify=remark))
+    report = audited(_load(name))
     found = asdict(report)
     if as_json:
         show_json(found)
@@ -66,6 +65,13 @@ def audit(name: NameOrPath, as_json: AsJson = False) -> None:
         show_table(_pairs(found))
     if not report.ok:
         raise CheckFailedError(f"{report.dataset}: {'; '.join(report.problems)}")
+
+
+def _load(name: str) -> Dataset:
+    from benchmark.data.load import load_dataset
+
+    with remarks() as notify:
+        return load_dataset(name, notify=notify)
 
 
 def _pairs(values: dict[str, Any]) -> Table:

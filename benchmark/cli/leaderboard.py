@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from enum import Enum
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 
 from benchmark.cli.output import remark
 from benchmark.errors import CheckFailedError, InputError, did_you_mean
+from benchmark.settings import PRESETS
 
 __all__ = ["leaderboard"]
 
@@ -42,20 +42,24 @@ def leaderboard(
         raise InputError("--check: name the file to compare by --out")
     if not results.is_dir():
         raise InputError(f"--results {results}: no such folder")
+    if out is not None and out.is_dir():
+        raise InputError(f"--out {out}: is a folder; name a file")
+    if preset is not None and preset not in PRESETS:
+        raise InputError(f"--preset: unknown '{preset}'{did_you_mean(preset, PRESETS)}")
     text = _text(results, dataset, model, preset, format_)
     if out is None:
         sys.stdout.write(text)
     elif check:
-        if not out.is_file() or out.read_text(encoding="utf-8") != text:
+        if not out.is_file() or out.read_bytes() != text.encode():
             raise CheckFailedError(f"{out} is stale; write it again without --check")
         remark(f"{out} is up to date")
     else:
         unfinished = out.with_name(f".{out.name}.tmp")
         try:
-            unfinished.write_text(text, encoding="utf-8")
+            unfinished.write_bytes(text.encode())
+            unfinished.replace(out)
         except OSError as error:
             raise InputError(f"--out {out}: {error.strerror}") from error
-        os.replace(unfinished, out)  # noqa: PTH105
 
 
 def _text(

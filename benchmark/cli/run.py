@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 from rich.table import Table
 
-from benchmark.cli.output import remark, show_json, show_table
+from benchmark.cli.output import progress, remarks, show_json, show_table
 from benchmark.errors import InputError, did_you_mean
 from benchmark.settings import PRESETS, build_settings, parse_assignment
 
 if TYPE_CHECKING:
+    from benchmark.data.dataset import Dataset
     from benchmark.data.requests import Task
     from benchmark.registry import ModelEntry
     from benchmark.runner import RunResult
@@ -76,27 +78,24 @@ def run(
     numbers = _seeds(seed, seeds)
     names = _names(model)
     planned = _plan(names, wanted, preset, set_ or [])
-    if results.exists() and not results.is_dir():
-        raise InputError(f"--results {results}: is no folder")
+    _check_writable(results)
 
     from benchmark.data.load import load_dataset
     from benchmark.runner import run_model
 
-    data = load_dataset(dataset, seen=seen.value, notify=remark)
+    with remarks() as notify:
+        data = load_dataset(dataset, seen=seen.value, notify=notify)
+        planned = [_restricted(plan, data) for plan in planned]
     done: list[RunResult] = []
     for plan in planned:
-        asked = tuple(t for t in plan.tasks if ("test", t) in data.evaluation)
-        if not asked:
-            served = " or ".join(map(str, plan.tasks))
-            raise InputError(f"{data.name} has no {served} requests for model {plan.entry.name}")
         for number in numbers:
-            remark(f"{plan.entry.name} on {data.name}, seed {number}, preset {preset}")
+            progress(f"{plan.entry.name} on {data.name}, seed {number}, preset {preset}")
             result = run_model(
                 plan.entry,
                 plan.settings,
                 preset,
                 data,
-                asked,
+                plan.tasks,
                 protocols,  # type: ignore[arg-type]
                 number,
                 device.value,
@@ -104,13 +103,33 @@ def run(
                 fresh,
             )
             if result.reused:
-                remark(f"stored already, not run again (--fresh runs it): {result.record.folder}")
+                progress(f"stored already, not run again (--fresh runs it): {result.record.folder}")
             done.append(result)
     if as_json:
         show_json([{"reused": r.reused, **r.record.info} for r in done])
         return
     for table in _tables(done):
         show_table(table)
+
+
+def _check_writable(results: Path) -> None:
+    """Refuse, before anything runs, a folder that could not take the records."""
+    folder = results.absolute()
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    if not folder.is_dir():
+        raise InputError(f"--results {results}: {folder} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"--results {results}: {folder} cannot be written to")
+
+
+def _restricted(plan: _Planned, data: Dataset) -> _Planned:
+    """Return the plan with the tasks that the data set has requests for."""
+    tasks = tuple(t for t in plan.tasks if ("test", t) in data.evaluation)
+    if not tasks:
+        served = " or ".join(map(str, plan.tasks))
+        raise InputError(f"{data.name} has no {served} requests for model {plan.entry.name}")
+    return replace(plan, tasks=tasks)
 
 
 def _names(text: str) -> list[str]:
@@ -164,7 +183,7 @@ def _plan(
     parsed = [parse_assignment(text) for text in assignments]
     for owner, _, _ in parsed:
         if owner is not None and owner not in names:
-            raise InputError(f"--set {owner}.…: {owner} is not among the models of this run")
+            raise InputError(f"--set {owner}.…: {owner} is not run{did_you_mean(owner, names)}")
     classes = [entry.load() for entry in entries]
     known = [{f.name for f in fields(c.Settings)} for c in classes]
     for owner, name, _ in parsed:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -26,11 +25,15 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Entry:
-    """The runs of one model with the same settings and tasks, one for each seed."""
+    """The runs of one model with the same settings and tasks, one for each seed.
+
+    ``lacking`` of them were not asked by the protocol of the table.
+    """
 
     label: str
     preset: str
     runs: tuple[RunRecord, ...]
+    lacking: int = 0
 
     @property
     def fit_seconds(self) -> float:
@@ -41,15 +44,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Row:
-    """One model in one table; ``mean`` is ``None`` where the entry did not run this protocol."""
+    """One model in one table; what is measured is ``None`` where a seed lacks the protocol."""
 
     entry: Entry
-    mean: float
+    mean: float | None
     sd: float | None
     seeds: int
-    requests: int
+    requests: int | None
     tier: str | None
-    seconds_per_request: float
+    seconds_per_request: float | None
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Table:
-    """A task under a protocol, by one metric, best model first."""
+    """A task under a protocol, by one metric, best model first, incomplete rows last."""
 
     task: str
     protocol: str
@@ -88,6 +91,7 @@ class Board:
     leakage: str
     seen: str
     digest: str
+    candidates: str
     tables: tuple[Table, ...]
     superseded: int
 
@@ -108,47 +112,67 @@ def boards(records: Iterable[RunRecord], newest_code: str | None = None) -> list
 
 
 def _board(records: list[RunRecord], newest_code: str | None) -> Board:
-    entries, superseded = _entries(records, newest_code)
-    info = records[0].info
-    frames = {id(run): run.requests() for entry in entries for run in entry.runs}
+    groups = _groups(records, newest_code)
+    counted: dict[int, RunRecord] = {}
     tables = []
     for task in ("rec", "search"):
         for protocol in ("full", "sampled"):
-            values = {
-                entry.label: _values(entry, frames, task, protocol)
-                for entry in entries
-                if all(protocol in r.info["metrics"].get(task, {}) for r in entry.runs)
-            }
-            shown = [entry for entry in entries if entry.label in values]
-            if shown:
-                tables += [_table(task, protocol, name, shown, values) for name in SHOWN]
+            asked = [group for group in groups if task in group.tasks]
+            entries = [group.entry(task, protocol) for group in asked]
+            runs = {id(run): run for e in entries for run in e.runs if _ran(run, task, protocol)}
+            if runs:
+                values = {e.label: _values(e, task, protocol) for e in entries if not e.lacking}
+                tables += [_table(task, protocol, name, entries, values) for name in SHOWN]
+                counted |= runs
+    info = records[0].info
     return Board(
         dataset=info["dataset"],
         split=info["split"],
         leakage=info["leakage"],
         seen=info["seen"],
         digest=info["dataset_digest"],
+        candidates=info["candidates_digest"],
         tables=tuple(tables),
-        superseded=superseded,
+        superseded=len(records) - len(counted),
     )
 
 
-def _entries(records: list[RunRecord], newest_code: str | None) -> tuple[list[Entry], int]:
+@dataclass(frozen=True)
+class _Group:
+    """All runs of one model with the same settings and tasks, by seed, the best to use last."""
+
+    label: str
+    preset: str
+    tasks: tuple[str, ...]
+    runs: dict[int, list[RunRecord]]
+
+    def entry(self, task: str, protocol: str) -> Entry:
+        """Take each seed's last run that was asked by the protocol, else its last run."""
+        chosen, lacking = [], 0
+        for seed in sorted(self.runs):
+            able = [run for run in self.runs[seed] if _ran(run, task, protocol)]
+            lacking += not able
+            chosen.append((able or self.runs[seed])[-1])
+        return Entry(self.label, self.preset, tuple(chosen), lacking)
+
+
+def _ran(run: RunRecord, task: str, protocol: str) -> bool:
+    return protocol in run.info["metrics"].get(task, {})
+
+
+def _groups(records: list[RunRecord], newest_code: str | None) -> list[_Group]:
     """Group runs that differ in their seed only, and name the groups apart."""
-    groups: dict[tuple[str, ...], dict[int, RunRecord]] = defaultdict(dict)
-    replaced = 0
+    groups: dict[tuple[str, ...], dict[int, list[RunRecord]]] = defaultdict(dict)
     for record in sorted(records, key=lambda r: _age(r, newest_code)):
         info = record.info
         settings = json.dumps(info["settings"], sort_keys=True)
         key = (info["model"], info["preset"], settings, ",".join(info["tasks"]))
-        replaced += info["seed"] in groups[key]
-        groups[key][info["seed"]] = record
+        groups[key].setdefault(info["seed"], []).append(record)
     labels = _labels(list(groups))
     found = [
-        Entry(labels[key], key[1], tuple(runs[seed] for seed in sorted(runs)))
-        for key, runs in groups.items()
+        _Group(labels[key], key[1], tuple(key[3].split(",")), runs) for key, runs in groups.items()
     ]
-    return sorted(found, key=lambda e: e.label), replaced
+    return sorted(found, key=lambda g: g.label)
 
 
 def _age(record: RunRecord, newest_code: str | None) -> tuple[bool, str, str]:
@@ -165,8 +189,8 @@ def _labels(keys: list[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
         parts = []
         if len({other[1] for other in same}) > 1:
             parts.append(preset)
-        own = json.loads(settings)
-        siblings = [json.loads(other[2]) for other in same if other[1] == preset]
+        own = _written(settings)
+        siblings = [_written(other[2]) for other in same if other[1] == preset]
         parts += [
             f"{name}={value}"
             for name, value in sorted(own.items())
@@ -178,14 +202,18 @@ def _labels(keys: list[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
     return labels
 
 
-def _values(
-    entry: Entry, frames: dict[int, pd.DataFrame], task: str, protocol: str
-) -> dict[str, Any]:
+def _written(settings: str) -> dict[str, str]:
+    """Return each value as JSON writes it, so that 1 and 1.0, or null and no such field, differ."""
+    values = json.loads(settings)
+    return {n: v if isinstance(v, str) else json.dumps(v) for n, v in values.items()}
+
+
+def _values(entry: Entry, task: str, protocol: str) -> dict[str, Any]:
     """Return the metrics by request: each seed's mean, and the requests' means over seeds."""
     by_seed: dict[str, list[NDArray[np.float64]]] = {name: [] for name in SHOWN}
     users: NDArray[np.integer] = np.empty(0, dtype=np.int32)
     for run in entry.runs:
-        frame = frames[id(run)]
+        frame = run.requests()
         frame = frame[(frame["task"] == task) & (frame["protocol"] == protocol)]
         frame = frame.sort_values("request", kind="stable")
         users = frame["user"].to_numpy()
@@ -207,8 +235,9 @@ def _table(
     entries: list[Entry],
     values: dict[str, dict[str, Any]],
 ) -> Table:
-    means = {e.label: float(values[e.label][metric].mean()) for e in entries}
-    ordered = sorted(entries, key=lambda e: (-means[e.label], e.label))
+    whole = [e for e in entries if not e.lacking]
+    means = {e.label: float(values[e.label][metric].mean()) for e in whole}
+    ordered = sorted(whole, key=lambda e: (-means[e.label], e.label))
     pairs = _pairs(ordered, values, metric) if metric == MAIN else ()
     beaten = {pair.b for pair in pairs if pair.p_holm < LEVEL}
     rows = []
@@ -226,6 +255,9 @@ def _table(
                 seconds_per_request=values[entry.label]["seconds"],
             )
         )
+    rows += [
+        Row(e, None, None, len(e.runs) - e.lacking, None, None, None) for e in entries if e.lacking
+    ]
     return Table(task, protocol, metric, tuple(rows), pairs)
 
 
@@ -233,6 +265,8 @@ def _pairs(
     ordered: list[Entry], values: dict[str, dict[str, Any]], metric: str
 ) -> tuple[Pair, ...]:
     """Test the best model against every other, paired by user, corrected by Holm."""
+    if not ordered:
+        return ()
     best = ordered[0].label
     found: list[dict[str, Any]] = []
     for other in (entry.label for entry in ordered[1:]):

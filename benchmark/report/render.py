@@ -25,8 +25,8 @@ def _board(board: Board) -> str:
         f"## {board.dataset}",
         "",
         f"Split {board.split}, leakage {board.leakage}, seen items {board.seen}"
-        f" (data {board.digest[:12]}). Bold: not distinguishable from the best by NDCG@10"
-        " (Fisher's randomisation test, Holm's correction, 0.05).",
+        f" (data {board.digest[:12]}, candidates {board.candidates[:12]}). Bold: not"
+        " distinguishable from the best by NDCG@10 (Fisher's randomisation test, Holm's correction, 0.05).",
     ]
     notes = _notes(board)
     if notes:
@@ -54,7 +54,9 @@ def _notes(board: Board) -> list[str]:
             " `bm25`; read search over the whole catalogue first."
         )
     if board.superseded:
-        notes.append(f"{board.superseded} runs of older code are left out.")
+        notes.append(f"Runs left out because a newer one has the same request: {board.superseded}.")
+    if any(row.mean is None for row in rows):
+        notes.append("n/a: not every seed was asked so.")
     return notes
 
 
@@ -64,18 +66,18 @@ def _table(table: Table, others: list[Table]) -> str:
     body = []
     for row in table.rows:
         label = row.entry.label
-        main = f"{row.mean:.4f}" + (f" ± {row.sd:.4f}" if row.sd is not None else "")
+        main = _number(row.mean) + (f" ± {row.sd:.4f}" if row.sd is not None else "")
         bold = row.tier == "a"
         pair = tested.get(label)
         body.append(
             [
                 f"**{label}**" if bold else label,
                 f"**{main}**" if bold else main,
-                *(f"{means[name][label]:.4f}" for name in SHOWN[1:]),
-                _p(pair.p_holm) if pair else "best",
+                *(_number(means[name][label]) for name in SHOWN[1:]),
+                _p(pair.p_holm) if pair else "best" if bold else "n/a",
                 row.seeds,
                 _seconds(row.entry.fit_seconds),
-                f"{1000 * row.seconds_per_request:.2f} ms",
+                _milliseconds(row.seconds_per_request),
                 f"{row.entry.runs[0].info['parameters']:,}",
             ]
         )
@@ -83,9 +85,18 @@ def _table(table: Table, others: list[Table]) -> str:
     headers = ["model", *(name.upper() for name in SHOWN), "p (Holm)", "seeds", "training"]
     headers += ["per request", "parameters"]
     size = table.rows[0].requests
+    count = f" ({size} requests)" if size is not None else ""
     align = ("left", *("right",) * (len(headers) - 1))
     grid = tabulate(body, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
-    return f"{title} ({size} requests)\n\n{grid}"
+    return f"{title}{count}\n\n{grid}"
+
+
+def _number(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.4f}"
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "n/a" if seconds is None else f"{1000 * seconds:.2f} ms"
 
 
 def _p(value: float) -> str:
@@ -115,6 +126,7 @@ def _table_json(board: Board, table: Table) -> dict[str, Any]:
         "leakage": board.leakage,
         "seen": board.seen,
         "digest": board.digest,
+        "candidates": board.candidates,
         "rows": [
             {
                 "model": row.entry.label,

@@ -91,11 +91,11 @@ def code_digest(packages: tuple[str, ...]) -> str:
     total = hashlib.sha256()
     for package in packages:
         spec = find_spec(package)
-        roots = list(spec.submodule_search_locations or []) if spec else []
-        files = [p for root in roots for p in Path(root).rglob("*.py")]
+        roots = [Path(root) for root in spec.submodule_search_locations or []] if spec else []
+        files = [(p.relative_to(root).as_posix(), p) for root in roots for p in root.rglob("*.py")]
         if spec and not roots and spec.origin:
-            files = [Path(spec.origin)]
-        for file in sorted(files):
-            total.update(f"{package}/{file.name}\0".encode())
+            files = [(Path(spec.origin).name, Path(spec.origin))]
+        for name, file in sorted(files):
+            total.update(f"{package}/{name}\0".encode())
             total.update(hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()

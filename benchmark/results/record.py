@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, InputError
 from benchmark.model import Model
 from benchmark.results.table import read_table, write_table
 
@@ -48,28 +48,41 @@ def run_folder(results: Path, dataset: str, model: str, run_id: str) -> Path:
 
 
 def write_run(folder: Path, info: dict[str, Any], table: pa.Table, model: Model) -> RunRecord:
-    """Write a run beside its place, flush it, and move it there; an older one is replaced."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    """Write a run beside its place, flush it, and move it there; an older one is replaced.
+
+    Raises:
+        InputError: the place cannot be written to.
+    """
     try:
-        write_table(table, unfinished / "requests.parquet")
-        model.save(unfinished)
-        text = json.dumps({"schema": SCHEMA_VERSION, **info}, indent=1, allow_nan=False)
-        (unfinished / "run.json").write_text(text + "\n", encoding="utf-8")
-        sums = {p.name: _sha256(p) for p in sorted(unfinished.iterdir())}
-        (unfinished / _CHECKSUMS).write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")
-        for file in unfinished.iterdir():
-            _flush(file)
-        _flush(unfinished)
-        unfinished.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        unfinished.rename(folder)
-        _flush(folder.parent)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        unfinished, older = workplace / "unfinished", workplace / "older"
+        try:
+            unfinished.mkdir()
+            _write(unfinished, info, table, model)
+            if folder.exists():
+                folder.rename(older)
+            unfinished.rename(folder)
+            _flush(folder.parent)
+        finally:
+            if older.exists() and not folder.exists():
+                older.rename(folder)
+            shutil.rmtree(workplace, ignore_errors=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return read_run(folder)
+
+
+def _write(folder: Path, info: dict[str, Any], table: pa.Table, model: Model) -> None:
+    write_table(table, folder / "requests.parquet")
+    model.save(folder)
+    text = json.dumps({"schema": SCHEMA_VERSION, **info}, indent=1, allow_nan=False)
+    (folder / "run.json").write_text(text + "\n", encoding="utf-8")
+    sums = {p.name: _sha256(p) for p in sorted(folder.iterdir())}
+    (folder / _CHECKSUMS).write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")
+    for file in folder.iterdir():
+        _flush(file)
+    _flush(folder)
 
 
 def read_run(folder: Path) -> RunRecord:
@@ -88,8 +101,9 @@ def read_run(folder: Path) -> RunRecord:
         info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BenchmarkError(f"{folder}: damaged run: {error}") from error
-    if info.get("schema") != SCHEMA_VERSION:
-        raise BenchmarkError(f"{folder}: written with schema {info.get('schema')}")
+    schema = info.get("schema") if isinstance(info, dict) else None
+    if schema != SCHEMA_VERSION:
+        raise BenchmarkError(f"{folder}: written with schema {schema}, not {SCHEMA_VERSION}")
     return RunRecord(folder, info)
 
 
@@ -98,11 +112,13 @@ def scan_runs(results: Path, report: Callable[[str], None]) -> Iterator[RunRecor
 
     ``report`` gets one line for each damaged run, which is left out.
     """
-    for file in sorted((results / "runs").glob("*/*/*/run.json")):
-        if file.parent.name.startswith("."):
+    runs = results / "runs"
+    for folder in sorted(runs.glob("*/*/*")):
+        hidden = any(part.startswith(".") for part in folder.relative_to(runs).parts)
+        if hidden or not folder.is_dir():
             continue
         try:
-            yield read_run(file.parent)
+            yield read_run(folder)
         except BenchmarkError as error:
             report(f"left out: {error}")
 
