@@ -6,7 +6,6 @@ pass over the sequence gives the same n - 1 predictions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,32 +17,41 @@ from torch.nn import functional
 from benchmark.data.events import EventLog
 from benchmark.data.requests import PAD
 from benchmark.model import FitContext, Validation
-from benchmark.training import EpochLoop
+from benchmark.training import EpochLoop, set_rate
 
 if TYPE_CHECKING:
     from baselines.sasrec import SASRec
 
 __all__ = ["SequenceTrainer", "stretches"]
 
+WARM_UP = 0.02
+"""Share of the training in which the learning rate rises."""
 LOGITS_AT_ONCE = 2**24
 """Upper bound of the logits that a softmax over the catalogue holds at a time."""
 
 
-def stretches(log: EventLog, window: int) -> NDArray[np.int64]:
+def stretches(
+    log: EventLog, window: int, rng: np.random.Generator | None = None
+) -> NDArray[np.int64]:
     """Cut every user's events, from the last backwards, into stretches of ``window + 1``.
 
     Neighbouring stretches share one event, so that every event but a user's first is predicted
-    exactly once.
+    exactly once. With ``rng`` the last stretch of a user with several is cut short at random, so
+    that every epoch sees an event behind other beginnings and at another position.
 
     Returns:
         log rows int64 ``[stretches, window + 1]``, padded with ``PAD`` on the right.
     """
     counts = np.diff(log.offsets)
-    pieces = np.where(counts > 1, -(-(counts - 1) // window), 0)
+    missing = np.zeros(len(counts), dtype=np.int64)
+    if rng is not None:
+        missing = np.where(counts - 1 > window, rng.integers(0, window, len(counts)), 0)
+    pieces = np.where(counts > 1, -(-(counts - 1 + missing) // window), 0)
     owner = np.repeat(np.arange(len(counts)), pieces)
     number = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    stop = log.offsets[owner + 1] - number * window
+    stop = log.offsets[owner + 1] + missing[owner] - number * window
     start = np.maximum(stop - window - 1, log.offsets[owner])
+    stop = np.minimum(stop, log.offsets[owner + 1])
     rows = start[:, None] + np.arange(window + 1)
     return np.where(rows < stop[:, None], rows, PAD)
 
@@ -58,9 +66,7 @@ class SequenceTrainer:
         self.settings = model.settings
         self.validation = validation
         self.context = context
-        rows = stretches(log, self.settings.window)
-        items = np.where(rows >= 0, log.item[np.maximum(rows, 0)], PAD)
-        self.sequences = items.astype(np.int64) + 1
+        self.log = log
         self.optimiser = torch.optim.AdamW(
             model.module.parameters(),
             lr=self.settings.rate,
@@ -86,7 +92,11 @@ class SequenceTrainer:
 
     def _epoch(self, epoch: int) -> float:
         total, predicted = 0.0, 0
-        for batch in self._batches(np.random.default_rng([self.context.seed, epoch])):
+        settings = self.settings
+        batches = self._batches(np.random.default_rng([self.context.seed, epoch]))
+        for number, batch in enumerate(batches):
+            done = (epoch + number / len(batches)) / settings.epochs
+            set_rate(self.optimiser, settings.rate, done, WARM_UP)
             sequences = torch.as_tensor(batch, device=self.context.device)
             loss, count = self.loss(sequences[:, :-1], sequences[:, 1:])
             self.optimiser.zero_grad()
@@ -95,13 +105,17 @@ class SequenceTrainer:
             total, predicted = total + loss.item(), predicted + count
         return total / max(predicted, 1)
 
-    def _batches(self, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-        """Yield batches of sequences of similar length, in random order."""
-        length = (self.sequences > 0).sum(axis=1)
+    def _batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+        """Return batches of sequences of similar length, in random order."""
+        rows = stretches(self.log, self.settings.window, rng)
+        sequences = (
+            np.where(rows >= 0, self.log.item[np.maximum(rows, 0)], PAD).astype(np.int64) + 1
+        )
+        length = (sequences > 0).sum(axis=1)
         order = np.argsort(length + rng.uniform(0, 8, len(length)), kind="stable")
-        for start in rng.permutation(np.arange(0, len(order), self.settings.batch)):
-            chosen = order[start : start + self.settings.batch]
-            yield self.sequences[chosen, : int(length[chosen].max())]
+        starts = rng.permutation(np.arange(0, len(order), self.settings.batch))
+        chosen = [order[start : start + self.settings.batch] for start in starts]
+        return [sequences[rows, : int(length[rows].max())] for rows in chosen]
 
     def loss(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, int]:
         """Return the summed loss over all real positions, and their number.

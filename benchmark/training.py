@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
 
+from benchmark.errors import BenchmarkError
 from benchmark.model import FitContext
 
-__all__ = ["EpochLoop"]
+__all__ = ["EpochLoop", "set_rate"]
 
 
 @dataclass
@@ -71,7 +73,8 @@ class EpochLoop:
                 if (epoch + 1) % self.validate_every == 0 or epoch + 1 == self.epochs:
                     stopped = self._validate(epoch + 1, loss, measure())
                     self._checkpoint(epoch + 1, stopped)
-        self.module.load_state_dict(self._best)
+        if self._best:
+            self.module.load_state_dict(self._best)
         self.module.eval()
         return self._best_epoch
 
@@ -110,12 +113,31 @@ class EpochLoop:
         if folder is None or not (folder / f"{self.name}.pt").exists():
             return 0, False
         # Tensors and plain values only: nothing in the file can be executed.
-        state = torch.load(
-            folder / f"{self.name}.pt", weights_only=True, map_location=self.context.device
-        )
+        file = folder / f"{self.name}.pt"
+        try:
+            state = torch.load(file, weights_only=True, map_location=self.context.device)
+        except (RuntimeError, UnpicklingError, EOFError, ValueError) as error:
+            raise BenchmarkError(f"{file}: damaged checkpoint; --fresh starts over") from error
         self.module.load_state_dict(state["weights"])
         self.optimiser.load_state_dict(state["optimiser"])
         self._best = state["best"]
         self._best_value, self._best_epoch = state["best_value"], state["best_epoch"]
         self.context.journal.curve[:] = state["curve"]
         return state["epoch"], state["stopped"]
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float, done: float, warm_up: float) -> None:
+    """Let the learning rate rise linearly to ``rate``, then fall to 0 as a cosine.
+
+    Args:
+        optimiser: whose rate is set.
+        rate: the highest learning rate.
+        done: share of the training behind, 0 to 1.
+        warm_up: share of the training in which the rate rises.
+    """
+    if done < warm_up:
+        share = done / warm_up
+    else:
+        share = 0.5 * (1 + math.cos(math.pi * (done - warm_up) / max(1 - warm_up, 1e-9)))
+    for group in optimiser.param_groups:
+        group["lr"] = rate * max(share, 1e-3)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from benchmark.model import FitContext, TrainView, Validation
-from benchmark.training import EpochLoop
+from benchmark.training import EpochLoop, set_rate
 from gensar.losses import CodeTable, code_loss, text_loss
 from gensar.tasks import ItemTexts, Step
 
@@ -66,7 +65,8 @@ class Trainer:
         )
         total = 0.0
         for number, step in enumerate(batches):
-            self._set_rate((epoch + number / steps) / settings.epochs)
+            done = (epoch + number / steps) / settings.epochs
+            set_rate(self.optimiser, settings.rate, done, settings.warm_up)
             total += self._backward(step)
             if (number + 1) % settings.accumulate == 0 or number + 1 == steps:
                 torch.nn.utils.clip_grad_norm_(backbone.parameters(), 1.0)
@@ -86,13 +86,3 @@ class Trainer:
             loss, count = text_loss(backbone, texts, device)
             (weight / self.settings.accumulate * loss / max(count, 1)).backward()
         return first
-
-    def _set_rate(self, done: float) -> None:
-        """Warm up linearly, then fall as a cosine; ``done`` is the share of training behind."""
-        warm = self.settings.warm_up
-        if done < warm:
-            share = done / warm
-        else:
-            share = 0.5 * (1 + math.cos(math.pi * (done - warm) / max(1 - warm, 1e-9)))
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.rate * max(share, 1e-3)

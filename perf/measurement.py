@@ -1,0 +1,47 @@
+"""What a measurement reports."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+__all__ = ["Measurement"]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Times of ours and of a peer for the same work.
+
+    Attributes:
+        name: of the measurement.
+        ours_s: seconds that ours took.
+        peer: the peer's name and version.
+        peer_s: seconds that the peer took.
+        agree: whether the answers of both agree, checked in the same run.
+        details: figures that explain the ratio.
+    """
+
+    name: str
+    ours_s: float
+    peer: str
+    peer_s: float
+    agree: bool
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON-ready values, with ``ratio`` (peer over ours)."""
+        import torch
+
+        ratio = self.peer_s / self.ours_s
+        environment = {
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "cpus": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "torch": version("torch"),
+        }
+        return {**asdict(self), "ratio": ratio, "environment": environment}
