@@ -26,7 +26,8 @@ def _board(board: Board) -> str:
         "",
         f"Split {board.split}, leakage {board.leakage}, seen items {board.seen}"
         f" (data {board.digest[:12]}, candidates {board.candidates[:12]}). Bold: not"
-        " distinguishable from the best by NDCG@10 (Fisher's randomisation test, Holm's correction, 0.05).",
+        " distinguishable from the best by NDCG@10 (Fisher's randomisation test, Holm's correction,"
+        " 0.05).",
     ]
     notes = _notes(board)
     if notes:
