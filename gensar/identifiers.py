@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -245,6 +246,9 @@ def separate_collisions(
 ) -> tuple[NDArray[np.int64], list[float]]:
     """Encode each group of items that share an identifier again, together, by Sinkhorn.
 
+    Only the last code moves. A group whose new identifiers would all be others' already stays as
+    it is, so that no pass makes more collisions than it settles.
+
     Args:
         codes: int64 ``[items, levels]``.
         reassign: maps rows of items ``[n]`` to new codes ``[n, levels]``.
@@ -260,9 +264,20 @@ def separate_collisions(
             break
         _, group, counts = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
         order = np.argsort(group.ravel(), kind="stable")
+        taken = Counter(map(tuple, codes.tolist()))
         for rows in np.split(order, np.cumsum(counts)[:-1]):
-            if len(rows) > 1:
-                codes[rows] = reassign(rows)
+            if len(rows) == 1:
+                continue
+            moved = codes[rows]
+            moved[:, -1] = reassign(rows)[:, -1]
+            old = tuple(codes[rows[0]].tolist())
+            taken[old] -= len(rows)
+            new = Counter(map(tuple, moved.tolist()))
+            if taken[old] > 0 or any(taken[one] == 0 for one in new):
+                codes[rows] = moved
+                taken += new
+            else:
+                taken[old] += len(rows)
         rates.append(collision_rate(codes))
     return codes, rates
 

@@ -28,10 +28,13 @@ class CodeTable:
             padded[kind, :, : codes.shape[1]] = vocabulary.code_tokens(kind)
         self.padded = torch.as_tensor(padded, device=device)
         self.first_output = 0 if backbone.vocabulary_softmax else vocabulary.first_code
-        permitted = torch.zeros(2, self.levels, vocabulary.size, dtype=torch.bool)
+        # A level that only the other kind has permits everything: nothing is learned there, and a
+        # softmax over nothing would make its gradient NaN.
+        permitted = torch.ones(2, self.levels, vocabulary.size, dtype=torch.bool)
         for kind, codes in enumerate(kinds):
             for level in range(codes.shape[1]):
                 start, stop = vocabulary.level_range(kind, level)
+                permitted[kind, level] = False
                 permitted[kind, level, start:stop] = True
         if backbone.vocabulary_softmax:
             permitted[:] = True

@@ -154,9 +154,10 @@ class GenSAR(Model):
         return scores.float().cpu().numpy()
 
     def _beamed(self, requests: Requests, candidates: NDArray[np.int64]) -> NDArray[np.float32]:
-        permitted = np.zeros((len(requests), requests.items), dtype=bool)
+        # The further column takes what fills up lists: PAD counts from the end.
+        permitted = np.zeros((len(requests), requests.items + 1), dtype=bool)
         np.put_along_axis(permitted, candidates, True, axis=1)
-        items, scores = self._search(requests, permitted, self.settings.beams)
+        items, scores = self._search(requests, permitted[:, :-1], self.settings.beams)
         table = np.full((len(requests), requests.items + 1), -np.inf, dtype=np.float32)
         np.put_along_axis(table, items, scores, axis=1)
         return np.take_along_axis(table, candidates, axis=1)

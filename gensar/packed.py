@@ -21,6 +21,7 @@ from gensar.ragged import Ragged
 from gensar.sequences import NOTHING, Sequences
 from gensar.settings import GenSARSettings
 from gensar.tasks import CodeTargets, ItemTexts, Step, TextTargets, ended, item_side
+from gensar.twins import searches_first, steps_to_first_twin
 
 __all__ = ["PackedRegime", "windows"]
 
@@ -63,7 +64,8 @@ class PackedRegime:
         in the histories but are no targets.
         """
         window, batch = self.settings.window, self.settings.batch
-        log = train.log
+        log = searches_first(train.log)
+        twins = steps_to_first_twin(log)
         rows = windows(log, window, rng)
         length = (rows >= 0).sum(axis=1)
         order = np.argsort(length + rng.uniform(0, window / 8, len(length)), kind="stable")
@@ -74,26 +76,35 @@ class PackedRegime:
             for start in starts:
                 chosen = rows[order[start : start + batch]]
                 chosen = chosen[:, : int((chosen >= 0).sum(axis=1).max())]
-                yield self._step(_events_at(log, chosen), kinds, words, texts, rng)
+                steps_back = np.where(chosen >= 0, twins[chosen], 0)
+                yield self._step(_events_at(log, chosen), steps_back, kinds, words, texts, rng)
 
         return len(starts), steps()
 
     def _step(
         self,
         history: History,
+        steps_back: NDArray[np.int64],
         kinds: list[Kind],
         words: Ragged,
         texts: ItemTexts,
         rng: np.random.Generator,
     ) -> Step:
+        """Return one step; ``steps_back`` is how far before each event its first twin stands.
+
+        A recommendation reads nothing from its twin on. A search behind a twin is no target.
+        """
         vocabulary = self.sequences.vocabulary
         stream = self.sequences.stream(history, words)
         inputs = stream.tokens.padded(NOTHING)
         searched = history.kind == Kind.SEARCHED
         target = (history.item >= 0) & np.isin(history.kind, kinds)
+        target &= ~searched | (steps_back == 0)
+        first = np.maximum(np.arange(history.item.shape[1]) - steps_back, 0)
+        rec_cut = np.take_along_axis(stream.rec_cut, first, axis=1)
         codes = CodeTargets(
             inputs=inputs,
-            visible=np.where(target, np.where(searched, stream.search_cut, stream.rec_cut), 0),
+            visible=np.where(target, np.where(searched, stream.search_cut, rec_cut), 0),
             start=np.where(searched, vocabulary.searched, vocabulary.rec),
             kind=np.where(searched, SEMANTIC, COLLABORATIVE),
             item=np.maximum(history.item, 0).astype(np.int64),

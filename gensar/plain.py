@@ -18,6 +18,7 @@ from gensar.ragged import Ragged, join
 from gensar.sequences import NOTHING, Sequences
 from gensar.settings import GenSARSettings
 from gensar.tasks import CodeTargets, ItemTexts, Step, TextTargets, ended, pseudo_queries
+from gensar.twins import earlier_twins, previous_twins
 from gensar.vocabulary import PADDING
 
 __all__ = ["PlainRegime"]
@@ -90,17 +91,19 @@ class PlainRegime:
         what = np.concatenate(groups)
         order = rng.permutation(len(task))
         starts = range(0, len(order), settings.batch)
+        twins = previous_twins(train.log)
 
         def steps() -> Iterator[Step]:
             for start in starts:
                 chosen = order[start : start + settings.batch]
-                yield self._step(train, words, texts, task[chosen], what[chosen], rng)
+                yield self._step(train, twins, words, texts, task[chosen], what[chosen], rng)
 
         return len(starts), steps()
 
     def _step(
         self,
         train: TrainView,
+        twins: NDArray[np.int64],
         words: Ragged,
         texts: ItemTexts,
         task: NDArray[np.int64],
@@ -113,7 +116,7 @@ class PlainRegime:
             chosen = what[task == number]
             kinds = np.arange(len(chosen)) % 2
             if number in (REC, SEARCH, GENERATE):
-                asked = _past_requests(train, chosen, Task.REC if number == REC else Task.SEARCH)
+                asked = _past_requests(train, twins, chosen, number)
                 body = self._history(asked, words, with_own_query=number == SEARCH)
             elif number == PSEUDO:
                 queries = texts.spell(pseudo_queries(texts.words.take(chosen), rng))
@@ -152,11 +155,13 @@ class PlainRegime:
         return join(widen(before), body, widen(after))
 
 
-def _past_requests(train: TrainView, rows: NDArray[np.int64], task: Task) -> Requests:
+def _past_requests(
+    train: TrainView, twins: NDArray[np.int64], rows: NDArray[np.int64], number: int
+) -> Requests:
     """Return training events (log ``rows``) as the requests that would have led to them."""
     log = train.log
     return Requests(
-        task=task,
+        task=Task.REC if number == REC else Task.SEARCH,
         user=log.user[rows],
         time=log.time[rows],
         query=log.query[rows],
@@ -166,7 +171,7 @@ def _past_requests(train: TrainView, rows: NDArray[np.int64], task: Task) -> Req
         exclude_seen=False,
         _log=log,
         _stop=rows.astype(np.int64),
-        _omit=np.empty((len(rows), 0), dtype=np.int64),
+        _omit=earlier_twins(twins, rows),
     )
 
 

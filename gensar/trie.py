@@ -69,14 +69,16 @@ class Trie:
 
         Returns:
             child nodes, the codes on their edges, and whether there is such a child; each of the
-            shape of ``nodes`` with one more axis of ``widest[level]``.
+            shape of ``nodes`` with one more axis of ``widest[level]``. A child that does not exist
+            has code 0 and the last leaf's number, so that it has no children in turn.
         """
         start = self.first_child[nodes].unsqueeze(-1)
         end = self.first_child[nodes + 1].unsqueeze(-1)
         edges = start + torch.arange(self.widest[level], device=nodes.device)
         real = edges < end
         edges = edges.clamp_max(len(self.child) - 1)
-        return self.child[edges], self.child_code[edges], real
+        child = self.child[edges].masked_fill(~real, self.nodes - 1)
+        return child, self.child_code[edges].masked_fill(~real, 0), real
 
     def count_below(self, permitted: Tensor) -> Tensor:
         """Count the permitted items (bool ``[rows, items]``) below each node.

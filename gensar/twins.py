@@ -1,0 +1,61 @@
+"""Twins: events of one user with the same item and time, such as a search kept as a
+recommendation too.
+
+A target that can read its own twin learns to copy it, which no request ever lets it do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.events import EventLog, Kind
+from benchmark.data.requests import PAD
+
+__all__ = ["earlier_twins", "previous_twins", "searches_first", "steps_to_first_twin"]
+
+
+def previous_twins(log: EventLog) -> NDArray[np.int64]:
+    """Return the row of the twin before each event, ``PAD`` where there is none."""
+    order = np.lexsort((log.item, log.time, log.user))
+    before, after = order[:-1], order[1:]
+    same = np.ones(len(before), dtype=bool)
+    for column in (log.user, log.time, log.item):
+        same &= column[before] == column[after]
+    previous = np.full(len(log), PAD, dtype=np.int64)
+    previous[after[same]] = before[same]
+    return previous
+
+
+def earlier_twins(previous: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the log rows of all twins before ``rows``, ``[rows, n]``, padded with ``PAD``.
+
+    ``previous`` comes from :func:`previous_twins`.
+    """
+    columns = [previous[rows]]
+    while (columns[-1] != PAD).any():
+        columns.append(np.where(columns[-1] == PAD, PAD, previous[columns[-1]]))
+    return np.stack(columns[:-1], axis=1) if columns[1:] else np.empty((len(rows), 0), np.int64)
+
+
+def steps_to_first_twin(log: EventLog) -> NDArray[np.int64]:
+    """Return how many rows before each event its first twin stands, 0 where it has none."""
+    rows = np.arange(len(log))
+    twins = earlier_twins(previous_twins(log), rows)
+    first = np.where(twins == PAD, rows[:, None], twins).min(axis=1, initial=len(log))
+    return rows - np.minimum(first, rows)
+
+
+def searches_first(log: EventLog) -> EventLog:
+    """Return the log with searches in front of the other events of their moment.
+
+    Behind its twin a search could not read its own query without reading the twin. A log without
+    twins stays as it is.
+    """
+    if (previous_twins(log) == PAD).all():
+        return log
+    order = np.lexsort((log.kind != Kind.SEARCHED, log.time, log.user))
+    names = ("user", "item", "time", "kind", "query", "session")
+    return replace(log, **{name: getattr(log, name)[order] for name in names})

@@ -1,0 +1,101 @@
+"""Small GenSAR parts with random weights, and training without the text encoder."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from benchmark.data.dataset import Dataset
+from benchmark.data.requests import Task
+from benchmark.evaluation.evaluate import HarnessValidation
+from benchmark.model import FitContext
+from gensar.backbone import Backbone, t5_of
+from gensar.identifiers import Identifiers
+from gensar.model import GenSAR
+from gensar.settings import GenSARSettings
+from gensar.vocabulary import Vocabulary, train_tokenizer
+
+TASKS = (Task.REC, Task.SEARCH)
+SMALL = {
+    "collaborative_preset": "quick",
+    "latent": 8,
+    "rqvae_hidden": (16,),
+    "codes": 8,
+    "rqvae_epochs": 5,
+    "width": 16,
+    "heads": 2,
+    "layers": 1,
+    "feed_forward": 32,
+    "text_tokens": 200,
+    "window": 6,
+    "item_samples": 8,
+    "query_samples": 20,
+    "pseudo_samples": 20,
+    "text_samples": 20,
+    "epochs": 2,
+    "validation_requests": 20,
+}
+
+
+def random_identifiers(
+    items: int, sizes: tuple[tuple[int, ...], tuple[int, ...]], seed: int = 0
+) -> Identifiers:
+    """Return identifiers whose first two levels are shared."""
+    rng = np.random.default_rng(seed)
+    kinds = [np.stack([rng.integers(0, n, items) for n in levels], axis=1) for levels in sizes]
+    kinds[1][:, :2] = kinds[0][:, :2]
+    books = {
+        "shared": rng.standard_normal((2, sizes[0][0], 8)).astype(np.float32),
+        "specific": rng.standard_normal((2, 2, sizes[0][2], 4)).astype(np.float32),
+    }
+    return Identifiers((kinds[0], kinds[1]), 2, sizes, books)
+
+
+def vocabulary_of(identifiers: Identifiers) -> Vocabulary:
+    tokenizer = train_tokenizer(["drama comedy action", "which item is next"], 60)
+    return Vocabulary(tokenizer, tokenizer.get_vocab_size(), identifiers)
+
+
+def backbone_of(
+    vocabulary: Vocabulary, causal: bool = False, vocabulary_softmax: bool = False, seed: int = 0
+) -> Backbone:
+    """Return a T5 of random weights, large enough that its outputs differ clearly."""
+    settings = GenSARSettings(width=16, heads=2, layers=2, feed_forward=32)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        backbone = Backbone(
+            t5_of(settings, vocabulary.size), vocabulary, causal, vocabulary_softmax
+        )
+        for weight in backbone.parameters():
+            torch.nn.init.normal_(weight, std=0.5)
+    return backbone.eval()
+
+
+def bag_of_words(texts: tuple[str, ...], *_: object) -> NDArray[np.float32]:
+    """Stand in for the text encoder: the mean of a random vector for each word."""
+    rows = []
+    for text in texts:
+        seeds = [zlib.crc32(word.encode()) for word in text.lower().split()] or [0]
+        rows.append(np.mean([np.random.default_rng(s).standard_normal(24) for s in seeds], axis=0))
+    return np.array(rows, dtype=np.float32)
+
+
+@contextmanager
+def without_text_encoder() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gensar.model.semantic_vectors", bag_of_words)
+        yield
+
+
+def fit(data: Dataset, context: FitContext | None = None, **settings: object) -> GenSAR:
+    """Train on ``data`` in a few seconds; ``settings`` go before :data:`SMALL`."""
+    model = GenSAR(GenSARSettings(**{**SMALL, **settings}))  # type: ignore[arg-type]
+    with without_text_encoder():
+        model.fit(data.train, HarnessValidation(data, TASKS), context or FitContext(TASKS, 1))
+    return model

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.journal import Journal
+from gensar.identifiers import (
+    COLLABORATIVE,
+    SEMANTIC,
+    Quantiser,
+    build_identifiers,
+    collision_rate,
+    separate_collisions,
+)
+from gensar.settings import GenSARSettings
+from tests.gensar.support import SMALL
+
+CODES = st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=1, max_size=20)
+
+
+def _vectors(items: int = 60, copies: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Return random vectors whose last ``copies`` rows are equal in both kinds."""
+    rng = np.random.default_rng(0)
+    semantic, collaborative = (rng.standard_normal((items, n)).astype(np.float32) for n in (10, 6))
+    semantic[-copies:], collaborative[-copies:] = semantic[-1], collaborative[-1]
+    return semantic, collaborative
+
+
+def _build(journal: Journal | None = None, **changed: object) -> Quantiser:
+    settings = GenSARSettings(**{**SMALL, **changed})  # type: ignore[arg-type]
+    return build_identifiers(*_vectors(), settings, 3, "cpu", journal or Journal(quiet=True))
+
+
+@given(CODES)
+def test_the_collision_rate_is_the_share_of_items_beyond_the_distinct_identifiers(rows) -> None:
+    assert collision_rate(np.array(rows)) == pytest.approx((len(rows) - len(set(rows))) / len(rows))
+
+
+@given(CODES, st.integers(0, 5), st.integers(0, 10**6))
+def test_passes_move_only_last_codes_and_never_make_more_collisions(rows, passes, seed) -> None:
+    rng = np.random.default_rng(seed)
+    before = np.array(rows)
+    asked: list[np.ndarray] = []
+
+    def reassign(members: np.ndarray) -> np.ndarray:
+        asked.append(members)
+        return rng.integers(0, 3, (len(members), 3))
+
+    after, rates = separate_collisions(before, reassign, passes)
+    assert rates[0] == collision_rate(before)
+    assert rates[-1] == collision_rate(after)
+    assert rates == sorted(rates, reverse=True)
+    assert len(rates) <= passes + 1
+    assert len(rates) == passes + 1 or rates[-1] == 0
+    np.testing.assert_array_equal(after[:, :-1], before[:, :-1])
+    alone = [i for i, row in enumerate(rows) if rows.count(row) == 1]
+    if len(rates) <= 2:
+        np.testing.assert_array_equal(after[alone], before[alone])
+        assert all(len({rows[i] for i in members}) == 1 < len(members) for members in asked)
+
+
+@given(CODES)
+def test_a_pass_that_separates_every_group_is_the_last(rows) -> None:
+    before = np.array(rows)
+    room = {row: 10 * i for i, row in enumerate(sorted(set(rows)))}
+
+    def reassign(members: np.ndarray) -> np.ndarray:
+        fresh = before[members].copy()
+        fresh[:, -1] = 100 + room[rows[members[0]]] * 10 + np.arange(len(members))
+        return fresh
+
+    _, rates = separate_collisions(before, reassign, 9)
+    assert rates[1:] == ([0.0] if rates[0] > 0 else [])
+
+
+@pytest.fixture(scope="module")
+def journal() -> Journal:
+    return Journal(quiet=True)
+
+
+@pytest.fixture(scope="module")
+def settled(journal: Journal) -> Quantiser:
+    return _build(journal)
+
+
+def test_an_extra_code_makes_both_identifiers_of_every_item_unique(settled: Quantiser) -> None:
+    found = settled.identifiers
+    for kind in (SEMANTIC, COLLABORATIVE):
+        assert collision_rate(found.codes[kind]) == 0
+        assert collision_rate(found.codes[kind][:, :4]) > 0
+        assert found.codes[kind].shape[1] == len(found.level_sizes[kind]) == 5
+        assert (found.codes[kind] >= 0).all()
+        assert (found.codes[kind] < found.level_sizes[kind]).all()
+
+
+def test_the_first_levels_are_shared_and_the_others_differ(settled: Quantiser) -> None:
+    semantic, collaborative = settled.identifiers.codes
+    np.testing.assert_array_equal(semantic[:, :2], collaborative[:, :2])
+    assert (semantic[:, 2:4] != collaborative[:, 2:4]).any()
+
+
+def test_identifiers_of_the_paper_may_be_shared() -> None:
+    found = _build(collisions="paper").identifiers
+    for codes in found.codes:
+        assert codes.shape == (60, 4)
+        assert collision_rate(codes) > 0
+
+
+def test_the_journal_tells_the_collision_rate_before_and_after_each_pass(
+    journal: Journal, settled: Quantiser
+) -> None:
+    for kind, name in ((SEMANTIC, "semantic"), (COLLABORATIVE, "collaborative")):
+        told = journal.facts["identifiers"][name]  # type: ignore[index]
+        rates = told["collision_rate_by_pass"]
+        codes = settled.identifiers.codes[kind][:, :4]
+        assert len(rates) == 1 + GenSARSettings().collision_passes
+        assert rates == sorted(rates, reverse=True)
+        assert rates[-1] == collision_rate(codes)
+        _, group, counts = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
+        assert told["items_sharing_an_identifier"] == (counts[group.ravel()] > 1).sum()
+        assert told["codes_used_by_level"] == [len(set(column)) for column in codes.T.tolist()]
+
+
+def test_the_seed_decides_the_identifiers(settled: Quantiser) -> None:
+    again = _build().identifiers
+    for kind in (SEMANTIC, COLLABORATIVE):
+        np.testing.assert_array_equal(again.codes[kind], settled.identifiers.codes[kind])
+    for name, vectors in settled.identifiers.vectors.items():
+        np.testing.assert_array_equal(again.vectors[name], vectors)
+
+
+def test_swapping_twice_gives_the_same_identifiers(settled: Quantiser) -> None:
+    found, swapped = settled.identifiers, settled.identifiers.swapped()
+    np.testing.assert_array_equal(swapped.codes[SEMANTIC], found.codes[COLLABORATIVE])
+    np.testing.assert_array_equal(swapped.vectors["specific"][0], found.vectors["specific"][1])
+    back = swapped.swapped()
+    for kind in (SEMANTIC, COLLABORATIVE):
+        np.testing.assert_array_equal(back.codes[kind], found.codes[kind])
+        assert back.level_sizes[kind] == found.level_sizes[kind]
+
+
+def test_vectors_are_placed_where_the_items_of_the_same_vector_are(settled: Quantiser) -> None:
+    semantic, _ = _vectors()
+    scaled = (semantic - semantic.mean(axis=0)) / np.sqrt(
+        np.square(semantic - semantic.mean(axis=0)).mean()
+    )
+    hidden = scaled
+    for layer in settled.rqvae.encoders[SEMANTIC]:  # type: ignore[attr-defined]
+        if hasattr(layer, "weight"):
+            hidden = hidden @ layer.weight.detach().numpy().T + layer.bias.detach().numpy()
+        else:
+            hidden = np.maximum(hidden, 0)
+    np.testing.assert_allclose(settled.place(semantic), hidden, atol=1e-5)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gensar.trie import Trie
+
+TABLES = st.integers(1, 4).flatmap(
+    lambda levels: st.lists(
+        st.tuples(*[st.integers(0, 3 if level < levels - 1 else 9) for level in range(levels)]),
+        min_size=1,
+        max_size=12,
+    )
+)
+
+
+def _prefixes(rows: list[tuple[int, ...]], length: int) -> set[tuple[int, ...]]:
+    return {row[:length] for row in rows}
+
+
+@given(TABLES)
+@settings(deadline=None)
+def test_nodes_are_the_distinct_prefixes(rows) -> None:
+    trie = Trie.of(np.array(rows))
+    nodes: dict[tuple[int, ...], int] = {}
+    for row, path in zip(rows, trie.path.tolist(), strict=True):
+        for length, node in enumerate(path, start=1):
+            assert nodes.setdefault(row[:length], node) == node
+    assert sorted(nodes.values()) == list(range(1, trie.nodes))
+
+
+@given(TABLES)
+@settings(deadline=None)
+def test_children_are_the_codes_that_go_on_from_a_prefix(rows) -> None:
+    trie = Trie.of(np.array(rows))
+    node_of = {(): 0}
+    for row, path in zip(rows, trie.path.tolist(), strict=True):
+        node_of |= {row[: i + 1]: node for i, node in enumerate(path)}
+    for level in range(trie.levels):
+        prefixes = sorted(_prefixes(rows, level))
+        child, code, real = trie.children(torch.tensor([node_of[p] for p in prefixes]), level)
+        widest = 0
+        for i, prefix in enumerate(prefixes):
+            going_on = {
+                row[level]: node_of[row[: level + 1]] for row in rows if row[:level] == prefix
+            }
+            there = real[i]
+            assert (
+                dict(zip(code[i][there].tolist(), child[i][there].tolist(), strict=True))
+                == going_on
+            )
+            assert int(there.sum()) == len(going_on)
+            widest = max(widest, len(going_on))
+        assert trie.widest[level] == widest
+
+
+@given(TABLES)
+@settings(deadline=None)
+def test_a_child_that_does_not_exist_has_code_0_and_no_children(rows) -> None:
+    trie = Trie.of(np.array(rows))
+    nodes = torch.zeros(1, dtype=torch.int64)
+    for level in range(trie.levels):
+        child, code, real = trie.children(nodes, level)
+        assert (code[~real] == 0).all()
+        for deeper in range(level + 1, trie.levels):
+            assert not trie.children(child[~real], deeper)[2].any()
+        nodes = child.flatten()
+
+
+@given(TABLES, st.data())
+@settings(deadline=None)
+def test_permitted_items_are_counted_below_each_prefix(rows, data) -> None:
+    trie = Trie.of(np.array(rows))
+    permitted = np.array(
+        data.draw(
+            st.lists(
+                st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)),
+                min_size=1,
+                max_size=3,
+            )
+        )
+    )
+    counts = trie.count_below(torch.as_tensor(permitted))
+    assert counts.shape == (len(permitted), trie.nodes)
+    for item, row in enumerate(rows):
+        for length, node in enumerate(trie.path[item].tolist(), start=1):
+            below = [other[:length] == row[:length] for other in rows]
+            np.testing.assert_array_equal(counts[:, node], (permitted & below).sum(axis=1))
