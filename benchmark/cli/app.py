@@ -21,6 +21,8 @@ _CLICK_ERROR: type[Exception] = next(
     c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"
 )
 
+_INTERRUPTED = 130
+
 app = typer.Typer(
     name="benchmark",
     help="Benchmark for models that serve search and recommendation together.",
@@ -54,17 +56,19 @@ def main() -> NoReturn:
             raise
         _fail(str(error), error.exit_status)
     except typer.Exit as done:
-        sys.exit(done.exit_code)
+        status = done.exit_code
     except _CLICK_ERROR as error:
         message = getattr(error, "format_message", error.__str__)()
         if not message:  # no command was given, and the help is written already
             sys.exit(2)
         _fail(message, 2)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; the same command goes on from the last checkpoint", 130)
+        status = _INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    if status == _INTERRUPTED:  # recent Typer returns it in place of KeyboardInterrupt
+        _fail("interrupted; the same command goes on from the last checkpoint", _INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.data.dataset import Dataset
+from benchmark.data.requests import Task
+from tests.data.test_audit import with_event, with_training
+
+from .conftest import Command
+
+
+def test_prepare_tells_the_digests(command: Command, tiny_folder: Path, tiny: Dataset) -> None:
+    done = command("data", "prepare", tiny_folder, "--json")
+    assert done.status == 0
+    assert done.json == {
+        "name": "tiny",
+        "digest": tiny.digest,
+        "candidates_digest": tiny.candidates_digest,
+        "events": len(tiny.log),
+    }
+    assert tiny.digest in command("data", "prepare", tiny_folder).out
+
+
+def test_describe_tells_the_counts(command: Command, tiny_folder: Path, tiny: Dataset) -> None:
+    done = command("data", "describe", tiny_folder, "--json")
+    assert done.status == 0
+    assert (done.json["name"], done.json["events"]["all"]) == ("tiny", len(tiny.log))
+    table = command("data", "describe", tiny_folder)
+    assert table.status == 0
+    assert str(len(tiny.log)) in table.out
+
+
+def test_clean_data_passes_the_audit(command: Command, tiny_folder: Path) -> None:
+    done = command("data", "audit", tiny_folder, "--json")
+    assert done.status == 0
+    assert done.json["problems"] == []
+    assert "error" not in done.err
+
+
+def test_a_planted_twin_fails_the_audit(
+    command: Command, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = tiny.evaluation["test", Task.SEARCH]
+    user, item, time = asked.requests.user[0], asked.targets[0], asked.requests.time[0]
+    log = with_event(tiny.train.log, int(user), int(item), int(time), -1)
+    leaking = with_training(tiny, log)
+    monkeypatch.setattr("benchmark.data.load.load_dataset", lambda *_, **__: leaking)
+    done = command("data", "audit", "tiny", "--json")
+    assert done.status == 1
+    assert done.json["problems"]
+    assert done.err.count("\n") == 1
+    assert "twin" in done.err

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.results.records import record
+
+from .conftest import Command, Done, assert_refused
+
+FULL = ("rec", "full")
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Path:
+    results = tmp_path / "results"
+    for model, rank in (("popularity", 2), ("mine", 0), ("random", 5)):
+        record(results, model, {FULL: [rank] * 8})
+    record(results, "mine", {FULL: [1] * 8}, dataset="zoo", preset="quick")
+    return results
+
+
+def _models(done: Done) -> list[str]:
+    return [row["model"] for t in done.json["tables"][:1] for row in t["rows"]]
+
+
+def test_diagnostic_models_are_left_out_unless_named(command: Command, board: Path) -> None:
+    show = ["leaderboard", "--dataset", "toy", "--format", "json"]
+    assert _models(command(*show)) == ["mine", "popularity"]
+    assert _models(command(*show, "--model", "random,mine")) == ["mine", "random"]
+    lines = command("leaderboard").out.replace("*", "").splitlines()
+    assert any(line.startswith("| mine") for line in lines)
+    assert not any(line.startswith("| random") for line in lines)
+
+
+def test_a_leaderboard_can_be_narrowed(command: Command, board: Path) -> None:
+    whole = command("leaderboard")
+    assert whole.err == ""
+    assert [n for n in whole.out.splitlines() if n.startswith("## ")] == ["## toy", "## zoo"]
+    assert "## toy" not in command("leaderboard", "--dataset", "zoo").out
+    assert "## toy" not in command("leaderboard", "--preset", "quick").out
+    assert command("leaderboard", "--dataset", "zoo", "--format", "json").json["dataset"] == "zoo"
+    assert_refused(command("leaderboard", "--format", "json"))
+
+
+def test_a_damaged_run_is_told_and_not_averaged_in(command: Command, board: Path) -> None:
+    show = ["leaderboard", "--dataset", "toy", "--format", "json"]
+    bad = record(board, "mine", {FULL: [9] * 8}, seed=2)
+    before = command(*show)
+    assert before.json["tables"][0]["rows"][0]["seeds"] == 2
+    (bad.folder / "requests.parquet").write_bytes(b"PAR1")
+    after = command(*show)
+    assert (after.status, after.json["tables"][0]["rows"][0]["seeds"]) == (0, 1)
+    assert after.json["tables"][0]["rows"][0]["mean"] == 1.0
+    assert after.err.count("\n") == 1
+    assert str(bad.folder.relative_to(board.parent)) in after.err
+
+
+@pytest.mark.parametrize("format_", ["md", "json"])
+def test_a_leaderboard_is_written_and_checked(
+    command: Command, board: Path, tmp_path: Path, format_: str
+) -> None:
+    show = ["leaderboard", "--dataset", "toy", "--format", format_]
+    wanted = command(*show).out
+    out = tmp_path / "board"
+    missing = command(*show, "--out", out, "--check")
+    assert (missing.status, out.exists()) == (1, False)
+    done = command(*show, "--out", out)
+    assert (done.status, done.out, done.err) == (0, "", "")
+    assert out.read_text(encoding="utf-8") == wanted
+    assert command(*show, "--out", out, "--check").status == 0
+    out.write_bytes(wanted.encode() + b"\xff")
+    stale = command(*show, "--out", out, "--check")
+    assert (stale.status, stale.out) == (1, "")
+    assert "stale" in stale.err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["board", "results"]

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from benchmark.data.card import card_names
+from benchmark.evaluation.metrics import METRICS
+from benchmark.registry import available
+
+from .conftest import Command
+
+
+def test_models_as_json_follow_the_contract(command: Command) -> None:
+    done = command("list", "models", "--json")
+    assert (done.status, done.err) == (0, "")
+    assert all(row.keys() == {"name", "tasks", "group", "summary"} for row in done.json)
+    assert [row["name"] for row in done.json] == sorted(available())
+    groups = {row["name"]: row["group"] for row in done.json}
+    assert groups["random"] == groups["constant"] == "diagnostic"
+    assert all(set(row["tasks"]) <= {"rec", "search"} and row["tasks"] for row in done.json)
+
+
+def test_datasets_and_metrics_as_json(command: Command) -> None:
+    rows = command("list", "datasets", "--json").json
+    assert [row["name"] for row in rows] == sorted(card_names())
+    assert "ml-100k" in {row["name"] for row in rows}
+    assert [row["name"] for row in command("list", "metrics", "--json").json] == list(METRICS)
+
+
+@pytest.mark.parametrize("what", ["models", "datasets", "metrics"])
+def test_the_table_holds_what_the_json_holds(command: Command, what: str) -> None:
+    table = command("list", what)
+    assert (table.status, table.err) == (0, "")
+    for row in command("list", what, "--json").json:
+        (line,) = [
+            n for n in table.out.splitlines() if n.split("│")[1:2] == [_cell(row, table.out)]
+        ]
+        for value in row.values():
+            assert (", ".join(value) if isinstance(value, list) else value) in line
+
+
+def _cell(row: dict[str, str], table: str) -> str:
+    width = next(len(n.split("│")[1]) for n in table.splitlines() if n.startswith("│"))
+    return f" {row['name']}".ljust(width)
+
+
+def test_models_are_what_is_listed_first(command: Command) -> None:
+    assert command("list").out == command("list", "models").out
+
+
+def test_listing_imports_no_torch() -> None:
+    code = (
+        "import sys; from benchmark.cli import main; sys.argv[1:] = ['list', 'models']\n"
+        "try: main()\n"
+        "finally: assert 'torch' not in sys.modules and 'transformers' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "popularity" in done.stdout
