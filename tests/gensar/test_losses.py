@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from gensar.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.losses import CodeTable, code_loss, text_loss
+from gensar.tasks import CodeTargets, TextTargets
+from gensar.vocabulary import END, PADDING
+from tests.gensar.support import backbone_of, random_identifiers, vocabulary_of
+
+UNEQUAL = ((4, 4, 4, 4, 3), (4, 4, 4, 4))
+VOCABULARY = vocabulary_of(random_identifiers(9, UNEQUAL))
+
+
+def _targets(seed: int = 0) -> CodeTargets:
+    """Return two targets of each of three inputs, of which the last is no target."""
+    rng = np.random.default_rng(seed)
+    visible = np.array([[2, 5], [3, 4], [5, 0]])
+    kind = np.array([[SEMANTIC, COLLABORATIVE], [COLLABORATIVE, SEMANTIC], [SEMANTIC, SEMANTIC]])
+    return CodeTargets(
+        inputs=rng.integers(1, VOCABULARY.size, (3, 5, 1)),
+        visible=visible,
+        start=np.where(kind == SEMANTIC, VOCABULARY.searched, VOCABULARY.rec),
+        kind=kind,
+        item=rng.integers(0, 9, (3, 2)),
+    )
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["level", "vocabulary"])
+@torch.no_grad()
+def test_the_loss_of_codes_is_the_cross_entropy_within_their_level(whole: bool) -> None:
+    backbone = backbone_of(VOCABULARY, vocabulary_softmax=whole)
+    targets = _targets()
+    expected, count = 0.0, 0
+    for row, column in np.argwhere(targets.visible > 0):
+        kind, item = int(targets.kind[row, column]), targets.item[row, column]
+        codes = VOCABULARY.code_tokens(kind)[item].tolist()
+        states = backbone.encode(torch.as_tensor(targets.inputs[row : row + 1]))
+        logits = backbone.t5(
+            encoder_outputs=(states[:, : targets.visible[row, column]],),
+            decoder_input_ids=torch.tensor([[int(targets.start[row, column]), *codes[:-1]]]),
+        ).logits[0]
+        for level, token in enumerate(codes):
+            first, stop = (0, VOCABULARY.size) if whole else VOCABULARY.level_range(kind, level)
+            expected -= float(functional.log_softmax(logits[level, first:stop], 0)[token - first])
+            count += 1
+    loss, codes_counted = code_loss(backbone, CodeTable(backbone, "cpu"), targets)
+    assert codes_counted == count
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["level", "vocabulary"])
+def test_identifiers_of_unequal_length_give_finite_gradients(whole: bool) -> None:
+    backbone = backbone_of(VOCABULARY, vocabulary_softmax=whole)
+    loss, _ = code_loss(backbone, CodeTable(backbone, "cpu"), _targets())
+    loss.backward()
+    for name, weight in backbone.named_parameters():
+        assert weight.grad is None or weight.grad.isfinite().all(), name
+    assert backbone.t5.shared.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["text", "vocabulary"])
+@torch.no_grad()
+def test_the_loss_of_texts_is_the_cross_entropy_of_their_pieces(whole: bool) -> None:
+    backbone = backbone_of(VOCABULARY, vocabulary_softmax=whole)
+    rng = np.random.default_rng(0)
+    text = np.array([[7, 8, END], [9, END, PADDING]])
+    targets = TextTargets(
+        inputs=rng.integers(1, VOCABULARY.size, (2, 4, 1)),
+        visible=np.array([4, 2]),
+        start=np.array([VOCABULARY.query, PADDING]),
+        text=text,
+    )
+    expected = 0.0
+    for row, length in enumerate([3, 2]):
+        states = backbone.encode(torch.as_tensor(targets.inputs[row : row + 1]))
+        logits = backbone.t5(
+            encoder_outputs=(states[:, : targets.visible[row]],),
+            decoder_input_ids=torch.tensor([[targets.start[row], *text[row, : length - 1]]]),
+        ).logits[0]
+        logits = logits if whole else logits[:, : VOCABULARY.text]
+        wanted = torch.as_tensor(text[row, :length])
+        expected += float(functional.cross_entropy(logits, wanted, reduction="sum"))
+    loss, count = text_loss(backbone, targets, "cpu")
+    assert count == 5
+    assert float(loss) == pytest.approx(expected, rel=1e-5)

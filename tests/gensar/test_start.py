@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from gensar.backbone import Backbone
+from gensar.start import start_embeddings
+from tests.gensar.support import backbone_of, random_identifiers, vocabulary_of
+
+IDENTIFIERS = random_identifiers(9, ((6, 6, 6, 6, 3), (6, 6, 6, 6)))
+VOCABULARY = vocabulary_of(IDENTIFIERS)
+SCALE = 0.3
+
+
+def _started(seed: int = 0) -> Backbone:
+    backbone = backbone_of(VOCABULARY)
+    text = np.random.default_rng(7).standard_normal((VOCABULARY.text, 4)).astype(np.float32)
+    start_embeddings(backbone, text, SCALE, seed)
+    return backbone
+
+
+def _rows(backbone: Backbone, kind: int, level: int) -> torch.Tensor:
+    first, stop = VOCABULARY.level_range(kind, level)
+    return backbone.t5.shared.weight.detach()[first:stop]
+
+
+def test_codes_lie_to_each_other_as_their_codebook_vectors_do() -> None:
+    backbone = _started()
+    for kind in (0, 1):
+        for level in range(4):
+            shared, specific = IDENTIFIERS.vectors["shared"], IDENTIFIERS.vectors["specific"]
+            book = torch.as_tensor(shared[level] if level < 2 else specific[kind, level - 2])
+            ratio = torch.pdist(_rows(backbone, kind, level)) / torch.pdist(book)
+            torch.testing.assert_close(ratio, ratio.mean().expand_as(ratio), atol=1e-4, rtol=1e-4)
+
+
+def test_every_token_has_the_wanted_scale() -> None:
+    table = _started().t5.shared.weight.detach()
+    for part in (table[: VOCABULARY.text], table[VOCABULARY.text :]):
+        root = float(part.square().mean().sqrt())
+        assert 0.8 * SCALE < root < 1.2 * SCALE
+
+
+def test_specific_codes_of_the_two_kinds_lie_in_different_halves() -> None:
+    backbone = _started()
+    crossed = _rows(backbone, 0, 2) @ _rows(backbone, 1, 3).T
+    torch.testing.assert_close(crossed, torch.zeros_like(crossed), atol=1e-5, rtol=0)
+
+
+def test_the_output_layer_starts_with_the_same_vectors_and_the_seed_decides_them() -> None:
+    first, same, other = _started(), _started(), _started(seed=1)
+    assert first.t5.lm_head.weight.equal(first.t5.shared.weight)
+    assert first.t5.shared.weight.equal(same.t5.shared.weight)
+    assert not first.t5.shared.weight.equal(other.t5.shared.weight)
