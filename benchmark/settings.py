@@ -59,10 +59,10 @@ def settings_from_json(kind: type, values: Mapping[str, Any]) -> Any:
 def parse_assignment(text: str) -> tuple[str | None, str, str]:
     """Split ``MODEL.NAME=VALUE`` or ``NAME=VALUE`` into (model or None, name, value)."""
     key, sign, value = text.partition("=")
-    if not sign or not key:
+    model, dot, name = (part.strip() for part in key.rpartition("."))
+    if not sign or not name or (dot and not model):
         raise InputError(f"--set {text}: write it as NAME=VALUE or MODEL.NAME=VALUE")
-    model, dot, name = key.rpartition(".")
-    return (model if dot else None), name.strip(), value.strip()
+    return (model if dot else None), name, value.strip()
 
 
 def _convert(name: str, text: str, hint: Any) -> Any:
