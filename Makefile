@@ -15,7 +15,7 @@ run: $(VENV)/run.stamp  ## train and evaluate GenSAR on ml-100k (ARGS="--preset 
 	$(BIN)/python -m benchmark run --model gensar $(ARGS)
 
 test: lint  ## ruff, mypy and pytest
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 lint: $(VENV)/test.stamp  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -33,20 +33,20 @@ class SASRecSettings:
     layers: int = _doc(2, "transformer layers")
     heads: int = _doc(2, "attention heads")
     inner: int = _doc(256, "width of the feed-forward layers")
-    dropout: float = _doc(0.3, "dropout of embeddings and layers")
-    attention_dropout: float = _doc(0.0, "dropout of attention weights, slow on a CPU")
-    window: int = _doc(200, "events of the history that are read")
+    dropout: float = _doc(0.4, "dropout of embeddings and layers")
+    attention_dropout: float = _doc(0.3, "dropout of attention weights")
+    window: int = _doc(50, "events of the history that are read")
     history: Literal["all", "rec"] = _doc(
         "all", "read and predict all events, or recommendation events only"
     )
     loss: Literal["softmax", "binary"] = _doc(
         "softmax", "over the whole catalogue, or against one random item as in the paper"
     )
-    batch: int = _doc(64, "sequences in a batch")
+    batch: int = _doc(32, "sequences in a batch")
     rate: float = _doc(1e-3, "learning rate")
     weight_decay: float = _doc(0.0, "weight decay")
-    epochs: int = _doc(60, "most epochs")
-    validate_every: int = _doc(5, "epochs between validations")
+    epochs: int = _doc(30, "most epochs; the rate falls to 0 by then")
+    validate_every: int = _doc(3, "epochs between validations")
     validation_requests: int = _doc(2000, "requests in a validation, 0 for all")
     patience: int = _doc(3, "validations without a gain before training stops")
 
@@ -58,8 +58,9 @@ class SASRec(Model):
     Settings = SASRecSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {"epochs": 4, "validate_every": 2, "validation_requests": 200},
-        "thorough": {"epochs": 400, "patience": 6, "validation_requests": 0},
+        "thorough": {"epochs": 60, "patience": 6, "validation_requests": 0},
         "paper": {
+            "window": 200,
             "width": 50,
             "heads": 1,
             "inner": 50,
