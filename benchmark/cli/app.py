@@ -64,9 +64,6 @@ def main() -> NoReturn:
         _fail(message, 2)
     except (KeyboardInterrupt, typer.Abort):
         status = _INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
     if status == _INTERRUPTED:  # recent Typer returns it in place of KeyboardInterrupt
         _fail("interrupted; the same command goes on from the last checkpoint", _INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)

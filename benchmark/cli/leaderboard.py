@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmark.cli.output import remark
+from benchmark.cli.output import remark, show
 from benchmark.errors import CheckFailedError, InputError, did_you_mean
 from benchmark.settings import PRESETS
 
@@ -48,7 +47,7 @@ def leaderboard(
         raise InputError(f"--preset: unknown '{preset}'{did_you_mean(preset, PRESETS)}")
     text = _text(results, dataset, model, preset, format_)
     if out is None:
-        sys.stdout.write(text)
+        show(text)
     elif check:
         if not out.is_file() or out.read_bytes() != text.encode():
             raise CheckFailedError(f"{out} is stale; write it again without --check")

@@ -3,27 +3,66 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["progress", "remark", "remarks", "show_json", "show_table"]
+from benchmark.errors import InputError
+
+__all__ = ["progress", "remark", "remarks", "show", "show_json", "show_table"]
+
+
+def show(text: str) -> None:
+    """Write to stdout; a reader that has closed it, such as ``head``, is no error.
+
+    Characters that the terminal's encoding lacks are written as escapes.
+
+    Raises:
+        InputError: stdout cannot be written to.
+    """
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        _discard_stdout()
+        raise typer.Exit(0) from error
+    except OSError as error:
+        _discard_stdout()
+        raise InputError(f"stdout: {error.strerror}") from error
+
+
+def _discard_stdout() -> None:
+    """Let what is still buffered go nowhere, or Python complains about it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show_json(value: Any) -> None:
     """Write one JSON document."""
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    show(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def show_table(table: Table) -> None:
     """Write a table; lines are neither cut nor wrapped where stdout is no terminal."""
-    width = None if sys.stdout.isatty() else 10_000
-    console = Console(width=width, markup=False, emoji=False, highlight=False)
+    terminal = sys.stdout.isatty()
+    drawn = StringIO()
+    console = Console(
+        file=drawn,
+        force_terminal=terminal,
+        width=None if terminal else 10_000,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
     console.print(table)
+    show(drawn.getvalue())
 
 
 def remark(line: str) -> None:
