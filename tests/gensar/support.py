@@ -11,16 +11,20 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Dataset
+from benchmark.data.events import EventLog, Kind
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.model import FitContext
+from benchmark.model import FitContext, TrainView
 from gensar.backbone import Backbone, t5_of
 from gensar.identifiers import Identifiers
 from gensar.model import GenSAR
 from gensar.settings import GenSARSettings
 from gensar.vocabulary import Vocabulary, train_tokenizer
 
+ITEMS, USERS = 30, 6
+QUERIES = ("drama", "action comedy", "which item is next")
 TASKS = (Task.REC, Task.SEARCH)
 SMALL = {
     "collaborative_preset": "quick",
@@ -75,6 +79,25 @@ def backbone_of(
         for weight in backbone.parameters():
             torch.nn.init.normal_(weight, std=0.5)
     return backbone.eval()
+
+
+def train_view(twins: bool = False, seed: int = 0) -> TrainView:
+    """Return events whose items a user never meets twice, but for twins of the same moment."""
+    rng = np.random.default_rng(seed)
+    length = rng.integers(1, 12, USERS)
+    user = np.repeat(np.arange(USERS), length)
+    item = np.concatenate([rng.permutation(ITEMS)[:n] for n in length])
+    time = np.concatenate([np.arange(n) // 2 for n in length])
+    kind = np.zeros_like(item) if twins else rng.integers(0, 2, len(item))
+    if twins:
+        copied = np.flatnonzero(rng.random(len(item)) < 0.6)
+        user, item, time = (np.concatenate([c, c[copied]]) for c in (user, item, time))
+        kind = np.concatenate([kind, np.ones(len(copied), dtype=np.int64)])
+    query = np.where(kind == Kind.SEARCHED, rng.integers(0, len(QUERIES), len(kind)), -1)
+    log = EventLog.from_columns(user, item, time, kind, query, np.full(len(user), -1), USERS)
+    ids = tuple(map(str, range(ITEMS)))
+    queries = Queries(tuple("abc"), QUERIES, ("given",) * 3)
+    return TrainView(log, Items(ids, ids, ("drama comedy",) * ITEMS, {}), queries, "")
 
 
 def bag_of_words(texts: tuple[str, ...], *_: object) -> NDArray[np.float32]:

@@ -8,7 +8,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.data.catalogue import Items, Queries
 from benchmark.data.events import EventLog, Kind
 from benchmark.data.requests import Requests, Task
 from benchmark.model import TrainView
@@ -20,34 +19,22 @@ from gensar.sequences import NOTHING, Sequences
 from gensar.settings import GenSARSettings
 from gensar.tasks import CodeTargets, ItemTexts, Step
 from gensar.vocabulary import END
-from tests.gensar.support import TASKS, backbone_of, random_identifiers, vocabulary_of
+from tests.gensar.support import (
+    ITEMS,
+    QUERIES,
+    TASKS,
+    backbone_of,
+    random_identifiers,
+    train_view,
+    vocabulary_of,
+)
 
-ITEMS, USERS, WINDOW = 30, 6, 5
-QUERIES = ("drama", "action comedy", "which item is next")
+WINDOW = 5
 VOCABULARY = vocabulary_of(random_identifiers(ITEMS, ((4, 4, 4, 4, 9), (4, 4, 4, 4))))
 WORDS = VOCABULARY.encode(QUERIES, 8)
 TEXTS = ItemTexts.of(["drama comedy"] * ITEMS, VOCABULARY, 8)
 BACKBONE = backbone_of(VOCABULARY, causal=True)
 TABLE = CodeTable(BACKBONE, "cpu")
-
-
-def _train(twins: bool = False, seed: int = 0) -> TrainView:
-    """Return events whose items a user never meets twice, but for twins of the same moment."""
-    rng = np.random.default_rng(seed)
-    length = rng.integers(1, 12, USERS)
-    user = np.repeat(np.arange(USERS), length)
-    item = np.concatenate([rng.permutation(ITEMS)[:n] for n in length])
-    time = np.concatenate([np.arange(n) // 2 for n in length])
-    kind = np.zeros_like(item) if twins else rng.integers(0, 2, len(item))
-    if twins:
-        copied = np.flatnonzero(rng.random(len(item)) < 0.6)
-        user, item, time = (np.concatenate([c, c[copied]]) for c in (user, item, time))
-        kind = np.concatenate([kind, np.ones(len(copied), dtype=np.int64)])
-    query = np.where(kind == Kind.SEARCHED, rng.integers(0, len(QUERIES), len(kind)), -1)
-    log = EventLog.from_columns(user, item, time, kind, query, np.full(len(user), -1), USERS)
-    ids = tuple(map(str, range(ITEMS)))
-    queries = Queries(tuple("abc"), QUERIES, ("given",) * 3)
-    return TrainView(log, Items(ids, ids, ("drama comedy",) * ITEMS, {}), queries, "")
 
 
 def _regime(fused: bool = True, window: int = WINDOW) -> PackedRegime:
@@ -105,7 +92,7 @@ def test_windows_hold_every_event_once_in_order(lengths, window, seed) -> None:
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "codes"])
 @torch.no_grad()
 def test_a_target_s_loss_is_that_of_the_target_alone_with_its_history(fused: bool) -> None:
-    for step in _steps(_regime(fused), _train()):
+    for step in _steps(_regime(fused), train_view()):
         targets = step.codes[0][0]
         together, count = code_loss(BACKBONE, TABLE, targets)
         places = np.argwhere(targets.visible > 0)
@@ -122,7 +109,7 @@ def test_a_target_s_loss_is_that_of_the_target_alone_with_its_history(fused: boo
 @torch.no_grad()
 def test_later_events_change_no_earlier_target() -> None:
     rng = np.random.default_rng(0)
-    for targets, row, column in _user_targets(_steps(_regime(), _train()))[::5]:
+    for targets, row, column in _user_targets(_steps(_regime(), train_view()))[::5]:
         only = np.zeros_like(targets.visible)
         visible = only[row, column] = targets.visible[row, column]
         later = targets.inputs[row, visible:]
@@ -160,7 +147,7 @@ def _request(train: TrainView, row: int, window_start: int) -> Requests:
 
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "codes"])
 def test_a_target_reads_exactly_what_its_request_would_give(fused: bool) -> None:
-    train = _train()
+    train = train_view()
     regime = _regime(fused, window=40)
     found = {
         (int(targets.item[row, column]), tuple(map(tuple, alone.inputs[0].tolist())))
@@ -177,7 +164,7 @@ def test_a_target_reads_exactly_what_its_request_would_give(fused: bool) -> None
 
 
 def test_tasks_write_their_identifier_behind_their_behaviour_token() -> None:
-    train = _train()
+    train = train_view()
     for task, kind, start in (
         (Task.REC, COLLABORATIVE, VOCABULARY.rec),
         (Task.SEARCH, SEMANTIC, VOCABULARY.searched),
@@ -193,7 +180,7 @@ def test_a_search_reads_its_own_query_and_a_generated_query_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("gensar.packed.QUERY_GENERATION_SHARE", 1.0)
-    steps = _steps(_regime(), _train())
+    steps = _steps(_regime(), train_view())
     spelled = [WORDS.take(np.array([q])).values.tolist() for q in range(len(QUERIES))]
     for targets, row, column in _user_targets(steps):
         read = targets.inputs[row, : targets.visible[row, column]]
@@ -215,7 +202,7 @@ def test_a_search_reads_its_own_query_and_a_generated_query_does_not(
 
 @pytest.mark.parametrize("window", [3, 40])
 def test_no_target_reads_its_twin(window: int) -> None:
-    train = _train(twins=True)
+    train = train_view(twins=True)
     sequences = Sequences(VOCABULARY, fused=True)
     found = _user_targets(_steps(_regime(window=window), train))
     searched = 0

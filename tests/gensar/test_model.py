@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from benchmark.data.dataset import Dataset
+from benchmark.data.requests import PAD, Requests, Task
+from benchmark.evaluation.evaluate import HarnessValidation, seen_mask
+from benchmark.journal import Journal
+from benchmark.model import FitContext, Model
+from gensar.decoding import score_items
+from gensar.identifiers import COLLABORATIVE, SEMANTIC, collision_rate
+from gensar.model import GenSAR
+from tests.gensar.support import TASKS, fit
+
+KIND_OF = {Task.REC: COLLABORATIVE, Task.SEARCH: SEMANTIC}
+PUBLISHED = {
+    "regime": "plain",
+    "item_tokens": "codes",
+    "candidate_decoding": "beam",
+    "collisions": "paper",
+    "vocabulary_softmax": True,
+    "codebook_start": False,
+    "codes": 3,
+    "epochs": 1,
+    "beams": 5,
+}
+
+
+@pytest.fixture(scope="module")
+def journal() -> Journal:
+    return Journal(quiet=True)
+
+
+@pytest.fixture(scope="module")
+def packed(tiny: Dataset, journal: Journal) -> GenSAR:
+    return fit(tiny, FitContext(TASKS, 1, journal=journal))
+
+
+@pytest.fixture(scope="module")
+def published(tiny: Dataset) -> GenSAR:
+    return fit(tiny, **PUBLISHED)
+
+
+def _asked(data: Dataset, task: Task, candidates: bool = False) -> Requests:
+    whole = data.evaluation["test", task]
+    return replace(whole.requests[:12], candidates=whole.sampled[:12] if candidates else None)
+
+
+def _without_history(data: Dataset, task: Task) -> Requests:
+    asked = _asked(data, task)
+    empty = data.log.select(np.zeros(len(data.log), dtype=bool))
+    return replace(
+        asked,
+        _log=empty,
+        _stop=empty.offsets[1:][asked.user],
+        _omit=np.empty((len(asked), 0), dtype=np.int64),
+    )
+
+
+def _exact(model: GenSAR, asked: Requests, kind: int, start: int) -> NDArray[np.float32]:
+    """Score the whole catalogue by identifiers of ``kind``."""
+    identifiers, vocabulary = model.vocabulary.identifiers, model.vocabulary
+    codes = torch.as_tensor(identifiers.codes[kind]).expand(len(asked), -1, -1)
+    tokens = torch.as_tensor(vocabulary.code_tokens(kind)).expand(len(asked), -1, -1)
+    return score_items(model.backbone, model.read(asked), start, kind, codes, tokens).numpy()
+
+
+def _restored(model: GenSAR, change) -> GenSAR:
+    arrays, values = model.state()
+    arrays = {name: array.copy() for name, array in arrays.items()}
+    change(arrays, values)
+    other = GenSAR(model.settings)
+    other.restore(arrays, values)
+    return other
+
+
+def _swap(arrays: dict, values: dict) -> None:
+    arrays["codes.0"], arrays["codes.1"] = arrays["codes.1"], arrays["codes.0"]
+    values["level_sizes"] = values["level_sizes"][::-1]
+
+
+def test_recommendation_writes_collaborative_and_search_semantic_identifiers(
+    packed: GenSAR, tiny: Dataset
+) -> None:
+    start = {Task.REC: packed.vocabulary.rec, Task.SEARCH: packed.vocabulary.searched}
+    for task, kind in KIND_OF.items():
+        asked = _asked(tiny, task)
+        scores = packed.score(asked)
+        right = _exact(packed, asked, kind, start[task])
+        wrong = _exact(packed, asked, 1 - kind, start[task])
+        np.testing.assert_allclose(scores, right, atol=1e-4)
+        assert np.abs(scores - wrong).max() > 1e-2
+
+
+@pytest.mark.parametrize("which", ["packed", "published"])
+def test_swapped_identifiers_change_the_answers_to_both_tasks(
+    which: str, tiny: Dataset, request: pytest.FixtureRequest
+) -> None:
+    model: GenSAR = request.getfixturevalue(which)
+    same, swapped = _restored(model, lambda *_: None), _restored(model, _swap)
+    for task in TASKS:
+        items, scores = model.retrieve(_asked(tiny, task), 10)
+        np.testing.assert_array_equal(same.retrieve(_asked(tiny, task), 10)[1], scores)
+        others, other_scores = swapped.retrieve(_asked(tiny, task), 10)
+        assert np.abs(other_scores - scores).max() > 1e-3
+        assert (others != items).any()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_codes_that_only_one_identifier_has_matter_to_its_task_alone(
+    task: Task, packed: GenSAR, tiny: Dataset
+) -> None:
+    kind = KIND_OF[task]
+    first = packed.vocabulary.level_range(kind, 2)[0]
+    stop = packed.vocabulary.level_range(kind, 3)[1]
+
+    def disturb(arrays: dict, _: dict) -> None:
+        noise = np.random.default_rng(0).standard_normal((stop - first, packed.settings.width))
+        arrays["t5.shared.weight"][first:stop] += noise.astype(np.float32)
+
+    disturbed = _restored(packed, disturb)
+    other = Task.SEARCH if task == Task.REC else Task.REC
+    for asked, same in ((task, False), (other, True)):
+        requests = _without_history(tiny, asked)
+        change = np.abs(disturbed.score(requests) - packed.score(requests)).max()
+        assert change < 1e-6 if same else change > 1e-2
+
+
+@pytest.mark.parametrize("which", ["packed", "published"])
+def test_retrieval_gives_the_best_unseen_items_of_the_catalogue(
+    which: str, tiny: Dataset, request: pytest.FixtureRequest
+) -> None:
+    model: GenSAR = request.getfixturevalue(which)
+    for task in TASKS:
+        for exclude in (True, False):
+            asked = replace(_asked(tiny, task), exclude_seen=exclude)
+            start = model.behaviour_token(task)
+            exact = _exact(model, asked, KIND_OF[task], start)
+            seen = seen_mask(asked) if exclude else np.zeros_like(exact, dtype=bool)
+            items, scores = model.retrieve(asked, asked.items)
+            for row in range(len(asked)):
+                real = items[row] != PAD
+                assert set(items[row][real]) == set(np.flatnonzero(~seen[row]))
+                np.testing.assert_allclose(
+                    scores[row][real], exact[row, items[row][real]], atol=1e-4
+                )
+                assert np.isneginf(scores[row][~real]).all()
+
+
+def test_a_narrow_beam_still_gives_only_unseen_items_once(packed: GenSAR, tiny: Dataset) -> None:
+    narrow = GenSAR(replace(packed.settings, beams=3))
+    narrow.restore(*packed.state())
+    for task in TASKS:
+        asked = replace(_asked(tiny, task), exclude_seen=True)
+        items, _ = narrow.retrieve(asked, 3)
+        assert ((items >= 0) & (items < asked.items)).all()
+        assert all(len(set(row)) == 3 for row in items.tolist())
+        assert not np.take_along_axis(seen_mask(asked), items, axis=1).any()
+
+
+def test_candidates_that_the_beams_do_not_reach_score_minus_infinity(
+    published: GenSAR, tiny: Dataset
+) -> None:
+    for task in TASKS:
+        asked = _asked(tiny, task, candidates=True)
+        assert asked.candidates is not None
+        found = published.score(asked)
+        exact = _exact(published, asked, KIND_OF[task], published.behaviour_token(task))
+        exact = np.take_along_axis(exact, asked.candidates, axis=1)
+        reached = np.isfinite(found)
+        np.testing.assert_allclose(found[reached], exact[reached], atol=1e-4)
+        codes = published.vocabulary.identifiers.codes[KIND_OF[task]]
+        for row in range(len(asked)):
+            written = codes[asked.candidates[row][reached[row]]]
+            assert len(np.unique(written, axis=0)) == published.settings.beams
+            assert not reached[row].all()
+
+
+def test_beams_spend_nothing_on_what_fills_up_a_short_list(
+    published: GenSAR, tiny: Dataset
+) -> None:
+    asked = _asked(tiny, Task.REC, candidates=True)
+    assert asked.candidates is not None
+    short = np.sort(asked.candidates[:, :20], axis=1)
+    last = short.copy()
+    last[:, 1:6] = PAD
+    full = published.score(replace(asked, candidates=np.delete(short, range(1, 6), axis=1)))
+    padded = published.score(replace(asked, candidates=last))
+    np.testing.assert_array_equal(np.delete(padded, range(1, 6), axis=1), full)
+
+
+def test_items_that_share_a_published_identifier_share_their_score(
+    published: GenSAR, tiny: Dataset
+) -> None:
+    exact = GenSAR(replace(published.settings, candidate_decoding="exact"))
+    exact.restore(*published.state())
+    for task, kind in KIND_OF.items():
+        codes = published.vocabulary.identifiers.codes[kind]
+        assert collision_rate(codes) > 0
+        scores = exact.score(_asked(tiny, task))
+        _, group = np.unique(codes, axis=0, return_inverse=True)
+        for number in range(group.max() + 1):
+            members = scores[:, group.ravel() == number]
+            np.testing.assert_allclose(
+                members, members[:, :1].repeat(members.shape[1], 1), atol=1e-5
+            )
+
+
+def test_the_journal_tells_of_identifiers_collaborative_model_and_best_epoch(
+    packed: GenSAR, journal: Journal
+) -> None:
+    assert {"identifiers", "collaborative", "best_epoch"} <= set(journal.facts)
+    for name, kind in (("semantic", SEMANTIC), ("collaborative", COLLABORATIVE)):
+        rates = journal.facts["identifiers"][name]["collision_rate_by_pass"]  # type: ignore[index]
+        codes = packed.vocabulary.identifiers.codes[kind]
+        assert rates[-1] == collision_rate(codes[:, :4])
+        assert collision_rate(codes) == 0
+    assert [p["epoch"] for p in journal.curve] == [1, 2]
+
+
+class _Failing(HarnessValidation):
+    """Fails when GenSAR is measured for the second time."""
+
+    def measure(self, model: Model, limit: int | None = None) -> dict[str, float]:
+        if isinstance(model, GenSAR):
+            if model in _MEASURED:
+                raise RuntimeError("interrupted")
+            _MEASURED.append(model)
+        return super().measure(model, limit)
+
+
+_MEASURED: list[GenSAR] = []
+
+
+def test_interrupted_training_goes_on_to_the_same_weights(
+    packed: GenSAR,
+    journal: Journal,
+    tiny: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="interrupted"):
+        patch.setattr("tests.gensar.support.HarnessValidation", _Failing)
+        fit(tiny, FitContext(TASKS, 1, checkpoints=tmp_path))
+    seeds: list[int] = []
+    seed_torch = torch.manual_seed
+    context = FitContext(TASKS, 1, checkpoints=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "manual_seed", lambda s: (seeds.append(s), seed_torch(s))[1])
+        resumed = fit(tiny, context)
+    first = 100_003 * context.seed
+    assert first not in seeds
+    assert first + 1 in seeds
+    arrays, _ = packed.state()
+    for name, array in resumed.state()[0].items():
+        np.testing.assert_array_equal(array, arrays[name], err_msg=name)
+    whole, continued = (
+        [{k: v for k, v in point.items() if k != "seconds"} for point in j.curve]
+        for j in (journal, context.journal)
+    )
+    assert continued == whole
+    assert context.journal.facts["best_epoch"] == journal.facts["best_epoch"]
