@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from baselines.diagnostic import Constant, Random
+from baselines.popularity import Popularity
+from benchmark.data.dataset import Dataset
+from benchmark.data.requests import Task
+from benchmark.evaluation.evaluate import HarnessValidation, evaluate
+from benchmark.evaluation.metrics import compute
+from benchmark.journal import Journal
+from benchmark.model import FitContext, Model
+
+TASKS = (Task.REC, Task.SEARCH)
+
+
+def _fitted(model: Model, data: Dataset, seed: int = 1) -> Model:
+    model.fit(data.train, HarnessValidation(data, TASKS), FitContext(TASKS, seed))
+    return model
+
+
+@pytest.mark.parametrize("cutoff", [1, 5, 10, 20])
+def test_a_constant_finds_a_target_among_100_by_chance(movies: Dataset, cutoff: int) -> None:
+    model = _fitted(Constant(), movies)
+    journal = Journal(quiet=True)
+    for outcome in evaluate(model, "constant", movies, "test", TASKS, ("sampled",), journal):
+        ranks = outcome.ranks
+        found = compute(ranks.greater, ranks.tied, (f"hr@{cutoff}",))[f"hr@{cutoff}"]
+        np.testing.assert_allclose(found, cutoff / 100, atol=1e-12)
+
+
+def test_popularity_counts_training_events_only(tiny: Dataset) -> None:
+    model = _fitted(Popularity(), tiny)
+    counts = Counter(tiny.train.log.item.tolist())
+    assert sum(counts.values()) < len(tiny.log)
+    for task in TASKS:
+        whole = tiny.evaluation["test", task]
+        expected = [counts[item] for item in range(len(tiny.items))]
+        np.testing.assert_array_equal(model.score(whole.requests), [expected] * len(whole.targets))
+        sampled = model.score(replace(whole.requests, candidates=whole.sampled))
+        np.testing.assert_array_equal(sampled, np.array(expected)[whole.sampled])
+
+
+def test_popularity_retrieves_the_most_frequent_unseen_items(tiny: Dataset) -> None:
+    model = _fitted(Popularity(), tiny)
+    counts = Counter(tiny.train.log.item.tolist())
+    asked = tiny.evaluation["test", Task.REC].requests[:10]
+    assert asked.exclude_seen
+    offsets, seen = asked.seen()
+    for row, items in enumerate(model.retrieve(asked, 7)[0].tolist()):
+        out = set(seen[offsets[row] : offsets[row + 1]].tolist())
+        kept = [item for item in range(asked.items) if item not in out]
+        assert items == sorted(kept, key=lambda item: (-counts[item], item))[:7]
+
+
+def test_random_scores_look_uniform_and_hang_on_the_seed(tiny: Dataset) -> None:
+    asked = tiny.evaluation["test", Task.REC].requests
+    first, other = (_fitted(Random(), tiny, seed).score(asked) for seed in (1, 2))
+    assert (first != other).mean() > 0.99
+    counts = np.histogram(first, bins=10, range=(0, 1))[0]
+    expected = first.size / 10
+    assert ((counts - expected) ** 2 / expected).sum() < 28  # chi-squared, 9 degrees, p = 0.001
+    assert ((first >= 0) & (first < 1)).all()

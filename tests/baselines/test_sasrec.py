@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from baselines.sasrec import SASRec, SASRecSettings
+from baselines.sequence_training import SequenceTrainer, stretches
+from benchmark.data.dataset import Dataset
+from benchmark.data.events import EventLog, Kind
+from benchmark.data.requests import Requests, Task
+from benchmark.evaluation.evaluate import HarnessValidation
+from benchmark.model import FitContext, Model
+
+REC = (Task.REC,)
+WINDOW = 8
+SMALL = SASRecSettings(width=16, inner=16, window=WINDOW, epochs=3, validate_every=1)
+
+
+def _fit(data: Dataset, context: FitContext | None = None, **changed: object) -> SASRec:
+    model = SASRec(replace(SMALL, **changed))  # type: ignore[arg-type]
+    model.fit(data.train, HarnessValidation(data, REC), context or FitContext(REC, 1))
+    return model
+
+
+@pytest.fixture(scope="module")
+def context() -> FitContext:
+    return FitContext(REC, 1)
+
+
+@pytest.fixture(scope="module")
+def model(tiny: Dataset, context: FitContext) -> SASRec:
+    return _fit(tiny, context)
+
+
+def _requests(data: Dataset) -> Requests:
+    return data.evaluation["test", Task.REC].requests
+
+
+@pytest.mark.parametrize("history", ["all", "rec"])
+def test_scores_are_those_of_recbole_s_own_prediction(history: str, tiny: Dataset) -> None:
+    model = _fit(tiny, history=history, epochs=1)
+    asked = _requests(tiny)
+    kind = None if history == "all" else Kind.RECOMMENDED
+    read = asked.history(WINDOW, kind)
+    interaction = {
+        "item_id_list": torch.as_tensor(read.item.astype(np.int64) + 1),
+        "item_length": torch.as_tensor(read.length),
+    }
+    assert (read.length > 0).all()
+    with torch.no_grad():
+        expected = model.module.full_sort_predict(interaction)[:, 1:].numpy()
+    np.testing.assert_allclose(model.score(asked), expected, atol=1e-5)
+    assert len(np.unique(expected.argmax(axis=1))) > 1
+
+
+@torch.no_grad()
+def test_later_items_do_not_influence_earlier_states(model: SASRec) -> None:
+    sequences = torch.arange(1, 1 + 2 * WINDOW).reshape(2, WINDOW)
+    states = model.hidden(sequences)
+    for cut in range(1, WINDOW):
+        changed = sequences.clone()
+        changed[:, cut:] = 99
+        found = model.hidden(changed)
+        torch.testing.assert_close(found[:, :cut], states[:, :cut])
+        assert (found[:, cut:] - states[:, cut:]).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_the_loss_is_the_cross_entropy_at_every_position(model: SASRec, tiny: Dataset) -> None:
+    trainer = SequenceTrainer(
+        model, tiny.train.log, HarnessValidation(tiny, REC), FitContext(REC, 1)
+    )
+    sequences = torch.tensor([[5, 9, 3, 7], [4, 8, 0, 0]])
+    expected = torch.zeros(())
+    for row, length in ((0, 4), (1, 2)):
+        for place in range(1, length):
+            interaction = {
+                "item_id_list": sequences[row : row + 1, :place],
+                "item_length": torch.tensor([place]),
+            }
+            scores = model.module.full_sort_predict(interaction)[:, 1:]
+            expected += functional.cross_entropy(scores, sequences[row, [place]] - 1)
+    loss, count = trainer.loss(sequences[:, :-1], sequences[:, 1:])
+    assert count == 4
+    torch.testing.assert_close(loss, expected)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.integers(0, 17), min_size=1, max_size=6),
+    st.integers(1, 6),
+    st.none() | st.integers(0, 99),
+)
+def test_stretches_predict_every_event_but_a_user_s_first_exactly_once(
+    lengths, window, seed
+) -> None:
+    user = np.repeat(np.arange(len(lengths)), lengths)
+    zeros = np.zeros_like(user)
+    times = np.arange(len(user))
+    log = EventLog.from_columns(user, zeros, times, zeros, zeros, zeros, len(lengths))
+    rows = stretches(log, window, None if seed is None else np.random.default_rng(seed))
+    assert rows.shape[1] == window + 1
+    predicted: list[int] = []
+    for row in rows:
+        real = row[row >= 0]
+        assert (row[len(real) :] == -1).all()
+        assert (np.diff(real) == 1).all()
+        assert len(set(user[real])) == 1
+        assert len(real) >= 2
+        predicted += real[1:].tolist()
+    assert sorted(predicted) == sorted(set(range(len(user))) - set(log.offsets[:-1].tolist()))
+
+
+class _Failing(HarnessValidation):
+    """Fails when a model is measured for the second time."""
+
+    def measure(self, model: Model, limit: int | None = None) -> dict[str, float]:
+        if model in _MEASURED:
+            raise RuntimeError("interrupted")
+        _MEASURED.append(model)
+        return super().measure(model, limit)
+
+
+_MEASURED: list[Model] = []
+
+
+def test_interrupted_training_goes_on_to_the_same_weights(
+    model: SASRec, context: FitContext, tiny: Dataset, tmp_path: Path
+) -> None:
+    again = FitContext(REC, 1, checkpoints=tmp_path)
+    with pytest.raises(RuntimeError, match="interrupted"):
+        SASRec(SMALL).fit(tiny.train, _Failing(tiny, REC), again)
+    resumed = _fit(tiny, again)
+    arrays, _ = model.state()
+    for name, array in resumed.state()[0].items():
+        np.testing.assert_array_equal(array, arrays[name], err_msg=name)
+    told = [[(p["epoch"], p["loss"], p["rec"]) for p in c.journal.curve] for c in (context, again)]
+    assert told[0] == told[1]
+    assert len(told[0]) == 3
+
+
+def test_training_learns_the_walk_through_the_items(tiny: Dataset) -> None:
+    trained, fresh = _fit(tiny, epochs=30, validate_every=30, rate=5e-3), SASRec(SMALL)
+    fresh._build(len(tiny.items), 1, "cpu")
+    validation = HarnessValidation(tiny, REC)
+    assert validation.measure(trained)["rec"] > 2 * validation.measure(fresh)["rec"] + 0.1
+
+
+def test_importing_recbole_s_modules_leaves_torch_as_it_was() -> None:
+    code = (
+        "import sys, numpy, torch\n"
+        "before = torch.get_rng_state(), numpy.random.get_state()[1]\n"
+        "import baselines.recbole_modules\n"
+        "assert not torch.is_anomaly_enabled()\n"
+        "assert torch.get_rng_state().equal(before[0])\n"
+        "assert (numpy.random.get_state()[1] == before[1]).all()\n"
+        "assert 'recbole.quick_start' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_training_leaves_torch_s_random_state(tiny: Dataset) -> None:
+    before = torch.get_rng_state()
+    _fit(tiny, epochs=1)
+    assert torch.get_rng_state().equal(before)
