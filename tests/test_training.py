@@ -237,3 +237,17 @@ def test_global_random_state_is_left_as_it_was(tmp_path: Path) -> None:
     assert torch.equal(torch.get_rng_state(), before)
     _Training(tmp_path).run()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_every_epoch_of_every_seed_draws_its_own_noise() -> None:
+    drawn: list[float] = []
+
+    def draw(epoch: int) -> float:
+        drawn.append(float(torch.randn(())))
+        return 0.0
+
+    for seed in (1, 2, 3):
+        training = _Training(None, epochs=4, seed=seed)
+        training._train = draw  # type: ignore[method-assign]
+        training.run()
+    assert len(set(drawn)) == len(drawn) == 12
