@@ -4,12 +4,15 @@ import io
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from baselines.popularity import Popularity
+from benchmark.cli.run import _plan
+from benchmark.registry import ModelEntry
 from benchmark.results.record import RunRecord, scan_runs
 
 from .conftest import Command, Done, assert_refused
@@ -251,3 +254,25 @@ def test_a_leaderboard_of_real_runs(command: Command, tiny_folder: Path, tmp_pat
                 for row in tables[task, protocol, "ndcg@10"]["rows"]:
                     if row["model"] == run.info["model"]:
                         assert row["mean"] == pytest.approx(means["ndcg@10"], abs=1e-12)
+
+
+@dataclass(frozen=True)
+class _Size:
+    size: int = 8
+    depth: int = 1
+
+
+class Sized(Popularity):
+    Settings = _Size
+
+
+def test_a_setting_with_a_models_name_leaves_other_models_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def find(name: str) -> ModelEntry:
+        return ModelEntry(name, ("rec",), "external", "", f"{__name__}:Sized")
+
+    monkeypatch.setattr("benchmark.registry.find", find)
+    assignments = ["a.size=2", "depth=3", "b.depth=4"]
+    plans = _plan(["a", "b"], None, "standard", assignments)
+    assert [plan.settings for plan in plans] == [_Size(2, 3), _Size(8, 4)]
