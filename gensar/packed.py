@@ -124,10 +124,10 @@ class PackedRegime:
             step.texts.append((asked, self.settings.text_weight))
         samples = self.settings.item_samples if texts.any else 0
         if samples:
-            known, back = item_side(
+            pseudo, described, back = item_side(
                 self.sequences, texts, (samples, samples, max(1, samples // 8)), rng
             )
-            step.codes.append((known, self.settings.item_weight))
+            step.codes.extend((p, self.settings.item_weight / 2) for p in (pseudo, described))
             step.texts.append((back, self.settings.text_weight))
         return step
 

@@ -17,7 +17,14 @@ from gensar.packed import with_query
 from gensar.ragged import Ragged, join
 from gensar.sequences import NOTHING, Sequences
 from gensar.settings import GenSARSettings
-from gensar.tasks import CodeTargets, ItemTexts, Step, TextTargets, ended, pseudo_queries
+from gensar.tasks import (
+    ItemTexts,
+    Step,
+    TextTargets,
+    ended,
+    one_code_target_each,
+    pseudo_queries,
+)
 from gensar.twins import earlier_twins, previous_twins
 from gensar.vocabulary import PADDING
 
@@ -137,7 +144,7 @@ class PlainRegime:
                     number, np.full_like(kinds, SEMANTIC)
                 )
                 first = {REC: vocabulary.rec, IDENTIFY: PADDING}.get(number, vocabulary.searched)
-                step.codes.append((_code_targets(inputs, item, kind, first), 1.0))
+                step.codes.append((one_code_target_each(inputs, item, kind, first), 1.0))
         return step
 
     def _history(self, requests: Requests, words: Ragged, with_own_query: bool) -> Ragged:
@@ -193,18 +200,6 @@ def _merged(first: History, second: History) -> History:
         query=column(first.query, second.query),
         time=column(first.time, second.time),
         length=first.length + second.length,
-    )
-
-
-def _code_targets(
-    inputs: Ragged, item: NDArray[np.integer], kind: NDArray[np.int64], start: int
-) -> CodeTargets:
-    return CodeTargets(
-        inputs=inputs.padded(NOTHING),
-        visible=inputs.lengths[:, None],
-        start=np.full((len(inputs), 1), start),
-        kind=kind[:, None],
-        item=item.astype(np.int64)[:, None],
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Ragged", "join", "stack"]
+__all__ = ["Ragged", "join"]
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,6 @@ def join(*parts: Ragged) -> Ragged:
         values[_spread(starts, part.lengths)] = part.values
         starts = starts + part.lengths
     return Ragged(values, lengths)
-
-
-def stack(*parts: Ragged) -> Ragged:
-    """Put the rows of all parts one below the other."""
-    return Ragged(
-        np.concatenate([p.values for p in parts]), np.concatenate([p.lengths for p in parts])
-    )
 
 
 def _spread(starts: NDArray[np.integer], lengths: NDArray[np.integer]) -> NDArray[np.int64]:

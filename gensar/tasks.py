@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gensar.identifiers import SEMANTIC
-from gensar.ragged import Ragged, join, stack
+from gensar.ragged import Ragged, join
 from gensar.sequences import NOTHING, Sequences
 from gensar.vocabulary import END, PADDING, Vocabulary
 
@@ -25,6 +25,7 @@ __all__ = [
     "TextTargets",
     "ended",
     "item_side",
+    "one_code_target_each",
     "pseudo_queries",
 ]
 
@@ -112,7 +113,7 @@ def item_side(
     texts: ItemTexts,
     samples: tuple[int, int, int],
     rng: np.random.Generator,
-) -> tuple[CodeTargets, TextTargets]:
+) -> tuple[CodeTargets, CodeTargets, TextTargets]:
     """Draw items for pseudo-query search, text to identifier and identifier to text.
 
     ``samples`` says how many for each. A pseudo-query is a few words of the item's text in their
@@ -126,14 +127,6 @@ def item_side(
     queries = texts.spell(pseudo_queries(texts.words.take(asked), rng))
     pseudo = join(begin[0], sequences.queries(queries, np.ones(samples[0], dtype=bool)))
     plain = join(begin[1], sequences.widen(texts.spell(texts.words.take(described))))
-    inputs = stack(pseudo, plain)
-    codes = CodeTargets(
-        inputs=inputs.padded(NOTHING),
-        visible=inputs.lengths[:, None],
-        start=np.repeat([vocabulary.searched, PADDING], samples[:2])[:, None],
-        kind=np.concatenate([np.full(samples[0], SEMANTIC), np.arange(samples[1]) % 2])[:, None],
-        item=np.concatenate([asked, described])[:, None],
-    )
     bare = join(begin[2], sequences.bare(named, np.arange(samples[2]) % 2))
     back = TextTargets(
         inputs=bare.padded(NOTHING),
@@ -141,7 +134,28 @@ def item_side(
         start=np.full(samples[2], PADDING),
         text=ended(texts.spell(texts.words.take(named))),
     )
-    return codes, back
+    semantic, both = np.full(samples[0], SEMANTIC), np.arange(samples[1]) % 2
+    return (
+        one_code_target_each(pseudo, asked, semantic, vocabulary.searched),
+        one_code_target_each(plain, described, both, PADDING),
+        back,
+    )
+
+
+def one_code_target_each(
+    inputs: Ragged, item: NDArray[np.integer], kind: NDArray[np.int64], start: int
+) -> CodeTargets:
+    """Return one target for each input, which reads the whole of it.
+
+    ``item`` and ``kind`` are ``[rows]``; ``start`` is the decoder's first token.
+    """
+    return CodeTargets(
+        inputs=inputs.padded(NOTHING),
+        visible=inputs.lengths[:, None],
+        start=np.full((len(inputs), 1), start),
+        kind=kind[:, None],
+        item=item.astype(np.int64)[:, None],
+    )
 
 
 def pseudo_queries(words: Ragged, rng: np.random.Generator) -> Ragged:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gensar.ragged import Ragged, join, stack
+from gensar.ragged import Ragged, join
 
 ROWS = st.lists(st.lists(st.integers(-5, 99), max_size=4), max_size=6)
 
@@ -31,11 +31,6 @@ def test_rows_are_taken_as_from_a_list_and_minus_one_is_empty(rows, data) -> Non
 def test_joined_rows_are_concatenated_lists(triples) -> None:
     parts = [Ragged.of_lists([triple[i] for triple in triples]) for i in range(3)]
     assert _lists(join(*parts)) == [a + b + c for a, b, c in triples]
-
-
-@given(ROWS, ROWS)
-def test_stacked_rows_follow_each_other(first, second) -> None:
-    assert _lists(stack(Ragged.of_lists(first), Ragged.of_lists(second))) == first + second
 
 
 @given(ROWS, st.integers(1, 4), st.data())
