@@ -74,8 +74,8 @@ class GenSARSettings:
     rate: float = _doc(4e-3, "peak learning rate")
     weight_decay: float = _doc(0.01, "weight decay")
     warm_up: float = _doc(0.02, "share of the training that warms the learning rate up")
-    epochs: int = _doc(20, "most epochs over the training events; the rate falls to 0 by then")
-    validate_every: int = _doc(1, "epochs between validations")
+    epochs: int = _doc(9, "most epochs over the training events; the rate falls to 0 by then")
+    validate_every: int = _doc(3, "epochs between validations")
     validation_requests: int = _doc(400, "requests of each task in a validation, 0 for all")
     patience: int = _doc(1000, "validations without a gain before training stops")
     beams: int = _doc(50, "beams over the catalogue")
@@ -94,8 +94,15 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "validation_requests": 100,
     },
     "standard": {},
-    "thorough": {},
+    "thorough": {
+        "dropout": 0.2,
+        "epochs": 30,
+        "validate_every": 2,
+        "validation_requests": 0,
+        "patience": 5,
+    },
     "paper": {
+        "validate_every": 1,
         "encoder": "BAAI/bge-base-en-v1.5",
         "collaborative_preset": "paper",
         "rqvae_hidden": (512, 256, 128, 64),
