@@ -56,6 +56,7 @@ class SASRec(Model):
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC})
     Settings = SASRecSettings
+    uses_gpu = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {"epochs": 4, "validate_every": 2, "validation_requests": 200},
         "thorough": {"epochs": 60, "patience": 6, "validation_requests": 0},
@@ -128,7 +129,7 @@ class SASRec(Model):
         A request without history is answered from a single padding position.
         """
         kind = None if self.settings.history == "all" else Kind.RECOMMENDED
-        parts = []
+        parts = [np.empty((0, requests.width), dtype=np.float32)]
         for batch in requests.batches(256):
             history = batch.history(self.settings.window, kind)
             longest = max(int(history.length.max(initial=0)), 1)

@@ -94,6 +94,9 @@ class Model(ABC):
     """Whether ``score`` ranks the whole catalogue at bearable cost. Where it does, the harness
     takes both protocols from one pass; where it does not, it asks ``retrieve`` for the full one."""
 
+    uses_gpu: ClassVar[bool] = False
+    """Whether it computes on the device of its :class:`FitContext`; else it runs on the CPU."""
+
     def __init__(self, settings: Any = None) -> None:
         self.settings: Any = self.Settings() if settings is None else settings
 

@@ -53,17 +53,21 @@ class RunResult:
     reused: bool
 
 
-def resolve_device(asked: str) -> str:
-    """Return ``cpu`` or ``cuda``; ``auto`` takes the GPU where a model has torch and sees one.
+def resolve_device(asked: str, model: Model) -> str:
+    """Return ``cpu`` or ``cuda``; ``auto`` takes a GPU where there is one and the model uses it.
 
     Raises:
-        InputError: ``cuda`` was asked for and there is none.
+        InputError: ``cuda`` was asked for, and there is none or the model does not use one.
     """
-    torch = sys.modules.get("torch")
-    found = torch is not None and torch.cuda.is_available()
-    if asked == "cuda" and not found:
+    if not model.uses_gpu:
+        if asked == "cuda":
+            raise InputError("--device cuda: the model computes on the CPU only; use --device auto")
+        return "cpu"
+    import torch
+
+    if asked == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: no CUDA device is visible; use --device cpu")
-    return "cuda" if found and asked != "cpu" else "cpu"
+    return "cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def run_model(
@@ -93,7 +97,7 @@ def run_model(
         fresh: run even though the run is stored, and forget its checkpoints.
     """
     model = entry.load()(settings)
-    device = resolve_device(device)
+    device = resolve_device(device, model)
     identity = RunIdentity.of(
         entry.name, entry.source, preset, settings, dataset, tasks, protocols, seed, device
     )
@@ -144,7 +148,7 @@ def _info(
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "environment": _environment(identity.device),
         "phases": [asdict(phase) for phase in journal.phases],
-        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_memory_mib": _peak_memory_mib(),
         "parameters": model.parameters(),
         "curve": journal.curve,
         "facts": journal.facts,
@@ -163,6 +167,11 @@ def _environment(device: str) -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if torch is not None and device == "cuda" else "cpu",
         "packages": {name: _version(name) for name in _RECORDED_PACKAGES},
     }
+
+
+def _peak_memory_mib() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _cpu_name() -> str:

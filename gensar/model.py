@@ -42,6 +42,7 @@ class GenSAR(Model):
     Settings = GenSARSettings
     presets = PRESETS
     scores_catalogue = False
+    uses_gpu = True
 
     settings: GenSARSettings
 

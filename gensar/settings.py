@@ -59,7 +59,7 @@ class GenSARSettings:
     recent_rec: int = _doc(5, "recommendation events in a request's history (plain)")
     recent_search: int = _doc(5, "search events in a request's history (plain)")
     query_tokens: int = _doc(16, "longest query, in tokens")
-    item_text_tokens: int = _doc(32, "longest item text, in tokens")
+    item_text_tokens: int = _doc(32, "words of an item's text that are read")
     batch: int = _doc(16, "sequences (packed) or samples (plain) in a batch")
     item_samples: int = _doc(96, "samples of each item-side task in a batch (packed)")
     search_samples: int = _doc(0, "search samples in an epoch, 0 for each event once (plain)")

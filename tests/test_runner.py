@@ -192,10 +192,22 @@ def _torch(available: bool) -> types.ModuleType:
     return fake
 
 
-def test_the_device_is_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+class _OnGPU(Popularity):
+    uses_gpu = True
+
+
+def test_a_model_that_uses_a_gpu_gets_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", _torch(True))
-    assert [resolve_device(d) for d in ("auto", "cuda", "cpu")] == ["cuda", "cuda", "cpu"]
+    devices = [resolve_device(d, _OnGPU()) for d in ("auto", "cuda", "cpu")]
+    assert devices == ["cuda", "cuda", "cpu"]
     monkeypatch.setitem(sys.modules, "torch", _torch(False))
-    assert [resolve_device(d) for d in ("auto", "cpu")] == ["cpu", "cpu"]
+    assert [resolve_device(d, _OnGPU()) for d in ("auto", "cpu")] == ["cpu", "cpu"]
     with pytest.raises(InputError, match="--device cuda: no CUDA device is visible"):
-        resolve_device("cuda")
+        resolve_device("cuda", _OnGPU())
+
+
+def test_a_model_that_uses_none_runs_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", _torch(True))
+    assert [resolve_device(d, Popularity()) for d in ("auto", "cpu")] == ["cpu", "cpu"]
+    with pytest.raises(InputError, match="--device cuda: the model computes on the CPU only"):
+        resolve_device("cuda", Popularity())

@@ -74,6 +74,11 @@ class Requests:
     def __len__(self) -> int:
         return len(self.user)
 
+    @property
+    def width(self) -> int:
+        """Number of scores that each request asks for."""
+        return self.items if self.candidates is None else self.candidates.shape[1]
+
     def __getitem__(self, rows: slice | NDArray[np.integer]) -> Requests:
         """Return the requests at ``rows``."""
         return replace(
