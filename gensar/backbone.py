@@ -16,6 +16,8 @@ from transformers import T5Config, T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5Attention
 
 from benchmark.dropout import use_byte_dropout
+from benchmark.errors import BenchmarkError
+from gensar.quiet import without_progress_bars
 from gensar.settings import GenSARSettings
 from gensar.vocabulary import END, PADDING, Vocabulary
 
@@ -23,9 +25,20 @@ __all__ = ["Backbone", "t5_of"]
 
 
 def t5_of(settings: GenSARSettings, tokens: int) -> T5ForConditionalGeneration:
-    """Return a new T5 of the settings' sizes, or the hub's, with room for ``tokens`` tokens."""
+    """Return a new T5 of the settings' sizes, or the hub's, with room for ``tokens`` tokens.
+
+    Raises:
+        BenchmarkError: the hub is out of reach or has no such model.
+    """
     if settings.backbone != "config":
-        model = T5ForConditionalGeneration.from_pretrained(settings.backbone)
+        try:
+            with without_progress_bars():
+                model = T5ForConditionalGeneration.from_pretrained(settings.backbone)
+        except OSError as error:
+            raise BenchmarkError(
+                f"backbone '{settings.backbone}' cannot be loaded from the hub; "
+                "--set backbone=config makes one of the settings' sizes"
+            ) from error
         model.resize_token_embeddings(tokens)
         return model
     config = T5Config(  # type: ignore[call-arg]

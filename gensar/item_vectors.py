@@ -14,6 +14,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.journal import Journal
 from benchmark.model import FitContext, TrainView, Validation
 from benchmark.settings import build_settings
+from gensar.quiet import without_progress_bars
 
 __all__ = ["collaborative_vectors", "semantic_vectors"]
 
@@ -38,9 +39,13 @@ def semantic_vectors(
 
     source = str(_bundled_minilm()) if encoder == "minilm" else encoder
     try:
-        model = SentenceTransformer(source, device=context.device)
+        with without_progress_bars():
+            model = SentenceTransformer(source, device=context.device)
     except OSError as error:
-        raise BenchmarkError(f"text encoder '{encoder}' cannot be loaded: {error}") from error
+        raise BenchmarkError(
+            f"text encoder '{encoder}' cannot be loaded from the hub; "
+            "--set encoder=minilm takes the one that is installed"
+        ) from error
     size = 256
     with context.journal.progress("semantic vectors", len(texts)) as bar:
         parts = []
