@@ -11,13 +11,11 @@ __all__ = ["BenchmarkError", "CheckFailedError", "InputError", "did_you_mean"]
 class BenchmarkError(Exception):
     """Base of all errors whose message is meant for the user, without a traceback."""
 
-    exit_status = 1
+    exit_status = 2
 
 
 class InputError(BenchmarkError):
     """Bad usage or bad input: the message names the file, line or field, and the mend."""
-
-    exit_status = 2
 
 
 class CheckFailedError(BenchmarkError):

@@ -138,12 +138,13 @@ class Model(ABC):
 
     def save(self, folder: Path) -> None:
         """Write ``model.safetensors`` and ``config.json`` into ``folder``."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         folder.mkdir(parents=True, exist_ok=True)
         arrays, values = self.state()
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        save_file(contiguous, str(folder / "model.safetensors"))
+        # Not save_file: that makes a file which only its owner may read.
+        (folder / "model.safetensors").write_bytes(save(contiguous))
         config = {"settings": asdict(self.settings), "values": values}
         (folder / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
 
