@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,7 +101,6 @@ class RecBolePeer:
 
             model = SASRec(config, train_data.dataset).to(config["device"])
             trainer = Trainer(config, model)
-        logging.disable(logging.NOTSET)
         tokens = dataset.field2token_id["item_id"]
         rows = [tokens.get(str(item), 0) for item in range(len(data.items))]
         return cls(trainer, train_data, valid_data, np.array(rows))
@@ -109,7 +109,8 @@ class RecBolePeer:
         """Let RecBole's trainer run one more epoch."""
         self.trainer.start_epoch, self.trainer.epochs = self.epochs, self.epochs + 1
         started = time.perf_counter()
-        self.trainer.fit(self.train_data, saved=False, verbose=False, show_progress=False)
+        with _as_recbole_expects():
+            self.trainer.fit(self.train_data, saved=False, verbose=False, show_progress=False)
         self.seconds += time.perf_counter() - started
         self.epochs += 1
 
@@ -130,7 +131,8 @@ def _as_recbole_expects() -> Iterator[None]:
         setattr(np, name, value)
     logging.disable(logging.WARNING)
     try:
-        with mock.patch.object(sys, "argv", sys.argv[:1]):
+        with mock.patch.object(sys, "argv", sys.argv[:1]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(logging.NOTSET)

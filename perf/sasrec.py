@@ -23,7 +23,7 @@ from benchmark.model import FitContext, Model
 from perf.measurement import Measurement
 from perf.recbole_peer import RecBolePeer
 
-__all__ = ["measure"]
+__all__ = ["measure", "with_weights_of"]
 
 SIZES = {"n_layers": 2, "n_heads": 2, "hidden_size": 64, "inner_size": 256}
 
@@ -83,7 +83,7 @@ def measure(budget: float) -> Measurement:
         while peer.seconds < budget:
             peer.train_epoch()
         by_recbole = peer.validation_ndcg()
-    by_us = validation.measure(_with_weights_of(peer, ours, len(data.items)))["rec"]
+    by_us = validation.measure(with_weights_of(peer, ours, len(data.items)))["rec"]
     clock = _Clock(validation, by_us)
     try:
         ours.fit(data.train, clock, FitContext((Task.REC,), seed=1))
@@ -106,7 +106,7 @@ def measure(budget: float) -> Measurement:
     )
 
 
-def _with_weights_of(peer: RecBolePeer, like: SASRec, items: int) -> SASRec:
+def with_weights_of(peer: RecBolePeer, like: SASRec, items: int) -> SASRec:
     """Return our model with the peer's weights, its items in the order of our catalogue."""
     model = SASRec(like.settings)
     weights = dict(peer.trainer.model.state_dict())
