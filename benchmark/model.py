@@ -12,30 +12,12 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.catalogue import Items, Queries
-from benchmark.data.events import EventLog
+from benchmark.data.dataset import TrainView
 from benchmark.data.requests import Requests, Task
 from benchmark.journal import Journal
 from benchmark.settings import settings_from_json
 
 __all__ = ["FitContext", "Model", "NoSettings", "TrainView", "Validation", "top_k"]
-
-
-@dataclass(frozen=True)
-class TrainView:
-    """All that a model may learn from: training events only.
-
-    Attributes:
-        log: the training events; a user without any has an empty slice.
-        items: the whole catalogue (an item without a training event can still be asked for).
-        queries: the query table; the words of queries without a training event are blank.
-        digest: identifies data set and split, for caches of things derived from them.
-    """
-
-    log: EventLog
-    items: Items
-    queries: Queries
-    digest: str
 
 
 class Validation(Protocol):

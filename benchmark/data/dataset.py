@@ -11,11 +11,27 @@ from numpy.typing import NDArray
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Requests, Task
-from benchmark.model import TrainView
 
-__all__ = ["About", "Dataset", "EvaluationSet", "Part"]
+__all__ = ["About", "Dataset", "EvaluationSet", "Part", "TrainView"]
 
 Part = Literal["validation", "test"]
+
+
+@dataclass(frozen=True)
+class TrainView:
+    """All that a model may learn from: training events only.
+
+    Attributes:
+        log: the training events; a user without any has an empty slice.
+        items: the whole catalogue (an item without a training event can still be asked for).
+        queries: the query table; the words of queries without a training event are blank.
+        digest: identifies data set and split, for caches of things derived from them.
+    """
+
+    log: EventLog
+    items: Items
+    queries: Queries
+    digest: str
 
 
 @dataclass(frozen=True)
