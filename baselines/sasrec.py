@@ -59,7 +59,13 @@ class SASRec(Model):
     uses_gpu = True
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {"epochs": 4, "validate_every": 2, "validation_requests": 200},
-        "thorough": {"epochs": 60, "patience": 6, "validation_requests": 0},
+        "thorough": {
+            "width": 128,
+            "dropout": 0.5,
+            "epochs": 40,
+            "patience": 5,
+            "validation_requests": 0,
+        },
         "paper": {
             "window": 200,
             "width": 50,
