@@ -90,7 +90,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "rqvae_epochs": 30,
         "width": 48,
         "layers": 1,
-        "epochs": 2,
+        "epochs": 1,
         "validation_requests": 100,
     },
     "standard": {},

@@ -49,7 +49,6 @@ CHECKED_OTHERWISE = {
     'make run ARGS="--preset quick"': "make",
     "source .venv/bin/activate": "environment",
     "pip install --editable ./tfidf": "package",
-    "python -m benchmark run --model sasrec,gensar --preset quick": "run",
     "python -m benchmark run --model sasrec,gensar --preset thorough --seeds 1,2,3": "run",
     "python -m benchmark run --model sasrec --dataset amazon-beauty --seen keep": "run",
 }
