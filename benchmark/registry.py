@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from benchmark.errors import BenchmarkError, InputError, did_you_mean
-from benchmark.model import Model
+
+if TYPE_CHECKING:
+    from benchmark.model import Model
 
 __all__ = ["Group", "ModelEntry", "available", "find", "merge"]
 
@@ -48,6 +50,9 @@ class ModelEntry:
         Raises:
             BenchmarkError: the module or the class is not there.
         """
+        # Imported here, because NumPy would be half of the time that a listing takes.
+        from benchmark.model import Model
+
         module, _, attribute = self.source.partition(":")
         try:
             found = getattr(import_module(module), attribute)

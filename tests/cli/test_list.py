@@ -54,7 +54,7 @@ def test_listing_imports_no_torch() -> None:
     code = (
         "import sys; from benchmark.cli import main; sys.argv[1:] = ['list', 'models']\n"
         "try: main()\n"
-        "finally: assert 'torch' not in sys.modules and 'transformers' not in sys.modules"
+        "finally: assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
