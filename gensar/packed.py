@@ -109,6 +109,8 @@ class PackedRegime:
             kind=np.where(searched, SEMANTIC, COLLABORATIVE),
             item=np.maximum(history.item, 0).astype(np.int64),
         )
+        if self.settings.rec_targets == "all" and Kind.RECOMMENDED in kinds:
+            codes = self._recommended_too(codes, searched & (history.item >= 0), rec_cut)
         step = Step([(codes, 1.0)], [])
         draw = np.where(searched & target, rng.random(searched.shape), -1.0)
         draw[rng.random(len(draw)) >= QUERY_GENERATION_SHARE] = -1.0
@@ -130,6 +132,28 @@ class PackedRegime:
             step.codes.extend((p, self.settings.item_weight / 2) for p in (pseudo, described))
             step.texts.append((back, self.settings.text_weight))
         return step
+
+    def _recommended_too(
+        self, codes: CodeTargets, found: NDArray[np.bool_], rec_cut: NDArray[np.int64]
+    ) -> CodeTargets:
+        """Add the events that were ``found`` by search as targets of recommendation.
+
+        Each reads what stood before its query. All arrays are ``[rows, window]``; the new targets
+        stand behind the others, moved to the left.
+        """
+        order = np.argsort(~found, axis=1, kind="stable")[:, : int(found.sum(axis=1).max())]
+
+        def picked(values: NDArray[np.int64]) -> NDArray[np.int64]:
+            return np.take_along_axis(values, order, axis=1)
+
+        wanted = picked(np.where(found, rec_cut, 0))
+        return CodeTargets(
+            inputs=codes.inputs,
+            visible=np.hstack([codes.visible, wanted]),
+            start=np.hstack([codes.start, np.full_like(wanted, self.sequences.vocabulary.rec)]),
+            kind=np.hstack([codes.kind, np.full_like(wanted, COLLABORATIVE)]),
+            item=np.hstack([codes.item, picked(codes.item)]),
+        )
 
 
 def windows(log: EventLog, window: int, rng: np.random.Generator) -> NDArray[np.int64]:

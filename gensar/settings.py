@@ -55,6 +55,9 @@ class GenSARSettings:
     vocabulary_softmax: bool = _doc(
         False, "normalise code probabilities over the whole vocabulary, not over the level"
     )
+    rec_targets: Literal["rec", "all"] = _doc(
+        "rec", "events that recommendation learns from: its own as published, or searches too"
+    )
     window: int = _doc(64, "events in a training sequence and in a request's history (packed)")
     recent_rec: int = _doc(5, "recommendation events in a request's history (plain)")
     recent_search: int = _doc(5, "search events in a request's history (plain)")
@@ -95,8 +98,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     "standard": {},
     "thorough": {
-        "dropout": 0.2,
-        "epochs": 30,
+        "rec_targets": "all",
+        "item_weight": 0.5,
+        "epochs": 16,
         "validate_every": 2,
         "validation_requests": 0,
         "patience": 5,

@@ -15,7 +15,7 @@ RUN = ["run", "--model", "bm25"]
 
 MISTAKES = {
     "command": (["rnu"], r"'rnu'.*'run'"),
-    "option": (["run", "--modle", "bm25"], r"--modle .*--model"),
+    "option": (["run", "--modle", "bm25"], r"--modle\b.*--model"),
     "no model": (["run"], r"--model"),
     "empty model": (["run", "--model", " , "], r"--model: name at least one"),
     "model": (["run", "--model", "populrity"], r"model 'populrity'; did you mean 'popularity'\?"),

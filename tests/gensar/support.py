@@ -43,6 +43,7 @@ SMALL = {
     "pseudo_samples": 20,
     "text_samples": 20,
     "epochs": 2,
+    "validate_every": 1,
     "validation_requests": 20,
 }
 
