@@ -56,7 +56,7 @@ class GenSARSettings:
         False, "normalise code probabilities over the whole vocabulary, not over the level"
     )
     rec_targets: Literal["rec", "all"] = _doc(
-        "rec", "events that recommendation learns from: its own as published, or searches too"
+        "rec", "events that rec learns from (packed): its own as published, or searches too"
     )
     window: int = _doc(64, "events in a training sequence and in a request's history (packed)")
     recent_rec: int = _doc(5, "recommendation events in a request's history (plain)")

@@ -37,8 +37,8 @@ BACKBONE = backbone_of(VOCABULARY, causal=True)
 TABLE = CodeTable(BACKBONE, "cpu")
 
 
-def _regime(fused: bool = True, window: int = WINDOW) -> PackedRegime:
-    chosen = GenSARSettings(window=window, batch=4, item_samples=6)
+def _regime(fused: bool = True, window: int = WINDOW, rec_targets: str = "rec") -> PackedRegime:
+    chosen = GenSARSettings(window=window, batch=4, item_samples=6, rec_targets=rec_targets)
     return PackedRegime(chosen, Sequences(VOCABULARY, fused))
 
 
@@ -90,9 +90,12 @@ def test_windows_hold_every_event_once_in_order(lengths, window, seed) -> None:
 
 
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "codes"])
+@pytest.mark.parametrize("rec_targets", ["rec", "all"])
 @torch.no_grad()
-def test_a_target_s_loss_is_that_of_the_target_alone_with_its_history(fused: bool) -> None:
-    for step in _steps(_regime(fused), train_view()):
+def test_a_target_s_loss_is_that_of_the_target_alone_with_its_history(
+    fused: bool, rec_targets: str
+) -> None:
+    for step in _steps(_regime(fused, rec_targets=rec_targets), train_view()):
         targets = step.codes[0][0]
         together, count = code_loss(BACKBONE, TABLE, targets)
         places = np.argwhere(targets.visible > 0)
@@ -161,6 +164,27 @@ def test_a_target_reads_exactly_what_its_request_would_give(fused: bool) -> None
         wanted.add((int(train.log.item[row]), tuple(map(tuple, tokens.values.tolist()))))
     assert found == wanted
     assert len(found) == len(train.log)
+
+
+def test_recommendation_from_searches_reads_what_stood_before_the_query() -> None:
+    train = train_view()
+    regime = _regime(window=40, rec_targets="all")
+    found = {
+        (int(targets.item[row, column]), tuple(map(tuple, alone.inputs[0].tolist())))
+        for targets, row, column in _user_targets(_steps(regime, train))
+        for alone in [_alone(targets, row, column)]
+        if targets.kind[row, column] == COLLABORATIVE
+    }
+    wanted = set()
+    for row in range(len(train.log)):
+        asked = _request(train, row, int(train.log.offsets[train.log.user[row]]))
+        asked = replace(asked, task=Task.REC, query=np.array([-1], dtype=np.int32))
+        tokens = regime.request_inputs(asked, WORDS)
+        wanted.add((int(train.log.item[row]), tuple(map(tuple, tokens.values.tolist()))))
+    assert found == wanted
+    assert len(found) == len(train.log)
+    searches = _user_targets(_steps(regime, train, (Task.SEARCH,)))
+    assert len(searches) == (train.log.kind == Kind.SEARCHED).sum()
 
 
 def test_tasks_write_their_identifier_behind_their_behaviour_token() -> None:
