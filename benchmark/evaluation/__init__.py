@@ -1,1 +1,1 @@
-"""The metric harness: ranks under ties, metrics in closed form, significance."""
+"""The metric harness: ranks under ties, metrics in closed form, paired statistics."""
