@@ -27,6 +27,7 @@ from benchmark.registry import ModelEntry
 from benchmark.results.identity import RunIdentity
 from benchmark.results.record import RunRecord, read_run, run_folder, write_run
 from benchmark.results.table import to_table
+from benchmark.settings import build_settings
 
 __all__ = ["RunResult", "resolve_device", "run_model"]
 
@@ -117,7 +118,8 @@ def run_model(
     with journal.phase("evaluate"):
         outcomes = evaluate(model, entry.name, dataset, "test", tasks, protocols, journal)
     info = _info(identity, model, dataset, journal, outcomes)
-    record = write_run(folder, info, to_table(outcomes), model)
+    events = np.bincount(dataset.train.log.item, minlength=len(dataset.items))
+    record = write_run(folder, info, to_table(outcomes, events), model)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return RunResult(record, reused=False)
 
@@ -141,6 +143,7 @@ def _info(
     return {
         "run": identity.run_id,
         **asdict(identity),
+        "changed": _changed(identity, model),
         "split": about.split,
         "leakage": about.leakage,
         "seen": about.seen,
@@ -154,6 +157,12 @@ def _info(
         "facts": journal.facts,
         "metrics": metrics,
     }
+
+
+def _changed(identity: RunIdentity, model: Model) -> dict[str, Any]:
+    """Return the settings that differ from those of the preset."""
+    usual = asdict(build_settings(model.Settings, model.presets, identity.preset))
+    return {name: value for name, value in identity.settings.items() if value != usual[name]}
 
 
 def _environment(device: str) -> dict[str, Any]:

@@ -100,7 +100,9 @@ class RecBolePeer:
             from recbole.trainer import Trainer
 
             model = SASRec(config, train_data.dataset).to(config["device"])
-            trainer = Trainer(config, model)
+            # Else it leaves a folder of TensorBoard logs in the working directory.
+            with mock.patch("recbole.trainer.trainer.get_tensorboard"):
+                trainer = Trainer(config, model)
         tokens = dataset.field2token_id["item_id"]
         rows = [tokens.get(str(item), 0) for item in range(len(data.items))]
         return cls(trainer, train_data, valid_data, np.array(rows))

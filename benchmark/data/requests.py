@@ -100,6 +100,10 @@ class Requests:
         """Return the words of each request's query, ``[requests]``; "" for recommendation."""
         return ["" if q == NO_QUERY else self.queries.texts[q] for q in self.query.tolist()]
 
+    def query_kinds(self) -> list[str]:
+        """Return how each request's query came to be, ``[requests]``; "" for recommendation."""
+        return ["" if q == NO_QUERY else self.queries.kinds[q] for q in self.query.tolist()]
+
     def history(self, window: int, kind: Kind | None = None) -> History:
         """Return the last ``window`` events before each request, of one kind or of both."""
         rows = self._history_rows(window, kind)

@@ -16,6 +16,8 @@ from benchmark.data.requests import Task
 __all__ = ["RunIdentity", "code_digest"]
 
 HARNESS = ("benchmark", "baselines", "gensar")
+_READERS = ("cli/", "report/")
+"""Parts of ``benchmark`` that only read records, so that a change there leaves runs as they are."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,17 @@ class RunIdentity:
 
 @lru_cache(maxsize=8)
 def code_digest(packages: tuple[str, ...]) -> str:
-    """Return the SHA-256 (hex) over the source files of the packages, by relative path."""
+    """Return the SHA-256 (hex) over the source files of the packages, by relative path.
+
+    The command line and the reports are left out: they cannot change the outcome of a run.
+    """
     total = hashlib.sha256()
     for package in packages:
         spec = find_spec(package)
         roots = [Path(root) for root in spec.submodule_search_locations or []] if spec else []
         files = [(p.relative_to(root).as_posix(), p) for root in roots for p in root.rglob("*.py")]
+        if package == "benchmark":
+            files = [(name, file) for name, file in files if not name.startswith(_READERS)]
         if spec and not roots and spec.origin:
             files = [(Path(spec.origin).name, Path(spec.origin))]
         for name, file in sorted(files):

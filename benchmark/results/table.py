@@ -1,4 +1,9 @@
-"""``requests.parquet``: one row for each task, protocol, request and relevant item."""
+"""``requests.parquet``: one row for each task, protocol, request and relevant item.
+
+Beside the counts of which metrics are made, three columns tell what slices of the leaderboard a
+request belongs to: the kind of its query, the events in its history, and the training events of
+its relevant item.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from benchmark.evaluation.evaluate import TaskOutcome
 
@@ -24,12 +30,20 @@ _SCHEMA = pa.schema(
         ("greater", pa.int32()),
         ("tied", pa.int32()),
         ("candidates", pa.int32()),
+        ("query_kind", pa.string()),
+        ("history", pa.int32()),
+        ("item_events", pa.int32()),
     ]
 )
 
 
-def to_table(outcomes: list[TaskOutcome]) -> pa.Table:
-    """Put the outcomes below each other; a request's number is its place in its task."""
+def to_table(outcomes: list[TaskOutcome], item_events: NDArray[np.integer]) -> pa.Table:
+    """Put the outcomes below each other; a request's number is its place in its task.
+
+    Args:
+        outcomes: one for each task and protocol.
+        item_events: number of training events of each item, ``[items]``.
+    """
     parts = []
     for outcome in outcomes:
         requests, ranks = outcome.evaluation.requests, outcome.ranks
@@ -44,6 +58,9 @@ def to_table(outcomes: list[TaskOutcome]) -> pa.Table:
             ranks.greater,
             ranks.tied,
             ranks.candidates,
+            pa.array(requests.query_kinds()),
+            np.diff(requests.seen()[0]).astype(np.int32),
+            item_events[outcome.evaluation.targets].astype(np.int32),
         ]
         parts.append(pa.table(columns, schema=_SCHEMA))
     return pa.concat_tables(parts).combine_chunks() if parts else _SCHEMA.empty_table()

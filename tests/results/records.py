@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from baselines.diagnostic import Constant
@@ -30,11 +31,14 @@ def table_of(
             "greater": above,
             "tied": 0,
             "candidates": 100,
+            "query_kind": "given" if task == "search" else "",
+            "history": number,
+            "item_events": number,
         }
         for (task, protocol), ranks in asked.items()
         for number, above in enumerate(ranks)
     ]
-    return pa.Table.from_pylist(rows, schema=to_table([]).schema)
+    return pa.Table.from_pylist(rows, schema=to_table([], np.zeros(0, dtype=int)).schema)
 
 
 def record(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -112,6 +113,28 @@ def test_the_code_digest_covers_every_source_file(package: Path) -> None:
     assert len(seen) == 4
     (package / "notes.txt").write_text("no code", encoding="utf-8")
     assert _code() in seen
+
+
+def test_code_that_only_reads_records_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("report/tables.py", "cli/app.py", "evaluation/ranks.py"):
+        (tmp_path / "benchmark" / name).parent.mkdir(parents=True)
+        (tmp_path / "benchmark" / name).write_text("x = 1\n", encoding="utf-8")
+    spec = SimpleNamespace(submodule_search_locations=[str(tmp_path / "benchmark")], origin=None)
+    monkeypatch.setattr("benchmark.results.identity.find_spec", lambda package: spec)
+
+    def digest() -> str:
+        code_digest.cache_clear()
+        return code_digest(("benchmark",))
+
+    before = digest()
+    (tmp_path / "benchmark" / "report" / "tables.py").write_text("x = 2\n", encoding="utf-8")
+    (tmp_path / "benchmark" / "cli" / "more.py").write_text("", encoding="utf-8")
+    assert digest() == before
+    (tmp_path / "benchmark" / "evaluation" / "ranks.py").write_text("x = 2\n", encoding="utf-8")
+    assert digest() != before
+    code_digest.cache_clear()
 
 
 def test_a_file_that_moves_to_another_folder_is_other_code(package: Path) -> None:

@@ -203,13 +203,13 @@ def test_equal_tables_are_equal_bytes(tmp_path: Path) -> None:
 
 
 def test_a_table_has_the_columns_of_the_contract(tmp_path: Path) -> None:
-    write_table(to_table([]), tmp_path / "empty")
+    write_table(to_table([], np.zeros(0, dtype=int)), tmp_path / "empty")
     write_table(table_of({REC: [3, 4]}, users=[7, 7]), tmp_path / "two")
     columns = ["task", "protocol", "request", "user", "query", "item", "greater", "tied"]
-    columns.append("candidates")
+    columns += ["candidates", "query_kind", "history", "item_events"]
     assert list(read_table(tmp_path / "empty").columns) == columns
     two = read_table(tmp_path / "two")
     assert two.values.tolist() == [
-        ["rec", "full", 0, 7, -1, 0, 3, 0, 100],
-        ["rec", "full", 1, 7, -1, 1, 4, 0, 100],
+        ["rec", "full", 0, 7, -1, 0, 3, 0, 100, "", 0, 0],
+        ["rec", "full", 1, 7, -1, 1, 4, 0, 100, "", 1, 1],
     ]
