@@ -50,7 +50,9 @@ def letters(differ: NDArray[np.bool_]) -> list[str]:
     groups.sort(key=sorted)
     names = [_name(number) for number in range(len(groups))]
     joint = "" if len(groups) <= len(ascii_lowercase) else ","
-    return [joint.join(n for n, g in zip(names, groups, strict=True) if i in g) for i in range(size)]
+    return [
+        joint.join(n for n, g in zip(names, groups, strict=True) if i in g) for i in range(size)
+    ]
 
 
 def _parted(group: frozenset[int], a: int, b: int) -> list[frozenset[int]]:

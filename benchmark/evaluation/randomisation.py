@@ -12,6 +12,7 @@ are added, so neither the number of threads nor the linear algebra library moves
 
 from __future__ import annotations
 
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 
@@ -51,29 +52,47 @@ def randomisation_tests(
     """Return the two-sided p-values of all pairs of models.
 
     Args:
-        values: ``[models, units]``.
+        values: ``[..., models, units]``; leading axes are tables of their own, such as metrics.
         seed: of the sampled flips, which all pairs share.
         draws: number of sampled flips.
         workers: threads, as many as there are processors if not given; p does not depend on it.
 
     Returns:
-        symmetric ``[models, models]`` with 1 on the diagonal.
+        symmetric ``[..., models, models]`` with 1 on the diagonal.
     """
-    first, second = np.triu_indices(len(values), 1)
-    p = np.ones((len(values), len(values)))
+    models, units = values.shape[-2:]
+    flat = np.ascontiguousarray(values, dtype=np.float64).reshape(
+        math.prod(values.shape[:-2]), models, units
+    )
+    tables, first, second = _pairs(len(flat), models)
     nonzero = np.array(
-        [np.count_nonzero(values[a] != values[b]) for a, b in zip(first, second, strict=True)],
+        [
+            np.count_nonzero(flat[t, a] != flat[t, b])
+            for t, a, b in zip(tables, first, second, strict=True)
+        ],
         dtype=np.int64,
     )
+    found = np.ones(len(tables))
     for pair in np.flatnonzero((nonzero > 0) & (nonzero <= EXACT_UP_TO)):
-        a, b = first[pair], second[pair]
-        moved = values[a] - values[b]
-        p[a, b] = p[b, a] = _exact(moved[moved != 0])
-    sampled = nonzero > EXACT_UP_TO
-    if sampled.any():
-        a, b = first[sampled], second[sampled]
-        p[a, b] = p[b, a] = _sampled(values, a, b, seed, draws, workers)
-    return p
+        moved = flat[tables[pair], first[pair]] - flat[tables[pair], second[pair]]
+        found[pair] = _exact(moved[moved != 0])
+    many = nonzero > EXACT_UP_TO
+    if many.any():
+        rows = flat - flat.mean(axis=1, keepdims=True)
+        a, b = (tables[many] * models + side[many] for side in (first, second))
+        found[many] = _sampled(rows.reshape(len(rows) * models, units), a, b, seed, draws, workers)
+    p = np.ones((len(flat), models, models))
+    p[tables, first, second] = p[tables, second, first] = found
+    return p.reshape(*values.shape[:-2], models, models)
+
+
+def _pairs(tables: int, models: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    first, second = np.triu_indices(models, 1)
+    return (
+        np.repeat(np.arange(tables), len(first)),
+        np.tile(first, tables),
+        np.tile(second, tables),
+    )
 
 
 def _exact(moved: NDArray[np.float64]) -> float:
@@ -93,7 +112,8 @@ def _sampled(
     draws: int,
     workers: int | None,
 ) -> NDArray[np.float64]:
-    scores = np.ascontiguousarray(_integers(values - values.mean(axis=0)).T)
+    """Return p of the pairs of rows of ``[rows, units]``."""
+    scores = np.ascontiguousarray(_integers(values).T)
     total = scores.sum(axis=0)
     # Each rounded difference is off by 1 at most, so are equal sums by no more than their number.
     bound = np.abs(total[first] - total[second]) - len(scores)

@@ -219,6 +219,8 @@ def test_the_signal_itself_ends_without_a_traceback(tiny_folder: Path, tmp_path:
         "import os, signal, sys, time\n"
         "from baselines.popularity import Popularity\n"
         "from benchmark.cli import main\n"
+        # A shell's background job is born deaf to the signal, and its children are too.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def fit(*arguments):\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    time.sleep(30)\n"

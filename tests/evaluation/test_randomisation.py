@@ -61,9 +61,7 @@ def test_neither_threads_nor_the_order_of_models_move_a_p_value() -> None:
     rng = np.random.default_rng(2)
     values = rng.random((5, 3000)) * (rng.random((5, 3000)) < 0.3)
     alone = randomisation_tests(values, seed=3, draws=5000, workers=1)
-    np.testing.assert_array_equal(
-        alone, randomisation_tests(values, seed=3, draws=5000, workers=4)
-    )
+    np.testing.assert_array_equal(alone, randomisation_tests(values, seed=3, draws=5000, workers=4))
     turned = randomisation_tests(values[::-1], seed=3, draws=5000)
     np.testing.assert_array_equal(alone, turned[::-1, ::-1])
 
