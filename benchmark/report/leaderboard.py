@@ -2,62 +2,71 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from benchmark.evaluation.metrics import MAIN, compute
-from benchmark.evaluation.significance import holm, randomisation_test, sum_by_unit
+from benchmark.errors import BenchmarkError
+from benchmark.evaluation.multiple import holm, letters
+from benchmark.evaluation.paired import LEVEL, by_unit, effect_size, mean_interval
+from benchmark.evaluation.randomisation import randomisation_tests
+from benchmark.report.entries import Entry, Group, group_runs, ran
+from benchmark.report.measured import SHOWN, Measured, measure, slices
+from benchmark.report.tradeoff import Ablation, TradeOff, ablations, trade_offs
 from benchmark.results.record import RunRecord
 
-__all__ = ["SHOWN", "Board", "Entry", "Pair", "Row", "Table", "boards"]
+__all__ = ["SHOWN", "Board", "Curve", "Pair", "Row", "Table", "boards"]
 
-SHOWN = (MAIN, "hr@10", "mrr@10")
-"""Metrics of the leaderboard; significance is tested for the first."""
-LEVEL = 0.05
-
-
-@dataclass(frozen=True)
-class Entry:
-    """The runs of one model with the same settings and tasks, one for each seed.
-
-    ``lacking`` of them were not asked by the protocol of the table.
-    """
-
-    label: str
-    preset: str
-    runs: tuple[RunRecord, ...]
-    lacking: int = 0
-
-    @property
-    def fit_seconds(self) -> float:
-        """Mean time to train."""
-        times = [p["seconds"] for r in self.runs for p in r.info["phases"] if p["name"] == "fit"]
-        return float(np.mean(times)) if times else 0.0
+ALL = "all"
+"""The slice that holds every request."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One model in one table; what is measured is ``None`` where a seed lacks the protocol."""
+    """One model in one table; what is measured is ``None`` where a seed lacks the protocol.
+
+    Attributes:
+        entry: the model's runs.
+        mean: of the metric over requests and seeds.
+        low: lower end of the 95% interval of the mean, by user.
+        high: its upper end.
+        sd: standard deviation over seeds; ``None`` for a single one.
+        seeds: number of seeds that were measured.
+        requests: number of requests.
+        tier: letters; two models share one if and only if they are not distinguishable at 0.05.
+        top: whether it is not distinguishable from the best.
+        seconds_per_request: mean over seeds.
+    """
 
     entry: Entry
     mean: float | None
+    low: float | None
+    high: float | None
     sd: float | None
     seeds: int
     requests: int | None
     tier: str | None
+    top: bool
     seconds_per_request: float | None
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The best model against another: differences of the metric's means and their p-values."""
+    """Two models, the better first: how far apart they are, and how sure that is.
+
+    Attributes:
+        a: label of the model that stands above.
+        b: label of the other.
+        difference: of the metric's means, with its 95% interval ``low`` to ``high``.
+        p: of Fisher's randomisation test; ``p_holm`` after Holm's correction over all pairs.
+        win: requests in which ``a`` is better; ``tie``, ``loss`` likewise.
+        effect: standardised mean difference, with its 95% interval; ``None`` if all differences
+            are the same.
+        seeds: the smaller number of seeds of both.
+    """
 
     a: str
     b: str
@@ -69,17 +78,35 @@ class Pair:
     win: int
     tie: int
     loss: int
+    effect: float | None
+    effect_low: float | None
+    effect_high: float | None
+    seeds: int
 
 
 @dataclass(frozen=True)
 class Table:
-    """A task under a protocol, by one metric, best model first, incomplete rows last."""
+    """A task under a protocol, by one metric, best model first, incomplete rows last.
+
+    ``slice`` names the requests that count, ``all`` for every one.
+    """
 
     task: str
     protocol: str
+    slice: str
     metric: str
     rows: tuple[Row, ...]
     pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The validation curve of one run: points with ``seconds``, ``epoch`` and a value by task."""
+
+    label: str
+    preset: str
+    seed: int
+    points: tuple[dict[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -93,6 +120,9 @@ class Board:
     digest: str
     candidates: str
     tables: tuple[Table, ...]
+    tradeoff: tuple[TradeOff, ...]
+    ablations: tuple[Ablation, ...]
+    curves: tuple[Curve, ...]
     superseded: int
 
 
@@ -112,18 +142,18 @@ def boards(records: Iterable[RunRecord], newest_code: str | None = None) -> list
 
 
 def _board(records: list[RunRecord], newest_code: str | None) -> Board:
-    groups = _groups(records, newest_code)
+    groups = group_runs(records, newest_code)
+    ablated, main = ablations(groups)
     counted: dict[int, RunRecord] = {}
     tables = []
     for task in ("rec", "search"):
         for protocol in ("full", "sampled"):
-            asked = [group for group in groups if task in group.tasks]
-            entries = [group.entry(task, protocol) for group in asked]
-            runs = {id(run): run for e in entries for run in e.runs if _ran(run, task, protocol)}
-            if runs:
-                values = {e.label: _values(e, task, protocol) for e in entries if not e.lacking}
-                tables += [_table(task, protocol, name, entries, values) for name in SHOWN]
-                counted |= runs
+            for group in (g for g in groups if task in g.tasks):
+                runs = group.entry(task, protocol).runs
+                counted |= {id(run): run for run in runs if ran(run, task, protocol)}
+            entries = [group.entry(task, protocol) for group in main if task in group.tasks]
+            if any(ran(run, task, protocol) for entry in entries for run in entry.runs):
+                tables += _tables(task, protocol, entries)
     info = records[0].info
     return Board(
         dataset=info["dataset"],
@@ -133,167 +163,117 @@ def _board(records: list[RunRecord], newest_code: str | None) -> Board:
         digest=info["dataset_digest"],
         candidates=info["candidates_digest"],
         tables=tuple(tables),
+        tradeoff=tuple(trade_offs(main)),
+        ablations=tuple(ablated),
+        curves=tuple(_curves(main)),
         superseded=len(records) - len(counted),
     )
 
 
-@dataclass(frozen=True)
-class _Group:
-    """All runs of one model with the same settings and tasks, by seed, the best to use last."""
-
-    label: str
-    preset: str
-    tasks: tuple[str, ...]
-    runs: dict[int, list[RunRecord]]
-
-    def entry(self, task: str, protocol: str) -> Entry:
-        """Take each seed's last run that was asked by the protocol, else its last run."""
-        chosen, lacking = [], 0
-        for seed in sorted(self.runs):
-            able = [run for run in self.runs[seed] if _ran(run, task, protocol)]
-            lacking += not able
-            chosen.append((able or self.runs[seed])[-1])
-        return Entry(self.label, self.preset, tuple(chosen), lacking)
-
-
-def _ran(run: RunRecord, task: str, protocol: str) -> bool:
-    return protocol in run.info["metrics"].get(task, {})
-
-
-def _groups(records: list[RunRecord], newest_code: str | None) -> list[_Group]:
-    """Group runs that differ in their seed only, and name the groups apart."""
-    groups: dict[tuple[str, ...], dict[int, list[RunRecord]]] = defaultdict(dict)
-    for record in sorted(records, key=lambda r: _age(r, newest_code)):
-        info = record.info
-        settings = json.dumps(info["settings"], sort_keys=True)
-        key = (info["model"], info["preset"], settings, ",".join(info["tasks"]))
-        groups[key].setdefault(info["seed"], []).append(record)
-    labels = _labels(list(groups))
-    found = [
-        _Group(labels[key], key[1], tuple(key[3].split(",")), runs) for key, runs in groups.items()
+def _curves(groups: list[Group]) -> list[Curve]:
+    newest = [(g, seed, g.runs[seed][-1].info) for g in groups for seed in sorted(g.runs)]
+    return [
+        Curve(group.label, group.preset, seed, tuple(info["curve"]))
+        for group, seed, info in newest
+        if info.get("curve")
     ]
-    return sorted(found, key=lambda g: g.label)
 
 
-def _age(record: RunRecord, newest_code: str | None) -> tuple[bool, str, str]:
-    info = record.info
-    return info["code"] == newest_code, info["finished"], info["run"]
+def _tables(task: str, protocol: str, entries: list[Entry]) -> list[Table]:
+    """Make the tables of all metrics and slices; they share the flips of one test."""
+    whole = [measure(entry, task, protocol) for entry in entries if not entry.lacking]
+    lacking = [entry for entry in entries if entry.lacking]
+    if not whole:
+        empty = tuple(_incomplete(entry) for entry in lacking)
+        return [Table(task, protocol, ALL, metric, empty, ()) for metric in SHOWN]
+    _check_alike(whole)
+    every = np.ones(len(whole[0].requests), dtype=bool)
+    columns = [(metric, ALL, every) for metric in SHOWN]
+    columns += [(SHOWN[0], name, rows) for name, rows in slices(whole[0].requests)]
+    stacked = [
+        [by_unit(np.where(rows, m.scores(metric), 0.0), m.users) for m in whole]
+        for metric, _, rows in columns
+    ]
+    p_values = randomisation_tests(np.array(stacked))
+    return [
+        _table(Table(task, protocol, name, metric, (), ()), whole, lacking, rows, p)
+        for (metric, name, rows), p in zip(columns, p_values, strict=True)
+    ]
 
 
-def _labels(keys: list[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
-    """Name each group by its model and by whatever sets it apart from others of that model."""
-    labels = {}
-    for key in keys:
-        model, preset, settings, tasks = key
-        same = [other for other in keys if other[0] == model]
-        parts = []
-        if len({other[1] for other in same}) > 1:
-            parts.append(preset)
-        own = _written(settings)
-        siblings = [_written(other[2]) for other in same if other[1] == preset]
-        parts += [
-            f"{name}={value}"
-            for name, value in sorted(own.items())
-            if any(sibling.get(name) != value for sibling in siblings)
-        ]
-        if len({other[3] for other in same}) > 1:
-            parts.append(f"{tasks.replace(',', '+')} only" if "," not in tasks else "joint")
-        labels[key] = f"{model} ({', '.join(parts)})" if parts else model
-    return labels
+def _check_alike(whole: list[Measured]) -> None:
+    asked = ["request", "user", "query", "item"]
+    for other in whole[1:]:
+        if not other.requests[asked].equals(whole[0].requests[asked]):
+            raise BenchmarkError(
+                f"{other.entry.runs[0].folder}: other requests than {whole[0].entry.runs[0].folder}"
+            )
 
 
-def _written(settings: str) -> dict[str, str]:
-    """Return each value as JSON writes it, so that 1 and 1.0, or null and no such field, differ."""
-    values = json.loads(settings)
-    return {n: v if isinstance(v, str) else json.dumps(v) for n, v in values.items()}
-
-
-def _values(entry: Entry, task: str, protocol: str) -> dict[str, Any]:
-    """Return the metrics by request: each seed's mean, and the requests' means over seeds."""
-    by_seed: dict[str, list[NDArray[np.float64]]] = {name: [] for name in SHOWN}
-    users: NDArray[np.integer] = np.empty(0, dtype=np.int32)
-    for run in entry.runs:
-        frame = run.requests()
-        frame = frame[(frame["task"] == task) & (frame["protocol"] == protocol)]
-        frame = frame.sort_values("request", kind="stable")
-        users = frame["user"].to_numpy()
-        found = compute(frame["greater"].to_numpy(), frame["tied"].to_numpy(), SHOWN)
-        for name in SHOWN:
-            by_seed[name].append(found[name])
-    costs = [run.info["metrics"][task][protocol]["seconds_per_request"] for run in entry.runs]
-    return {
-        "users": users,
-        "seconds": float(np.mean(costs)),
-        **{name: np.stack(parts) for name, parts in by_seed.items()},
-    }
+def _incomplete(entry: Entry) -> Row:
+    seeds = len(entry.runs) - entry.lacking
+    return Row(entry, None, None, None, None, seeds, None, None, False, None)
 
 
 def _table(
-    task: str,
-    protocol: str,
-    metric: str,
-    entries: list[Entry],
-    values: dict[str, dict[str, Any]],
+    empty: Table,
+    whole: list[Measured],
+    lacking: list[Entry],
+    rows: NDArray[np.bool_],
+    p: NDArray[np.float64],
 ) -> Table:
-    whole = [e for e in entries if not e.lacking]
-    means = {e.label: float(values[e.label][metric].mean()) for e in whole}
-    ordered = sorted(whole, key=lambda e: (-means[e.label], e.label))
-    pairs = _pairs(ordered, values, metric) if metric == MAIN else ()
-    beaten = {pair.b for pair in pairs if pair.p_holm < LEVEL}
-    rows = []
-    for entry in ordered:
-        found = values[entry.label][metric]
-        seeds = len(entry.runs)
-        rows.append(
-            Row(
-                entry=entry,
-                mean=means[entry.label],
-                sd=float(found.mean(axis=1).std(ddof=1)) if seeds > 1 else None,
-                seeds=seeds,
-                requests=found.shape[1],
-                tier=None if metric != MAIN or entry.label in beaten else "a",
-                seconds_per_request=values[entry.label]["seconds"],
-            )
-        )
-    rows += [
-        Row(e, None, None, len(e.runs) - e.lacking, None, None, None) for e in entries if e.lacking
+    metric = empty.metric
+    means = [float(m.scores(metric)[rows].mean()) for m in whole]
+    order = sorted(range(len(whole)), key=lambda i: (-means[i], whole[i].entry.label))
+    ordered = [whole[i] for i in order]
+    p = p[np.ix_(order, order)]
+    upper = np.triu_indices(len(ordered), 1)
+    adjusted = np.ones_like(p)
+    adjusted[upper] = holm(p[upper].tolist())
+    adjusted = np.minimum(adjusted, adjusted.T)
+    tiers = letters(adjusted < LEVEL)
+    found = [
+        _row(m, metric, rows, tier, bool(adjusted[0, i] >= LEVEL))
+        for i, (m, tier) in enumerate(zip(ordered, tiers, strict=True))
     ]
-    return Table(task, protocol, metric, tuple(rows), pairs)
+    pairs = [
+        _pair(ordered[a], ordered[b], metric, rows, float(p[a, b]), float(adjusted[a, b]))
+        for a, b in zip(*(side.tolist() for side in upper), strict=True)
+    ]
+    found += [_incomplete(entry) for entry in lacking]
+    return Table(empty.task, empty.protocol, empty.slice, metric, tuple(found), tuple(pairs))
 
 
-def _pairs(
-    ordered: list[Entry], values: dict[str, dict[str, Any]], metric: str
-) -> tuple[Pair, ...]:
-    """Test the best model against every other, paired by user, corrected by Holm."""
-    if not ordered:
-        return ()
-    best = ordered[0].label
-    found: list[dict[str, Any]] = []
-    for other in (entry.label for entry in ordered[1:]):
-        moved = values[best][metric].mean(axis=0) - values[other][metric].mean(axis=0)
-        units = sum_by_unit(moved, values[best]["users"])
-        scale = len(units) / max(len(moved), 1)
-        low, high = _interval(units)
-        found.append(
-            {
-                "a": best,
-                "b": other,
-                "difference": float(moved.mean()),
-                "low": low * scale,
-                "high": high * scale,
-                "p": randomisation_test(units),
-                "win": int((moved > 0).sum()),
-                "tie": int((moved == 0).sum()),
-                "loss": int((moved < 0).sum()),
-            }
-        )
-    adjusted = holm([pair["p"] for pair in found])
-    return tuple(Pair(p_holm=p, **pair) for p, pair in zip(adjusted, found, strict=True))
+def _row(m: Measured, metric: str, rows: NDArray[np.bool_], tier: str, top: bool) -> Row:
+    by_seed = m.by_seed[metric][:, rows]
+    interval = mean_interval(by_unit(by_seed.mean(axis=0), m.users[rows]))
+    seeds = len(m.entry.runs)
+    sd = float(by_seed.mean(axis=1).std(ddof=1)) if seeds > 1 else None
+    mean, size = float(by_seed.mean()), by_seed.shape[1]
+    return Row(m.entry, mean, *interval, sd, seeds, size, tier, top, m.seconds_per_request)
 
 
-def _interval(units: NDArray[np.float64]) -> tuple[float, float]:
-    """Return Student's 95% interval of the mean."""
-    if len(units) < 2 or np.ptp(units) == 0:
-        return float(units.mean()), float(units.mean())
-    found = stats.ttest_1samp(units, 0.0).confidence_interval(1 - LEVEL)
-    return float(found.low), float(found.high)
+def _pair(
+    a: Measured, b: Measured, metric: str, rows: NDArray[np.bool_], p: float, p_holm: float
+) -> Pair:
+    moved = (a.scores(metric) - b.scores(metric))[rows]
+    units = by_unit(moved, a.users[rows])
+    low, high = mean_interval(units)
+    effect = effect_size(units)
+    known = [None if np.isnan(value) else value for value in effect]
+    return Pair(
+        a=a.entry.label,
+        b=b.entry.label,
+        difference=float(moved.mean()),
+        low=low,
+        high=high,
+        p=p,
+        p_holm=p_holm,
+        win=int((moved > 0).sum()),
+        tie=int((moved == 0).sum()),
+        loss=int((moved < 0).sum()),
+        effect=known[0],
+        effect_low=known[1],
+        effect_high=known[2],
+        seeds=min(len(a.entry.runs), len(b.entry.runs)),
+    )

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import TaskOutcome
 
 __all__ = ["read_table", "to_table", "write_table"]
@@ -72,5 +73,12 @@ def write_table(table: pa.Table, file: Path) -> None:
 
 
 def read_table(file: Path) -> pd.DataFrame:
-    """Read what :func:`write_table` wrote."""
-    return pq.read_table(file).to_pandas()
+    """Read what :func:`write_table` wrote.
+
+    Raises:
+        BenchmarkError: it has other columns, as those of earlier versions have.
+    """
+    table = pq.read_table(file)
+    if table.schema.names != _SCHEMA.names:
+        raise BenchmarkError(f"{file}: has other columns than this version writes; run it again")
+    return table.to_pandas()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import re
@@ -11,43 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.evaluation.significance import holm, randomisation_test, sum_by_unit
-from benchmark.report.leaderboard import Board, Table, _labels, boards
-from benchmark.report.render import to_json, to_markdown
+from benchmark.evaluation.multiple import holm
+from benchmark.evaluation.paired import by_unit
+from benchmark.evaluation.randomisation import randomisation_test
+from benchmark.report.document import to_document
+from benchmark.report.entries import _labels
+from benchmark.report.leaderboard import Board, Table, boards
+from benchmark.report.markdown import to_markdown
 from benchmark.results.record import RunRecord
+from tests.report.study import FULL, SAMPLED, SEARCH
 from tests.results.records import record
 
-FULL, SAMPLED, SEARCH = ("rec", "full"), ("rec", "sampled"), ("search", "full")
 USERS = 12
 SECOND = 1 / np.log2(3)
 """NDCG of a target at rank 2."""
-
-GOLDEN = """\
-## toy
-
-Split leave-one-out, leakage safe, seen items exclude (data dddddddddddd, candidates cccccccccccc).\
- Bold: not distinguishable from the best by NDCG@10 (Fisher's randomisation test, Holm's\
- correction, 0.05).
-
-Presets: standard. Fewer than 3 seeds: the spread over seeds is not known well. n/a: not every\
- seed was asked so.
-
-### Recommendation, whole catalogue (12 requests)
-
-| model    |             NDCG@10 |   HR@10 |   MRR@10 |   p (Holm) |   seeds |   training |   per request |   parameters |
-|:---------|--------------------:|--------:|---------:|-----------:|--------:|-----------:|--------------:|-------------:|
-| **near** |          **0.9692** |  1.0000 |   0.9583 |       best |       1 |      2.0 s |       1.00 ms |        1,234 |
-| **good** | **0.9385 ± 0.1065** |  1.0000 |   0.9167 |     0.5312 |       3 |      2.0 s |       1.00 ms |        1,234 |
-| poor     |              0.2891 |  1.0000 |   0.1000 |     0.0010 |       1 |      2.0 s |       1.00 ms |            0 |
-
-### Recommendation, target among 99 others (12 requests)
-
-| model    |             NDCG@10 |   HR@10 |   MRR@10 |   p (Holm) |   seeds |   training |   per request |   parameters |
-|:---------|--------------------:|--------:|---------:|-----------:|--------:|-----------:|--------------:|-------------:|
-| **good** | **1.0000 ± 0.0000** |  1.0000 |   1.0000 |       best |       3 |      2.0 s |       1.00 ms |        1,234 |
-| **near** |          **1.0000** |  1.0000 |   1.0000 |     1.0000 |       1 |      2.0 s |       1.00 ms |        1,234 |
-| poor     |                 n/a |     n/a |      n/a |        n/a |       0 |      2.0 s |           n/a |            0 |
-"""  # noqa: E501
 
 
 @pytest.fixture
@@ -71,14 +49,9 @@ def only(records: list[RunRecord]) -> Board:
     return board
 
 
-def test_markdown_is_as_expected(runs: list[RunRecord]) -> None:
-    assert to_markdown(boards(runs)) == GOLDEN
-
-
-def test_json_is_as_expected(runs: list[RunRecord]) -> None:
-    document = to_json(boards(runs))
+def test_the_document_holds_what_the_runs_say(runs: list[RunRecord]) -> None:
+    document = to_document(boards(runs))
     assert json.loads(json.dumps(document, allow_nan=False)) == document
-    assert document.keys() == {"dataset", "tables", "tradeoff"}
     assert document["dataset"] == "toy"
     tables = {(t["task"], t["protocol"], t["metric"]): t for t in document["tables"]}
     metrics = ("ndcg@10", "hr@10", "mrr@10")
@@ -94,17 +67,20 @@ def test_json_is_as_expected(runs: list[RunRecord]) -> None:
     assert rows["good"]["sd"] == pytest.approx(np.std(means, ddof=1))
     assert [row["seeds"] for row in full["rows"]] == [1, 3, 1]
     assert [row["requests"] for row in full["rows"]] == [USERS] * 3
-    assert [row["tier"] for row in full["rows"]] == ["a", "a", None]
+    assert [row["tier"] for row in full["rows"]] == ["a", "a", "b"]
+    assert [row["top"] for row in full["rows"]] == [True, True, False]
 
-    good, poor = full["pairs"]
-    assert (good["a"], good["b"], poor["b"]) == ("near", "good", "poor")
-    assert (good["win"], good["tie"], good["loss"]) == (5, 6, 1)
-    assert (poor["win"], poor["tie"], poor["loss"]) == (12, 0, 0)
-    assert poor["p"] == 2 / 2**USERS
-    assert poor["p_holm"] == 2 * poor["p"]
-    for pair in full["pairs"]:
-        assert pair["difference"] == pytest.approx(rows["near"]["mean"] - rows[pair["b"]]["mean"])
+    pairs = {(pair["a"], pair["b"]): pair for pair in full["pairs"]}
+    assert list(pairs) == [("near", "good"), ("near", "poor"), ("good", "poor")]
+    counts = {key: (p["win"], p["tie"], p["loss"]) for key, p in pairs.items()}
+    assert counts["near", "good"] == (5, 6, 1)
+    assert counts["near", "poor"] == counts["good", "poor"] == (12, 0, 0)
+    assert pairs["near", "poor"]["p"] == 2 / 2**USERS
+    assert pairs["near", "poor"]["p_holm"] == 3 * 2 / 2**USERS
+    for (a, b), pair in pairs.items():
+        assert pair["difference"] == pytest.approx(rows[a]["mean"] - rows[b]["mean"])
         assert pair["low"] < pair["difference"] < pair["high"]
+        assert pair["effect_low"] < pair["effect"] < pair["effect_high"]
 
 
 def test_an_incomplete_row_is_null_and_last(runs: list[RunRecord]) -> None:
@@ -155,24 +131,27 @@ def test_order_of_the_records_is_irrelevant_and_both_formats_agree(
         record(folder, model, {FULL: ranks_}, [0, 0, 1, 2, 3, 4], seed=seed)
         for (model, seed), ranks_ in ranks.items()
     ]
-    text, document = to_markdown(boards(runs)), to_json(boards(runs))
+    text, document = to_markdown(boards(runs)), to_document(boards(runs))
     shuffle.shuffle(runs)
     assert to_markdown(boards(runs)) == text
-    assert to_json(boards(runs)) == document
+    assert to_document(boards(runs)) == document
     ndcg, hr, mrr = document["tables"]
-    p_values = {pair["b"]: pair["p_holm"] for pair in ndcg["pairs"]}
-    others = [{r["model"]: r["mean"] for r in t["rows"]} for t in (hr, mrr)]
+    tables = (ndcg, hr, mrr)
+    found = [{row["model"]: row for row in table["rows"]} for table in tables]
     shown = [_cells(line) for line in text.splitlines() if re.match(r"\| (\*|[abc])", line)]
     assert len(shown) == len(ndcg["rows"]) == len({model for model, _ in ranks})
     for cells, row in zip(shown, ndcg["rows"], strict=True):
-        name, mean = row["model"], f"{row['mean']:.4f}"
-        if row["sd"] is not None:
-            mean += f" ± {row['sd']:.4f}"
-        bold = "**" if row["tier"] == "a" else ""
-        assert cells[:2] == [f"{bold}{name}{bold}", f"{bold}{mean}{bold}"]
-        assert cells[2:4] == [f"{means[name]:.4f}" for means in others]
-        assert cells[4] == (f"{p_values[name]:.4f}" if name in p_values else "best")
-        assert cells[5] == str(row["seeds"])
+        name, few = row["model"], " †" if row["seeds"] < 3 else ""
+        spread = "" if row["sd"] is None else f" ± {row['sd']:.4f}"
+        assert cells[0] == _bold(f"{name}{few}", row["top"])
+        for place, rows in enumerate(found):
+            mean = f"{rows[name]['mean']:.4f}{'' if place else spread}"
+            assert cells[1 + place] == f"{_bold(mean, rows[name]['top'])} {rows[name]['tier']}"
+        assert cells[4] == str(row["seeds"])
+
+
+def _bold(text: str, really: bool) -> str:
+    return f"**{text}**" if really else text
 
 
 def _cells(line: str) -> list[str]:
@@ -189,14 +168,19 @@ def test_marks_follow_the_randomisation_test_and_holm(
     runs = [record(folder, f"m{i}", {FULL: r}, users.tolist()) for i, r in enumerate(ranks)]
     shown = table(only(runs), FULL)
     gains = {f"m{i}": _ndcg(np.array(r)) for i, r in enumerate(ranks)}
-    best = min(gains, key=lambda name: (-gains[name].mean(), name))
-    assert shown.rows[0].entry.label == best
-    others = [row.entry.label for row in shown.rows[1:]]
-    p_values = [randomisation_test(sum_by_unit(gains[best] - gains[o], users)) for o in others]
+    names = sorted(gains, key=lambda name: (-gains[name].mean(), name))
+    assert [row.entry.label for row in shown.rows] == names
+    pairs = list(itertools.combinations(names, 2))
+    assert [(pair.a, pair.b) for pair in shown.pairs] == pairs
+    p_values = [randomisation_test(by_unit(gains[a] - gains[b], users)) for a, b in pairs]
     assert [pair.p for pair in shown.pairs] == p_values
-    assert [pair.p_holm for pair in shown.pairs] == holm(p_values)
-    tiers = [None if p < 0.05 else "a" for p in holm(p_values)]
-    assert [row.tier for row in shown.rows] == ["a", *tiers]
+    adjusted = dict(zip(pairs, holm(p_values), strict=True))
+    assert [pair.p_holm for pair in shown.pairs] == list(adjusted.values())
+    tiers = {row.entry.label: set(row.tier or "") for row in shown.rows}
+    for (a, b), p in adjusted.items():
+        assert bool(tiers[a] & tiers[b]) == (p >= 0.05)
+    tops = [True, *(adjusted[names[0], name] >= 0.05 for name in names[1:])]
+    assert [row.top for row in shown.rows] == tops
 
 
 def _ndcg(above: np.ndarray) -> np.ndarray:
@@ -209,11 +193,11 @@ def test_holm_can_take_a_mark_away(tmp_path: Path) -> None:
         record(tmp_path / "one", "a", {FULL: best}),
         record(tmp_path / "one", "b", {FULL: worse}),
     ]
-    assert [r.tier for r in table(only(one), FULL).rows] == ["a", None]
+    assert [r.tier for r in table(only(one), FULL).rows] == ["a", "b"]
     many = [record(tmp_path / "two", "a", {FULL: best})]
     many += [record(tmp_path / "two", name, {FULL: worse}) for name in "bcd"]
     shown = table(only(many), FULL)
-    assert {pair.p for pair in shown.pairs} == {2 / 2**6}
+    assert {pair.p for pair in shown.pairs if pair.a == "a"} == {2 / 2**6}
     assert [r.tier for r in shown.rows] == ["a"] * 4
 
 
@@ -241,7 +225,7 @@ def test_runs_on_other_data_are_not_mixed(tmp_path: Path, change: dict[str, Any]
 def test_the_json_tables_name_their_data(tmp_path: Path) -> None:
     changes = [{}, {"candidates_digest": "e" * 64}, {"dataset_digest": "e" * 64, "seen": "keep"}]
     runs = [record(tmp_path, f"m{i}", {FULL: [0]}, **c) for i, c in enumerate(changes)]
-    tables = to_json(boards(runs))["tables"]
+    tables = to_document(boards(runs))["tables"]
     names = {(t["digest"], t["candidates"], t["seen"]): t["rows"][0]["model"] for t in tables}
     assert names == {
         (run.info["dataset_digest"], run.info["candidates_digest"], run.info["seen"]): f"m{i}"
@@ -301,4 +285,5 @@ def test_a_row_is_named_by_what_sets_it_apart(tmp_path: Path) -> None:
 
 def test_no_runs_make_an_empty_leaderboard() -> None:
     assert to_markdown([]) == "No runs yet.\n"
-    assert to_json([]) == {"dataset": None, "tables": [], "tradeoff": []}
+    assert to_document([])["dataset"] is None
+    assert to_document([])["tables"] == []

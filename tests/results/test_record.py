@@ -202,6 +202,12 @@ def test_equal_tables_are_equal_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+def test_a_table_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    write_table(table_of({REC: [3, 4]}).drop_columns(["history"]), tmp_path / "old")
+    with pytest.raises(BenchmarkError, match="run it again"):
+        read_table(tmp_path / "old")
+
+
 def test_a_table_has_the_columns_of_the_contract(tmp_path: Path) -> None:
     write_table(to_table([], np.zeros(0, dtype=int)), tmp_path / "empty")
     write_table(table_of({REC: [3, 4]}, users=[7, 7]), tmp_path / "two")

@@ -1,0 +1,71 @@
+"""Boards as Markdown, and Markdown between the markers of a file."""
+
+from __future__ import annotations
+
+import re
+
+from tabulate import tabulate
+
+from benchmark.errors import InputError
+from benchmark.report.grid import (
+    Cell,
+    Grid,
+    ablation_grids,
+    main_grids,
+    notes,
+    slice_grids,
+    tradeoff_grid,
+)
+from benchmark.report.leaderboard import Board
+
+__all__ = ["END", "START", "between_markers", "to_markdown"]
+
+START, END = "<!-- leaderboard:start -->", "<!-- leaderboard:end -->"
+
+
+def to_markdown(boards: list[Board]) -> str:
+    """Return all boards as one Markdown text that ends in a newline."""
+    parts = [_board(board) for board in boards]
+    return "\n\n".join(parts) + "\n" if parts else "No runs yet.\n"
+
+
+def between_markers(text: str, board: str, name: str) -> str:
+    """Return ``text`` with ``board`` between its markers, headings one level deeper.
+
+    Raises:
+        InputError: ``text``, called ``name``, does not hold both markers once and in order.
+    """
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not start or not end or START in rest or END in after:
+        raise InputError(f"{name}: needs the lines '{START}' and '{END}' once each, in this order")
+    deeper = re.sub(r"^#", "##", board, flags=re.MULTILINE)
+    return f"{before}{START}\n{deeper}{END}{after}"
+
+
+def _board(board: Board) -> str:
+    parts = [f"## {board.dataset}", " ".join(notes(board))]
+    parts += [_section(grid) for grid in main_grids(board)]
+    slices = slice_grids(board)
+    if slices:
+        parts.append("<details>\n<summary>By kind of query, history and item</summary>")
+        parts += [_section(grid) for grid in slices]
+        parts.append("</details>")
+    tradeoff = tradeoff_grid(board)
+    if tradeoff is not None:
+        parts.append(_section(tradeoff))
+    parts += [_section(grid) for grid in ablation_grids(board)]
+    return "\n\n".join(parts)
+
+
+def _section(grid: Grid) -> str:
+    body = [[_cell(cell) for cell in line] for line in grid.body]
+    align = ("left", *("right",) * (len(grid.headers) - 1))
+    table = tabulate(body, grid.headers, tablefmt="pipe", colalign=align, disable_numparse=True)
+    return f"### {grid.title}\n\n{table}"
+
+
+def _cell(cell: Cell) -> str:
+    text = cell.text.replace("|", "\\|")
+    tier = f" {cell.tier}" if cell.tier else ""
+    return (f"**{text}**" if cell.bold else text) + tier
