@@ -7,6 +7,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from benchmark.cli.check import check
+from benchmark.cli.compare import compare
 from benchmark.cli.data import app as data_app
 from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.list import list_
@@ -42,6 +44,8 @@ def _options(
 app.command("run")(run)
 app.command("list")(list_)
 app.command("leaderboard")(leaderboard)
+app.command("compare")(compare)
+app.command("check")(check)
 app.add_typer(data_app, name="data")
 
 

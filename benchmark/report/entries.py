@@ -92,7 +92,7 @@ def group_runs(records: Iterable[RunRecord], newest_code: str | None = None) -> 
     found = []
     for request, runs in groups.items():
         model, preset, settings, tasks = request
-        changed = next(iter(runs.values()))[-1].info.get("changed", {})
+        changed = next(iter(runs.values()))[-1].info["changed"]
         parted = tuple(tasks.split(","))
         found.append(Group(labels[request], model, preset, settings, parted, changed, runs))
     return sorted(found, key=lambda g: g.label)

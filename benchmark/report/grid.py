@@ -89,7 +89,7 @@ def ablation_grids(board: Board) -> list[Grid]:
     headers = ("setting", *(f"{t} {w}" for t in _TASKS for w in ("without", "with", "change")))
     return [
         Grid(
-            f"Settings of {model} ({preset}): NDCG@10 (whole catalogue) without and with the change",
+            f"Settings of {model} ({preset}): NDCG@10 (whole catalogue) without and with a change",
             headers,
             tuple(body),
         )

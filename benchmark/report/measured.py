@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -91,7 +92,7 @@ def slices(requests: pd.DataFrame) -> Iterator[tuple[str, NDArray[np.bool_]]]:
 def _ranges(name: str, values: NDArray[np.integer]) -> list[tuple[str, NDArray[np.bool_]]]:
     bounds = [*_BOUNDS, np.inf]
     found = []
-    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+    for low, high in pairwise(bounds):
         last = f"-{high - 1:.0f}" if high < np.inf else "+"
         title = f"{name}:{low:.0f}" + (last if high - low > 1 else "")
         found.append((title, (values >= low) & (values < high)))

@@ -47,8 +47,12 @@ def run_folder(results: Path, dataset: str, model: str, run_id: str) -> Path:
     return results / "runs" / dataset / model.replace(":", "-") / run_id
 
 
-def write_run(folder: Path, info: dict[str, Any], table: pa.Table, model: Model) -> RunRecord:
+def write_run(
+    folder: Path, info: dict[str, Any], table: pa.Table, model: Model | None
+) -> RunRecord:
     """Write a run beside its place, flush it, and move it there; an older one is replaced.
+
+    Without ``model`` it has no weights.
 
     Raises:
         InputError: the place cannot be written to.
@@ -73,9 +77,10 @@ def write_run(folder: Path, info: dict[str, Any], table: pa.Table, model: Model)
     return read_run(folder)
 
 
-def _write(folder: Path, info: dict[str, Any], table: pa.Table, model: Model) -> None:
+def _write(folder: Path, info: dict[str, Any], table: pa.Table, model: Model | None) -> None:
     write_table(table, folder / "requests.parquet")
-    model.save(folder)
+    if model is not None:
+        model.save(folder)
     text = json.dumps({"schema": SCHEMA_VERSION, **info}, indent=1, allow_nan=False)
     (folder / "run.json").write_text(text + "\n", encoding="utf-8")
     sums = {p.name: _sha256(p) for p in sorted(folder.iterdir())}

@@ -53,6 +53,7 @@ def record(
         "model": model,
         "preset": "standard",
         "settings": {},
+        "changed": {},
         "dataset": "toy",
         "dataset_digest": "d" * 64,
         "candidates_digest": "c" * 64,

@@ -1,0 +1,148 @@
+"""``compare``: two stored runs against each other, with examples."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from benchmark.cli.output import remark, show_json, show_table
+from benchmark.errors import BenchmarkError, InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from benchmark.data.dataset import Dataset
+    from benchmark.report.comparison import Comparison, Example
+    from benchmark.results.record import RunRecord
+
+__all__ = ["compare"]
+
+_RECENT = 3
+
+
+def compare(
+    run_a: Annotated[Path, typer.Argument(help="Folder of the run to start from.")],
+    run_b: Annotated[Path, typer.Argument(help="Folder of the run to compare with it.")],
+    metric: Annotated[
+        str | None, typer.Option(help="One metric; the leaderboard's three if not given.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Where the data set is, if its name is no card's.")
+    ] = None,
+    examples: Annotated[int, typer.Option(min=0, help="Requests to show in each direction.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Compare two stored runs request by request."""
+    from benchmark.evaluation.metrics import METRICS
+    from benchmark.report import comparison
+    from benchmark.report.measured import SHOWN
+    from benchmark.results.record import read_run
+
+    if metric is not None and metric not in METRICS:
+        raise InputError(f"--metric: unknown '{metric}'{did_you_mean(metric, METRICS)}")
+    a, b = read_run(run_a), read_run(run_b)
+    found = comparison.compare(a, b, SHOWN if metric is None else (metric,), examples)
+    described = _Described(_dataset(a, dataset) if examples else None)
+    if as_json:
+        show_json([_document(each, described) for each in found])
+        return
+    for table in [_figures(found, a, b), *_examples(found, described)]:
+        show_table(table)
+
+
+def _dataset(run: RunRecord, name_or_path: str | None) -> Dataset | None:
+    """Load the data set for its titles; they are a help, so without them there are numbers."""
+    from benchmark.results.origin import dataset_of
+
+    try:
+        return dataset_of(run, name_or_path)
+    except BenchmarkError as error:
+        if name_or_path is not None:
+            raise
+        remark(f"examples have no titles: {error}; name the data set by --dataset")
+        return None
+
+
+class _Described:
+    """Tells what a request was about, in words where the data set is there."""
+
+    def __init__(self, data: Dataset | None) -> None:
+        self._data = data
+
+    def words(self, task: str, example: Example) -> dict[str, Any]:
+        if self._data is None:
+            return {"query": example.query, "item": example.item, "recent": []}
+        from benchmark.data.requests import Task
+
+        titles = self._data.items.titles
+        asked = self._data.evaluation["test", Task(task)].requests[example.request :][:1]
+        recent = asked.history(_RECENT)
+        return {
+            "query": asked.query_texts()[0],
+            "item": titles[example.item],
+            "recent": [titles[i] for i in recent.item[0, : recent.length[0]].tolist()],
+        }
+
+
+def _document(found: Comparison, described: _Described) -> dict[str, Any]:
+    document = asdict(found)
+    for name in ("interval", "bootstrap"):
+        document[name] = list(document[name])
+    document["effect"] = [None if math.isnan(value) else value for value in found.effect]
+    for name in ("gains", "losses"):
+        document[name] = [
+            asdict(example) | described.words(found.task, example)
+            for example in getattr(found, name)
+        ]
+    return document
+
+
+def _figures(found: list[Comparison], a: RunRecord, b: RunRecord) -> Table:
+    table = Table(title=f"b: {b.folder} against a: {a.folder}")
+    means = (f"a: {a.info['model']}", f"b: {b.info['model']}", "b - a")
+    sure = ("95% (t)", "95% (bootstrap)", "p (Fisher)", "p (t)", "p (Wilcoxon)")
+    for name in ("task", "protocol", "metric", *means, *sure, "win/tie/loss", "effect"):
+        table.add_column(name)
+    table.add_column("detectable")
+    for each in found:
+        table.add_row(
+            each.task,
+            each.protocol,
+            each.metric,
+            f"{each.a:.4f}",
+            f"{each.b:.4f}",
+            f"{each.difference:+.4f}",
+            *(f"{low:+.4f} to {high:+.4f}" for low, high in (each.interval, each.bootstrap)),
+            *(f"{p:.2g}" for p in each.p.values()),
+            f"{each.win}/{each.tie}/{each.loss}",
+            "n/a" if math.isnan(each.effect.size) else f"{each.effect.size:+.2f}",
+            f"{each.detectable:.4f}",
+        )
+    return table
+
+
+def _examples(found: list[Comparison], described: _Described) -> list[Table]:
+    """Return a table of examples for each task and protocol, by its first metric."""
+    tables: list[Table] = []
+    for each in {(c.task, c.protocol): c for c in reversed(found)}.values():
+        if not each.gains and not each.losses:
+            continue
+        table = Table(title=f"Largest changes of {each.metric}: {each.task}, {each.protocol}")
+        columns = ("request", "rank in a", "rank in b", "query", "relevant item", "just before")
+        for name in columns:
+            table.add_column(name)
+        for example in (*each.gains, *each.losses):
+            words = described.words(each.task, example)
+            table.add_row(
+                str(example.request),
+                f"{example.rank_a:g}",
+                f"{example.rank_b:g}",
+                str(words["query"]) if each.task == "search" else "",
+                str(words["item"]),
+                "; ".join(words["recent"]),
+            )
+        tables.insert(0, table)
+    return tables

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.results.records import record
+
+from .conftest import Command, assert_refused
+
+FULL = ("rec", "full")
+GOOD = [0, 1, 3, 0, 9, 2, 40, 5] * 20
+BAD = [*[30] * 16, *GOOD[16:]]
+
+
+@pytest.fixture
+def baseline(tmp_path: Path) -> Path:
+    record(tmp_path / "baseline", "mine", {FULL: GOOD})
+    return tmp_path / "baseline"
+
+
+def test_an_equal_run_passes(command: Command, baseline: Path, tmp_path: Path) -> None:
+    record(tmp_path / "results", "mine", {FULL: GOOD}, code="1" * 64)
+    record(tmp_path / "results", "other", {FULL: BAD})
+    done = command("check", "--baseline", baseline)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.count(" ok ") == 3
+    found = command("check", "--baseline", baseline, "--json").json
+    assert (found["passed"], found["problems"]) == (True, [])
+    assert [each["metric"] for each in found["checked"]] == ["ndcg@10", "hr@10", "mrr@10"]
+
+
+def test_a_worse_run_fails_and_says_by_how_much(
+    command: Command, baseline: Path, tmp_path: Path
+) -> None:
+    record(tmp_path / "results", "mine", {FULL: BAD})
+    done = command("check", "--baseline", baseline)
+    assert done.status == 1
+    assert "WORSE" in done.out
+    assert "3 of 3 metrics are worse" in done.err
+    assert "would be found with a power of 80%" in done.err
+    assert done.err.count("\n") == 1
+    found = command("check", "--baseline", baseline, "--json")
+    assert (found.status, found.json["passed"]) == (1, False)
+    assert command("check", "--baseline", baseline, "--margin", "0.3").status == 0
+
+
+def test_other_candidates_and_missing_runs_fail(
+    command: Command, baseline: Path, tmp_path: Path
+) -> None:
+    record(tmp_path / "results", "mine", {FULL: GOOD}, seed=2)
+    done = command("check", "--baseline", baseline)
+    assert (done.status, "no such run" in done.err) == (1, True)
+    record(tmp_path / "results", "mine", {FULL: GOOD}, candidates_digest="e" * 64)
+    done = command("check", "--baseline", baseline)
+    assert (done.status, "candidates" in done.err) == (1, True)
+
+
+def test_a_damaged_run_is_told_and_left_out(
+    command: Command, baseline: Path, tmp_path: Path
+) -> None:
+    good = record(tmp_path / "results", "mine", {FULL: GOOD}, run="good")
+    later = "2024-03-01T00:00:00+00:00"
+    bad = record(tmp_path / "results", "mine", {FULL: BAD}, run="bad", finished=later)
+    file = bad.folder / "requests.parquet"
+    file.write_bytes(file.read_bytes()[:-10])
+    done = command("check", "--baseline", baseline)
+    assert (done.status, done.err.count("\n")) == (0, 1)
+    assert "left out" in done.err
+    (good.folder / "run.json").unlink()
+    assert command("check", "--baseline", baseline).status == 1
+
+
+def test_a_baseline_is_made_of_the_results(command: Command, tmp_path: Path) -> None:
+    record(tmp_path / "results", "mine", {FULL: GOOD})
+    assert command("check", "--baseline", "made", "--update").status == 0
+    assert command("check", "--baseline", "made").status == 0
+    later = "2024-03-01T00:00:00+00:00"
+    record(tmp_path / "results", "mine", {FULL: BAD}, finished=later)
+    assert command("check", "--baseline", "made").status == 1
+    assert command("check", "--baseline", "made", "--update").status == 0
+    assert command("check", "--baseline", "made").status == 0
+    assert len(list((tmp_path / "made" / "runs" / "toy" / "mine").iterdir())) == 1
+
+
+def test_bad_input_is_refused_in_one_line(command: Command, baseline: Path, tmp_path: Path) -> None:
+    assert_refused(command("check", "--baseline", baseline))
+    record(tmp_path / "results", "mine", {FULL: GOOD})
+    for wrong in (
+        ["--baseline", tmp_path / "nowhere"],
+        ["--baseline", tmp_path],
+        ["--baseline", baseline, "--margin", "-0.1"],
+        ["--baseline", baseline, "--margin", "nan"],
+        ["--baseline", baseline, "--results", "nowhere"],
+        [],
+    ):
+        assert_refused(command("check", *wrong))
+    stored = next((baseline / "runs" / "toy" / "mine").iterdir())
+    (stored / "requests.parquet").write_bytes(b"")
+    assert_refused(command("check", "--baseline", baseline))
+    (tmp_path / "empty").mkdir()
+    assert_refused(command("check", "--baseline", "new", "--update", "--results", "empty"))
+    assert not Path("new").exists()
