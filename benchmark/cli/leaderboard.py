@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark.cli.output import remark, show
 from benchmark.errors import CheckFailedError, InputError, did_you_mean
 from benchmark.settings import PRESETS
+
+if TYPE_CHECKING:
+    from benchmark.results.record import RunRecord
 
 __all__ = ["leaderboard"]
 
@@ -21,6 +24,7 @@ class Format(str, Enum):
 
     md = "md"
     json = "json"
+    latex = "latex"
 
 
 def leaderboard(
@@ -30,43 +34,71 @@ def leaderboard(
         str | None, typer.Option(help="Show these models only, diagnostic ones too.")
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Show runs of this preset only.")] = None,
-    format_: Annotated[Format, typer.Option("--format", help="md or json.")] = Format.md,
+    format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.md,
     out: Annotated[Path | None, typer.Option(help="Write to this file, not to stdout.")] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="Write between the leaderboard markers of this file (md).")
+    ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail if the file of --out is stale.")
+        bool, typer.Option("--check", help="Write nothing; fail if --out or --into is stale.")
     ] = False,
 ) -> None:
     """Show the leaderboard of the stored runs."""
-    if check and out is None:
-        raise InputError("--check: name the file to compare by --out")
+    target = _target(out, into, format_, check)
     if not results.is_dir():
         raise InputError(f"--results {results}: no such folder")
-    if out is not None and out.is_dir():
-        raise InputError(f"--out {out}: is a folder; name a file")
     if preset is not None and preset not in PRESETS:
         raise InputError(f"--preset: unknown '{preset}'{did_you_mean(preset, PRESETS)}")
-    text = _text(results, dataset, model, preset, format_)
-    if out is None:
+    around = _read(into) if into is not None else None
+    text = _text(_records(results, dataset, model, preset), format_)
+    if around is not None:
+        from benchmark.report.markdown import between_markers
+
+        text = between_markers(around, text, f"--into {into}")
+    if target is None:
         show(text)
     elif check:
-        if not out.is_file() or out.read_bytes() != text.encode():
-            raise CheckFailedError(f"{out} is stale; write it again without --check")
-        remark(f"{out} is up to date")
+        if not target.is_file() or target.read_bytes() != text.encode():
+            raise CheckFailedError(f"{target} is stale; write it again without --check")
+        remark(f"{target} is up to date")
     else:
-        unfinished = out.with_name(f".{out.name}.tmp")
-        try:
-            unfinished.write_bytes(text.encode())
-            unfinished.replace(out)
-        except OSError as error:
-            raise InputError(f"--out {out}: {error.strerror}") from error
+        _write(target, text)
 
 
-def _text(
-    results: Path, dataset: str | None, model: str | None, preset: str | None, format_: Format
-) -> str:
+def _target(out: Path | None, into: Path | None, format_: Format, check: bool) -> Path | None:
+    if out is not None and into is not None:
+        raise InputError("--into: either that or --out, not both")
+    if into is not None and format_ is not Format.md:
+        raise InputError("--into: for --format md only")
+    if check and out is None and into is None:
+        raise InputError("--check: name the file to compare by --out or --into")
+    if out is not None and out.is_dir():
+        raise InputError(f"--out {out}: is a folder; name a file")
+    return out or into
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode()
+    except OSError as error:
+        raise InputError(f"--into {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"--into {file}: is not UTF-8 text") from error
+
+
+def _write(file: Path, text: str) -> None:
+    unfinished = file.with_name(f".{file.name}.tmp")
+    try:
+        unfinished.write_bytes(text.encode())
+        unfinished.replace(file)
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from error
+
+
+def _records(
+    results: Path, dataset: str | None, model: str | None, preset: str | None
+) -> list[RunRecord]:
     from benchmark.registry import available
-    from benchmark.report.leaderboard import boards
-    from benchmark.report.render import to_json, to_markdown
     from benchmark.results.record import scan_runs
 
     records = list(scan_runs(results, remark))
@@ -82,14 +114,29 @@ def _text(
         records = [r for r in records if r.info["model"] in names]
     if preset is not None:
         records = [r for r in records if r.info["preset"] == preset]
-    found = sorted({r.info["dataset"] for r in records})
     if dataset is not None:
+        found = sorted({r.info["dataset"] for r in records})
         if dataset not in found:
             raise InputError(f"--dataset: no run on '{dataset}'{did_you_mean(dataset, found)}")
         records = [r for r in records if r.info["dataset"] == dataset]
-    elif format_ is Format.json and len(found) > 1:
-        raise InputError(f"--format json: name one of the data sets {', '.join(found)}")
+    return records
+
+
+def _text(records: list[RunRecord], format_: Format) -> str:
+    from benchmark.report.leaderboard import boards
+
     made = boards(records)
     if format_ is Format.json:
-        return json.dumps(to_json(made), indent=1, ensure_ascii=False) + "\n"
+        from benchmark.report.document import to_document
+
+        found = sorted({board.dataset for board in made})
+        if len(found) > 1:
+            raise InputError(f"--format json: name one of the data sets {', '.join(found)}")
+        return json.dumps(to_document(made), indent=1, ensure_ascii=False) + "\n"
+    if format_ is Format.latex:
+        from benchmark.report.latex import to_latex
+
+        return to_latex(made)
+    from benchmark.report.markdown import to_markdown
+
     return to_markdown(made)
