@@ -12,6 +12,7 @@ from benchmark.cli.compare import compare
 from benchmark.cli.data import app as data_app
 from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.list import list_
+from benchmark.cli.publish import publish
 from benchmark.cli.run import run
 from benchmark.errors import BenchmarkError
 
@@ -46,6 +47,7 @@ app.command("list")(list_)
 app.command("leaderboard")(leaderboard)
 app.command("compare")(compare)
 app.command("check")(check)
+app.command("publish")(publish)
 app.add_typer(data_app, name="data")
 
 

@@ -28,9 +28,6 @@ def check(
     margin: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="The drop of a metric that is accepted.")
     ] = 0.0,
-    renew: Annotated[
-        bool, typer.Option("--update", help="Make the runs of --results the baseline instead.")
-    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Fail if a metric is worse than the baseline's, beyond noise and the margin."""
@@ -42,12 +39,6 @@ def check(
     if math.isnan(margin):
         raise InputError("--margin nan: write a number from 0 to 1")
     fresh = list(scan_runs(results, remark))
-    if renew:
-        if not fresh:
-            raise InputError(f"--results {results}: holds no runs to make a baseline of")
-        for run in regression.update(baseline, fresh):
-            remark(f"stored {run.folder}")
-        return
     outcome = regression.check(_stored(baseline), fresh, margin)
     if as_json:
         checked = [asdict(each) for each in outcome.checked]
@@ -69,7 +60,9 @@ def _stored(folder: Path) -> list[RunRecord]:
 
     runs = list(scan_runs(folder, refuse))
     if not runs:
-        raise InputError(f"--baseline {folder}: holds no runs; make it by --update")
+        raise InputError(
+            f"--baseline {folder}: holds no runs; put some there by `python -m benchmark publish`"
+        )
     return runs
 
 

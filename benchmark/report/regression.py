@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-
-import pyarrow.parquet as pq
 
 from benchmark.errors import InputError
 from benchmark.evaluation.paired import LEVEL, NonInferiority, by_unit, non_inferiority
 from benchmark.report.comparison import metric_values, paired_tables
 from benchmark.report.measured import SHOWN
-from benchmark.results.record import RunRecord, run_folder, scan_runs, write_run
+from benchmark.results.publish import newest_by_request, request_of
+from benchmark.results.record import RunRecord
 
-__all__ = ["Checked", "Outcome", "check", "named", "update"]
+__all__ = ["Checked", "Outcome", "check", "named"]
 
 
 @dataclass(frozen=True)
@@ -78,11 +74,11 @@ def check(
         fresh: the runs to look at; others than those of the baseline are ignored.
         margin: the drop of a metric that is accepted, 0 or more.
     """
-    newest = _by_request(fresh)
+    newest = newest_by_request(fresh)
     checked: list[Checked] = []
     problems: list[str] = []
     for run in baseline:
-        other = newest.get(_request(run))
+        other = newest.get(request_of(run))
         if other is None:
             problems.append(f"{named(run)}: no such run in the results; run it first")
             continue
@@ -91,37 +87,6 @@ def check(
         except InputError as error:
             problems.append(f"{named(run)}: {error}")
     return Outcome(tuple(checked), tuple(problems))
-
-
-def update(folder: Path, fresh: Iterable[RunRecord]) -> list[RunRecord]:
-    """Store the newest run of each request as baseline, without weights; others there stay.
-
-    Raises:
-        InputError: the folder cannot be written to.
-    """
-    older = list(scan_runs(folder, lambda line: None))
-    newest = _by_request(fresh)
-    stored = []
-    for run in newest.values():
-        info = {name: value for name, value in run.info.items() if name != "schema"}
-        place = run_folder(folder, info["dataset"], info["model"], info["run"])
-        stored.append(write_run(place, info, pq.read_table(run.folder / "requests.parquet"), None))
-    kept = {run.folder for run in stored}
-    for run in older:
-        if _request(run) in newest and run.folder not in kept:
-            shutil.rmtree(run.folder)
-    return stored
-
-
-def _by_request(runs: Iterable[RunRecord]) -> dict[str, RunRecord]:
-    """Return the newest run of each request."""
-    ordered = sorted(runs, key=lambda run: (run.info["finished"], run.info["run"]))
-    return {_request(run): run for run in ordered}
-
-
-def _request(run: RunRecord) -> str:
-    names = ("model", "dataset", "tasks", "preset", "changed", "seed", "seen", "leakage")
-    return json.dumps([run.info[name] for name in names], sort_keys=True)
 
 
 def _against(baseline: RunRecord, fresh: RunRecord, margin: float) -> list[Checked]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.results.record import read_run
 from tests.results.records import record
 
 from .conftest import Command, assert_refused
@@ -71,16 +72,30 @@ def test_a_damaged_run_is_told_and_left_out(
     assert command("check", "--baseline", baseline).status == 1
 
 
-def test_a_baseline_is_made_of_the_results(command: Command, tmp_path: Path) -> None:
-    record(tmp_path / "results", "mine", {FULL: GOOD})
-    assert command("check", "--baseline", "made", "--update").status == 0
+def test_a_baseline_is_made_of_runs(command: Command, tmp_path: Path) -> None:
+    first = record(tmp_path / "results", "mine", {FULL: GOOD}, run="first")
+    done = command("publish", first.folder, "--to", "made")
+    assert (done.status, done.err) == (0, "")
+    assert read_run(Path(done.out.strip())).info == first.info
     assert command("check", "--baseline", "made").status == 0
     later = "2024-03-01T00:00:00+00:00"
-    record(tmp_path / "results", "mine", {FULL: BAD}, finished=later)
+    second = record(tmp_path / "results", "mine", {FULL: BAD}, run="second", finished=later)
     assert command("check", "--baseline", "made").status == 1
-    assert command("check", "--baseline", "made", "--update").status == 0
+    assert command("publish", first.folder, second.folder, "--to", "made").status == 0
     assert command("check", "--baseline", "made").status == 0
     assert len(list((tmp_path / "made" / "runs" / "toy" / "mine").iterdir())) == 1
+
+
+def test_what_cannot_be_published_is_refused(command: Command, tmp_path: Path) -> None:
+    good = record(tmp_path / "results", "mine", {FULL: GOOD}).folder
+    bad = record(tmp_path / "results", "mine", {FULL: BAD}, seed=2).folder
+    (bad / "requests.parquet").write_bytes(b"")
+    assert_refused(command("publish", good, bad, "--to", "made"))
+    assert_refused(command("publish", "--to", "made"))
+    assert_refused(command("publish", good))
+    assert not Path("made").exists()
+    Path("file").touch()
+    assert_refused(command("publish", good, "--to", "file"))
 
 
 def test_bad_input_is_refused_in_one_line(command: Command, baseline: Path, tmp_path: Path) -> None:
@@ -98,6 +113,3 @@ def test_bad_input_is_refused_in_one_line(command: Command, baseline: Path, tmp_
     stored = next((baseline / "runs" / "toy" / "mine").iterdir())
     (stored / "requests.parquet").write_bytes(b"")
     assert_refused(command("check", "--baseline", baseline))
-    (tmp_path / "empty").mkdir()
-    assert_refused(command("check", "--baseline", "new", "--update", "--results", "empty"))
-    assert not Path("new").exists()

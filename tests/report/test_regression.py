@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.report.regression import check, update
-from benchmark.results.record import RunRecord, read_run, scan_runs
+from benchmark.report.regression import check
+from benchmark.results.record import RunRecord
 from tests.report.study import BOTH, FULL, SAMPLED, SEARCH
 from tests.results.records import record
 
@@ -96,22 +96,3 @@ def test_the_newest_run_counts_whatever_its_defaults(tmp_path: Path) -> None:
     )
     for order in ([old, new], [new, old]):
         assert not check([run(tmp_path / "a")], order).passed
-
-
-def test_an_updated_baseline_holds_counts_and_no_weights(tmp_path: Path) -> None:
-    other = run(tmp_path / "baseline", seed=9)
-    first = run(tmp_path / "one", run="first")
-    (stored,) = update(tmp_path / "baseline", [first])
-    assert {file.name for file in stored.folder.iterdir()} == {
-        "run.json",
-        "requests.parquet",
-        "checksums.json",
-    }
-    later = "2024-03-01T00:00:00+00:00"
-    second = run(tmp_path / "two", shuffled(GOOD, 0.5), run="second", finished=later)
-    update(tmp_path / "baseline", [second, first])
-    kept = list(scan_runs(tmp_path / "baseline", pytest.fail))
-    assert {r.info["run"] for r in kept} == {"second", other.info["run"]}
-    again = read_run(tmp_path / "baseline" / "runs" / "toy" / "m" / "second")
-    assert again.requests().equals(second.requests())
-    assert again.info == second.info

@@ -1,0 +1,51 @@
+"""Keeping runs for others: records without weights, small enough to be committed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from benchmark.results.record import RunRecord, run_folder, scan_runs, write_run
+
+__all__ = ["newest_by_request", "publish", "request_of"]
+
+
+def request_of(run: RunRecord) -> str:
+    """Return what was asked for, as a key: the same before and after a change of the code.
+
+    Defaults of settings belong to the code, so it is the changed settings that count.
+    """
+    names = ("model", "dataset", "tasks", "preset", "changed", "seed", "seen", "leakage")
+    return json.dumps([run.info[name] for name in names], sort_keys=True)
+
+
+def newest_by_request(runs: Iterable[RunRecord]) -> dict[str, RunRecord]:
+    """Return the newest run of each request."""
+    ordered = sorted(runs, key=lambda run: (run.info["finished"], run.info["run"]))
+    return {request_of(run): run for run in ordered}
+
+
+def publish(runs: Iterable[RunRecord], results: Path) -> list[RunRecord]:
+    """Store the newest run of each request below ``results``, without weights.
+
+    Older runs of the same request there are removed, others stay.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    older = list(scan_runs(results, lambda line: None))
+    newest = newest_by_request(runs)
+    stored = []
+    for run in newest.values():
+        info = {name: value for name, value in run.info.items() if name != "schema"}
+        place = run_folder(results, info["dataset"], info["model"], info["run"])
+        stored.append(write_run(place, info, pq.read_table(run.folder / "requests.parquet"), None))
+    kept = {run.folder for run in stored}
+    for run in older:
+        if request_of(run) in newest and run.folder not in kept:
+            shutil.rmtree(run.folder)
+    return stored

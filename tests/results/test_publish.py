@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.results.publish import publish
+from benchmark.results.record import read_run, scan_runs
+from tests.results.records import record
+
+ASKED = {("rec", "full"): [0, 3, 1, 7]}
+LATER = "2024-03-01T00:00:00+00:00"
+
+
+def test_what_is_published_holds_counts_and_no_weights(tmp_path: Path) -> None:
+    run = record(tmp_path / "results", "m", ASKED)
+    assert (run.folder / "config.json").exists()
+    (stored,) = publish([run], tmp_path / "kept")
+    assert {file.name for file in stored.folder.iterdir()} == {
+        "run.json",
+        "requests.parquet",
+        "checksums.json",
+    }
+    assert stored.info == run.info
+    assert stored.requests().equals(run.requests())
+
+
+def test_the_newest_run_of_a_request_replaces_older_ones_and_no_others(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    other = record(kept, "m", ASKED, seed=9)
+    first = record(tmp_path / "one", "m", ASKED, run="first")
+    publish([first], kept)
+    second = record(
+        tmp_path / "two", "m", ASKED, run="second", finished=LATER, settings={"new": 1}, code="1"
+    )
+    publish([second, first], kept)
+    found = {run.info["run"] for run in scan_runs(kept, pytest.fail)}
+    assert found == {"second", other.info["run"]}
+
+
+def test_publishing_twice_changes_nothing(tmp_path: Path) -> None:
+    run = record(tmp_path / "results", "m", ASKED)
+    (stored,) = publish([run], tmp_path / "kept")
+    before = {file.name: file.read_bytes() for file in stored.folder.iterdir()}
+    publish([run, read_run(stored.folder)], tmp_path / "kept")
+    assert {file.name: file.read_bytes() for file in stored.folder.iterdir()} == before
