@@ -6,7 +6,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format clean
+.PHONY: help run test check lint format clean
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -16,6 +16,10 @@ run: $(VENV)/run.stamp  ## train and evaluate GenSAR on ml-100k (ARGS="--preset 
 
 test: lint  ## ruff, mypy and pytest
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+check: $(VENV)/run.stamp  ## train with preset quick and hold the results against results/baseline
+	$(BIN)/python -m benchmark run --model popularity,bm25,sasrec,gensar --preset quick --results build/results
+	$(BIN)/python -m benchmark check --baseline results/baseline --results build/results
 
 lint: $(VENV)/test.stamp  ## ruff and mypy
 	$(BIN)/ruff check .
