@@ -87,7 +87,8 @@ class Codebook(nn.Module):
         """
         distances = self.distances(rest.detach())
         codes = sinkhorn_codes(distances, epsilon) if epsilon > 0 else distances.argmin(dim=1)
-        chosen = self.vectors[codes]
+        # Indexing would add up the gradient in whatever order the threads come by.
+        chosen = functional.embedding(codes, self.vectors)
         loss = functional.mse_loss(chosen, rest.detach())
         loss = loss + 0.25 * functional.mse_loss(rest, chosen.detach())
         return codes, rest + (chosen - rest).detach(), loss

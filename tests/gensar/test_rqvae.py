@@ -147,3 +147,20 @@ def test_with_more_points_than_codes_each_code_is_the_mean_of_its_points() -> No
     book.start_from(torch.as_tensor(blobs.reshape(-1, 3), dtype=torch.float32), 0)
     found = np.array(sorted(book.vectors.tolist()))
     np.testing.assert_allclose(found, sorted(blobs.mean(axis=1).tolist()), atol=1e-4)
+
+
+def test_gradients_of_a_codebook_do_not_hang_on_the_threads() -> None:
+    generator = torch.Generator().manual_seed(0)
+    book, rest = Codebook(64, 64), torch.randn(4096, 64, generator=generator)
+    book.start_from(rest, seed=0)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        found = set()
+        for _ in range(20):
+            book.zero_grad()
+            book(rest, 0.0)[2].backward()
+            found.add(book.vectors.grad.numpy().tobytes())
+    finally:
+        torch.set_num_threads(threads)
+    assert len(found) == 1
