@@ -29,7 +29,7 @@ from benchmark.results.record import RunRecord, read_run, run_folder, write_run
 from benchmark.results.table import to_table
 from benchmark.settings import build_settings
 
-__all__ = ["RunResult", "resolve_device", "run_model"]
+__all__ = ["RunResult", "circumstances", "resolve_device", "run_model", "summarise"]
 
 _RECORDED_PACKAGES = (
     "torch",
@@ -131,7 +131,35 @@ def _info(
     journal: Journal,
     outcomes: list[TaskOutcome],
 ) -> dict[str, Any]:
+    return {
+        "run": identity.run_id,
+        **asdict(identity),
+        "changed": _changed(identity, model),
+        **circumstances(dataset),
+        "environment": _environment(identity.device),
+        "phases": [asdict(phase) for phase in journal.phases],
+        "peak_memory_mib": _peak_memory_mib(),
+        "parameters": model.parameters(),
+        "curve": journal.curve,
+        "facts": journal.facts,
+        "metrics": summarise(outcomes),
+    }
+
+
+def circumstances(dataset: Dataset) -> dict[str, str]:
+    """Return the entries of ``run.json`` about the rules that held, our version and the time."""
     about = dataset.about
+    return {
+        "split": about.split,
+        "leakage": about.leakage,
+        "seen": about.seen,
+        "version": __version__,
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def summarise(outcomes: list[TaskOutcome]) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Return the means of all metrics by task and protocol, ``metrics`` of ``run.json``."""
     metrics: dict[str, dict[str, dict[str, float | None]]] = {}
     for outcome in outcomes:
         values = compute(outcome.ranks.greater, outcome.ranks.tied)
@@ -140,23 +168,7 @@ def _info(
         means["seconds_per_request"] = outcome.seconds / max(len(outcome.evaluation.targets), 1)
         means["coverage@10"], means["popularity@10"] = outcome.coverage, outcome.popularity
         metrics.setdefault(str(outcome.task), {})[outcome.protocol] = means
-    return {
-        "run": identity.run_id,
-        **asdict(identity),
-        "changed": _changed(identity, model),
-        "split": about.split,
-        "leakage": about.leakage,
-        "seen": about.seen,
-        "version": __version__,
-        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "environment": _environment(identity.device),
-        "phases": [asdict(phase) for phase in journal.phases],
-        "peak_memory_mib": _peak_memory_mib(),
-        "parameters": model.parameters(),
-        "curve": journal.curve,
-        "facts": journal.facts,
-        "metrics": metrics,
-    }
+    return metrics
 
 
 def _changed(identity: RunIdentity, model: Model) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.list import list_
 from benchmark.cli.publish import publish
 from benchmark.cli.run import run
+from benchmark.cli.trec import export, import_
 from benchmark.errors import BenchmarkError
 
 __all__ = ["app", "main"]
@@ -48,6 +49,8 @@ app.command("leaderboard")(leaderboard)
 app.command("compare")(compare)
 app.command("check")(check)
 app.command("publish")(publish)
+app.command("export")(export)
+app.command("import")(import_)
 app.add_typer(data_app, name="data")
 
 

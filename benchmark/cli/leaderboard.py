@@ -23,6 +23,7 @@ class Format(str, Enum):
     """How the leaderboard is written."""
 
     md = "md"
+    html = "html"
     json = "json"
     latex = "latex"
 
@@ -33,7 +34,9 @@ def leaderboard(
     model: Annotated[
         str | None, typer.Option(help="Show these models only, diagnostic ones too.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="Show runs of this preset only.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Show runs of these presets only; `imported` is one too.")
+    ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.md,
     out: Annotated[Path | None, typer.Option(help="Write to this file, not to stdout.")] = None,
     into: Annotated[
@@ -47,10 +50,13 @@ def leaderboard(
     target = _target(out, into, format_, check)
     if not results.is_dir():
         raise InputError(f"--results {results}: no such folder")
-    if preset is not None and preset not in PRESETS:
-        raise InputError(f"--preset: unknown '{preset}'{did_you_mean(preset, PRESETS)}")
+    presets = None if preset is None else {part.strip() for part in preset.split(",")}
+    known = (*PRESETS, "imported")
+    for name in sorted(presets or ()):
+        if name not in known:
+            raise InputError(f"--preset: unknown '{name}'{did_you_mean(name, known)}")
     around = _read(into) if into is not None else None
-    text = _text(_records(results, dataset, model, preset), format_)
+    text = _text(_records(results, dataset, model, presets), format_)
     if around is not None:
         from benchmark.report.markdown import between_markers
 
@@ -62,7 +68,7 @@ def leaderboard(
             raise CheckFailedError(f"{target} is stale; write it again without --check")
         remark(f"{target} is up to date")
     else:
-        _write(target, text)
+        _write(target, text, "--out" if into is None else "--into")
 
 
 def _target(out: Path | None, into: Path | None, format_: Format, check: bool) -> Path | None:
@@ -86,17 +92,17 @@ def _read(file: Path) -> str:
         raise InputError(f"--into {file}: is not UTF-8 text") from error
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, text: str, option: str) -> None:
     unfinished = file.with_name(f".{file.name}.tmp")
     try:
         unfinished.write_bytes(text.encode())
         unfinished.replace(file)
     except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from error
+        raise InputError(f"{option} {file}: {error.strerror}") from error
 
 
 def _records(
-    results: Path, dataset: str | None, model: str | None, preset: str | None
+    results: Path, dataset: str | None, model: str | None, presets: set[str] | None
 ) -> list[RunRecord]:
     from benchmark.registry import available
     from benchmark.results.record import scan_runs
@@ -112,8 +118,8 @@ def _records(
             if name not in known and all(r.info["model"] != name for r in records):
                 raise InputError(f"--model: unknown '{name}'{did_you_mean(name, known)}")
         records = [r for r in records if r.info["model"] in names]
-    if preset is not None:
-        records = [r for r in records if r.info["preset"] == preset]
+    if presets is not None:
+        records = [r for r in records if r.info["preset"] in presets]
     if dataset is not None:
         found = sorted({r.info["dataset"] for r in records})
         if dataset not in found:
@@ -133,6 +139,10 @@ def _text(records: list[RunRecord], format_: Format) -> str:
         if len(found) > 1:
             raise InputError(f"--format json: name one of the data sets {', '.join(found)}")
         return json.dumps(to_document(made), indent=1, ensure_ascii=False) + "\n"
+    if format_ is Format.html:
+        from benchmark.report.html import to_html
+
+        return to_html(made)
     if format_ is Format.latex:
         from benchmark.report.latex import to_latex
 

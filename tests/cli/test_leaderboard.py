@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,9 @@ def test_a_leaderboard_can_be_narrowed(command: Command, board: Path) -> None:
     assert [n for n in whole.out.splitlines() if n.startswith("## ")] == ["## toy", "## zoo"]
     assert "## toy" not in command("leaderboard", "--dataset", "zoo").out
     assert "## toy" not in command("leaderboard", "--preset", "quick").out
+    both = command("leaderboard", "--preset", "quick, standard").out
+    assert both == whole.out
+    assert_refused(command("leaderboard", "--preset", "quick,standrad"))
     assert command("leaderboard", "--dataset", "zoo", "--format", "json").json["dataset"] == "zoo"
     assert_refused(command("leaderboard", "--format", "json"))
 
@@ -56,7 +60,7 @@ def test_a_damaged_run_is_told_and_not_averaged_in(command: Command, board: Path
     assert str(bad.folder.relative_to(board.parent)) in after.err
 
 
-@pytest.mark.parametrize("format_", ["md", "json"])
+@pytest.mark.parametrize("format_", ["md", "json", "latex", "html"])
 def test_a_leaderboard_is_written_and_checked(
     command: Command, board: Path, tmp_path: Path, format_: str
 ) -> None:
@@ -74,3 +78,44 @@ def test_a_leaderboard_is_written_and_checked(
     assert (stale.status, stale.out) == (1, "")
     assert "stale" in stale.err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["board", "results"]
+
+
+AROUND = "# Title\n\n<!-- leaderboard:start -->\n{}<!-- leaderboard:end -->\n\nMore: é\n"
+
+
+def test_a_leaderboard_is_written_between_markers(
+    command: Command, board: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "README.md"
+    file.write_text(AROUND.format("old\n"), encoding="utf-8")
+    show = ["leaderboard", "--dataset", "toy"]
+    assert command(*show, "--into", file, "--check").status == 1
+    assert file.read_text(encoding="utf-8") == AROUND.format("old\n")
+    assert command(*show, "--into", file).status == 0
+    deeper = re.sub("^#", "##", command(*show).out, flags=re.MULTILINE)
+    assert file.read_text(encoding="utf-8") == AROUND.format(deeper)
+    assert command(*show, "--into", file, "--check").status == 0
+    record(tmp_path / "results", "mine", {FULL: [9] * 8}, seed=3)
+    assert command(*show, "--into", file, "--check").status == 1
+
+
+def test_files_that_cannot_take_a_leaderboard_are_refused(
+    command: Command, board: Path, tmp_path: Path
+) -> None:
+    whole = AROUND.format("")
+    for name, text in {
+        "none": b"no markers",
+        "half": whole.partition("<!-- leaderboard:end")[0].encode(),
+        "twice": (whole + whole).encode(),
+        "turned": b"<!-- leaderboard:end --> <!-- leaderboard:start -->",
+        "latin": b"\xe9" + whole.encode(),
+    }.items():
+        file = tmp_path / name
+        file.write_bytes(text)
+        assert_refused(command("leaderboard", "--into", file))
+        assert file.read_bytes() == text
+    assert_refused(command("leaderboard", "--into", tmp_path / "nowhere"))
+    (tmp_path / "good").write_text(whole, encoding="utf-8")
+    assert_refused(command("leaderboard", "--into", "good", "--out", "other"))
+    assert_refused(command("leaderboard", "--into", "good", "--format", "json", "--dataset", "toy"))
+    assert_refused(command("leaderboard", "--check"))

@@ -1,0 +1,118 @@
+"""TREC files: what trec_eval and its kin read, and what a system outside needs to answer.
+
+A run file has six fields a line: ``request Q0 item rank score tag``. Requests are called
+``<task>-<number>``, by their place in their task. Items keep the data set's ids, in which
+whitespace, control characters and ``%`` are percent-encoded, so that an id is always one field.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import BinaryIO
+from urllib.parse import quote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from benchmark.data.dataset import EvaluationSet
+from benchmark.data.requests import PAD, Requests, Task
+
+__all__ = ["encode", "item_ids", "request_ids", "write_answers", "write_qrels", "write_requests"]
+
+_TEXT = pa.large_string()
+_UNSAFE = re.compile(r"[\s\x00-\x1f\x7f-\x9f%]")
+_REQUESTS_AT_ONCE = 1024
+
+
+def encode(identifier: str) -> str:
+    """Return an id as one field; different ids stay different."""
+    return _UNSAFE.sub(lambda found: quote(found[0], safe=""), identifier)
+
+
+def item_ids(ids: Iterable[str]) -> pa.Array:
+    """Return the encoded ids of the catalogue, ``[items]``."""
+    return pa.array(map(encode, ids), _TEXT)
+
+
+def request_ids(task: Task, numbers: NDArray[np.integer]) -> pa.Array:
+    """Return what the requests with these numbers are called."""
+    return _join(str(task), pa.array(numbers).cast(_TEXT), separator="-")
+
+
+def write_answers(
+    stream: BinaryIO,
+    requests: pa.Array,
+    ids: pa.Array,
+    items: NDArray[np.integer],
+    scores: NDArray[np.float32],
+    tag: str,
+) -> None:
+    """Write the lines of a run file for a batch of requests.
+
+    A score is written with the fewest digits that give the same float32 again, so order and ties
+    survive.
+
+    Args:
+        stream: takes the lines.
+        requests: ids of the batch, ``[requests]``.
+        ids: encoded ids of the catalogue.
+        items: ``[requests, k]``, best first; ``PAD`` is left out.
+        scores: ``[requests, k]``, finite where there is an item.
+        tag: the system's name.
+    """
+    real = items != PAD
+    owner = np.repeat(np.arange(len(items)), real.sum(axis=1))
+    _write_lines(
+        stream,
+        " ",
+        requests.take(pa.array(owner)),
+        "Q0",
+        ids.take(pa.array(items[real])),
+        pa.array(real.cumsum(axis=1)[real]).cast(_TEXT),
+        pa.array(scores[real]).cast(_TEXT),
+        encode(tag),
+    )
+
+
+def write_qrels(stream: BinaryIO, evaluation: EvaluationSet, ids: pa.Array) -> None:
+    """Write the relevant item of each request: ``request 0 item 1``."""
+    targets = evaluation.targets
+    requests = request_ids(evaluation.requests.task, np.arange(len(targets)))
+    _write_lines(stream, " ", requests, "0", ids.take(pa.array(targets)), "1")
+
+
+def write_requests(stream: BinaryIO, requests: Requests, ids: pa.Array) -> None:
+    """Write what each request asks, tab-separated below a header.
+
+    ``user`` is the number that ``requests.parquet`` holds too, ``query`` the words of a search,
+    and ``history`` the items before the request, oldest first, separated by spaces.
+    """
+    stream.write(b"request\tuser\tquery\thistory\n")
+    for start in range(0, len(requests), _REQUESTS_AT_ONCE):
+        batch = requests[start : start + _REQUESTS_AT_ONCE]
+        offsets, seen = batch.seen()
+        places = pa.array(offsets, pa.int32())
+        history = pa.ListArray.from_arrays(places, ids.take(pa.array(seen)))
+        _write_lines(
+            stream,
+            "\t",
+            request_ids(batch.task, np.arange(start, start + len(batch))),
+            pa.array(batch.user).cast(_TEXT),
+            pa.array((" ".join(text.split()) for text in batch.query_texts()), _TEXT),
+            pc.binary_join(history, pa.scalar(" ", _TEXT)),
+        )
+
+
+def _write_lines(stream: BinaryIO, separator: str, *columns: pa.Array | str) -> None:
+    lines = _join(_join(*columns, separator=separator), "\n", separator="")
+    if len(lines):
+        # The characters of all lines stand one after the other in the array's last buffer.
+        stream.write(lines.buffers()[2])
+
+
+def _join(*columns: pa.Array | str, separator: str) -> pa.Array:
+    texts = [pa.scalar(c, _TEXT) if isinstance(c, str) else c for c in (*columns, separator)]
+    return pc.binary_join_element_wise(*texts)
