@@ -30,19 +30,42 @@ def sasrec(
     """Training SASRec to the same validation NDCG@10, against RecBole's trainer."""
     from perf.sasrec import measure
 
-    _show(measure(budget), as_json)
+    found = measure(budget)
+    _show([found], found.to_dict() if as_json else None)
 
 
-def _show(found: Measurement, as_json: bool) -> None:
-    values = found.to_dict()
-    if as_json:
-        print(json.dumps(values, indent=1))
+@app.command()
+def metrics(
+    as_json: AsJson = False,
+    requests: Annotated[int, typer.Option(min=1, help="Number of requests.")] = 1_000_000,
+) -> None:
+    """NDCG@10, HR@10 and MRR@10 from scores of 100 candidates, against ranx and pytrec_eval."""
+    from perf.metrics import measure
+
+    found = measure(requests)
+    _show(found, [each.to_dict() for each in found] if as_json else None)
+
+
+@app.command()
+def significance(as_json: AsJson = False) -> None:
+    """Fisher's randomisation test of all pairs of 20 models, against ranx."""
+    from perf.significance import measure
+
+    found = measure()
+    _show([found], found.to_dict() if as_json else None)
+
+
+def _show(found: list[Measurement], document: object) -> None:
+    """Print the document, or else a table for each measurement; fail where answers differ."""
+    if document is not None:
+        print(json.dumps(document, indent=1))
     else:
-        table = Table("", "", title=found.name, show_header=False)
-        for name, value in values.items():
-            table.add_row(name, f"{value:.2f}" if isinstance(value, float) else str(value))
-        Console().print(table)
-    if not found.agree:
+        for each in found:
+            table = Table("", "", title=each.name, show_header=False)
+            for name, value in each.to_dict().items():
+                table.add_row(name, f"{value:.2f}" if isinstance(value, float) else str(value))
+            Console().print(table)
+    if not all(each.agree for each in found):
         raise typer.Exit(1)
 
 

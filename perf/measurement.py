@@ -6,10 +6,11 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-__all__ = ["Measurement"]
+__all__ = ["Measurement", "import_peer"]
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,12 @@ class Measurement:
             "torch": version("torch"),
         }
         return {**asdict(self), "ratio": ratio, "environment": environment}
+
+
+def import_peer(module: str) -> Any:
+    """Import a peer; where it is missing the command ends and says how to install it."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        install = "pip install -c constraints.txt -e '.[perf]'"
+        raise SystemExit(f"{error.name} is not installed; install it by: {install}") from error

@@ -13,9 +13,10 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from perf import sasrec
+from benchmark.evaluation.metrics import compute
+from perf import metrics, sasrec, significance
 from perf.__main__ import app
-from perf.measurement import Measurement
+from perf.measurement import Measurement, import_peer
 from perf.recbole_peer import RecBolePeer
 from tests.support import write_tiny
 
@@ -63,3 +64,54 @@ def test_answers_that_differ_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     different = Measurement("sasrec", 2.0, "other 1.0", 30.0, agree=False)
     monkeypatch.setattr(sasrec, "measure", lambda budget: different)
     assert CliRunner().invoke(app, ["sasrec"]).exit_code == 1
+
+
+@pytest.mark.xdist_group("ranx")
+def test_metrics_agree_with_both_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "AT_ONCE", 150)
+    done = CliRunner().invoke(app, ["metrics", "--json", "--requests", "350"])
+    assert done.exit_code == 0, done.output
+    printed = json.loads(done.stdout)
+    assert [each["peer"].split()[0] for each in printed] == ["ranx", "pytrec_eval-terrier"]
+    for each in printed:
+        assert each["agree"] and each["details"]["largest_difference"] < 1e-12
+        assert min(each["ours_s"], each["peer_s"], each["details"]["peer_conversion_s"]) > 0
+
+
+@pytest.mark.xdist_group("ranx")
+def test_metrics_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(greater: np.ndarray, tied: np.ndarray, names: tuple[str, ...]) -> dict:
+        return {name: compute(greater, tied, names)[name] * (1 - 1e-6) for name in names}
+
+    monkeypatch.setattr(metrics, "compute", wrong)
+    assert CliRunner().invoke(app, ["metrics", "--requests", "50"]).exit_code == 1
+
+
+def test_memory_grows_with_the_batch_and_not_with_the_requests() -> None:
+    sizes = [len(target) for _, target in metrics._batches(25_000)]
+    assert sizes == [10_000, 10_000, 5_000]
+    whole = metrics.AT_ONCE * metrics.CANDIDATES * 4 / 2**20
+    assert 0 < metrics._peak_mib() < whole
+
+
+@pytest.mark.xdist_group("ranx")
+def test_p_values_agree_with_ranx() -> None:
+    found = significance.measure(models=4, requests=300, draws=2000, peer_draws=500)
+    assert found.agree
+    assert found.details["our_p"] == pytest.approx(found.details["peer_p"], abs=0.15)
+    measured = found.details["peer_measured_s"]
+    assert found.peer_s == pytest.approx(measured / (3 * 500) * 6 * 2000)
+    assert "extrapolated" in found.details["note"]
+
+
+@pytest.mark.xdist_group("ranx")
+def test_p_values_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        significance, "randomisation_tests", lambda values, draws: np.full((4, 4), 0.999)
+    )
+    assert not significance.measure(models=4, requests=300, draws=2000, peer_draws=200).agree
+
+
+def test_a_missing_peer_is_named_with_what_installs_it() -> None:
+    with pytest.raises(SystemExit, match=r"no_such_peer is not installed.*\[perf\]"):
+        import_peer("no_such_peer")

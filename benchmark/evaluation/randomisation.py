@@ -15,9 +15,11 @@ from __future__ import annotations
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 __all__ = ["DRAWS", "EXACT_UP_TO", "randomisation_test", "randomisation_tests"]
 
@@ -125,9 +127,19 @@ def _sampled(
         sums = 2.0 * _positive_sums(rng, count, scores) - total
         return (np.abs(sums[:, first] - sums[:, second]) >= bound).sum(axis=0)
 
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    # Products too small to be shared out: threads below ours would mostly wait for each other.
+    with (
+        _linear_algebra().limit(limits=1, user_api="blas"),
+        ThreadPoolExecutor(workers or os.cpu_count()) as pool,
+    ):
         hits = sum(pool.map(reached, range(len(starts))), np.zeros(len(first), dtype=np.int64))
     return (hits + 1) / (draws + 1)
+
+
+@lru_cache(maxsize=1)
+def _linear_algebra() -> ThreadpoolController:
+    """Find the loaded libraries once, as that takes longer than a small test."""
+    return ThreadpoolController()
 
 
 def _integers(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -46,9 +46,9 @@ def ranks_from_scores(
     Raises:
         BenchmarkError: a score is NaN or plus infinity.
     """
-    bad = np.isnan(scores) | np.isposinf(scores)
-    if bad.any():
-        row = int(np.flatnonzero(bad.any(axis=1))[0])
+    # The maximum is NaN where any score is, so one pass finds both faults.
+    if scores.size and not scores.max() < np.inf:
+        row = int(np.flatnonzero(~(scores.max(axis=1) < np.inf))[0])
         raise BenchmarkError(f"{model}: request {row} has a score that is NaN or infinite")
     rows = np.arange(len(scores))
     own = scores[rows, target][:, None]
@@ -58,10 +58,10 @@ def ranks_from_scores(
         kept = ~left_out
         kept[rows, target] = True
         above, level = above & kept, level & kept
-        size = kept.sum(axis=1).astype(np.int32)
+        size = kept.sum(axis=1, dtype=np.int32)
     return Ranks(
-        greater=above.sum(axis=1).astype(np.int32),
-        tied=(level.sum(axis=1) - 1).astype(np.int32),
+        greater=above.sum(axis=1, dtype=np.int32),
+        tied=level.sum(axis=1, dtype=np.int32) - 1,
         candidates=size,
     )
 
