@@ -33,11 +33,12 @@ NOTHING = "n/a"
 
 @dataclass(frozen=True)
 class Cell:
-    """Text, whether it stands out, and the letters of its tier."""
+    """Text, whether it stands out, the letters of its tier, and the number to sort it by."""
 
     text: str
     bold: bool = False
     tier: str = ""
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _main(tables: list[Table]) -> Grid:
             (
                 Cell(name, row.top),
                 *(_scored(found[metric][label], metric == SHOWN[0]) for metric in SHOWN),
-                Cell(str(row.seeds)),
+                _cell(row.seeds, "{}"),
                 _duration(row.entry.fit_seconds),
                 _cell(row.seconds_per_request, "{:.2f} ms", 1000),
                 _cell(row.entry.parameters, "{:,}"),
@@ -182,7 +183,7 @@ def _scored(row: Row, spread: bool) -> Cell:
     if row.mean is None:
         return Cell(NOTHING)
     sd = f" ± {row.sd:.4f}" if spread and row.sd is not None else ""
-    return Cell(f"{row.mean:.4f}{sd}", row.top, row.tier or "")
+    return Cell(f"{row.mean:.4f}{sd}", row.top, row.tier or "", row.mean)
 
 
 def _changes(change: Change) -> tuple[Cell, Cell, Cell]:
@@ -194,15 +195,15 @@ def _changes(change: Change) -> tuple[Cell, Cell, Cell]:
         else ""
     )
     sure = change.p_holm is not None and change.p_holm < 0.05
-    moved = Cell(f"{change.change:+.1%}{between}", sure)
+    moved = Cell(f"{change.change:+.1%}{between}", sure, value=change.change)
     return _cell(change.reference), _cell(change.value), moved
 
 
 def _cell(value: float | None, form: str = "{:.4f}", scale: int = 1) -> Cell:
-    return Cell(NOTHING if value is None else form.format(scale * value))
+    return Cell(NOTHING if value is None else form.format(scale * value), value=value)
 
 
 def _duration(seconds: float | None) -> Cell:
     if seconds is None or seconds < 120:
         return _cell(seconds, "{:.1f} s")
-    return _cell(seconds / 60, "{:.1f} min")
+    return Cell(f"{seconds / 60:.1f} min", value=seconds)
