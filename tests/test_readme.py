@@ -11,6 +11,7 @@ take longer than all the rest. A few commands are run in a process of their own.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -51,6 +52,7 @@ CHECKED_OTHERWISE = {
     "pip install --editable ./tfidf": "package",
     "python -m benchmark run --model sasrec,gensar --preset thorough --seeds 1,2,3": "run",
     "python -m benchmark run --model sasrec --dataset amazon-beauty --seen keep": "run",
+    "python -m tests.evaluation.calibration": "module",
 }
 """Commands that are not executed, each with the check that stands in for it:
 
@@ -58,13 +60,14 @@ CHECKED_OTHERWISE = {
 ``environment``: that is the environment which the Makefile makes;
 ``package``: the folder's ``pyproject.toml`` names a module and an object that are there;
 ``run``: the command line, given a results folder that cannot be one, comes as far as refusing it,
-which it does after options, models, tasks, preset and settings were found good.
+which it does after options, models, tasks, preset and settings were found good;
+``module``: the module is there; a test of its own runs it at a smaller size.
 """
 
 MADE_BY_COMMANDS = {"results/", "run.json", "config.json", "checksums.json"}
 """What the README names but a fresh checkout does not hold."""
 
-NOT_THERE_YET = ("compare", "check", "export", "import", "sweep")
+NOT_THERE_YET = ("sweep",)
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ class Shell:
 
     def run(self, command: str) -> Done:
         """Run ``python -m benchmark …`` in this process."""
-        arguments = arguments_of(command)
+        arguments = [part for word in arguments_of(command) for part in self._expanded(word)]
         assert arguments[:2] == ["-m", "benchmark"], f"{command}: put it into CHECKED_OTHERWISE"
         self._patch.setattr(sys, "argv", arguments[1:])
         self._capture.readouterr()
@@ -160,6 +163,13 @@ class Shell:
             main()
         code = finished.value.code
         return Done(code if isinstance(code, int) else 0, *self._capture.readouterr())
+
+    def _expanded(self, word: str) -> list[str]:
+        """Expand a pattern as a shell does."""
+        found = (
+            sorted(p.relative_to(self.place) for p in self.place.glob(word)) if "*" in word else []
+        )
+        return [str(path) for path in found] or [word]
 
     def execute(self, script: str) -> str:
         """Execute Python and return what it prints."""
@@ -268,6 +278,30 @@ def check_accepted(command: str, shell: Shell) -> None:
     arguments = shlex.split(command)
     if "--dataset" in arguments:
         assert arguments[arguments.index("--dataset") + 1] in card_names()
+
+
+def test_modules_of_their_own_exist() -> None:
+    for command in (c for c, how in CHECKED_OTHERWISE.items() if how == "module"):
+        assert importlib.util.find_spec(shlex.split(command)[2])
+
+
+def test_the_action_takes_what_the_workflow_gives_and_its_commands_are_good(shell: Shell) -> None:
+    (workflow,) = [yaml.safe_load(b.text) for b in blocks() if b.language == "yaml" and not b.file]
+    step = workflow["jobs"]["benchmark"]["steps"][-1]
+    folder = re.fullmatch(r"OWNER/[\w-]+/(.+)@main", step["uses"])
+    assert folder
+    action = yaml.safe_load((ROOT / folder[1] / "action.yml").read_text(encoding="utf-8"))
+    inputs = action["inputs"]
+    assert step["with"].keys() <= inputs.keys()
+    assert {n for n, i in inputs.items() if i.get("required")} <= step["with"].keys()
+    given = {n.upper(): i.get("default", "") for n, i in inputs.items()}
+    given |= {"MODELS": "popularity", "BASELINE": "no-folder", "RESULTS": "no-folder"}
+    run, check = (
+        re.sub(r'"\$(\w+)"', lambda m: shlex.quote(given[m[1]]), line)
+        for line in action["runs"]["steps"][-1]["run"].splitlines()
+    )
+    check_accepted(run.removesuffix(" --results no-folder"), shell)
+    assert "no such folder" in shell.run(check).stderr
 
 
 def test_the_environment_is_the_makefile_s() -> None:
@@ -392,6 +426,14 @@ def test_the_leaderboard_has_its_place() -> None:
     start, end = "<!-- leaderboard:start -->", "<!-- leaderboard:end -->"
     assert README.count(start) == README.count(end) == 1
     assert README.index(start) < README.index(end)
+
+
+def test_the_leaderboard_is_that_of_the_committed_runs(shell: Shell) -> None:
+    command = "python -m benchmark leaderboard --check"
+    places = [("--results", ROOT / "results" / "published"), ("--into", ROOT / "README.md")]
+    words = [f"{option} {shlex.quote(str(path))}" for option, path in places]
+    done = shell.run(" ".join([command, *words]))
+    assert done.status == 0, done.stderr
 
 
 def test_the_papers_named_can_be_cited() -> None:
