@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmark.results.record import read_run
 from tests.results.records import record
@@ -84,6 +85,21 @@ def test_a_baseline_is_made_of_runs(command: Command, tmp_path: Path) -> None:
     assert command("publish", first.folder, second.folder, "--to", "made").status == 0
     assert command("check", "--baseline", "made").status == 0
     assert len(list((tmp_path / "made" / "runs" / "toy" / "mine").iterdir())) == 1
+
+
+def test_a_rerun_with_other_threads_passes(command: Command, tiny_folder: Path) -> None:
+    run = ["run", "--model", "sasrec", "--preset", "quick", "--dataset", tiny_folder, "--json"]
+    before = torch.get_num_threads()
+    used = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            done = command(*run, "--results", f"by-{threads}")
+            used.append(done.json[0]["environment"]["threads"])
+    finally:
+        torch.set_num_threads(before)
+    assert used == [1, 2]
+    assert command("check", "--baseline", "by-1", "--results", "by-2").status == 0
 
 
 def test_what_cannot_be_published_is_refused(command: Command, tmp_path: Path) -> None:
