@@ -43,7 +43,7 @@ def stretches(
         log rows int64 ``[stretches, window + 1]``, padded with ``PAD`` on the right.
     """
     counts = np.diff(log.offsets)
-    missing = np.zeros(len(counts), dtype=np.int64)
+    missing: NDArray[np.int64] = np.zeros(len(counts), dtype=np.int64)
     if rng is not None:
         missing = np.where(counts - 1 > window, rng.integers(0, window, len(counts)), 0)
     pieces = np.where(counts > 1, -(-(counts - 1 + missing) // window), 0)

@@ -30,7 +30,7 @@ from gensar.vocabulary import PADDING
 
 __all__ = ["PlainRegime"]
 
-NONE = np.empty(0, dtype=np.int64)
+NONE: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 REC, SEARCH, GENERATE, PSEUDO, IDENTIFY, DESCRIBE = range(6)
 _SETS: dict[int, Instructions] = {
     REC: instructions.RECOMMEND,
@@ -85,7 +85,8 @@ class PlainRegime:
         rec = np.flatnonzero(train.log.kind == Kind.RECOMMENDED) if Task.REC in tasks else NONE
         found = np.flatnonzero(train.log.kind == Kind.SEARCHED) if Task.SEARCH in tasks else NONE
         known = np.flatnonzero(texts.words.lengths > 0)
-        search, generate, pseudo = found, NONE, NONE
+        search: NDArray[np.int64] = found
+        generate = pseudo = NONE
         if len(found):
             if settings.search_samples:
                 search = rng.choice(found, settings.search_samples)

@@ -40,7 +40,7 @@ class Trie:
         """Build the trie of ``codes`` (``[items, levels]``); items may share an identifier."""
         items, levels = codes.shape
         path = np.empty((items, levels), dtype=np.int64)
-        parent = np.zeros(items, dtype=np.int64)
+        parent: NDArray[np.int64] = np.zeros(items, dtype=np.int64)
         edges_from, edges_code, nodes = [], [], 1
         for level in range(levels):
             pairs = np.stack([parent, codes[:, level]], axis=1)

@@ -187,7 +187,7 @@ def _tables(task: str, protocol: str, entries: list[Entry]) -> list[Table]:
         empty = tuple(_incomplete(entry) for entry in lacking)
         return [Table(task, protocol, ALL, metric, empty, ()) for metric in SHOWN]
     _check_alike(whole)
-    every = np.ones(len(whole[0].requests), dtype=bool)
+    every: NDArray[np.bool_] = np.ones(len(whole[0].requests), dtype=bool)
     columns = [(metric, ALL, every) for metric in SHOWN]
     columns += [(SHOWN[0], name, rows) for name, rows in slices(whole[0].requests)]
     stacked = [
