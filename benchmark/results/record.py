@@ -109,6 +109,8 @@ def read_run(folder: Path) -> RunRecord:
     schema = info.get("schema") if isinstance(info, dict) else None
     if schema != SCHEMA_VERSION:
         raise BenchmarkError(f"{folder}: written with schema {schema}, not {SCHEMA_VERSION}")
+    if "changed" not in info:
+        raise BenchmarkError(f"{folder}: of an earlier version of this package; run it again")
     return RunRecord(folder, info)
 
 

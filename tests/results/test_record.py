@@ -38,7 +38,7 @@ def _files(folder: Path) -> list[str]:
 def test_a_record_round_trips(
     tmp_path_factory: pytest.TempPathFactory, info: dict[str, Any], ranks: list[int]
 ) -> None:
-    info = {k: v for k, v in info.items() if k != "schema"}
+    info = {**{k: v for k, v in info.items() if k != "schema"}, "changed": {}}
     folder = tmp_path_factory.mktemp("run") / "new" / "run"
     written = write_run(folder, info, table_of({REC: ranks}), Constant())
     read = read_run(folder)
@@ -109,8 +109,8 @@ def _sign(folder: Path) -> None:
     (folder / "checksums.json").write_text(json.dumps(sums), encoding="utf-8")
 
 
-@pytest.mark.parametrize("text", ['{"schema": 2}', "{}", "[]", "7", "nonsense"])
-def test_a_record_of_another_schema_is_left_out(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ['{"schema": 2}', '{"schema": 1}', "{}", "[]", "7", "nonsense"])
+def test_a_record_of_another_version_is_left_out(tmp_path: Path, text: str) -> None:
     other = record(tmp_path, "m", ASKED)
     (other.folder / "run.json").write_text(text, encoding="utf-8")
     _sign(other.folder)
@@ -169,7 +169,7 @@ def test_an_interrupted_write_leaves_nothing_or_the_older_run(
 
 def test_a_newer_run_takes_the_place_of_the_older(tmp_path: Path) -> None:
     before = record(tmp_path, "m", ASKED)
-    after = write_run(before.folder, {"new": True}, table_of({REC: [1]}), Constant())
+    after = write_run(before.folder, {"new": True, "changed": {}}, table_of({REC: [1]}), Constant())
     assert read_run(before.folder).info == after.info != before.info
     assert len(list(before.folder.parent.iterdir())) == 1
 
