@@ -11,7 +11,6 @@ from rich.table import Table
 
 from benchmark.cli.output import remarks, show_json, show_table
 from benchmark.cli.run import Seen
-from benchmark.errors import InputError
 
 __all__ = ["export", "import_"]
 
@@ -53,8 +52,6 @@ def export(
     from benchmark.results.origin import dataset_of
     from benchmark.results.record import read_run
 
-    if not run.is_dir():
-        raise InputError(f"{run}: no such folder; name the folder of a run")
     record = read_run(run)
     model = stored_model(record)
     with remarks() as notify:

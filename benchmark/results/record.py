@@ -94,8 +94,11 @@ def read_run(folder: Path) -> RunRecord:
     """Read a run and compare its checksums.
 
     Raises:
+        InputError: there is no such folder.
         BenchmarkError: a file is missing or differs from its checksum.
     """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; name the folder of a run")
     try:
         sums = json.loads((folder / _CHECKSUMS).read_text(encoding="utf-8"))
         if not isinstance(sums, dict) or not {"run.json", "requests.parquet"} <= sums.keys():

@@ -95,3 +95,5 @@ def test_bad_input_is_refused_in_one_line(command: Command, tmp_path: Path) -> N
         done = command("compare", *arguments)
         assert done.status == 2, what
         assert_refused(done)
+        if what == "no run":
+            assert "nowhere: no such folder" in done.err
