@@ -23,10 +23,9 @@ from benchmark.evaluation.paired import (
 )
 from benchmark.evaluation.randomisation import randomisation_test
 from benchmark.results.record import RunRecord
+from benchmark.results.table import ASKED, same_requests
 
 __all__ = ["Comparison", "Example", "compare", "metric_values", "paired_tables"]
-
-_ASKED = ["request", "user", "query", "item"]
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ def _examples(
     ranks = [table["greater"] + table["tied"] / 2 + 1.0 for table in (before, after)]
     return tuple(
         Example(
-            **{name: int(before[name][row]) for name in _ASKED},
+            **{name: int(before[name][row]) for name in ASKED},
             rank_a=float(ranks[0][row]),
             rank_b=float(ranks[1][row]),
         )
@@ -191,7 +190,7 @@ def paired_tables(
     if not shared:
         raise InputError(f"{b.folder}: shares no task and protocol with {a.folder}")
     for key in shared:
-        if not before[key][_ASKED].equals(after[key][_ASKED]):
+        if not same_requests(before[key], after[key]):
             raise InputError(f"{b.folder}: was asked other requests than {a.folder}")
     return [(key, before[key], after[key]) for key in shared]
 

@@ -76,14 +76,13 @@ def ran(run: RunRecord, task: str, protocol: str) -> bool:
     return protocol in run.info["metrics"].get(task, {})
 
 
-def group_runs(records: Iterable[RunRecord], newest_code: str | None = None) -> list[Group]:
+def group_runs(records: Iterable[RunRecord]) -> list[Group]:
     """Group runs that differ in their seed only, and name the groups apart.
 
-    Where a request was run with several versions of the code, ``newest_code`` comes last, else
-    what finished last.
+    Of several runs of a request, with several versions of the code, what finished last comes last.
     """
     groups: dict[tuple[str, ...], dict[int, list[RunRecord]]] = defaultdict(dict)
-    for record in sorted(records, key=lambda r: _age(r, newest_code)):
+    for record in sorted(records, key=_age):
         info = record.info
         settings = json.dumps(info["settings"], sort_keys=True)
         key = (info["model"], info["preset"], settings, ",".join(info["tasks"]))
@@ -98,9 +97,8 @@ def group_runs(records: Iterable[RunRecord], newest_code: str | None = None) -> 
     return sorted(found, key=lambda g: g.label)
 
 
-def _age(record: RunRecord, newest_code: str | None) -> tuple[bool, str, str]:
-    info = record.info
-    return info["code"] == newest_code, info["finished"], info["run"]
+def _age(record: RunRecord) -> tuple[str, str]:
+    return record.info["finished"], record.info["run"]
 
 
 def _labels(keys: list[tuple[str, ...]]) -> dict[tuple[str, ...], str]:

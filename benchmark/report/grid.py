@@ -10,17 +10,18 @@ from benchmark.report.tradeoff import Change
 
 __all__ = [
     "FEW_SEEDS",
+    "TASKS",
     "Cell",
     "Grid",
     "ablation_grids",
     "main_grids",
     "notes",
     "slice_grids",
-    "tradeoff_grid",
+    "table_title",
+    "tradeoff_grids",
 ]
 
-_TASKS = {"rec": "Recommendation", "search": "Search"}
-_PROTOCOLS = {"full": "whole catalogue", "sampled": "target among {} others"}
+TASKS = {"rec": "Recommendation", "search": "Search"}
 _FAMILIES = {
     "query": "kind of query",
     "history": "events in the history",
@@ -68,17 +69,17 @@ def slice_grids(board: Board) -> list[Grid]:
     return grids
 
 
-def tradeoff_grid(board: Board) -> Grid | None:
-    """Return joint training against training for one task, where there are joint models."""
+def tradeoff_grids(board: Board) -> list[Grid]:
+    """Return a grid of joint training against training for one task, if there are joint models."""
     if not board.tradeoff:
-        return None
-    headers = ("model", *(f"{t} {w}" for t in _TASKS for w in ("alone", "joint", "change")))
+        return []
+    headers = ("model", *(f"{t} {w}" for t in TASKS for w in ("alone", "joint", "change")))
     body = tuple(
         (Cell(found.label), *_changes(found.rec), *_changes(found.search), _cell(found.harmonic))
         for found in board.tradeoff
     )
-    title = "Trade-off: NDCG@10 (whole catalogue) of one model for both tasks or for each alone"
-    return Grid(title, (*headers, "harmonic mean"), body)
+    words = "Trade-off: NDCG@10 (whole catalogue) of one model for both tasks or for each alone"
+    return [Grid(words, (*headers, "harmonic mean"), body)]
 
 
 def ablation_grids(board: Board) -> list[Grid]:
@@ -87,7 +88,7 @@ def ablation_grids(board: Board) -> list[Grid]:
     for ablation in board.ablations:
         line = (Cell(ablation.setting), *_changes(ablation.rec), *_changes(ablation.search))
         found.setdefault((ablation.model, ablation.preset), []).append(line)
-    headers = ("setting", *(f"{t} {w}" for t in _TASKS for w in ("without", "with", "change")))
+    headers = ("setting", *(f"{t} {w}" for t in TASKS for w in ("without", "with", "change")))
     return [
         Grid(
             f"Settings of {model} ({preset}): NDCG@10 (whole catalogue) without and with a change",
@@ -150,7 +151,7 @@ def _main(tables: list[Table]) -> Grid:
         )
     headers = ("model", *(name.upper() for name in SHOWN), "seeds", "training", "per request")
     first = tables[0]
-    return Grid(f"{_title(first)}{_count(first)}", (*headers, "parameters"), tuple(body))
+    return Grid(f"{table_title(first)}{_count(first)}", (*headers, "parameters"), tuple(body))
 
 
 def _by_slice(tables: list[Table], words: str) -> Grid:
@@ -161,13 +162,18 @@ def _by_slice(tables: list[Table], words: str) -> Grid:
     )
     headers = tuple(f"{t.slice.partition(':')[2]}{_count(t)}" for t in tables)
     first = tables[0]
-    title = f"{_TASKS[first.task]}, {SHOWN[0].upper()} by {words}"
-    return Grid(title, ("model", *headers), body)
+    return Grid(f"{TASKS[first.task]}, {SHOWN[0].upper()} by {words}", ("model", *headers), body)
 
 
-def _title(table: Table) -> str:
-    others = "99" if table.protocol == "sampled" else ""
-    return f"{_TASKS[table.task]}, {_PROTOCOLS[table.protocol].format(others)}"
+def table_title(table: Table) -> str:
+    """Return task and candidates of a table in words."""
+    if table.protocol == "full":
+        return f"{TASKS[table.task]}, whole catalogue"
+    if table.others is None:
+        return f"{TASKS[table.task]}, sampled candidates"
+    fewest, most = table.others
+    others = f"{most}" if fewest == most else f"{fewest} to {most}"
+    return f"{TASKS[table.task]}, target among {others} others"
 
 
 def _count(table: Table) -> str:

@@ -19,20 +19,20 @@ from typing import Any
 from benchmark.report.document import to_document
 from benchmark.report.grid import (
     FEW_SEEDS,
+    TASKS,
     Cell,
     Grid,
     ablation_grids,
     main_grids,
     notes,
     slice_grids,
-    tradeoff_grid,
+    table_title,
+    tradeoff_grids,
 )
 from benchmark.report.leaderboard import ALL, SHOWN, Board, Pair, Row, Table
 
 __all__ = ["to_html"]
 
-_TASKS = {"rec": "Recommendation", "search": "Search"}
-_PROTOCOLS = {"full": "whole catalogue", "sampled": "sampled candidates"}
 _TIER_COLOURS = 8
 _NAME = ' class="name"'
 
@@ -108,7 +108,7 @@ def _board(board: Board, number: int) -> str:
 def _sections(board: Board, anchor: str) -> Iterator[tuple[str, str, str, bool]]:
     """Give anchor, title and content of each part that has any, and whether it needs the script."""
     main, slices, pairs = main_grids(board), slice_grids(board), _pair_grids(board)
-    tradeoff, changed = tradeoff_grid(board), ablation_grids(board)
+    tradeoff, changed = tradeoff_grids(board), ablation_grids(board)
     reach = _interval_grid(board)
     if main:
         yield f"{anchor}-results", "Results", _tables(main, f"{anchor}-main"), False
@@ -125,7 +125,7 @@ def _sections(board: Board, anchor: str) -> Iterator[tuple[str, str, str, bool]]
         content = _folded(slices, f"{anchor}-slice")
         yield f"{anchor}-slices", "Slices", content, False
     if tradeoff:
-        content = _tables([tradeoff], f"{anchor}-trade")
+        content = _tables(tradeoff, f"{anchor}-trade")
         yield f"{anchor}-tradeoff", "One model for both tasks", content, False
     if changed:
         content = _tables(changed, f"{anchor}-change", names=0)
@@ -219,7 +219,7 @@ def _front(board: Board) -> list[str]:
 
 
 def _interval_grid(board: Board) -> Grid:
-    rows = [_whole(board, task) for task in _TASKS]
+    rows = [_whole(board, task) for task in TASKS]
     front = _front(board)
     body = tuple(
         (
@@ -230,7 +230,7 @@ def _interval_grid(board: Board) -> Grid:
         for name in dict.fromkeys(name for found in rows for name in found)
     )
     title = f"{SHOWN[0].upper()} (whole catalogue) with 95% intervals, by user"
-    return Grid(title, ("model", *_TASKS.values(), "on the Pareto front"), body)
+    return Grid(title, ("model", *TASKS.values(), "on the Pareto front"), body)
 
 
 def _mean(row: Row | None) -> Cell:
@@ -251,7 +251,7 @@ def _pair_grids(board: Board) -> list[Grid]:
 def _pair_grid(table: Table) -> Grid:
     headers = ("better", "other", "difference", "win", "tie", "loss", "effect size")
     title = (
-        f"{_TASKS[table.task]}, {_PROTOCOLS[table.protocol]}: {SHOWN[0].upper()} of every pair,"
+        f"{table_title(table)}: {SHOWN[0].upper()} of every pair,"
         " with 95% intervals; win, tie and loss count requests"
     )
     body = tuple(_pair_line(pair) for pair in table.pairs)

@@ -13,7 +13,7 @@ from benchmark.report.grid import (
     main_grids,
     notes,
     slice_grids,
-    tradeoff_grid,
+    tradeoff_grids,
 )
 from benchmark.report.leaderboard import Board
 
@@ -38,8 +38,7 @@ def to_latex(boards: list[Board]) -> str:
     """
     parts = ["% needs \\usepackage{booktabs}"]
     for board in boards:
-        tradeoff = tradeoff_grid(board)
-        grids = [*main_grids(board), *slice_grids(board), *([tradeoff] if tradeoff else [])]
+        grids = main_grids(board) + slice_grids(board) + tradeoff_grids(board)
         grids += ablation_grids(board)
         for number, grid in enumerate(grids):
             caption = f"{board.dataset}. {grid.title}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from benchmark.report.entries import Entry, Group, group_runs, ran
 from benchmark.report.measured import SHOWN, Measured, measure, slices
 from benchmark.report.tradeoff import Ablation, TradeOff, ablations, trade_offs
 from benchmark.results.record import RunRecord
+from benchmark.results.table import same_requests
 
 __all__ = ["SHOWN", "Board", "Curve", "Pair", "Row", "Table", "boards"]
 
@@ -88,7 +89,8 @@ class Pair:
 class Table:
     """A task under a protocol, by one metric, best model first, incomplete rows last.
 
-    ``slice`` names the requests that count, ``all`` for every one.
+    ``slice`` names the requests that count, ``all`` for every one; ``others`` is the smallest and
+    the largest number of candidates beside a relevant item.
     """
 
     task: str
@@ -97,6 +99,7 @@ class Table:
     metric: str
     rows: tuple[Row, ...]
     pairs: tuple[Pair, ...]
+    others: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -126,23 +129,21 @@ class Board:
     superseded: int
 
 
-def boards(records: Iterable[RunRecord], newest_code: str | None = None) -> list[Board]:
+def boards(records: Iterable[RunRecord]) -> list[Board]:
     """Make one board for each version of each data set.
 
-    Args:
-        records: the runs to show.
-        newest_code: where a request was run with several versions of the code, the run of this
-            version counts, or else the one that finished last.
+    Where a request was run several times, with several versions of the code, the run that finished
+    last counts.
     """
     groups: dict[tuple[str, ...], list[RunRecord]] = defaultdict(list)
     for record in records:
         info = record.info
         groups[info["dataset"], info["dataset_digest"], info["candidates_digest"]].append(record)
-    return [_board(list(groups[key]), newest_code) for key in sorted(groups)]
+    return [_board(list(groups[key])) for key in sorted(groups)]
 
 
-def _board(records: list[RunRecord], newest_code: str | None) -> Board:
-    groups = group_runs(records, newest_code)
+def _board(records: list[RunRecord]) -> Board:
+    groups = group_runs(records)
     ablated, main = ablations(groups)
     counted: dict[int, RunRecord] = {}
     tables = []
@@ -195,16 +196,17 @@ def _tables(task: str, protocol: str, entries: list[Entry]) -> list[Table]:
         for metric, _, rows in columns
     ]
     p_values = randomisation_tests(np.array(stacked))
+    sizes = whole[0].requests["candidates"] - 1
+    others = int(sizes.min()), int(sizes.max())
     return [
-        _table(Table(task, protocol, name, metric, (), ()), whole, lacking, rows, p)
+        _table(Table(task, protocol, name, metric, (), (), others), whole, lacking, rows, p)
         for (metric, name, rows), p in zip(columns, p_values, strict=True)
     ]
 
 
 def _check_alike(whole: list[Measured]) -> None:
-    asked = ["request", "user", "query", "item"]
     for other in whole[1:]:
-        if not other.requests[asked].equals(whole[0].requests[asked]):
+        if not same_requests(other.requests, whole[0].requests):
             raise BenchmarkError(
                 f"{other.entry.runs[0].folder}: other requests than {whole[0].entry.runs[0].folder}"
             )
@@ -241,7 +243,7 @@ def _table(
         for a, b in zip(*(side.tolist() for side in upper), strict=True)
     ]
     found += [_incomplete(entry) for entry in lacking]
-    return Table(empty.task, empty.protocol, empty.slice, metric, tuple(found), tuple(pairs))
+    return replace(empty, rows=tuple(found), pairs=tuple(pairs))
 
 
 def _row(m: Measured, metric: str, rows: NDArray[np.bool_], tier: str, top: bool) -> Row:

@@ -14,7 +14,7 @@ from benchmark.report.grid import (
     main_grids,
     notes,
     slice_grids,
-    tradeoff_grid,
+    tradeoff_grids,
 )
 from benchmark.report.leaderboard import Board
 
@@ -51,10 +51,7 @@ def _board(board: Board) -> str:
         parts.append("<details>\n<summary>By kind of query, history and item</summary>")
         parts += [_section(grid) for grid in slices]
         parts.append("</details>")
-    tradeoff = tradeoff_grid(board)
-    if tradeoff is not None:
-        parts.append(_section(tradeoff))
-    parts += [_section(grid) for grid in ablation_grids(board)]
+    parts += [_section(grid) for grid in tradeoff_grids(board) + ablation_grids(board)]
     return "\n\n".join(parts)
 
 

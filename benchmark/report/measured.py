@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.metrics import MAIN, compute
 from benchmark.report.entries import Entry
+from benchmark.results.table import same_requests
 
 __all__ = ["SHOWN", "Measured", "measure", "slices"]
 
@@ -60,9 +61,8 @@ def measure(entry: Entry, task: str, protocol: str) -> Measured:
         frame = run.requests()
         frame = frame[(frame["task"] == task) & (frame["protocol"] == protocol)]
         frames.append(frame.sort_values("request", kind="stable", ignore_index=True))
-    asked = ["request", "user", "query", "item"]
     for run, frame in zip(entry.runs[1:], frames[1:], strict=True):
-        if not frame[asked].equals(frames[0][asked]):
+        if not same_requests(frame, frames[0]):
             raise BenchmarkError(f"{run.folder}: other requests than {entry.runs[0].folder}")
     found = [compute(f["greater"].to_numpy(), f["tied"].to_numpy(), SHOWN) for f in frames]
     costs = [run.info["metrics"][task][protocol]["seconds_per_request"] for run in entry.runs]

@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import TaskOutcome
 
-__all__ = ["read_table", "to_table", "write_table"]
+__all__ = ["ASKED", "read_table", "same_requests", "to_table", "write_table"]
+
+ASKED = ["request", "user", "query", "item"]
+"""The columns that tell a request and its relevant item."""
 
 _SCHEMA = pa.schema(
     [
@@ -82,3 +85,8 @@ def read_table(file: Path) -> pd.DataFrame:
     if table.schema.names != _SCHEMA.names:
         raise BenchmarkError(f"{file}: has other columns than this version writes; run it again")
     return table.to_pandas()
+
+
+def same_requests(first: pd.DataFrame, second: pd.DataFrame) -> bool:
+    """Return whether two tables of counts stand, row for row, for the same requests."""
+    return first[ASKED].equals(second[ASKED])

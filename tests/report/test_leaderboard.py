@@ -241,8 +241,6 @@ def test_runs_of_older_code_give_way(tmp_path: Path) -> None:
     (row,) = table(board, FULL).rows
     assert row.mean == pytest.approx(SECOND)
     assert board.superseded == 1
-    (board,) = boards([old, new], newest_code=old.info["code"])
-    assert table(board, FULL).rows[0].mean == 1.0
 
 
 def test_a_later_run_by_one_protocol_hides_no_other(tmp_path: Path) -> None:
@@ -281,6 +279,17 @@ def test_a_row_is_named_by_what_sets_it_apart(tmp_path: Path) -> None:
     ]
     labels = [row.entry.label for row in table(only(runs), FULL).rows]
     assert labels == ["m (size=16)", "m (size=8)", "n"]
+
+
+@pytest.mark.parametrize(
+    ("candidates", "words"),
+    [([100, 100], "target among 99 others"), ([4, 7], "target among 3 to 6 others")],
+)
+def test_a_table_says_how_many_candidates_there_were(
+    tmp_path: Path, candidates: list[int], words: str
+) -> None:
+    run = record(tmp_path, "m", {SAMPLED: [0, 1]}, candidates_of=candidates)
+    assert f"### Recommendation, {words} (2 requests)" in to_markdown([only([run])])
 
 
 def test_no_runs_make_an_empty_leaderboard() -> None:

@@ -17,7 +17,9 @@ Ranks = Sequence[int]
 
 
 def table_of(
-    asked: Mapping[tuple[str, str], Ranks], users: Sequence[int] | None = None
+    asked: Mapping[tuple[str, str], Ranks],
+    users: Sequence[int] | None = None,
+    candidates_of: Sequence[int] | None = None,
 ) -> pa.Table:
     """Return the table of (task, protocol): how many candidates stand above each target."""
     rows = [
@@ -30,7 +32,7 @@ def table_of(
             "item": number,
             "greater": above,
             "tied": 0,
-            "candidates": 100,
+            "candidates": candidates_of[number] if candidates_of is not None else 100,
             "query_kind": "given" if task == "search" else "",
             "history": number,
             "item_events": number,
@@ -46,6 +48,7 @@ def record(
     model: str,
     asked: Mapping[tuple[str, str], Ranks],
     users: Sequence[int] | None = None,
+    candidates_of: Sequence[int] | None = None,
     **changes: Any,
 ) -> RunRecord:
     """Write a run whose targets stand below so many candidates, and return it."""
@@ -75,4 +78,6 @@ def record(
     for task, protocol in asked:
         metrics.setdefault(task, {})[protocol] = {"seconds_per_request": 0.001}
     place = run_folder(results, values["dataset"], model, values["run"])
-    return write_run(place, {**values, "metrics": metrics}, table_of(asked, users), Constant())
+    return write_run(
+        place, {**values, "metrics": metrics}, table_of(asked, users, candidates_of), Constant()
+    )
