@@ -105,6 +105,10 @@ def run(
             if result.reused:
                 progress(f"stored already, not run again (--fresh runs it): {result.record.folder}")
             done.append(result)
+    _show(done, as_json)
+
+
+def _show(done: list[RunResult], as_json: bool) -> None:
     if as_json:
         show_json([{"reused": r.reused, **r.record.info} for r in done])
         return

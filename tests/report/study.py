@@ -12,6 +12,8 @@ from benchmark.results.record import RunRecord
 from tests.results.records import record
 
 FULL, SAMPLED, SEARCH = ("rec", "full"), ("rec", "sampled"), ("search", "full")
+FOREIGN = '<script>alert(1)</script> & "x"'
+"""A model's name that would be trouble if it were taken for anything but text."""
 REQUESTS = 60
 BOTH = ["rec", "search"]
 

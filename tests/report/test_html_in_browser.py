@@ -1,0 +1,277 @@
+"""What the HTML report does in headless Chromium.
+
+Skipped where there is no browser; with ``BENCHMARK_REQUIRE_BROWSER=1``, as in continuous
+integration, it fails instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from benchmark.report.leaderboard import Board
+from tests.report.study import FOREIGN
+
+in_browser = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    found = [shutil.which(name) for name in ("chromium", "google-chrome")]
+    binary, driver = next(filter(None, found), None), shutil.which("chromedriver")
+    if binary is None or driver is None:
+        why = "needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)"
+        if os.environ.get("BENCHMARK_REQUIRE_BROWSER") == "1":
+            pytest.fail(why)
+        pytest.skip(why)
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    switches = "headless=new no-sandbox disable-gpu disable-quic no-first-run disable-sync"
+    switches += " disable-background-networking disable-component-update disable-dev-shm-usage"
+    for switch in (*switches.split(), f"user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(f"--{switch}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    chrome = webdriver.Chrome(options=options, service=Service(driver))
+    yield chrome
+    chrome.quit()
+
+
+class Page:
+    """A board in a browser, in a given size and colour scheme."""
+
+    def __init__(self, browser: webdriver.Chrome, file: Path) -> None:
+        self.browser, self.file = browser, file
+
+    def open(self, width: int = 1280, **features: str) -> None:
+        media = [{"name": n.replace("_", "-"), "value": value} for n, value in features.items()]
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        self.browser.get(self.file.as_uri())
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.browser.execute_script(script, *arguments)
+
+    def find(self, selector: str) -> WebElement:
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def column(self, number: int) -> list[str]:
+        cells = "return [...document.querySelectorAll('table')[0].tBodies[0].rows]"
+        found: list[str] = self.run(
+            f"{cells}.map(row => row.cells[arguments[0]].innerText)", number
+        )
+        return [text.split(" ")[0] for text in found]
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, text: str, tmp_path: Path) -> Iterator[Page]:
+    """The page, on which nothing may go wrong and which may load nothing, whatever the test."""
+    file = tmp_path / "board.html"
+    file.write_text(text, encoding="utf-8")
+    shown = Page(browser, file)
+    for log in ("browser", "performance"):
+        browser.get_log(log)
+    shown.open()
+    yield shown
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert browser.get_log("browser") == []
+    log = browser.get_log("performance")
+    events = [json.loads(entry["message"])["message"] for entry in log]
+    asked = [e["params"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    asked = [a["request"]["url"] for a in asked if not a["documentURL"].startswith("chrome:")]
+    assert {url.partition("#")[0] for url in asked} == {file.as_uri()}
+
+
+@in_browser
+def test_a_click_and_the_keyboard_sort_a_table(page: Page) -> None:
+    head = page.find("table thead th:nth-child(4)")
+    assert (head.text.split()[0], head.get_attribute("aria-sort")) == ("MRR@10", "none")
+    name = page.find("table thead th button")
+    name.send_keys(Keys.ENTER)
+    before = page.column(3)
+    assert page.column(0) == sorted(page.column(0), key=str.lower)
+    known = sorted((v for v in before if v != "n/a"), key=float)
+    assert "n/a" in before[:-1] and len(set(known)) > 2
+    button = head.find_element(By.TAG_NAME, "button")
+    button.click()
+    assert page.column(3) == [*reversed(known), "n/a"]
+    assert head.get_attribute("aria-sort") == "descending"
+    button.send_keys(Keys.ENTER)
+    assert page.column(3) == [*known, "n/a"]
+    assert head.get_attribute("aria-sort") == "ascending"
+    button.send_keys(Keys.SPACE)
+    assert page.column(3) == [*reversed(known), "n/a"]
+
+    name.click()
+    assert page.column(0) == sorted(page.column(0), key=str.lower)
+    assert head.get_attribute("aria-sort") == "none"
+
+
+@in_browser
+def test_numbers_in_other_units_are_sorted_by_what_they_mean(page: Page) -> None:
+    places = [
+        th.text.split(" ")[0]
+        for th in page.browser.find_elements(By.CSS_SELECTOR, "table:first-of-type thead th")
+    ]
+    number = places.index("parameters")
+    page.browser.find_elements(By.CSS_SELECTOR, "table thead th button")[number].click()
+    assert page.column(number)[0] == "2,000,000"
+    assert page.column(number)[-1] == "0"
+
+
+@in_browser
+def test_hovered_and_focused_points_have_a_tooltip(page: Page, made: list[Board]) -> None:
+    tooltip = page.find("[role=tooltip]")
+    points = page.browser.find_elements(By.CSS_SELECTOR, "[data-chart=joint] .point")
+    assert len(points) >= 2
+    assert not tooltip.is_displayed()
+    foreign = next(p for p in points if FOREIGN in (p.get_attribute("aria-label") or ""))
+    ActionChains(page.browser).move_to_element(foreign).perform()
+    tables = (t for t in made[0].tables if (t.task, t.protocol) == ("rec", "full"))
+    row = next(r for r in next(tables).rows if r.entry.label == FOREIGN)
+    interval = f"{row.mean:.4f} ({row.low:.4f} to {row.high:.4f})"
+    assert FOREIGN in tooltip.text and f"Recommendation {interval}" in tooltip.text
+    ActionChains(page.browser).send_keys(Keys.ESCAPE).perform()
+    assert not tooltip.is_displayed()
+    ActionChains(page.browser).move_to_element(page.find("h1")).perform()
+
+    page.run("document.querySelector('#board-0-joint').closest('section').tabIndex = -1")
+    page.run("document.querySelector('#board-0-joint').closest('section').focus()")
+    ActionChains(page.browser).send_keys(Keys.TAB).perform()
+    first = page.browser.switch_to.active_element
+    assert first == points[0] and tooltip.is_displayed()
+    told = tooltip.text
+    ActionChains(page.browser).send_keys(Keys.ARROW_RIGHT).perform()
+    assert page.browser.switch_to.active_element == points[1]
+    assert tooltip.is_displayed() and tooltip.text != told
+    ActionChains(page.browser).send_keys(Keys.HOME).perform()
+    assert tooltip.text == told
+
+
+@in_browser
+def test_charts_follow_what_the_reader_chooses(page: Page) -> None:
+    def told(kind: str) -> str:
+        found = page.browser.find_elements(By.CSS_SELECTOR, f"[data-chart={kind}] .point")
+        return "\n".join(point.get_attribute("aria-label") or "" for point in found)
+
+    assert f"{FOREIGN}; Recommendation NDCG@10" in told("cost")
+    assert "Parameters: 2,000,000" in told("cost")
+    page.find("[data-chart=cost] [name=cost] option[value=fit_seconds]").click()
+    assert "Parameters" not in told("cost") and "Training time: 2.0 s" in told("cost")
+    page.find("[data-chart=cost] [name=task] option[value=search]").click()
+    assert "Search NDCG@10" in told("cost") and "Recommendation" not in told("cost")
+    lines = page.browser.find_elements(By.CSS_SELECTOR, "[data-chart=curves] .line")
+    assert len(lines) == 4
+    page.find("[data-chart=curves] [name=task] option[value=search]").click()
+    assert len(page.browser.find_elements(By.CSS_SELECTOR, "[data-chart=curves] .line")) == 3
+
+
+@in_browser
+def test_the_filter_leaves_models_out_of_tables_and_charts(page: Page) -> None:
+    page.find("[data-filter] input").send_keys("ALERT")
+    hidden = "return [...document.querySelectorAll('table')[0].tBodies[0].rows].map(r => r.hidden)"
+    assert page.run(hidden).count(False) == 1
+    points = page.browser.find_elements(By.CSS_SELECTOR, "[data-chart=joint] .point")
+    assert [FOREIGN in (p.get_attribute("aria-label") or "") for p in points] == [True]
+
+
+@in_browser
+@pytest.mark.parametrize("width", [360, 1280])
+def test_only_tables_scroll_sideways(page: Page, width: int) -> None:
+    page.open(width)
+    page.run("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    whole = page.run("return document.documentElement.scrollWidth")
+    assert 0 < whole <= page.run("return document.documentElement.clientWidth") <= width
+    boxes = page.run(
+        "return [...document.querySelectorAll('.scroll')].map(e => [e.clientWidth, e.scrollWidth])"
+    )
+    assert all(inner <= width for inner, _ in boxes)
+    assert width > 500 or any(content > inner for inner, content in boxes)
+    charts = page.run(
+        "return [...document.querySelectorAll('.chart > div > svg[role=group]')]"
+        ".map(e => [e.getBoundingClientRect().width, e.viewBox.baseVal.width])"
+    )
+    assert len(charts) == 3
+    assert all(abs(drawn - planned) < 1 <= drawn <= width for drawn, planned in charts)
+
+
+CONTRASTS = """
+const channels = (color) => color.match(/[\\d.]+/g).map(Number);
+const light = (color) => {
+  const [r, g, b] = channels(color).slice(0, 3).map((c) => c / 255)
+    .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (element) => {
+  const color = getComputedStyle(element).backgroundColor;
+  if (channels(color)[3] !== 0) return color;
+  return element.parentElement ? behind(element.parentElement) : "rgb(255, 255, 255)";
+};
+const own = (element) => [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+return [...document.querySelectorAll("body *")]
+  .filter((e) => own(e) && !e.matches("script, noscript, noscript *"))
+  .map((e) => {
+    const style = getComputedStyle(e);
+    const text = light(e instanceof SVGElement ? style.fill : style.color);
+    const both = [text, light(behind(e))].sort((a, b) => b - a);
+    return [e.outerHTML.slice(0, 80), (both[0] + 0.05) / (both[1] + 0.05)];
+  });
+"""
+
+
+@in_browser
+def test_dark_mode_is_dark_and_text_stands_out_in_both(page: Page) -> None:
+    backgrounds = {}
+    for mode in ("light", "dark"):
+        page.open(prefers_color_scheme=mode)
+        backgrounds[mode] = page.run("return getComputedStyle(document.body).backgroundColor")
+        contrasts = page.run(CONTRASTS)
+        assert len(contrasts) > 100
+        assert [found for found in contrasts if found[1] < 4.5] == []
+    assert backgrounds == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 29)"}
+
+
+@in_browser
+def test_focus_can_be_seen(page: Page) -> None:
+    button = page.find("table thead th button")
+    style = "return getComputedStyle(arguments[0]).outlineStyle"
+    assert page.run(style, button) == "none"
+    page.run("document.querySelector('.scroll').focus()")
+    ActionChains(page.browser).send_keys(Keys.TAB).perform()
+    assert page.browser.switch_to.active_element == button
+    assert page.run(style, button) == "solid"
+
+
+@in_browser
+def test_nothing_moves_where_that_is_not_wanted(page: Page) -> None:
+    moves = (
+        "return [getComputedStyle(document.querySelector('.mark')).transitionDuration,"
+        " getComputedStyle(document.documentElement).scrollBehavior]"
+    )
+    assert page.run(moves) == ["0.12s", "smooth"]
+    page.open(prefers_reduced_motion="reduce")
+    assert page.run(moves) == ["0s", "auto"]
+
+
+@in_browser
+def test_without_javascript_the_tables_are_there_and_no_dead_controls(page: Page) -> None:
+    page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    page.open()
+    assert page.find("table").is_displayed()
+    assert "need JavaScript" in page.find("noscript").text
+    assert page.browser.find_elements(By.CSS_SELECTOR, "button, input, select, svg") == []
+    assert not any(
+        e.is_displayed() for e in page.browser.find_elements(By.CSS_SELECTOR, "[data-script]")
+    )
