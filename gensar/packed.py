@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from benchmark.data.events import EventLog, Kind
 from benchmark.data.requests import PAD, History, Requests, Task
+from benchmark.data.twins import searches_first, steps_to_first_twin
 from benchmark.model import TrainView
 from gensar.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.ragged import Ragged
 from gensar.sequences import NOTHING, Sequences
 from gensar.settings import GenSARSettings
 from gensar.tasks import CodeTargets, ItemTexts, Step, TextTargets, ended, item_side
-from gensar.twins import searches_first, steps_to_first_twin
 
 __all__ = ["PackedRegime", "windows"]
 

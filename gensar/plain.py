@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.events import Kind
+from benchmark.data.past import PastRequests
 from benchmark.data.requests import History, Requests, Task
 from benchmark.model import TrainView
 from gensar import instructions
@@ -25,7 +26,6 @@ from gensar.tasks import (
     one_code_target_each,
     pseudo_queries,
 )
-from gensar.twins import earlier_twins, previous_twins
 from gensar.vocabulary import PADDING
 
 __all__ = ["PlainRegime"]
@@ -99,19 +99,19 @@ class PlainRegime:
         what = np.concatenate(groups)
         order = rng.permutation(len(task))
         starts = range(0, len(order), settings.batch)
-        twins = previous_twins(train.log)
+        past = PastRequests(train)
 
         def steps() -> Iterator[Step]:
             for start in starts:
                 chosen = order[start : start + settings.batch]
-                yield self._step(train, twins, words, texts, task[chosen], what[chosen], rng)
+                yield self._step(train, past, words, texts, task[chosen], what[chosen], rng)
 
         return len(starts), steps()
 
     def _step(
         self,
         train: TrainView,
-        twins: NDArray[np.int64],
+        past: PastRequests,
         words: Ragged,
         texts: ItemTexts,
         task: NDArray[np.int64],
@@ -124,7 +124,7 @@ class PlainRegime:
             chosen = what[task == number]
             kinds = np.arange(len(chosen)) % 2
             if number in (REC, SEARCH, GENERATE):
-                asked = _past_requests(train, twins, chosen, number)
+                asked = past.of(Task.REC if number == REC else Task.SEARCH, chosen)
                 body = self._history(asked, words, with_own_query=number == SEARCH)
             elif number == PSEUDO:
                 queries = texts.spell(pseudo_queries(texts.words.take(chosen), rng))
@@ -161,26 +161,6 @@ class PlainRegime:
         widen = self.sequences.widen
         before, after = self._before[task].take(number), self._after[task].take(number)
         return join(widen(before), body, widen(after))
-
-
-def _past_requests(
-    train: TrainView, twins: NDArray[np.int64], rows: NDArray[np.int64], number: int
-) -> Requests:
-    """Return training events (log ``rows``) as the requests that would have led to them."""
-    log = train.log
-    return Requests(
-        task=Task.REC if number == REC else Task.SEARCH,
-        user=log.user[rows],
-        time=log.time[rows],
-        query=log.query[rows],
-        queries=train.queries,
-        items=len(train.items),
-        candidates=None,
-        exclude_seen=False,
-        _log=log,
-        _stop=rows.astype(np.int64),
-        _omit=earlier_twins(twins, rows),
-    )
 
 
 def _merged(first: History, second: History) -> History:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from benchmark.data.events import EventLog, Kind
 from benchmark.data.requests import PAD
-from gensar.twins import earlier_twins, previous_twins, searches_first, steps_to_first_twin
+from benchmark.data.twins import earlier_twins, previous_twins, searches_first, steps_to_first_twin
 
 EVENTS = st.lists(st.tuples(*[st.integers(0, 2)] * 3, st.integers(0, 1)), min_size=1, max_size=20)
 
