@@ -18,13 +18,13 @@ from transformers.models.t5.modeling_t5 import T5Attention
 from benchmark.dropout import use_byte_dropout
 from benchmark.errors import BenchmarkError
 from gensar.quiet import without_progress_bars
-from gensar.settings import GenSARSettings
+from gensar.settings import GeneratorSettings
 from gensar.vocabulary import END, PADDING, Vocabulary
 
 __all__ = ["Backbone", "t5_of"]
 
 
-def t5_of(settings: GenSARSettings, tokens: int) -> T5ForConditionalGeneration:
+def t5_of(settings: GeneratorSettings, tokens: int) -> T5ForConditionalGeneration:
     """Return a new T5 of the settings' sizes, or the hub's, with room for ``tokens`` tokens.
 
     Raises:
@@ -64,7 +64,7 @@ class Backbone(nn.Module):
         vocabulary: numbers the tokens.
         causal: whether an input position sees only what stands before it, so that one pass over
             a sequence serves targets at every place of it.
-        vocabulary_softmax: see :class:`GenSARSettings`.
+        vocabulary_softmax: see :class:`GeneratorSettings`.
     """
 
     def __init__(

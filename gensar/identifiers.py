@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ __all__ = [
     "Quantiser",
     "build_identifiers",
     "collision_rate",
+    "extra_codes",
     "separate_collisions",
 ]
 
@@ -40,14 +41,14 @@ class Identifiers:
             an extra code has one level more.
         shared_levels: number of levels that both kinds share.
         level_sizes: for each kind, the number of codes of each level.
-        vectors: the codebooks, ``{"shared": [levels, codes, 2w], "specific": [2, levels, codes,
-            w]}``, from which a backbone can start its code embeddings.
+        vectors: for each kind and level, what its codes stand for, ``[codes, width]`` of one
+            width, from which a backbone can start its code embeddings. Later levels may have none.
     """
 
     codes: tuple[NDArray[np.int64], NDArray[np.int64]]
     shared_levels: int
     level_sizes: tuple[tuple[int, ...], tuple[int, ...]]
-    vectors: dict[str, NDArray[np.float32]]
+    vectors: tuple[tuple[NDArray[np.float32], ...], tuple[NDArray[np.float32], ...]]
 
     def swapped(self) -> Identifiers:
         """Return the same identifiers with semantic and collaborative exchanged."""
@@ -55,7 +56,33 @@ class Identifiers:
             (self.codes[1], self.codes[0]),
             self.shared_levels,
             (self.level_sizes[1], self.level_sizes[0]),
-            {"shared": self.vectors["shared"], "specific": self.vectors["specific"][::-1].copy()},
+            (self.vectors[1], self.vectors[0]),
+        )
+
+    def to_arrays(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
+        """Return arrays and JSON-ready values for a model's state."""
+        arrays: dict[str, NDArray] = {}
+        for kind in (SEMANTIC, COLLABORATIVE):
+            arrays[f"codes.{kind}"] = self.codes[kind]
+            for level, vectors in enumerate(self.vectors[kind]):
+                arrays[f"codebooks.{kind}.{level}"] = vectors
+        return arrays, {"shared_levels": self.shared_levels, "level_sizes": self.level_sizes}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray], values: dict[str, Any]) -> Identifiers:
+        """Take back what :meth:`to_arrays` returned; other arrays and values are passed over."""
+
+        def books(kind: int) -> tuple[NDArray[np.float32], ...]:
+            levels = len(values["level_sizes"][kind])
+            names = (f"codebooks.{kind}.{level}" for level in range(levels))
+            return tuple(arrays[name] for name in names if name in arrays)
+
+        first, second = values["level_sizes"]
+        return cls(
+            codes=(arrays["codes.0"], arrays["codes.1"]),
+            shared_levels=values["shared_levels"],
+            level_sizes=(tuple(first), tuple(second)),
+            vectors=(books(SEMANTIC), books(COLLABORATIVE)),
         )
 
 
@@ -80,10 +107,13 @@ class Quantiser:
 
     @torch.no_grad()
     def place(self, semantic: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return where the semantic encoder puts vectors ``[n, width]``: ``[n, latent]``."""
+        """Return where vectors ``[n, width]`` lie in the codebooks' space, ``[n, 2 * latent]``.
+
+        They fill the half of semantic vectors; the other is 0.
+        """
         device = next(self.rqvae.parameters()).device
         encoded = self.rqvae.encoders[SEMANTIC](self.scale.apply(semantic, str(device)))
-        return encoded.cpu().numpy()
+        return np.pad(encoded.cpu().numpy(), ((0, 0), (0, self.rqvae.latent)))
 
 
 @dataclass(frozen=True)
@@ -130,7 +160,7 @@ def build_identifiers(
     if settings.collisions == "extra-code":
         for kind, found in enumerate(codes):
             if collision_rate(found) > 0:
-                extra = _extra_codes(found)
+                extra = extra_codes(found)
                 codes[kind] = np.column_stack([found, extra])
                 sizes[kind] = (*sizes[kind], int(extra.max()) + 1)
     identifiers = Identifiers(
@@ -282,7 +312,7 @@ def separate_collisions(
     return codes, rates
 
 
-def _extra_codes(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+def extra_codes(codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Number the items of each identifier 0, 1, … in the order of their rows."""
     _, group, counts = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
     group = group.ravel()
@@ -293,12 +323,20 @@ def _extra_codes(codes: NDArray[np.int64]) -> NDArray[np.int64]:
     return numbers
 
 
-def _codebooks(rqvae: RQVAE) -> dict[str, NDArray[np.float32]]:
-    def stack(books: Iterable[Codebook]) -> NDArray[np.float32]:
-        return np.stack([book.vectors.detach().cpu().numpy() for book in books])
+def _codebooks(
+    rqvae: RQVAE,
+) -> tuple[tuple[NDArray[np.float32], ...], tuple[NDArray[np.float32], ...]]:
+    """Return the codebooks in the space of the shared ones; the specific ones fill one half."""
+    shared = [_vectors(book) for book in cast(Iterable[Codebook], rqvae.shared)]
+    semantic, collaborative = (
+        [
+            np.pad(_vectors(book), ((0, 0), (kind * rqvae.latent, (1 - kind) * rqvae.latent)))
+            for book in rqvae.branch(kind)
+        ]
+        for kind in (SEMANTIC, COLLABORATIVE)
+    )
+    return (*shared, *semantic), (*shared, *collaborative)
 
-    shared = cast(Iterable[Codebook], rqvae.shared)
-    return {
-        "shared": stack(shared),
-        "specific": np.stack([stack(rqvae.branch(kind)) for kind in (SEMANTIC, COLLABORATIVE)]),
-    }
+
+def _vectors(book: Codebook) -> NDArray[np.float32]:
+    return book.vectors.detach().cpu().numpy()

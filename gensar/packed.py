@@ -9,6 +9,7 @@ what is asked for.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from benchmark.data.events import EventLog, Kind
 from benchmark.data.requests import PAD, History, Requests, Task
 from benchmark.data.twins import searches_first, steps_to_first_twin
 from benchmark.model import TrainView
+from gensar.generator import Epochs
 from gensar.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.ragged import Ragged
 from gensar.sequences import NOTHING, Sequences
@@ -49,6 +51,13 @@ class PackedRegime:
         if requests.task == Task.SEARCH:
             history = with_query(history, requests)
         return self.sequences.stream(history, words).tokens
+
+    def training(self, train: TrainView, tasks: tuple[Task, ...]) -> Epochs:
+        """Return what the epochs of training on ``tasks`` are made from."""
+        vocabulary, settings = self.sequences.vocabulary, self.settings
+        words = vocabulary.encode(train.queries.texts, settings.query_tokens)
+        texts = ItemTexts.of(train.items.texts, vocabulary, settings.item_text_tokens)
+        return partial(self.epoch, train, tasks, words, texts)
 
     def epoch(
         self,

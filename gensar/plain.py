@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from benchmark.data.past import PastRequests
 from benchmark.data.requests import History, Requests, Task
 from benchmark.model import TrainView
 from gensar import instructions
+from gensar.generator import Epochs
 from gensar.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.instructions import Instructions
 from gensar.packed import with_query
@@ -67,6 +69,13 @@ class PlainRegime:
         task = REC if requests.task == Task.REC else SEARCH
         body = self._history(requests, words, with_own_query=task == SEARCH)
         return self._instruct(task, body, np.zeros(len(requests), dtype=np.int64))
+
+    def training(self, train: TrainView, tasks: tuple[Task, ...]) -> Epochs:
+        """Return what the epochs of training on ``tasks`` are made from."""
+        vocabulary, settings = self.sequences.vocabulary, self.settings
+        words = vocabulary.encode(train.queries.texts, settings.query_tokens)
+        texts = ItemTexts.of(train.items.texts, vocabulary, settings.item_text_tokens)
+        return partial(self.epoch, train, tasks, words, texts)
 
     def epoch(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["PRESETS", "GenSARSettings"]
+__all__ = ["PRESETS", "GenSARSettings", "GeneratorSettings"]
 
 
 def _doc(default: Any, text: str) -> Any:
@@ -14,7 +14,45 @@ def _doc(default: Any, text: str) -> Any:
 
 
 @dataclass(frozen=True)
-class GenSARSettings:
+class GeneratorSettings:
+    """Settings of every model that writes identifiers (:class:`gensar.generator.Generator`)."""
+
+    backbone: str = _doc("config", "'config' for a T5 of the sizes below, or a hub name")
+    width: int = _doc(64, "width of the T5")
+    layers: int = _doc(2, "layers of its encoder and of its decoder")
+    heads: int = _doc(4, "attention heads")
+    feed_forward: int = _doc(256, "width of its feed-forward layers")
+    dropout: float = _doc(0.1, "dropout of the T5")
+    text_tokens: int = _doc(4096, "size of the text vocabulary trained on the data set")
+    codebook_start: bool = _doc(
+        True, "start the embeddings of codes and text pieces from the RQ-VAE"
+    )
+    embedding_scale: float = _doc(0.3, "root mean square of embeddings so started")
+    item_tokens: Literal["fused", "codes"] = _doc(
+        "fused", "an item in the input is one summed embedding, or one token for each code"
+    )
+    vocabulary_softmax: bool = _doc(
+        False, "normalise code probabilities over the whole vocabulary, not over the level"
+    )
+    window: int = _doc(64, "events in a training sequence and in a request's history (packed)")
+    query_tokens: int = _doc(16, "longest query, in tokens")
+    batch: int = _doc(16, "sequences (packed) or samples (plain) in a batch")
+    accumulate: int = _doc(1, "batches whose gradients make one step")
+    rate: float = _doc(4e-3, "peak learning rate")
+    weight_decay: float = _doc(0.01, "weight decay")
+    warm_up: float = _doc(0.02, "share of the training that warms the learning rate up")
+    epochs: int = _doc(9, "most epochs over the training events; the rate falls to 0 by then")
+    validate_every: int = _doc(3, "epochs between validations")
+    validation_requests: int = _doc(400, "requests of each task in a validation, 0 for all")
+    patience: int = _doc(1000, "validations without a gain before training stops")
+    beams: int = _doc(50, "beams over the catalogue")
+    candidate_decoding: Literal["exact", "beam"] = _doc(
+        "exact", "given candidates: score each one, or beam search over their trie as published"
+    )
+
+
+@dataclass(frozen=True)
+class GenSARSettings(GeneratorSettings):
     """Settings of :class:`gensar.model.GenSAR`; the defaults are those of ``standard``."""
 
     encoder: str = _doc(
@@ -35,35 +73,15 @@ class GenSARSettings:
     collisions: Literal["extra-code", "paper"] = _doc(
         "extra-code", "what is left after them: one more code, or shared identifiers as published"
     )
-    backbone: str = _doc("config", "'config' for a T5 of the sizes below, or a hub name")
-    width: int = _doc(64, "width of the T5")
-    layers: int = _doc(2, "layers of its encoder and of its decoder")
-    heads: int = _doc(4, "attention heads")
-    feed_forward: int = _doc(256, "width of its feed-forward layers")
-    dropout: float = _doc(0.1, "dropout of the T5")
-    text_tokens: int = _doc(4096, "size of the text vocabulary trained on the data set")
-    codebook_start: bool = _doc(
-        True, "start the embeddings of codes and text pieces from the RQ-VAE"
-    )
-    embedding_scale: float = _doc(0.3, "root mean square of embeddings so started")
     regime: Literal["packed", "plain"] = _doc(
         "packed", "packed: all targets of a sequence from one causal pass; plain: one per sample"
-    )
-    item_tokens: Literal["fused", "codes"] = _doc(
-        "fused", "an item in the input is one summed embedding, or one token for each code"
-    )
-    vocabulary_softmax: bool = _doc(
-        False, "normalise code probabilities over the whole vocabulary, not over the level"
     )
     rec_targets: Literal["rec", "all"] = _doc(
         "rec", "events that rec learns from (packed): its own as published, or searches too"
     )
-    window: int = _doc(64, "events in a training sequence and in a request's history (packed)")
     recent_rec: int = _doc(5, "recommendation events in a request's history (plain)")
     recent_search: int = _doc(5, "search events in a request's history (plain)")
-    query_tokens: int = _doc(16, "longest query, in tokens")
     item_text_tokens: int = _doc(32, "words of an item's text that are read")
-    batch: int = _doc(16, "sequences (packed) or samples (plain) in a batch")
     item_samples: int = _doc(96, "samples of each item-side task in a batch (packed)")
     search_samples: int = _doc(0, "search samples in an epoch, 0 for each event once (plain)")
     query_samples: int = _doc(1000, "query generation samples in an epoch (plain)")
@@ -71,20 +89,8 @@ class GenSARSettings:
     text_samples: int = _doc(
         2000, "text-to-identifier samples in an epoch, and as many back (plain)"
     )
-    accumulate: int = _doc(1, "batches whose gradients make one step")
     item_weight: float = _doc(1.0, "weight of the item-side identifier tasks in the loss")
     text_weight: float = _doc(0.1, "weight of the tasks that write text in the loss")
-    rate: float = _doc(4e-3, "peak learning rate")
-    weight_decay: float = _doc(0.01, "weight decay")
-    warm_up: float = _doc(0.02, "share of the training that warms the learning rate up")
-    epochs: int = _doc(9, "most epochs over the training events; the rate falls to 0 by then")
-    validate_every: int = _doc(3, "epochs between validations")
-    validation_requests: int = _doc(400, "requests of each task in a validation, 0 for all")
-    patience: int = _doc(1000, "validations without a gain before training stops")
-    beams: int = _doc(50, "beams over the catalogue")
-    candidate_decoding: Literal["exact", "beam"] = _doc(
-        "exact", "given candidates: score each one, or beam search over their trie as published"
-    )
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {

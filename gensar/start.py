@@ -14,42 +14,35 @@ __all__ = ["start_embeddings"]
 
 @torch.no_grad()
 def start_embeddings(
-    backbone: Backbone, text: NDArray[np.float32], scale: float, seed: int
+    backbone: Backbone, text: NDArray[np.float32] | None, scale: float, seed: int
 ) -> None:
-    """Start codes from their codebooks and text pieces from the semantic encoder.
+    """Start codes from their codebooks and text pieces from where they lie in the same space.
 
-    A code starts at its codebook vector; a specific codebook lives in its half of the shared
-    codebooks' space. A text piece starts half from where the RQ-VAE's semantic encoder puts it,
-    which is the space that the semantic codes divide, and half from a random vector that tells it
-    from its neighbours. One random orthonormal map carries that space into the embeddings.
+    A text piece starts half from there, and half from a random vector that tells it from its
+    neighbours. One random orthonormal map carries the space into the embeddings. What has no
+    place in it starts at random.
 
     Args:
         backbone: its embedding table is overwritten.
-        text: ``[text pieces, latent]``, from :meth:`gensar.identifiers.Quantiser.place`.
+        text: ``[text pieces, width of the codebooks]``, or ``None`` where they have no place.
         scale: root mean square of the embeddings. Much below T5's own 1, they are moved quickly
             by the few updates that a rare token gets.
         seed: of the map and the random part.
     """
     vocabulary = backbone.vocabulary
     books = vocabulary.identifiers.vectors
-    shared, specific = torch.as_tensor(books["shared"]), torch.as_tensor(books["specific"])
     table = backbone.t5.shared.weight
     generator = torch.Generator().manual_seed(seed)
-    basis = torch.empty(shared.shape[2], table.shape[1])
+    basis = torch.empty(books[0][0].shape[1], table.shape[1])
     nn.init.orthogonal_(basis, generator=generator)
-    half = specific.shape[-1]
     table[:] = scale * torch.randn(table.shape, generator=generator).to(table)
-    pieces = _unit(torch.as_tensor(text) @ basis[:half])
-    start = len(pieces)
-    table[:start] = 0.5**0.5 * (table[:start] + (scale * pieces).to(table))
-    for kind in (0, 1):
-        for level in range(len(shared) + specific.shape[1]):
-            if level < len(shared):
-                vectors = shared[level] @ basis
-            else:
-                vectors = specific[kind, level - len(shared)] @ basis[kind * half :][:half]
+    if text is not None:
+        pieces = (scale * _unit(torch.as_tensor(text) @ basis)).to(table)
+        table[: len(pieces)] = 0.5**0.5 * (table[: len(pieces)] + pieces)
+    for kind, levels in enumerate(books):
+        for level, vectors in enumerate(levels):
             first, stop = vocabulary.level_range(kind, level)
-            table[first:stop] = (scale * _unit(vectors)).to(table)
+            table[first:stop] = (scale * _unit(torch.as_tensor(vectors) @ basis)).to(table)
 
 
 def _unit(vectors: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Training the backbone on the six tasks."""
+"""Training the backbone of a generator."""
 
 from __future__ import annotations
 
@@ -10,29 +10,26 @@ import torch
 from benchmark.model import FitContext, TrainView, Validation
 from benchmark.training import EpochLoop, set_rate
 from gensar.losses import CodeTable, code_loss, text_loss
-from gensar.tasks import ItemTexts, Step
+from gensar.tasks import Step
 
 if TYPE_CHECKING:
-    from gensar.model import GenSAR
+    from gensar.generator import Generator
 
 __all__ = ["Trainer"]
 
 
 class Trainer:
-    """Trains one GenSAR to the best mean validation NDCG@10 of the tasks."""
+    """Trains one generator to the best mean validation NDCG@10 of the tasks."""
 
     def __init__(
-        self, model: GenSAR, train: TrainView, validation: Validation, context: FitContext
+        self, model: Generator, train: TrainView, validation: Validation, context: FitContext
     ) -> None:
         self.model = model
         self.settings = model.settings
         self.validation = validation
         self.context = context
-        self.train = train
         self.table = CodeTable(model.backbone, context.device)
-        vocabulary = model.vocabulary
-        self.words = vocabulary.encode(train.queries.texts, self.settings.query_tokens)
-        self.texts = ItemTexts.of(train.items.texts, vocabulary, self.settings.item_text_tokens)
+        self.epochs = model.regime.training(train, context.tasks)
         self.optimiser = torch.optim.AdamW(
             model.backbone.parameters(),
             lr=self.settings.rate,
@@ -44,7 +41,7 @@ class Trainer:
         settings, context = self.settings, self.context
         limit = settings.validation_requests or None
         loop = EpochLoop(
-            "gensar",
+            "backbone",
             self.model.backbone,
             self.optimiser,
             context,
@@ -60,9 +57,7 @@ class Trainer:
         """Train for one epoch and return the mean loss per code of the users' own events."""
         settings, backbone = self.settings, self.model.backbone
         rng = np.random.default_rng([self.context.seed, epoch])
-        steps, batches = self.model.regime.epoch(
-            self.train, self.context.tasks, self.words, self.texts, rng
-        )
+        steps, batches = self.epochs(rng)
         total = 0.0
         for number, step in enumerate(batches):
             done = (epoch + number / steps) / settings.epochs

@@ -55,10 +55,16 @@ def random_identifiers(
     rng = np.random.default_rng(seed)
     kinds = [np.stack([rng.integers(0, n, items) for n in levels], axis=1) for levels in sizes]
     kinds[1][:, :2] = kinds[0][:, :2]
-    books = {
-        "shared": rng.standard_normal((2, sizes[0][0], 8)).astype(np.float32),
-        "specific": rng.standard_normal((2, 2, sizes[0][2], 4)).astype(np.float32),
-    }
+    shared = [rng.standard_normal((sizes[0][0], 8)).astype(np.float32) for _ in range(2)]
+    halves = ((0, 4), (4, 0))
+    specific = [
+        [
+            np.pad(rng.standard_normal((sizes[0][2], 4)).astype(np.float32), ((0, 0), half))
+            for _ in range(2)
+        ]
+        for half in halves
+    ]
+    books = ((*shared, *specific[0]), (*shared, *specific[1]))
     return Identifiers((kinds[0], kinds[1]), 2, sizes, books)
 
 

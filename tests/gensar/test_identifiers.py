@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from benchmark.journal import Journal
 from gensar.identifiers import (
     COLLABORATIVE,
     SEMANTIC,
+    Identifiers,
     Quantiser,
     build_identifiers,
     collision_rate,
@@ -127,14 +130,14 @@ def test_the_seed_decides_the_identifiers(settled: Quantiser) -> None:
     again = _build().identifiers
     for kind in (SEMANTIC, COLLABORATIVE):
         np.testing.assert_array_equal(again.codes[kind], settled.identifiers.codes[kind])
-    for name, vectors in settled.identifiers.vectors.items():
-        np.testing.assert_array_equal(again.vectors[name], vectors)
+        for book, same in zip(settled.identifiers.vectors[kind], again.vectors[kind], strict=True):
+            np.testing.assert_array_equal(book, same)
 
 
 def test_swapping_twice_gives_the_same_identifiers(settled: Quantiser) -> None:
     found, swapped = settled.identifiers, settled.identifiers.swapped()
     np.testing.assert_array_equal(swapped.codes[SEMANTIC], found.codes[COLLABORATIVE])
-    np.testing.assert_array_equal(swapped.vectors["specific"][0], found.vectors["specific"][1])
+    assert swapped.vectors[SEMANTIC] is found.vectors[COLLABORATIVE]
     back = swapped.swapped()
     for kind in (SEMANTIC, COLLABORATIVE):
         np.testing.assert_array_equal(back.codes[kind], found.codes[kind])
@@ -152,4 +155,20 @@ def test_vectors_are_placed_where_the_items_of_the_same_vector_are(settled: Quan
             hidden = hidden @ layer.weight.detach().numpy().T + layer.bias.detach().numpy()
         else:
             hidden = np.maximum(hidden, 0)
-    np.testing.assert_allclose(settled.place(semantic), hidden, atol=1e-5)
+    placed = settled.place(semantic)
+    width = hidden.shape[1]
+    np.testing.assert_allclose(placed[:, :width], hidden, atol=1e-5)
+    assert placed.shape[1] == 2 * width
+    assert (placed[:, width:] == 0).all()
+
+
+def test_identifiers_come_back_from_arrays(settled: Quantiser) -> None:
+    found = settled.identifiers
+    arrays, values = found.to_arrays()
+    again = Identifiers.from_arrays(arrays, json.loads(json.dumps(values)))
+    assert (again.shared_levels, again.level_sizes) == (found.shared_levels, found.level_sizes)
+    for kind in (SEMANTIC, COLLABORATIVE):
+        np.testing.assert_array_equal(again.codes[kind], found.codes[kind])
+        assert len(again.vectors[kind]) == len(found.vectors[kind]) > 0
+        for book, same in zip(found.vectors[kind], again.vectors[kind], strict=True):
+            np.testing.assert_array_equal(book, same)

@@ -14,7 +14,7 @@ SCALE = 0.3
 
 def _started(seed: int = 0) -> Backbone:
     backbone = backbone_of(VOCABULARY)
-    text = np.random.default_rng(7).standard_normal((VOCABULARY.text, 4)).astype(np.float32)
+    text = np.random.default_rng(7).standard_normal((VOCABULARY.text, 8)).astype(np.float32)
     start_embeddings(backbone, text, SCALE, seed)
     return backbone
 
@@ -28,8 +28,7 @@ def test_codes_lie_to_each_other_as_their_codebook_vectors_do() -> None:
     backbone = _started()
     for kind in (0, 1):
         for level in range(4):
-            shared, specific = IDENTIFIERS.vectors["shared"], IDENTIFIERS.vectors["specific"]
-            book = torch.as_tensor(shared[level] if level < 2 else specific[kind, level - 2])
+            book = torch.as_tensor(IDENTIFIERS.vectors[kind][level])
             ratio = torch.pdist(_rows(backbone, kind, level)) / torch.pdist(book)
             torch.testing.assert_close(ratio, ratio.mean().expand_as(ratio), atol=1e-4, rtol=1e-4)
 

@@ -1,0 +1,276 @@
+"""A model that writes identifiers: everything but where the identifiers come from.
+
+GenSAR is one, and so are the generative baselines: they share vocabulary, backbone, training loop
+and constrained decoding, so that a comparison of them compares identifiers and tasks.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from transformers import T5Config, T5ForConditionalGeneration
+
+from benchmark.data.catalogue import Queries
+from benchmark.data.requests import PAD, Requests, Task
+from benchmark.model import FitContext, Model, TrainView, Validation
+from gensar.backbone import Backbone, t5_of
+from gensar.decoding import Leaves, Memory, beam_search, score_items
+from gensar.identifiers import COLLABORATIVE, SEMANTIC, Identifiers
+from gensar.ragged import Ragged
+from gensar.sequences import NOTHING, Sequences
+from gensar.settings import GeneratorSettings
+from gensar.start import start_embeddings
+from gensar.tasks import Step
+from gensar.trie import Trie
+from gensar.vocabulary import Vocabulary, train_tokenizer
+
+__all__ = ["Epochs", "Generator", "Identified", "Regime"]
+
+SCORED_AT_ONCE = 6400
+"""Candidates that one pass of the decoder scores."""
+REQUESTS_AT_ONCE = 64
+"""Requests that one beam search serves."""
+
+Epochs = Callable[[np.random.Generator], tuple[int, Iterator[Step]]]
+"""Gives, for an epoch's random numbers, its number of steps and the steps."""
+
+
+class Regime(Protocol):
+    """How requests become inputs and training events become steps."""
+
+    @property
+    def causal(self) -> bool:
+        """Whether an input position sees only what stands before it."""
+        ...
+
+    def request_inputs(self, requests: Requests, words: Ragged) -> Ragged:
+        """Return the positions that each request is answered from.
+
+        ``words`` are the text pieces of every query in the query table.
+        """
+        ...
+
+    def training(self, train: TrainView, tasks: tuple[Task, ...]) -> Epochs:
+        """Return what the epochs of training on ``tasks`` are made from."""
+        ...
+
+
+@dataclass(frozen=True)
+class Identified:
+    """The identifiers of all items.
+
+    Attributes:
+        identifiers: the codes.
+        place: returns where texts lie in the space of the codebooks, ``[texts, width]``; ``None``
+            where texts have no place in it.
+    """
+
+    identifiers: Identifiers
+    place: Callable[[Sequence[str]], NDArray[np.float32]] | None = None
+
+
+class Generator(Model):
+    """Writes an item's identifier, code by code, among those that exist."""
+
+    scores_catalogue = False
+    uses_gpu = True
+
+    settings: GeneratorSettings
+
+    @abstractmethod
+    def identify(self, train: TrainView, validation: Validation, context: FitContext) -> Identified:
+        """Give every item its identifiers."""
+
+    @abstractmethod
+    def make_regime(self, sequences: Sequences) -> Regime:
+        """Return how this model reads and learns."""
+
+    def texts(self, train: TrainView) -> list[str]:
+        """Return what the text vocabulary is learned from; a model that reads no text has none."""
+        return [text for text in (*train.items.texts, *train.queries.texts) if text]
+
+    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+        """Make identifiers, then train the backbone to write them."""
+        # Imported here, because the trainer asks for a model like this one.
+        from gensar.training import Trainer
+
+        found = self.identify(train, validation, context)
+        with context.journal.phase("backbone"):
+            tokenizer = train_tokenizer(self.texts(train), self.settings.text_tokens)
+            vocabulary = Vocabulary(tokenizer, tokenizer.get_vocab_size(), found.identifiers)
+            with torch.random.fork_rng():
+                torch.manual_seed(context.seed)
+                t5 = t5_of(self.settings, vocabulary.size)
+            self._assemble(t5, vocabulary, context.device)
+            if self.settings.codebook_start and found.identifiers.vectors[0]:
+                pieces = found.place(vocabulary.pieces()) if found.place else None
+                scale = self.settings.embedding_scale
+                start_embeddings(self.backbone, pieces, scale, context.seed)
+            Trainer(self, train, validation, context).run()
+
+    def _assemble(
+        self, t5: T5ForConditionalGeneration, vocabulary: Vocabulary, device: str
+    ) -> None:
+        self.device = device
+        self.vocabulary = vocabulary
+        self.sequences = Sequences(vocabulary, self.settings.item_tokens == "fused")
+        self.regime = self.make_regime(self.sequences)
+        self.backbone = Backbone(
+            t5,
+            vocabulary,
+            causal=self.regime.causal,
+            vocabulary_softmax=self.settings.vocabulary_softmax,
+        ).to(device)
+        self.backbone.eval()
+        codes = vocabulary.identifiers.codes
+        self._tries = [Trie.of(c, device) for c in codes]
+        self._codes = [torch.as_tensor(c, device=device) for c in codes]
+        self._tokens = [torch.as_tensor(vocabulary.code_tokens(k), device=device) for k in (0, 1)]
+        self._tokenised: tuple[Queries, Ragged] | None = None
+        self._leaves = [Leaves.of(trie) for trie in self._tries]
+
+    def identifier_kind(self, task: Task) -> int:
+        """Return which identifier the task writes (GenSAR section 3.3)."""
+        return COLLABORATIVE if task == Task.REC else SEMANTIC
+
+    def behaviour_token(self, task: Task) -> int:
+        """Return the token that the decoder starts with."""
+        return self.vocabulary.rec if task == Task.REC else self.vocabulary.searched
+
+    @torch.no_grad()
+    def read(self, requests: Requests) -> Memory:
+        """Encode a batch of requests: histories, and for search the query behind them."""
+        tokens = self.regime.request_inputs(requests, self._words(requests))
+        inputs = torch.as_tensor(tokens.padded(NOTHING), device=self.device)
+        lengths = torch.as_tensor(tokens.lengths, device=self.device)
+        states = self.backbone.encode(inputs)
+        positions = torch.arange(states.shape[1], device=self.device)
+        visible = (positions < lengths.unsqueeze(1)).unsqueeze(1)
+        return Memory(states, visible, self.backbone.summary(states, lengths.unsqueeze(1)))
+
+    def _words(self, requests: Requests) -> Ragged:
+        """Return the pieces of all queries, tokenised once for each query table."""
+        queries = requests.queries
+        if self._tokenised is None or self._tokenised[0] is not queries:
+            words = self.vocabulary.encode(queries.texts, self.settings.query_tokens)
+            self._tokenised = (queries, words)
+        return self._tokenised[1]
+
+    def score(self, requests: Requests) -> NDArray[np.float32]:
+        """Score candidates by the log-probability of their identifiers.
+
+        With ``candidate_decoding="beam"`` candidates that the beam search over their trie does
+        not reach score minus infinity, as in the published evaluation.
+        """
+        candidates = requests.candidates
+        if candidates is None:
+            everything = np.arange(requests.items, dtype=np.int32)
+            candidates = np.broadcast_to(everything, (len(requests), requests.items))
+        decode = self._exact if self.settings.candidate_decoding == "exact" else self._beamed
+        size = max(1, SCORED_AT_ONCE // max(candidates.shape[1], 1))
+        parts = [
+            decode(requests[i : i + size], candidates[i : i + size].astype(np.int64))
+            for i in range(0, len(requests), size)
+        ]
+        return np.concatenate(parts) if parts else np.empty(candidates.shape, dtype=np.float32)
+
+    def _exact(self, requests: Requests, candidates: NDArray[np.int64]) -> NDArray[np.float32]:
+        kind = self.identifier_kind(requests.task)
+        chosen = torch.as_tensor(candidates, device=self.device)
+        scores = score_items(
+            self.backbone,
+            self.read(requests),
+            self.behaviour_token(requests.task),
+            kind,
+            self._codes[kind][chosen],
+            self._tokens[kind][chosen],
+        )
+        return scores.float().cpu().numpy()
+
+    def _beamed(self, requests: Requests, candidates: NDArray[np.int64]) -> NDArray[np.float32]:
+        # The further column takes what fills up lists: PAD counts from the end.
+        permitted = np.zeros((len(requests), requests.items + 1), dtype=bool)
+        np.put_along_axis(permitted, candidates, True, axis=1)
+        items, scores = self._search(requests, permitted[:, :-1], self.settings.beams)
+        table = np.full((len(requests), requests.items + 1), -np.inf, dtype=np.float32)
+        np.put_along_axis(table, items, scores, axis=1)
+        return np.take_along_axis(table, candidates, axis=1)
+
+    def retrieve(self, requests: Requests, k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Write the best identifiers of the catalogue by constrained beam search."""
+        found = [self._retrieve(part, k) for part in requests.batches(REQUESTS_AT_ONCE)]
+        items = [np.empty((0, k), dtype=np.int32), *(pair[0] for pair in found)]
+        scores = [np.empty((0, k), dtype=np.float32), *(pair[1] for pair in found)]
+        return np.concatenate(items), np.concatenate(scores)
+
+    def _retrieve(
+        self, requests: Requests, k: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        permitted = None
+        if requests.exclude_seen:
+            offsets, seen = requests.seen()
+            permitted = np.ones((len(requests), requests.items), dtype=bool)
+            permitted[np.repeat(np.arange(len(requests)), np.diff(offsets)), seen] = False
+        items, scores = self._search(requests, permitted, max(k, self.settings.beams))
+        missing = max(0, k - items.shape[1])
+        items = np.pad(items, ((0, 0), (0, missing)), constant_values=PAD)
+        scores = np.pad(scores, ((0, 0), (0, missing)), constant_values=-np.inf)
+        return items[:, :k], scores[:, :k]
+
+    def _search(
+        self, requests: Requests, permitted: NDArray[np.bool_] | None, beams: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Beam search over permitted items (``[requests, items]``); item -1 where none."""
+        kind = self.identifier_kind(requests.task)
+        trie = self._tries[kind]
+        mask = None if permitted is None else torch.as_tensor(permitted, device=self.device)
+        nodes, scores = beam_search(
+            self.backbone,
+            self.read(requests),
+            self.behaviour_token(requests.task),
+            kind,
+            trie,
+            beams,
+            None if mask is None else trie.count_below(mask),
+        )
+        items, scores = self._leaves[kind].items(nodes, scores, mask)
+        return items.cpu().numpy().astype(np.int32), scores.float().cpu().numpy()
+
+    def parameters(self) -> int:
+        """Return the number of the T5's parameters."""
+        return sum(p.numel() for p in self.backbone.t5.parameters())
+
+    def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
+        """Return weights, codes and codebooks; tokenizer and T5 configuration as JSON."""
+        weights = {
+            f"t5.{name}": weight.detach().cpu().numpy()
+            for name, weight in self.backbone.t5.named_parameters()
+        }
+        arrays, values = self.vocabulary.identifiers.to_arrays()
+        return arrays | weights, {
+            **values,
+            "tokenizer": self.vocabulary.tokenizer.to_str(),
+            "t5": self.backbone.t5.config.to_dict(),
+            "text": self.vocabulary.text,
+        }
+
+    def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
+        """Take back what :meth:`state` returned."""
+        vocabulary = Vocabulary(
+            Tokenizer.from_str(values["tokenizer"]),
+            values["text"],
+            Identifiers.from_arrays(arrays, values),
+        )
+        with torch.random.fork_rng():
+            t5 = T5ForConditionalGeneration(T5Config(**values["t5"]))
+        weights = {n[3:]: torch.as_tensor(a) for n, a in arrays.items() if n.startswith("t5.")}
+        t5.load_state_dict(weights, strict=False)
+        t5.tie_weights()
+        self._assemble(t5, vocabulary, "cpu")
