@@ -1,0 +1,1 @@
+"""Baselines that write identifiers with GenSAR's vocabulary, backbone and constrained decoding."""

@@ -1,0 +1,179 @@
+"""The regime of the generative baselines: each task reads what its own papers let it read.
+
+Recommendation reads the items of the history, whatever way the user came to them (TIGER, Rajput et
+al. 2023); search reads the query and nothing of the user (DSI, Tay et al. 2022). With both tasks
+one backbone learns them side by side (Penha et al. 2025).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.events import NO_QUERY, EventLog, Kind
+from benchmark.data.requests import PAD, History, Requests, Task
+from benchmark.data.twins import steps_to_first_twin
+from benchmark.model import TrainView
+from gensar.generator import Epochs
+from gensar.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.packed import windows
+from gensar.ragged import Ragged, join
+from gensar.sequences import NOTHING, Sequences
+from gensar.tasks import CodeTargets, Step, one_code_target_each
+from gensar.vocabulary import END
+
+__all__ = ["ApartRegime", "Pairs", "items_only", "searched_pairs"]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Queries and the items that they lead to.
+
+    Attributes:
+        words: the text pieces of each pair's query.
+        item: int64 ``[pairs]``.
+    """
+
+    words: Ragged
+    item: NDArray[np.int64]
+
+
+def searched_pairs(train: TrainView, words: Ragged) -> Pairs:
+    """Return one pair for each search event; ``words`` are the pieces of the query table."""
+    found = np.flatnonzero(train.log.kind == Kind.SEARCHED)
+    return Pairs(words.take(train.log.query[found]), train.log.item[found].astype(np.int64))
+
+
+def items_only(history: History) -> History:
+    """Return the history as a plain sequence of items, without queries and kinds."""
+    return replace(
+        history,
+        kind=np.full_like(history.kind, Kind.RECOMMENDED),
+        query=np.full_like(history.query, NO_QUERY),
+    )
+
+
+class ApartRegime:
+    """Builds the training steps and the requests' inputs.
+
+    Args:
+        sequences: turns events and queries into positions.
+        window: items of a history that are read, and events in a training sequence.
+        batch: sequences in a step.
+        search_batch: most pairs of query and item in a step.
+        query_tokens: longest query, in tokens.
+        causal: whether an input position sees only what stands before it. One pass over a
+            sequence can then train every target in it; recommendation is trained so.
+    """
+
+    def __init__(
+        self,
+        sequences: Sequences,
+        window: int,
+        batch: int,
+        search_batch: int,
+        query_tokens: int,
+        causal: bool = True,
+    ) -> None:
+        self.sequences = sequences
+        self.window = window
+        self.batch = batch
+        self.search_batch = search_batch
+        self.query_tokens = query_tokens
+        self.causal = causal
+
+    def request_inputs(self, requests: Requests, words: Ragged) -> Ragged:
+        """Return the positions that each request is answered from."""
+        if requests.task == Task.SEARCH:
+            return self.query_inputs(words.take(requests.query))
+        history = items_only(requests.history(self.window))
+        return self.sequences.stream(history, words).tokens
+
+    def query_inputs(self, words: Ragged) -> Ragged:
+        """Return the positions of bare queries."""
+        every = np.ones(len(words), dtype=bool)
+        return join(self.sequences.repeat(END, every), self.sequences.queries(words, every))
+
+    def training(self, train: TrainView, tasks: tuple[Task, ...]) -> Epochs:
+        """Return epochs over the users' events and over the pairs of query and item.
+
+        Both are spread over the steps of an epoch, whichever needs more.
+        """
+        words = self.sequences.vocabulary.encode(train.queries.texts, self.query_tokens)
+        pairs = self.pairs(train, words) if Task.SEARCH in tasks else None
+        return partial(self._epoch, train.log if Task.REC in tasks else None, pairs, words)
+
+    def pairs(self, train: TrainView, words: Ragged) -> Pairs:
+        """Return the pairs that search learns from."""
+        return searched_pairs(train, words)
+
+    def _epoch(
+        self,
+        log: EventLog | None,
+        pairs: Pairs | None,
+        words: Ragged,
+        rng: np.random.Generator,
+    ) -> tuple[int, Iterator[Step]]:
+        """Return the number of steps and the steps; sequences of like length share a step."""
+        groups: list[NDArray[np.int64]] = []
+        twins = steps_to_first_twin(log) if log is not None else np.empty(0, dtype=np.int64)
+        if log is not None:
+            rows = windows(log, self.window, rng)
+            length = (rows >= 0).sum(axis=1)
+            order = np.argsort(length + rng.uniform(0, self.window / 8, len(length)), kind="stable")
+            starts = rng.permutation(np.arange(0, len(order), self.batch))
+            groups = [rows[order[start : start + self.batch]] for start in starts]
+        count = len(pairs.item) if pairs is not None else 0
+        steps = max(len(groups), -(-count // self.search_batch), 1)
+        shares = np.array_split(rng.permutation(count), steps)
+
+        def build() -> Iterator[Step]:
+            for number in range(steps):
+                step = Step([], [])
+                if log is not None and number < len(groups):
+                    step.codes.append((self._next_items(log, twins, groups[number], words), 1.0))
+                if pairs is not None and len(shares[number]):
+                    step.codes.append((self._found_items(pairs, shares[number]), 1.0))
+                yield step
+
+        return steps, build()
+
+    def _next_items(
+        self, log: EventLog, twins: NDArray[np.int64], rows: NDArray[np.int64], words: Ragged
+    ) -> CodeTargets:
+        """Return every event of the sequences as a target that reads the items before it.
+
+        An event with a twin before it reads nothing from the twin on.
+        """
+        rows = rows[:, : int((rows >= 0).sum(axis=1).max())]
+        real, safe = rows >= 0, np.maximum(rows, 0)
+        history = History(
+            item=np.where(real, log.item[safe], PAD).astype(np.int32),
+            kind=np.full(rows.shape, Kind.RECOMMENDED, dtype=np.uint8),
+            query=np.full(rows.shape, NO_QUERY, dtype=np.int32),
+            time=np.where(real, log.time[safe], 0),
+            length=real.sum(axis=1),
+        )
+        stream = self.sequences.stream(history, words)
+        back = np.where(real, twins[safe], 0)
+        first = np.maximum(np.arange(rows.shape[1]) - back, 0)
+        return CodeTargets(
+            inputs=stream.tokens.padded(NOTHING),
+            visible=np.where(real, np.take_along_axis(stream.rec_cut, first, axis=1), 0),
+            start=np.full(rows.shape, self.sequences.vocabulary.rec),
+            kind=np.full(rows.shape, COLLABORATIVE),
+            item=np.maximum(history.item, 0).astype(np.int64),
+        )
+
+    def _found_items(self, pairs: Pairs, chosen: NDArray[np.int64]) -> CodeTargets:
+        """Return the chosen pairs as targets that read their query."""
+        return one_code_target_each(
+            self.query_inputs(pairs.words.take(chosen)),
+            pairs.item[chosen],
+            np.full(len(chosen), SEMANTIC),
+            self.sequences.vocabulary.searched,
+        )
