@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.tuning.space import Dimension, Range
 
 __all__ = ["BM25", "BM25Settings"]
 
@@ -35,6 +37,7 @@ class BM25(Model):
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
     Settings = BM25Settings
+    searched: ClassVar[Mapping[str, Dimension]] = {"b": Range(0.0, 1.0), "k1": Range(0.2, 3.0)}
 
     def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
         """Index the items' texts."""

@@ -16,6 +16,7 @@ from benchmark.data.dataset import TrainView
 from benchmark.data.requests import Requests, Task
 from benchmark.journal import Journal
 from benchmark.settings import settings_from_json
+from benchmark.tuning.space import Dimension
 
 __all__ = ["FitContext", "Model", "NoSettings", "TrainView", "Validation", "top_k"]
 
@@ -78,6 +79,10 @@ class Model(ABC):
 
     uses_gpu: ClassVar[bool] = False
     """Whether it computes on the device of its :class:`FitContext`; else it runs on the CPU."""
+
+    searched: ClassVar[Mapping[str, Dimension]] = {}
+    """Settings of its own that ``tune`` searches beside the shared ones, by name: a range or a
+    choice."""
 
     def __init__(self, settings: Any = None) -> None:
         self.settings: Any = self.Settings() if settings is None else settings

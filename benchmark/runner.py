@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from benchmark.results.identity import RunIdentity
 from benchmark.results.record import RunRecord, read_run, run_folder, write_run
 from benchmark.results.table import to_table
 from benchmark.settings import build_settings
+
+if TYPE_CHECKING:
+    from benchmark.tuning.study import Study
 
 __all__ = ["RunResult", "circumstances", "resolve_device", "run_model", "summarise"]
 
@@ -82,6 +85,7 @@ def run_model(
     device: str,
     results: Path,
     fresh: bool,
+    study: Study | None = None,
 ) -> RunResult:
     """Train, evaluate and record a model, unless the same run is stored already.
 
@@ -96,11 +100,21 @@ def run_model(
         device: ``auto``, ``cpu`` or ``cuda``.
         results: the folder that holds ``runs/`` and ``checkpoints/``.
         fresh: run even though the run is stored, and forget its checkpoints.
+        study: the search that chose the settings, if one did.
     """
     model = entry.load()(settings)
     device = resolve_device(device, model)
     identity = RunIdentity.of(
-        entry.name, entry.source, preset, settings, dataset, tasks, protocols, seed, device
+        entry.name,
+        entry.source,
+        preset,
+        settings,
+        dataset,
+        tasks,
+        protocols,
+        seed,
+        device,
+        None if study is None else study.digest(),
     )
     folder = run_folder(results, dataset.name, entry.name, identity.run_id)
     checkpoints = results / "checkpoints" / dataset.name / entry.name / identity.run_id
@@ -118,6 +132,7 @@ def run_model(
     with journal.phase("evaluate"):
         outcomes = evaluate(model, entry.name, dataset, "test", tasks, protocols, journal)
     info = _info(identity, model, dataset, journal, outcomes)
+    info["tuning"] = None if study is None else study.summary()
     events = np.bincount(dataset.train.log.item, minlength=len(dataset.items))
     record = write_run(folder, info, to_table(outcomes, events), model)
     shutil.rmtree(checkpoints, ignore_errors=True)

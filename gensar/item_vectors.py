@@ -6,13 +6,16 @@ import hashlib
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.requests import Task
 from benchmark.errors import BenchmarkError
 from benchmark.journal import Journal
 from benchmark.model import FitContext, TrainView, Validation
+from benchmark.registry import find
 from benchmark.settings import build_settings
 from gensar.quiet import without_progress_bars
 
@@ -69,18 +72,31 @@ def _bundled_minilm() -> Path:
 
 
 def collaborative_vectors(
-    train: TrainView, validation: Validation, context: FitContext, preset: str
+    train: TrainView,
+    validation: Validation,
+    context: FitContext,
+    preset: str,
+    model: str = "sasrec",
 ) -> NDArray[np.float32]:
-    """Return SASRec's item embeddings ``[items, width]``, trained on the same training events."""
-    from baselines.sasrec import SASRec
+    """Return a model's item embeddings ``[items, width]``, trained on the same training events.
 
-    model = SASRec(build_settings(SASRec.Settings, SASRec.presets, preset))
+    Args:
+        train: the training events.
+        validation: decides when its training ends.
+        context: a model that serves one of its tasks only is trained for that.
+        preset: of the model's settings.
+        model: its name in the registry; it has a method ``item_vectors``.
+    """
+    kind = find(model).load()
+    source: Any = kind(build_settings(kind.Settings, kind.presets, preset))
     journal = Journal(quiet=context.journal.quiet)
     folder = None if context.checkpoints is None else context.checkpoints / "collaborative"
-    model.fit(train, validation, replace(context, journal=journal, checkpoints=folder))
+    served = tuple(task for task in context.tasks if task in kind.tasks) or (Task.REC,)
+    own = replace(context, tasks=served, journal=journal, checkpoints=folder)
+    source.fit(train, validation, own)
     context.journal.facts["collaborative"] = {
-        "model": "sasrec",
-        "settings": asdict(model.settings),
+        "model": model,
+        "settings": asdict(source.settings),
         "curve": journal.curve,
     }
-    return model.item_vectors()
+    return source.item_vectors()

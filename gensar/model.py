@@ -37,7 +37,7 @@ class GenSAR(Generator):
             semantic = semantic_vectors(train.items.texts, settings.encoder, context)
         with journal.phase("collaborative vectors"):
             collaborative = collaborative_vectors(
-                train, validation, context, settings.collaborative_preset
+                train, validation, context, settings.collaborative_preset, settings.collaborative
             )
         with journal.phase("identifiers"):
             quantiser = build_identifiers(

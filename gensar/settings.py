@@ -58,7 +58,9 @@ class GenSARSettings(GeneratorSettings):
     encoder: str = _doc(
         "minilm", "text encoder of semantic vectors: the bundled MiniLM or a hub name"
     )
-    collaborative: Literal["sasrec"] = _doc("sasrec", "model that collaborative vectors come from")
+    collaborative: Literal["sasrec", "unisar"] = _doc(
+        "sasrec", "model that collaborative vectors come from; the paper's is UniSAR"
+    )
     collaborative_preset: str = _doc("standard", "preset of that model")
     latent: int = _doc(32, "width of each encoder's output in the RQ-VAE")
     rqvae_hidden: tuple[int, ...] = _doc((128, 64), "hidden widths of the RQ-VAE's encoders")
@@ -114,6 +116,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {
         "validate_every": 1,
         "encoder": "BAAI/bge-base-en-v1.5",
+        "collaborative": "unisar",
         "collaborative_preset": "paper",
         "rqvae_hidden": (512, 256, 128, 64),
         "codes": 256,

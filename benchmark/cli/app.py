@@ -15,6 +15,7 @@ from benchmark.cli.list import list_
 from benchmark.cli.publish import publish
 from benchmark.cli.run import run
 from benchmark.cli.trec import export, import_
+from benchmark.cli.tune import tune
 from benchmark.errors import BenchmarkError
 
 __all__ = ["app", "main"]
@@ -44,6 +45,7 @@ def _options(
 
 
 app.command("run")(run)
+app.command("tune")(tune)
 app.command("list")(list_)
 app.command("leaderboard")(leaderboard)
 app.command("compare")(compare)

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +19,13 @@ __all__ = ["Entry", "Group", "group_runs", "ran"]
 class Entry:
     """The runs of one model with the same settings and tasks, one for each seed.
 
-    ``lacking`` of them were not asked by the protocol of the table.
+    ``trials`` is the size of the search that chose the settings, 0 where none did; ``lacking`` of
+    the runs were not asked by the protocol of the table.
     """
 
     label: str
     preset: str
+    trials: int
     runs: tuple[RunRecord, ...]
     lacking: int = 0
 
@@ -50,6 +53,7 @@ class Group:
         settings: all settings as JSON.
         tasks: what it was trained for.
         changed: the settings that differ from the preset's.
+        trials: of the search that chose the settings, 0 where none did.
         runs: by seed, oldest first.
     """
 
@@ -59,6 +63,7 @@ class Group:
     settings: str
     tasks: tuple[str, ...]
     changed: dict[str, object]
+    trials: int
     runs: dict[int, list[RunRecord]]
 
     def entry(self, task: str, protocol: str) -> Entry:
@@ -68,7 +73,7 @@ class Group:
             able = [run for run in self.runs[seed] if ran(run, task, protocol)]
             lacking += not able
             chosen.append((able or self.runs[seed])[-1])
-        return Entry(self.label, self.preset, tuple(chosen), lacking)
+        return Entry(self.label, self.preset, self.trials, tuple(chosen), lacking)
 
 
 def ran(run: RunRecord, task: str, protocol: str) -> bool:
@@ -85,15 +90,19 @@ def group_runs(records: Iterable[RunRecord]) -> list[Group]:
     for record in sorted(records, key=_age):
         info = record.info
         settings = json.dumps(info["settings"], sort_keys=True)
-        key = (info["model"], info["preset"], settings, ",".join(info["tasks"]))
+        tuned = "tuned" if _trials(info) else ""
+        key = (info["model"], info["preset"], settings, ",".join(info["tasks"]), tuned)
         groups[key].setdefault(info["seed"], []).append(record)
     labels = _labels(list(groups))
     found = []
     for request, runs in groups.items():
-        model, preset, settings, tasks = request
-        changed = next(iter(runs.values()))[-1].info["changed"]
+        model, preset, settings, tasks, _ = request
+        last = next(iter(runs.values()))[-1].info
         parted = tuple(tasks.split(","))
-        found.append(Group(labels[request], model, preset, settings, parted, changed, runs))
+        trials = _trials(last)
+        found.append(
+            Group(labels[request], model, preset, settings, parted, last["changed"], trials, runs)
+        )
     return sorted(found, key=lambda g: g.label)
 
 
@@ -101,17 +110,22 @@ def _age(record: RunRecord) -> tuple[str, str]:
     return record.info["finished"], record.info["run"]
 
 
+def _trials(info: dict[str, Any]) -> int:
+    """Return the number of trials that chose a run's settings."""
+    return info["tuning"]["trials"] if info.get("tuning") else 0
+
+
 def _labels(keys: list[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
     """Name each group by its model and by whatever sets it apart from others of that model."""
     labels = {}
     for key in keys:
-        model, preset, settings, tasks = key
+        model, preset, settings, tasks, tuned = key
         same = [other for other in keys if other[0] == model]
         parts = []
         if len({other[1] for other in same}) > 1:
             parts.append(preset)
         own = _written(settings)
-        siblings = [_written(other[2]) for other in same if other[1] == preset]
+        siblings = [_written(o[2]) for o in same if (o[1], o[4]) == (preset, tuned)]
         parts += [
             f"{name}={value}"
             for name, value in sorted(own.items())
@@ -119,6 +133,8 @@ def _labels(keys: list[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
         ]
         if len({other[3] for other in same}) > 1:
             parts.append(f"{tasks.replace(',', '+')} only" if "," not in tasks else "joint")
+        if len({other[4] for other in same}) > 1:
+            parts.append(tuned or "as preset")
         labels[key] = f"{model} ({', '.join(parts)})" if parts else model
     return labels
 

@@ -110,6 +110,10 @@ def notes(board: Board) -> list[str]:
         " the best. ± is the standard deviation over seeds.",
         f"Presets: {', '.join(sorted({row.entry.preset for row in rows}))}.",
     ]
+    tuned = {row.entry.label: row.entry.trials for row in rows if row.entry.trials}
+    if tuned:
+        sizes = ", ".join(f"{name} {trials}" for name, trials in sorted(tuned.items()))
+        found.append(f"Settings chosen on validation, by so many trials: {sizes}.")
     if any(row.seeds < FEW_SEEDS for row in rows):
         found.append(f"† fewer than {FEW_SEEDS} seeds: the spread over seeds is not known well.")
     if any(t.task == "search" and t.protocol == "sampled" for t in board.tables):

@@ -92,6 +92,8 @@ def trade_offs(groups: list[Group]) -> list[TradeOff]:
 def ablations(groups: list[Group]) -> tuple[list[Ablation], list[Group]]:
     """Split off the groups with changed settings that stand beside the same preset unchanged.
 
+    Settings that a search chose are no ablation.
+
     Returns:
         the ablations, and the groups that remain.
     """
@@ -100,10 +102,10 @@ def ablations(groups: list[Group]) -> tuple[list[Ablation], list[Group]]:
         reference = [
             g
             for g in groups
-            if not g.changed
+            if not (g.changed or g.trials)
             and (g.model, g.preset, g.tasks) == (group.model, group.preset, group.tasks)
         ]
-        if not group.changed or not reference:
+        if not group.changed or group.trials or not reference:
             main.append(group)
             continue
         setting = ", ".join(f"{k}={_plain(v)}" for k, v in sorted(group.changed.items()))

@@ -36,6 +36,7 @@ class RunIdentity:
         seed: of training.
         device: ``cpu`` or ``cuda``.
         code: digest of the source code that was run.
+        tuning: digest of the search that chose the settings, or ``None``.
     """
 
     model: str
@@ -49,6 +50,7 @@ class RunIdentity:
     seed: int
     device: str
     code: str
+    tuning: str | None = None
 
     @classmethod
     def of(
@@ -62,6 +64,7 @@ class RunIdentity:
         protocols: tuple[str, ...],
         seed: int,
         device: str,
+        tuning: str | None = None,
     ) -> RunIdentity:
         """Describe a run before it starts; ``source`` is the model's ``module:Class``."""
         package = source.partition(":")[0].partition(".")[0]
@@ -77,12 +80,14 @@ class RunIdentity:
             seed=seed,
             device=device,
             code=code_digest(tuple(sorted({*HARNESS, package}))),
+            tuning=tuning,
         )
 
     @property
     def run_id(self) -> str:
         """``<preset>-s<seed>-<12 hex digits>``."""
-        decisive = {k: v for k, v in asdict(self).items() if k != "preset"}
+        values = asdict(self)
+        decisive = {k: v for k, v in values.items() if k != "preset" and (k, v) != ("tuning", None)}
         text = json.dumps(decisive, sort_keys=True)
         return f"{self.preset}-s{self.seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from baselines.popularity import Popularity
-from benchmark.cli.run import _plan
+from benchmark.cli.plan import plan_models
 from benchmark.registry import ModelEntry
 from benchmark.results.record import RunRecord, scan_runs
 
@@ -276,5 +276,5 @@ def test_a_setting_with_a_models_name_leaves_other_models_alone(
 
     monkeypatch.setattr("benchmark.registry.find", find)
     assignments = ["a.size=2", "depth=3", "b.depth=4"]
-    plans = _plan(["a", "b"], None, "standard", assignments)
+    plans = plan_models(["a", "b"], None, "standard", assignments)
     assert [plan.settings for plan in plans] == [_Size(2, 3), _Size(8, 4)]

@@ -259,6 +259,7 @@ _KEY = st.tuples(
     st.sampled_from(["quick", "standard"]),
     st.dictionaries(st.sampled_from("abc"), _VALUE).map(lambda d: json.dumps(d, sort_keys=True)),
     st.sampled_from(["rec", "search", "rec,search"]),
+    st.sampled_from(["", "tuned"]),
 )
 
 

@@ -1,0 +1,1 @@
+"""Choosing settings: the same search for every model, on validation requests only."""

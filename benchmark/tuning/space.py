@@ -1,0 +1,63 @@
+"""What a search may choose from.
+
+Settings of one name mean the same in every model, so they are searched over the same range in every
+model. What only one kind of model has (BM25's ``k1``), that model names itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmark.model import Model
+
+__all__ = ["SHARED", "Choice", "Dimension", "Range", "space_of"]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Any number from ``low`` to ``high``, both included; ``log`` spreads draws over its powers."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __contains__(self, value: Any) -> bool:
+        return self.low <= value <= self.high
+
+    def described(self) -> dict[str, Any]:
+        """Return it JSON-ready."""
+        return {"low": self.low, "high": self.high, "log": self.log}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of ``values``."""
+
+    values: tuple[Any, ...]
+
+    def __contains__(self, value: Any) -> bool:
+        return value in self.values
+
+    def described(self) -> dict[str, Any]:
+        """Return it JSON-ready."""
+        return {"values": list(self.values)}
+
+
+Dimension = Range | Choice
+
+SHARED: Mapping[str, Dimension] = {
+    "rate": Range(3e-4, 1e-2, log=True),
+    "dropout": Range(0.0, 0.5),
+    "weight_decay": Choice((0.0, 0.01, 0.1)),
+    "width": Choice((32, 64, 128)),
+}
+
+
+def space_of(model: type[Model]) -> dict[str, Dimension]:
+    """Return the settings of ``model`` that are searched, by name."""
+    own = {f.name for f in fields(model.Settings)}
+    shared = {name: dimension for name, dimension in SHARED.items() if name in own}
+    return dict(sorted({**shared, **model.searched}.items()))

@@ -1,0 +1,279 @@
+"""A study: trials of one model's settings, each trained anew and measured on validation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from benchmark.data.dataset import Dataset
+from benchmark.data.requests import Task
+from benchmark.errors import BenchmarkError, InputError
+from benchmark.evaluation.evaluate import HarnessValidation
+from benchmark.journal import Journal
+from benchmark.model import FitContext
+from benchmark.registry import ModelEntry
+from benchmark.results.identity import HARNESS, code_digest
+from benchmark.tuning.space import Dimension, Range, space_of
+
+__all__ = ["Study", "Trial", "find_study", "tune"]
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial.
+
+    Attributes:
+        settings: the values that were tried.
+        value: mean validation NDCG@10 over the tasks; ``None`` for a trial that failed.
+        by_task: the same by task.
+        seconds: to train and to measure.
+        failure: why it failed, or "".
+    """
+
+    settings: dict[str, Any]
+    value: float | None
+    by_task: dict[str, float]
+    seconds: float
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Study:
+    """The trials of a model on a data set.
+
+    Attributes:
+        model: its name.
+        preset: what the settings were filled from.
+        base: all settings of the first trial, which are those of the preset.
+        dataset: the data set's name, and ``dataset_digest``.
+        tasks: what is trained for and measured.
+        seed: of the search and of every training.
+        space: what was searched, by setting.
+        code: digest of the source code.
+        trials: in their order.
+    """
+
+    model: str
+    preset: str
+    base: dict[str, Any]
+    dataset: str
+    dataset_digest: str
+    tasks: tuple[str, ...]
+    seed: int
+    space: dict[str, Any]
+    code: str
+    trials: tuple[Trial, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """``<preset>-s<seed>-<12 hex digits>`` of everything but the trials."""
+        decisive = {k: v for k, v in asdict(self).items() if k not in ("trials", "preset")}
+        text = json.dumps(decisive, sort_keys=True)
+        return f"{self.preset}-s{self.seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    @property
+    def best(self) -> Trial:
+        """The trial with the highest value, the earliest of several.
+
+        Raises:
+            BenchmarkError: no trial has one.
+        """
+        done = [trial for trial in self.trials if trial.value is not None]
+        if not done:
+            reasons = "; ".join(sorted({trial.failure for trial in self.trials}))
+            raise BenchmarkError(f"no trial of {self.model} succeeded: {reasons}")
+        return max(done, key=lambda trial: trial.value or 0.0)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a run record tells of the search that chose its settings."""
+        values = [trial.value for trial in self.trials]
+        return {
+            "study": self.name,
+            "trials": len(self.trials),
+            "seed": self.seed,
+            "space": self.space,
+            "chosen": self.best.settings,
+            "validation": self.best.value,
+            "values": values,
+            "seconds": round(sum(trial.seconds for trial in self.trials), 1),
+        }
+
+    def digest(self) -> str:
+        """Return what identifies the search and its outcome."""
+        text = json.dumps([self.name, len(self.trials), self.best.settings], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def tune(
+    entry: ModelEntry,
+    settings: Any,
+    preset: str,
+    dataset: Dataset,
+    tasks: tuple[Task, ...],
+    trials: int,
+    seed: int,
+    device: str,
+    results: Path,
+    tell: Callable[[str], None],
+) -> Study:
+    """Search until the study has ``trials`` trials; trials that are stored already count.
+
+    The first trial has the settings as given, the others are Optuna's TPE sampler's (Bergstra et
+    al. 2011). Each is written down as soon as it is done.
+
+    Args:
+        entry: from the registry.
+        settings: of the model's own kind, from which the search starts.
+        preset: the name that they were filled from.
+        dataset: the data; only its training events and validation requests are used.
+        tasks: to train for; a trial's value is the mean over them.
+        trials: how many in all, 1 or more. A model without anything to search has one.
+        seed: of the search and of each training.
+        device: ``cpu`` or ``cuda``.
+        results: the folder that holds ``tuning/``.
+        tell: gets a line after each trial.
+    """
+    kind = entry.load()
+    space = space_of(kind)
+    package = entry.source.partition(":")[0].partition(".")[0]
+    study = Study(
+        entry.name,
+        preset,
+        json.loads(json.dumps(asdict(settings))),
+        dataset.name,
+        dataset.digest,
+        tuple(map(str, tasks)),
+        seed,
+        {name: dimension.described() for name, dimension in space.items()},
+        code_digest(tuple(sorted({*HARNESS, package}))),
+    )
+    file = _file(results, study)
+    if file.exists():
+        study = _read(file)
+    while len(study.trials) < (trials if space else 1):
+        number = len(study.trials)
+        chosen = _propose(study, space) if number else {}
+        checkpoints = file.parent / "checkpoints" / str(number)
+        context = FitContext(tasks, seed, device, Journal(), checkpoints)
+        trial = _try(kind(replace(settings, **chosen)), dataset, context)
+        tried = chosen or {name: getattr(settings, name) for name in space}
+        study = replace(study, trials=(*study.trials, replace(trial, settings=tried)))
+        _write(file, study)
+        shutil.rmtree(file.parent / "checkpoints", ignore_errors=True)
+        value = "failed" if trial.value is None else f"{trial.value:.4f}"
+        tell(f"{entry.name}, trial {number + 1}: {value} in {trial.seconds:.1f} s {tried}")
+    return study
+
+
+def _try(model: Any, dataset: Dataset, context: FitContext) -> Trial:
+    started = time.monotonic()
+    validation = HarnessValidation(dataset, context.tasks)
+    try:
+        model.fit(dataset.train, validation, context)
+        measured = validation.measure(model)
+    except BenchmarkError as error:
+        return Trial({}, None, {}, time.monotonic() - started, str(error))
+    value = sum(measured.values()) / max(len(measured), 1)
+    return Trial({}, value, measured, time.monotonic() - started)
+
+
+def _propose(study: Study, space: dict[str, Dimension]) -> dict[str, Any]:
+    """Let Optuna choose after the trials so far.
+
+    The sampler is made anew for each trial, so that a search that was interrupted goes on as it
+    would have.
+    """
+    distributions = {name: _distribution(dimension) for name, dimension in space.items()}
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sampler = optuna.samplers.TPESampler(seed=study.seed * 100_003 + len(study.trials))
+    search = optuna.create_study(direction="maximize", sampler=sampler)
+    for trial in study.trials:
+        # A preset's own values may lie outside of the space.
+        inside = all(trial.settings[name] in dimension for name, dimension in space.items())
+        if trial.value is not None and inside:
+            past = optuna.trial.create_trial(
+                params=trial.settings, distributions=distributions, value=trial.value
+            )
+            search.add_trial(past)
+    return search.ask(distributions).params
+
+
+def _distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution:
+    if isinstance(dimension, Range):
+        return optuna.distributions.FloatDistribution(
+            dimension.low, dimension.high, log=dimension.log
+        )
+    return optuna.distributions.CategoricalDistribution(dimension.values)
+
+
+def find_study(
+    results: Path,
+    entry: ModelEntry,
+    settings: Any,
+    dataset: Dataset,
+    tasks: tuple[Task, ...],
+) -> Study:
+    """Return the largest stored study that started from these settings, the newest of several.
+
+    Raises:
+        InputError: there is none.
+    """
+    base = json.loads(json.dumps(asdict(settings)))
+    found = [
+        (len(study.trials), file.stat().st_mtime, study)
+        for file, study in _stored(results, dataset.name, entry.name)
+        if (study.base, study.dataset_digest, study.tasks)
+        == (base, dataset.digest, tuple(map(str, tasks)))
+    ]
+    if not found:
+        raise InputError(
+            f"--tuned: no search over settings of {entry.name} on {dataset.name} for these tasks"
+            f" and this preset in {results / 'tuning'}; `python -m benchmark tune --model"
+            f" {entry.name}` with the same options makes one"
+        )
+    return max(found, key=lambda one: one[:2])[2]
+
+
+def _stored(results: Path, dataset: str, model: str) -> Iterator[tuple[Path, Study]]:
+    for file in sorted(_folder(results, dataset, model).glob("*/study.json")):
+        yield file, _read(file)
+
+
+def _folder(results: Path, dataset: str, model: str) -> Path:
+    return results / "tuning" / dataset / model.replace(":", "-")
+
+
+def _file(results: Path, study: Study) -> Path:
+    return _folder(results, study.dataset, study.model) / study.name / "study.json"
+
+
+def _write(file: Path, study: Study) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(".tmp")
+        text = json.dumps({"schema": SCHEMA_VERSION, **asdict(study)}, indent=1, allow_nan=False)
+        unfinished.write_text(text + "\n", encoding="utf-8")
+        unfinished.replace(file)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror or error}") from error
+
+
+def _read(file: Path) -> Study:
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        if values.pop("schema") != SCHEMA_VERSION:
+            raise BenchmarkError(f"{file}: of another version of this package; delete it")
+        trials = tuple(Trial(**trial) for trial in values.pop("trials"))
+        return Study(**{**values, "tasks": tuple(values["tasks"]), "trials": trials})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BenchmarkError(f"{file}: damaged ({error}); delete it") from error
