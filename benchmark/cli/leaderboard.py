@@ -42,6 +42,9 @@ def leaderboard(
     into: Annotated[
         Path | None, typer.Option(help="Write between the leaderboard markers of this file (md).")
     ] = None,
+    brief: Annotated[
+        bool, typer.Option("--brief", help="Whole catalogue only, without slices (md, latex).")
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if --out or --into is stale.")
     ] = False,
@@ -56,7 +59,9 @@ def leaderboard(
         if name not in known:
             raise InputError(f"--preset: unknown '{name}'{did_you_mean(name, known)}")
     around = _read(into) if into is not None else None
-    text = _text(_records(results, dataset, model, presets), format_)
+    if brief and format_ not in (Format.md, Format.latex):
+        raise InputError("--brief: for --format md and latex only")
+    text = _text(_records(results, dataset, model, presets), format_, brief)
     if around is not None:
         from benchmark.report.markdown import between_markers
 
@@ -128,10 +133,10 @@ def _records(
     return records
 
 
-def _text(records: list[RunRecord], format_: Format) -> str:
+def _text(records: list[RunRecord], format_: Format, brief: bool) -> str:
     from benchmark.report.leaderboard import boards
 
-    made = boards(records)
+    made = [board.brief() if brief else board for board in boards(records)]
     if format_ is Format.json:
         from benchmark.report.document import to_document
 

@@ -128,6 +128,11 @@ class Board:
     curves: tuple[Curve, ...]
     superseded: int
 
+    def brief(self) -> Board:
+        """Return the board with the tables over the whole catalogue only, without slices."""
+        kept = [t for t in self.tables if (t.protocol, t.slice) == ("full", "all")]
+        return replace(self, tables=tuple(kept))
+
 
 def boards(records: Iterable[RunRecord]) -> list[Board]:
     """Make one board for each version of each data set.

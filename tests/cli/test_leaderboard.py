@@ -119,3 +119,20 @@ def test_files_that_cannot_take_a_leaderboard_are_refused(
     assert_refused(command("leaderboard", "--into", "good", "--out", "other"))
     assert_refused(command("leaderboard", "--into", "good", "--format", "json", "--dataset", "toy"))
     assert_refused(command("leaderboard", "--check"))
+
+
+def test_brief_shows_the_tables_over_the_whole_catalogue_only(popularity: Command, command) -> None:
+    popularity()
+    whole, brief = command("leaderboard").out, command("leaderboard", "--brief").out
+    titles = [line for line in brief.splitlines() if line.startswith("###")]
+    assert [title.partition(" (")[0] for title in titles] == [
+        "### Recommendation, whole catalogue",
+        "### Search, whole catalogue",
+        "### Trade-off: NDCG@10",
+    ]
+    assert "target among" in whole
+    assert "<details>" in whole
+    rows = [line for line in brief.splitlines() if line.startswith("| **popularity")]
+    assert len(rows) == 2  # the trade-off names it without bold
+    assert all(row in whole for row in rows)
+    assert_refused(command("leaderboard", "--brief", "--format", "json"))
