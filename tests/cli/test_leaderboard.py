@@ -131,7 +131,6 @@ def test_brief_shows_the_tables_over_the_whole_catalogue_only(popularity: Comman
         "### Trade-off: NDCG@10",
     ]
     assert "target among" in whole
-    assert "<details>" in whole
     rows = [line for line in brief.splitlines() if line.startswith("| **popularity")]
     assert len(rows) == 2  # the trade-off names it without bold
     assert all(row in whole for row in rows)
