@@ -51,6 +51,7 @@ CHECKED_OTHERWISE = {
     "source .venv/bin/activate": "environment",
     "pip install --editable ./tfidf": "package",
     "python -m benchmark run --model sasrec,gensar --preset thorough --seeds 1,2,3": "run",
+    "python -m benchmark tune --model sasrec,gensar,unisar --preset thorough --trials 20": "run",
     "python -m benchmark run --model sasrec --dataset amazon-beauty --seen keep": "run",
     "python -m tests.evaluation.calibration": "module",
     "python -m benchmark leaderboard --results results/published --into README.md": "committed",
@@ -367,12 +368,15 @@ def test_the_data_set_is_small_and_needs_no_card(shell: Shell) -> None:
 def test_models_data_sets_and_presets_are_those_that_exist() -> None:
     listed = section("Models and data sets")
     ours = {n for n, e in available().items() if e.source.partition(".")[0] in OWN_PACKAGES}
+    ours = {"recbole:NAME" if n.startswith("recbole:") else n for n in ours}
     assert set(first_column(listed, "model")) == ours
     assert set(first_column(listed, "data set")) == set(card_names())
     assert first_column(section("Presets"), "preset") == list(PRESETS)
     for line in listed.splitlines():
-        if found := re.match(r"\| `(\w+)` \| ([\w, ]+) \|", line):
-            assert tuple(found[2].split(", ")) == available()[found[1]].tasks
+        if found := re.match(r"\| `([\w:+-]+)` \| ([\w, ]+) \|", line):
+            name = found[1].replace("recbole:NAME", "recbole:GRU4Rec")
+            if name in available():
+                assert tuple(found[2].split(", ")) == available()[name].tasks
 
 
 OWN_PACKAGES = ("baselines", "gensar")
