@@ -39,6 +39,7 @@ class Network(nn.Module):
             width, settings.layers, settings.heads, settings.inner, settings.dropout
         )
         self.wish = nn.Linear(width, width, bias=False)
+        self.match = nn.Linear(width, width, bias=False)
         self.head = nn.Linear(width, 1)
         self.item_dropout = ByteDropout(settings.dropout)
         for table in (self.item_id, self.kind, self.task):
@@ -56,7 +57,7 @@ class Network(nn.Module):
         directions = torch.linalg.eigh(whole.T @ whole).eigenvectors.flip(1).T
         kept = min(len(directions), len(self.text.weight))
         self.text.weight[:kept] = directions[:kept].float()
-        for layer in (self.token_query, self.wish):
+        for layer in (self.token_query, self.wish, self.match):
             nn.init.eye_(layer.weight)
 
     def items(self) -> Tensor:
@@ -133,4 +134,6 @@ class Network(nn.Module):
             spread(seen, 1),
             memory,
         )
-        return self.head(states).reshape(candidates.shape)
+        matched = functional.embedding(candidates, functional.normalize(items, dim=-1))
+        wished = functional.normalize(self.match(states), dim=-1).view_as(matched)
+        return self.head(states).reshape(candidates.shape) + 10 * (wished * matched).sum(dim=-1)
