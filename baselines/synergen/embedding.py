@@ -6,13 +6,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.synergen.network import Memory, Transformer
+from baselines.synergen.network import Memory, Read, Transformer
 from baselines.synergen.rotary import Rotation
 from baselines.synergen.settings import SynerGenSettings
 from baselines.words import MeanOfWords
 from benchmark.dropout import ByteDropout
 
 __all__ = ["Network"]
+
+
+SHARPNESS = 10.0
+"""What the cosine of a ranking token and its candidate is multiplied with."""
 
 
 class Network(nn.Module):
@@ -98,42 +102,23 @@ class Network(nn.Module):
         """Return retrieval tokens before the transformer, ``[rows, tokens, width]``."""
         return self.task(search.long()) + self.token_query(query)
 
-    def wished(self, tokens: Tensor, rotation: Rotation, seen: Tensor, memory: Memory) -> Tensor:
+    def wished(self, read: Read) -> Tensor:
         """Return the unit vectors that items are compared with, ``[rows, tokens, width]``."""
-        states = self.transformer.answer(tokens, rotation, seen, memory)
-        return functional.normalize(self.wish(states), dim=-1)
+        return functional.normalize(self.wish(self.transformer.answer(read)), dim=-1)
 
-    def rank(
-        self,
-        tokens: Tensor,
-        items: Tensor,
-        candidates: Tensor,
-        rotation: Rotation,
-        seen: Tensor,
-        memory: Memory,
-    ) -> Tensor:
+    def rank(self, read: Read, items: Tensor, candidates: Tensor) -> Tensor:
         """Return the ranking tokens' scores, ``[rows, tokens, candidates]``.
 
+        A score is a cosine of the token's state and the item (what a feed-forward layer finds
+        hard to compute from a sum of both), sharpened, plus a linear function of the state.
+
         Args:
-            tokens: ``[rows, tokens, width]``, from :meth:`tokens`.
-            items: ``[items, width]``.
-            candidates: int64 ``[rows, tokens, candidates]``; each reads what its token reads.
-            rotation: of the tokens.
-            seen: bool ``[rows, tokens, window]``.
-            memory: of the rows.
+            read: retrieval tokens; a ranking token reads what its retrieval token reads.
+            items: ``[items, width]``, from :meth:`items`.
+            candidates: int64 ``[rows, tokens, candidates]``.
         """
-        count = candidates.shape[-1]
-        asked = functional.embedding(candidates, self.candidate(items)) + tokens.unsqueeze(2)
-
-        def spread(values: Tensor, axis: int) -> Tensor:
-            return values.repeat_interleave(count, dim=axis)
-
-        states = self.transformer.answer(
-            asked.flatten(1, 2),
-            Rotation(spread(rotation.cosine, 2), spread(rotation.sine, 2)),
-            spread(seen, 1),
-            memory,
-        )
-        matched = functional.embedding(candidates, functional.normalize(items, dim=-1))
-        wished = functional.normalize(self.match(states), dim=-1).view_as(matched)
-        return self.head(states).reshape(candidates.shape) + 10 * (wished * matched).sum(dim=-1)
+        asked = read.beside(functional.embedding(candidates, self.candidate(items)))
+        states = self.transformer.answer(asked)
+        units = functional.embedding(candidates, functional.normalize(items, dim=-1))
+        wished = functional.normalize(self.match(states), dim=-1).view_as(units)
+        return self.head(states).view(candidates.shape) + SHARPNESS * (wished * units).sum(dim=-1)

@@ -61,9 +61,7 @@ class Asked:
         def picked(values: NDArray) -> NDArray:
             return np.take_along_axis(values[rows], columns, axis=1)
 
-        return Asked(
-            picked(self.search), picked(self.query), picked(self.time), picked(self.place)
-        )
+        return Asked(picked(self.search), picked(self.query), picked(self.time), picked(self.place))
 
 
 def context_of(history: History, ties: Ties) -> Context:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from baselines.synergen.embedding import Network
 from baselines.synergen.inputs import Asked, Context, context_of, request_tokens, visible
-from baselines.synergen.network import Memory
-from baselines.synergen.rotary import Clock, Rotation
+from baselines.synergen.network import Read
+from baselines.synergen.rotary import Clock
 from baselines.synergen.settings import PRESETS, SynerGenSettings
 from baselines.synergen.texts import EncodedQueries, WordQueries, encode
 from baselines.synergen.training import Trainer
@@ -22,29 +22,12 @@ from baselines.words import Words
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
 
-__all__ = ["Read", "SynerGen"]
+__all__ = ["SynerGen"]
 
 REQUESTS_AT_ONCE = 64
 """Requests whose histories are read together."""
 TOKENS_AT_ONCE = 8192
 """Ranking tokens that one pass of the transformer serves."""
-
-
-@dataclass(frozen=True)
-class Read:
-    """Tokens and the memory they read.
-
-    Attributes:
-        tokens: retrieval tokens before the transformer, ``[rows, tokens, width]``.
-        rotation: their rotation.
-        seen: bool ``[rows, tokens, window]``, which events each of them reads.
-        memory: of the rows' events.
-    """
-
-    tokens: Tensor
-    rotation: Rotation
-    seen: Tensor
-    memory: Memory
 
 
 class SynerGen(Model):
@@ -123,16 +106,6 @@ class SynerGen(Model):
             memory,
         )
 
-    def wished(self, read: Read) -> Tensor:
-        """Return the retrieval tokens' unit vectors, ``[rows, tokens, width]``."""
-        return self.network.wished(read.tokens, read.rotation, read.seen, read.memory)
-
-    def rank(self, read: Read, items: Tensor, candidates: Tensor) -> Tensor:
-        """Return ranking scores of ``candidates``, both ``[rows, tokens, candidates]``."""
-        return self.network.rank(
-            read.tokens, items, candidates, read.rotation, read.seen, read.memory
-        )
-
     @torch.no_grad()
     def score(self, requests: Requests) -> NDArray[np.float32]:
         """Return the score chosen by the settings ``ranking`` and ``shortlist``.
@@ -147,7 +120,7 @@ class SynerGen(Model):
             context = context_of(batch.history(self.settings.window), self.settings.ties)
             asked = request_tokens(batch, context, self.settings.ties)
             read = self.read(items, context, asked, self.queries.of(batch.queries))
-            cosines = self.wished(read)[:, 0] @ units.T
+            cosines = self.network.wished(read)[:, 0] @ units.T
             candidates = None
             if batch.candidates is not None:
                 # A list shorter than the others is filled up with PAD, whose score nobody reads.
@@ -177,7 +150,7 @@ class SynerGen(Model):
     def _ranked(self, read: Read, items: Tensor, cosines: Tensor, candidates: Tensor) -> Tensor:
         size = max(1, TOKENS_AT_ONCE // len(cosines))
         parts = [
-            self.rank(read, items, some.unsqueeze(1))[:, 0]
+            self.network.rank(read, items, some.unsqueeze(1))[:, 0]
             for some in candidates.split(size, dim=1)
         ]
         ranked = torch.cat(parts, dim=1)

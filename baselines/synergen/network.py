@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from torch.nn import functional
 from baselines.synergen.rotary import Rotation, rotate
 from benchmark.dropout import ByteDropout
 
-__all__ = ["Layer", "Memory", "Transformer"]
+__all__ = ["Layer", "Memory", "Read", "Transformer"]
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,50 @@ class Memory:
 
     layers: list[tuple[Tensor, Tensor]]
 
-    def repeated(self, rows: Tensor) -> Memory:
-        """Return the memory of ``rows`` (int64 ``[n]``)."""
-        return Memory([(key[rows], value[rows]) for key, value in self.layers])
+
+@dataclass(frozen=True)
+class Read:
+    """Tokens that ask, and what they read.
+
+    Attributes:
+        tokens: before the transformer, ``[rows, tokens, width]``.
+        rotation: their rotation.
+        seen: bool ``[rows, tokens, window]``, which events each of them reads.
+        memory: of the rows' events.
+    """
+
+    tokens: Tensor
+    rotation: Rotation
+    seen: Tensor
+    memory: Memory
+
+    def at(self, columns: Tensor) -> Read:
+        """Return the tokens at ``columns`` (int64 ``[rows, n]``)."""
+
+        def picked(values: Tensor) -> Tensor:
+            wide = columns.unsqueeze(-1).expand(-1, -1, values.shape[-1])
+            return values.gather(1, wide)
+
+        return replace(
+            self,
+            tokens=picked(self.tokens),
+            rotation=self.rotation.map(lambda v: picked(v.squeeze(1)).unsqueeze(1)),
+            seen=picked(self.seen),
+        )
+
+    def beside(self, candidates: Tensor) -> Read:
+        """Return a token for each candidate, its vector added to that of the token that asks.
+
+        ``candidates`` is ``[rows, tokens, candidates, width]``; the result has
+        ``tokens * candidates`` tokens in a row.
+        """
+        count = candidates.shape[2]
+        return replace(
+            self,
+            tokens=(self.tokens.unsqueeze(2) + candidates).flatten(1, 2),
+            rotation=self.rotation.map(lambda v: v.repeat_interleave(count, dim=2)),
+            seen=self.seen.repeat_interleave(count, dim=1),
+        )
 
 
 class Layer(nn.Module):
@@ -92,9 +133,9 @@ class Transformer(nn.Module):
             memory.append(own)
         return Memory(memory)
 
-    def answer(self, tokens: Tensor, rotation: Rotation, seen: Tensor, memory: Memory) -> Tensor:
-        """Return the final states of ``tokens``, both ``[rows, tokens, width]``."""
-        states = self.dropout(tokens)
-        for layer, own in zip(self.layers, memory.layers, strict=True):
-            states, _ = layer(states, rotation, seen, own)
+    def answer(self, read: Read) -> Tensor:
+        """Return the final states of the tokens, ``[rows, tokens, width]``."""
+        states = self.dropout(read.tokens)
+        for layer, own in zip(self.layers, read.memory.layers, strict=True):
+            states, _ = layer(states, read.rotation, read.seen, own)
         return self.norm(states)

@@ -1,7 +1,8 @@
-"""Rotary positions of two kinds: half of a head's dimensions turn with time, half with the index."""
+"""Rotary positions: half of a head's dimensions turn with time, half with the index."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +29,10 @@ class Rotation:
 
     cosine: Tensor
     sine: Tensor
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Rotation:
+        """Return the rotation with both arrays changed alike."""
+        return Rotation(change(self.cosine), change(self.sine))
 
 
 @dataclass(frozen=True)

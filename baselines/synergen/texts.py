@@ -1,4 +1,4 @@
-"""Vectors of item texts and queries; the text encoder never runs while a request is answered twice."""
+"""Vectors of item texts and queries, encoded once for each table of them."""
 
 from __future__ import annotations
 
@@ -72,5 +72,5 @@ class WordQueries:
         self.words, self.longest, self.device = words, longest, device
 
     def of(self, queries: Queries) -> Tensor:
-        """Return the pieces of a whole table and, last, an empty row; int64 ``[queries + 1, n]``."""
+        """Return a whole table's pieces and, last, an empty row: int64 ``[queries + 1, n]``."""
         return torch.as_tensor(self.words.of_queries(queries, self.longest), device=self.device)

@@ -19,7 +19,7 @@ from benchmark.training import EpochLoop, set_rate
 from gensar.packed import windows
 
 if TYPE_CHECKING:
-    from baselines.synergen.model import Read, SynerGen
+    from baselines.synergen.model import SynerGen
 
 __all__ = ["Trainer", "negatives"]
 
@@ -101,7 +101,7 @@ class Trainer:
         wanted = np.isin(context.events.kind, self.kinds) & context.real
         items = model.network.items()
         read = model.read(items, context, asked, self.features)
-        wished = model.wished(read)[torch.as_tensor(wanted, device=device)]
+        wished = model.network.wished(read)[torch.as_tensor(wanted, device=device)]
         item = torch.as_tensor(context.events.item.astype(np.int64), device=device)
         cosines = wished @ functional.normalize(items, dim=-1).T
         logits = cosines / self.settings.temperature
@@ -113,8 +113,8 @@ class Trainer:
         relevant = item.gather(1, at).clamp_min(0)
         drawn = logits.detach()[torch.as_tensor(np.maximum(places, 0), device=device)]
         others = negatives(drawn, relevant, self.settings.negatives, self.settings.hard)
-        scores = model.rank(
-            _at(read, at), items, torch.cat([relevant.unsqueeze(2), others], dim=2)
+        scores = model.network.rank(
+            read.at(at), items, torch.cat([relevant.unsqueeze(2), others], dim=2)
         )
         return loss + ranking_loss(scores[torch.as_tensor(chosen, device=device)])
 
@@ -122,27 +122,6 @@ class Trainer:
         if self.settings.retrieval_loss == "catalogue":
             return functional.cross_entropy(logits, item)
         return in_batch_loss(logits[:, item], item, self.share[item])
-
-
-def _at(read: Read, columns: Tensor) -> Read:
-    """Return the tokens at ``columns`` (int64 ``[rows, n]``) with the same memory."""
-    from dataclasses import replace
-
-    from baselines.synergen.rotary import Rotation
-
-    def picked(values: Tensor) -> Tensor:
-        return values.gather(-2, _like(columns, values))
-
-    rotation = Rotation(picked(read.rotation.cosine), picked(read.rotation.sine))
-    return replace(
-        read, tokens=picked(read.tokens), rotation=rotation, seen=picked(read.seen)
-    )
-
-
-def _like(columns: Tensor, values: Tensor) -> Tensor:
-    while columns.dim() < values.dim() - 1:
-        columns = columns.unsqueeze(1)
-    return columns.unsqueeze(-1).expand(*columns.shape, values.shape[-1])
 
 
 def _some(
