@@ -42,7 +42,7 @@ class SynerGenSettings:
     hard: float = _doc(0.5, "share of the negatives drawn by retrieval score, not uniformly")
     ranked: float = _doc(0.25, "share of the targets that get ranking tokens in an epoch")
     ranking: Literal["score", "retrieval", "sum"] = _doc(
-        "score", "final score: of the ranking token, retrieval's cosine, or their sum"
+        "sum", "final score: of the ranking token, retrieval's cosine / temperature, or their sum"
     )
     shortlist: int = _doc(
         200, "best items by retrieval that are re-ranked, 0 for the whole catalogue"
@@ -61,5 +61,31 @@ class SynerGenSettings:
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"epochs": 3, "validate_every": 3, "validation_requests": 100, "shortlist": 50},
+    "quick": {
+        "ranked": 0.1,
+        "epochs": 2,
+        "validate_every": 2,
+        "validation_requests": 100,
+        "shortlist": 50,
+    },
+    "thorough": {
+        "width": 96,
+        "heads": 3,
+        "inner": 192,
+        "layers": 3,
+        "epochs": 20,
+        "validation_requests": 0,
+    },
+    "paper": {
+        "width": 128,
+        "layers": 4,
+        "heads": 4,
+        "inner": 256,
+        "clock": "days",
+        "retrieval_loss": "batch",
+        "ranked": 1.0,
+        "ranking": "score",
+        "shortlist": 0,
+        "validation_requests": 200,
+    },
 }
