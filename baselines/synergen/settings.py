@@ -35,7 +35,7 @@ class SynerGenSettings:
     )
     query_words: int = _doc(16, "word pieces of a query that are read, with queries=words")
     retrieval_loss: Literal["catalogue", "batch"] = _doc(
-        "catalogue", "InfoNCE against all items, or the batch's targets with logQ correction"
+        "batch", "InfoNCE against the batch's targets with logQ correction, or all items"
     )
     temperature: float = _doc(0.05, "temperature of InfoNCE")
     negatives: int = _doc(4, "ranking tokens with another item for each target that is ranked")
@@ -82,7 +82,6 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "heads": 4,
         "inner": 256,
         "clock": "days",
-        "retrieval_loss": "batch",
         "ranked": 1.0,
         "ranking": "score",
         "shortlist": 0,

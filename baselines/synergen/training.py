@@ -99,29 +99,31 @@ class Trainer:
         context = self.windows.context(rows)
         asked = self.windows.tokens(context, rows)
         wanted = np.isin(context.events.kind, self.kinds) & context.real
-        items = model.network.items()
-        read = model.read(items, context, asked, self.features)
-        wished = model.network.wished(read)[torch.as_tensor(wanted, device=device)]
         item = torch.as_tensor(context.events.item.astype(np.int64), device=device)
-        cosines = wished @ functional.normalize(items, dim=-1).T
-        logits = cosines / self.settings.temperature
-        loss = self._retrieval_loss(logits, item[torch.as_tensor(wanted, device=device)])
+        real = torch.as_tensor(wanted, device=device)
+        items = model.network.items()
+        units = functional.normalize(items, dim=-1)
+        read = model.read(items, context, asked, self.features)
+        wished = model.network.wished(read)
+        loss = self._retrieval_loss(wished[real], units, item[real])
         columns, chosen = _some(wanted, self.settings.ranked, rng)
-        places = np.cumsum(wanted).reshape(wanted.shape) - 1
-        places = np.take_along_axis(places, columns, axis=1)
         at = torch.as_tensor(columns, device=device)
         relevant = item.gather(1, at).clamp_min(0)
-        drawn = logits.detach()[torch.as_tensor(np.maximum(places, 0), device=device)]
-        others = negatives(drawn, relevant, self.settings.negatives, self.settings.hard)
+        with torch.no_grad():
+            some = wished.gather(1, at.unsqueeze(-1).expand(-1, -1, wished.shape[-1]))
+            logits = some @ units.T / self.settings.temperature
+        others = negatives(logits, relevant, self.settings.negatives, self.settings.hard)
         scores = model.network.rank(
             read.at(at), items, torch.cat([relevant.unsqueeze(2), others], dim=2)
         )
         return loss + ranking_loss(scores[torch.as_tensor(chosen, device=device)])
 
-    def _retrieval_loss(self, logits: Tensor, item: Tensor) -> Tensor:
+    def _retrieval_loss(self, wished: Tensor, units: Tensor, item: Tensor) -> Tensor:
+        """Return InfoNCE of ``wished`` (``[targets, width]``) against the items' unit vectors."""
         if self.settings.retrieval_loss == "catalogue":
-            return functional.cross_entropy(logits, item)
-        return in_batch_loss(logits[:, item], item, self.share[item])
+            return functional.cross_entropy(wished @ units.T / self.settings.temperature, item)
+        logits = wished @ functional.embedding(item, units).T / self.settings.temperature
+        return in_batch_loss(logits, item, self.share[item])
 
 
 def _some(

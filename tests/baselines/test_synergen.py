@@ -148,7 +148,7 @@ def test_the_shortlist_is_re_ranked_and_stands_above_the_rest(
     ranked, cosines = (
         _same_weights(model, ranking=ranking).score(asked) for ranking in ("score", "retrieval")
     )
-    both = _same_weights(model, shortlist=30).score(asked)
+    both = _same_weights(model, ranking="score", shortlist=30).score(asked)
     for row in range(len(asked)):
         listed = np.argsort(-cosines[row])[:30]
         rest = np.setdiff1d(np.arange(asked.items), listed)

@@ -145,15 +145,15 @@ def test_the_logq_correction_by_hand() -> None:
 
 def test_the_corrected_loss_of_a_large_batch_is_that_of_the_catalogue() -> None:
     rng = np.random.default_rng(0)
-    share = rng.dirichlet(np.full(200, 2.0))
+    share = torch.as_tensor(rng.dirichlet(np.full(200, 2.0)))
     scores = torch.as_tensor(rng.normal(size=200))
-    item = torch.as_tensor(rng.choice(200, size=4000, p=share))
+    item = torch.as_tensor(rng.choice(200, size=4000, p=share.numpy()))
     logits = scores[item].expand(4000, -1)
-    found = in_batch_loss(logits, item, torch.as_tensor(share)).item()
+    found = in_batch_loss(logits, item, share[item]).item()
     # Each target's own item stands in the catalogue once, in its row of 4,000 once too, so its
     # part of the sum is too small 4,000 times share; what is left over is a constant per item.
     others = torch.logsumexp(scores, 0).exp() - scores[item].exp()
-    own = scores[item].exp() / torch.as_tensor(share)[item]
+    own = scores[item].exp() / share[item]
     expected = ((own + 4000 * others).log() - own.log()).mean().item()
     assert found == pytest.approx(expected, abs=0.02)
 
