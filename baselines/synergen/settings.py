@@ -50,7 +50,7 @@ class SynerGenSettings:
     batch: int = _doc(16, "sequences in a batch")
     rate: float = _doc(1e-3, "learning rate")
     weight_decay: float = _doc(0.01, "weight decay")
-    epochs: int = _doc(20, "most epochs; the rate falls to 0 by then")
+    epochs: int = _doc(14, "most epochs; the rate falls to 0 by then")
     validate_every: int = _doc(2, "epochs between validations")
     validation_requests: int = _doc(400, "requests in a validation, 0 for all")
     patience: int = _doc(4, "validations without a gain before training stops")
