@@ -73,7 +73,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "heads": 3,
         "inner": 192,
         "layers": 3,
-        "epochs": 20,
+        "epochs": 16,
         "validation_requests": 0,
     },
     "paper": {
