@@ -40,4 +40,12 @@ MODELS = (
         "baselines.sasrec:SASRec",
         "Kang and McAuley 2018",
     ),
+    ModelEntry(
+        "synergen",
+        ("rec", "search"),
+        "joint",
+        "SynerGen-style: one causal transformer with retrieval tokens and ranking tokens",
+        "baselines.synergen.model:SynerGen",
+        "Gao et al. 2025",
+    ),
 )

@@ -1,0 +1,76 @@
+"""Vectors of item texts and queries, encoded once for each table of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from baselines.words import Words
+from benchmark.data.catalogue import Queries
+from benchmark.journal import Journal
+from benchmark.model import FitContext
+from gensar.item_vectors import semantic_vectors
+
+__all__ = ["EncodedQueries", "WordQueries", "encode"]
+
+WIDTH = 384
+"""Width of the bundled encoder's vectors."""
+
+
+def encode(texts: Sequence[str], context: FitContext) -> NDArray[np.float32]:
+    """Return unit vectors of ``texts``, ``[texts, 384]``, zeros for an empty text."""
+    vectors = np.zeros((len(texts), WIDTH), dtype=np.float32)
+    filled = [row for row, text in enumerate(texts) if text]
+    if filled:
+        vectors[filled] = semantic_vectors(tuple(texts[row] for row in filled), "minilm", context)
+    return vectors
+
+
+class EncodedQueries:
+    """Vectors of queries by the bundled encoder.
+
+    Training's texts are encoded once and kept with the model; a table of requests costs the
+    encoder only what is new in it. What is new is encoded together, so that a loaded model gets
+    the same bits as the one that was saved.
+    """
+
+    def __init__(self, texts: Sequence[str], vectors: NDArray[np.float32], device: str) -> None:
+        self.texts, self.vectors, self.device = list(texts), vectors, device
+        self._row = {text: row for row, text in enumerate(self.texts)}
+        self._last: tuple[Queries, Tensor] | None = None
+
+    @classmethod
+    def learn(cls, queries: Queries, context: FitContext) -> EncodedQueries:
+        """Encode the texts of the training queries."""
+        texts = sorted({text for text in queries.texts if text})
+        return cls(texts, encode(texts, context), context.device)
+
+    def of(self, queries: Queries) -> Tensor:
+        """Return the vectors of a whole table and, last, zeros for ``NO_QUERY``.
+
+        The result is float32 ``[queries + 1, 384]``. The last table asked for is remembered.
+        """
+        if self._last is None or self._last[0] is not queries:
+            new = sorted({text for text in queries.texts if text and text not in self._row})
+            quiet = FitContext((), 0, self.device, Journal(quiet=True))
+            known = np.concatenate([self.vectors, encode(new, quiet), np.zeros((1, WIDTH))])
+            row = self._row | {text: len(self.texts) + at for at, text in enumerate(new)}
+            rows = np.array([row.get(text, -1) for text in queries.texts] + [-1])
+            vectors = torch.as_tensor(known[rows].astype(np.float32), device=self.device)
+            self._last = (queries, vectors)
+        return self._last[1]
+
+
+class WordQueries:
+    """Word pieces of queries, for :class:`~baselines.words.MeanOfWords`."""
+
+    def __init__(self, words: Words, longest: int, device: str) -> None:
+        self.words, self.longest, self.device = words, longest, device
+
+    def of(self, queries: Queries) -> Tensor:
+        """Return a whole table's pieces and, last, an empty row: int64 ``[queries + 1, n]``."""
+        return torch.as_tensor(self.words.of_queries(queries, self.longest), device=self.device)

@@ -1,0 +1,157 @@
+"""Training: one pass over a window's events trains the tokens of all its targets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from baselines.synergen.inputs import Windows
+from baselines.synergen.losses import in_batch_loss, ranking_loss
+from benchmark.data.events import Kind
+from benchmark.data.requests import Task
+from benchmark.model import FitContext, TrainView, Validation
+from benchmark.training import EpochLoop, set_rate
+from gensar.packed import windows
+
+if TYPE_CHECKING:
+    from baselines.synergen.model import SynerGen
+
+__all__ = ["Trainer", "negatives"]
+
+WARM_UP = 0.05
+"""Share of the training in which the learning rate rises."""
+
+
+class Trainer:
+    """Trains retrieval and ranking on every event of the tasks that are trained for."""
+
+    def __init__(
+        self, model: SynerGen, train: TrainView, validation: Validation, context: FitContext
+    ) -> None:
+        self.model, self.settings = model, model.settings
+        self.validation, self.context = validation, context
+        self.windows = Windows(train.log, self.settings.ties)
+        self.features = model.queries.of(train.queries)
+        asked = [Kind.RECOMMENDED if task == Task.REC else Kind.SEARCHED for task in context.tasks]
+        self.kinds = np.array(asked, dtype=np.uint8)
+        targets = train.log.item[np.isin(train.log.kind, self.kinds)]
+        counts = np.bincount(targets, minlength=len(train.items))
+        self.share = torch.as_tensor(
+            counts / max(len(targets), 1), dtype=torch.float32, device=context.device
+        )
+        self.optimiser = torch.optim.AdamW(
+            model.network.parameters(),
+            lr=self.settings.rate,
+            weight_decay=self.settings.weight_decay,
+        )
+
+    def run(self) -> None:
+        """Train, then leave the model with its best weights."""
+        chosen = self.settings
+        loop = EpochLoop(
+            "synergen",
+            self.model.network,
+            self.optimiser,
+            self.context,
+            chosen.epochs,
+            chosen.validate_every,
+            chosen.patience,
+        )
+        limit = chosen.validation_requests or None
+        self.context.journal.facts["best_epoch"] = loop.run(
+            self._epoch, lambda: self.validation.measure(self.model, limit)
+        )
+
+    def _epoch(self, epoch: int) -> float:
+        rng = np.random.default_rng([self.context.seed, epoch])
+        batches = self._batches(rng)
+        total = 0.0
+        for number, rows in enumerate(batches):
+            done = (epoch + number / len(batches)) / self.settings.epochs
+            set_rate(self.optimiser, self.settings.rate, done, WARM_UP)
+            loss = self.loss(rows, rng)
+            self.optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.model.network.parameters(), 1.0)
+            self.optimiser.step()
+            total += loss.item()
+        return total / max(len(batches), 1)
+
+    def _batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+        """Return log rows of windows of similar length, in random order, each with a target."""
+        window, batch = self.settings.window, self.settings.batch
+        rows = windows(self.windows.log, window, rng)
+        wanted = np.isin(self.windows.log.kind[np.maximum(rows, 0)], self.kinds) & (rows >= 0)
+        rows = rows[wanted.any(axis=1)]
+        length = (rows >= 0).sum(axis=1)
+        order = np.argsort(length + rng.uniform(0, window / 8, len(length)), kind="stable")
+        starts = rng.permutation(np.arange(0, len(order), batch))
+        return [rows[order[start : start + batch]] for start in starts]
+
+    def loss(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
+        """Return the retrieval loss plus the ranking loss of windows of log ``rows``."""
+        model, device = self.model, self.context.device
+        context = self.windows.context(rows)
+        asked = self.windows.tokens(context, rows)
+        wanted = np.isin(context.events.kind, self.kinds) & context.real
+        item = torch.as_tensor(context.events.item.astype(np.int64), device=device)
+        real = torch.as_tensor(wanted, device=device)
+        items = model.network.items()
+        units = functional.normalize(items, dim=-1)
+        read = model.read(items, context, asked, self.features)
+        wished = model.network.wished(read)
+        loss = self._retrieval_loss(wished[real], units, item[real])
+        columns, chosen = _some(wanted, self.settings.ranked, rng)
+        at = torch.as_tensor(columns, device=device)
+        relevant = item.gather(1, at).clamp_min(0)
+        with torch.no_grad():
+            some = wished.gather(1, at.unsqueeze(-1).expand(-1, -1, wished.shape[-1]))
+            logits = some @ units.T / self.settings.temperature
+        others = negatives(logits, relevant, self.settings.negatives, self.settings.hard)
+        scores = model.network.rank(
+            read.at(at), items, torch.cat([relevant.unsqueeze(2), others], dim=2)
+        )
+        return loss + ranking_loss(scores[torch.as_tensor(chosen, device=device)])
+
+    def _retrieval_loss(self, wished: Tensor, units: Tensor, item: Tensor) -> Tensor:
+        """Return InfoNCE of ``wished`` (``[targets, width]``) against the items' unit vectors."""
+        if self.settings.retrieval_loss == "catalogue":
+            return functional.cross_entropy(wished @ units.T / self.settings.temperature, item)
+        logits = wished @ functional.embedding(item, units).T / self.settings.temperature
+        return in_batch_loss(logits, item, self.share[item])
+
+
+def _some(
+    wanted: NDArray[np.bool_], share: float, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Draw a share of each row's targets; return their columns and which of them are real."""
+    count = max(1, round(share * wanted.shape[1]))
+    draw = np.where(wanted, rng.random(wanted.shape), 2.0)
+    columns = np.argsort(draw, axis=1, kind="stable")[:, :count]
+    return columns, np.take_along_axis(wanted, columns, axis=1)
+
+
+def negatives(logits: Tensor, relevant: Tensor, count: int, hard: float) -> Tensor:
+    """Draw items other than the relevant one, ``[rows, targets, count]``.
+
+    Args:
+        logits: ``[rows, targets, items]``; a share ``hard`` of the items is drawn, without
+            replacement, from their softmax.
+        relevant: int64 ``[rows, targets]``.
+        count: items for each target.
+        hard: the share; the others are uniform.
+    """
+    items = logits.shape[-1]
+    near = min(round(count * hard), items - 1)
+    far = torch.randint(max(items - 1, 1), (*relevant.shape, count - near), device=logits.device)
+    far = (far + (far >= relevant.unsqueeze(-1))).clamp_max(items - 1)
+    if near == 0:
+        return far
+    noise = -torch.empty_like(logits).exponential_().log()
+    without = (logits + noise).scatter(-1, relevant.unsqueeze(-1), -torch.inf)
+    return torch.cat([without.topk(near, dim=-1).indices, far], dim=-1)
