@@ -6,7 +6,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format clean
+.PHONY: help run test check lint docs format clean
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -25,6 +25,10 @@ lint: $(VENV)/test.stamp  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/test.stamp  ## write the leaderboards of README and of the models' pages anew
+	$(BIN)/python -m benchmark leaderboard --results results/published --into README.md
+	$(BIN)/python -m tests.test_pages
 
 format: $(VENV)/test.stamp  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,85 @@
+"""Every model has a page whose results are those of the committed runs.
+
+``python -m tests.test_pages`` writes the results of all pages anew.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmark.registry import available
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ROOT / "docs" / "models"
+SHARED = {"random": "diagnostic", "constant": "diagnostic"}
+OURS = ("baselines", "gensar")
+
+
+def page_of(model: str) -> str:
+    """Return the name of the page that a model is described on."""
+    return "recbole" if model.startswith("recbole:") else SHARED.get(model, model)
+
+
+def models_on(page: str) -> list[str]:
+    """Return the models of a page's tables: its own, then what to hold them against."""
+    entries = [e for e in available().values() if e.source.partition(".")[0] in OURS]
+    own = [e for e in entries if page_of(e.name) == page]
+    tasks = {task for entry in own for task in entry.tasks}
+    usual = {"rec": "sasrec", "search": "bm25"}
+    return list(dict.fromkeys([e.name for e in own] + [usual[task] for task in sorted(tasks)]))
+
+
+def arguments(page: str) -> list[str]:
+    file = str(PAGES / f"{page}.md")
+    shown = ["--results", str(ROOT / "results" / "published"), "--brief", "--into", file]
+    return [sys.executable, "-m", "benchmark", "leaderboard", "--model", _joined(page), *shown]
+
+
+def _joined(page: str) -> str:
+    return ",".join(models_on(page))
+
+
+NAMES = sorted({page_of(e.name) for e in available().values() if e.source.startswith(OURS)})
+
+
+def test_every_model_has_a_page_and_every_page_is_listed() -> None:
+    files = {file.stem for file in PAGES.glob("*.md")} - {"README"}
+    assert files == set(NAMES)
+    index = (PAGES / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[([^]]+)\]\(([^)]+)\.md\)", index, re.MULTILINE)
+    assert sorted(name for name, _ in listed) == NAMES
+    assert all(name == file for name, file in listed)
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_the_results_of_a_page_are_those_of_the_committed_runs(page: str) -> None:
+    done = subprocess.run(
+        [*arguments(page), "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_settings_named_on_a_page_exist(page: str) -> None:
+    text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
+    table = re.search(r"^\| settings? .*?\n\n", text, re.MULTILINE | re.DOTALL)
+    if not table:
+        return
+    known: set[str] = set()
+    for name in models_on(page):
+        known |= set(available()[name].load().Settings.__dataclass_fields__)
+    named = [cell for line in table[0].splitlines()[2:] for cell in [line.split("|")[1]]]
+    assert named
+    for cell in named:
+        for setting in re.findall(r"`(\w+)`", cell):
+            assert setting in known, f"{page}: {setting}"
+
+
+if __name__ == "__main__":
+    for each in NAMES:
+        subprocess.run(arguments(each), cwd=ROOT, check=True)
