@@ -15,7 +15,7 @@ from benchmark.model import FitContext, Model, TrainView, Validation
 
 __all__ = ["GRID", "BM25Pop", "BM25PopSettings"]
 
-GRID = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1.0)
+GRID = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 """The weights that ``fit`` tries, ascending."""
 
 
