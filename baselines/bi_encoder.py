@@ -25,6 +25,7 @@ from benchmark.training import EpochLoop, set_rate
 __all__ = [
     "BiEncoder",
     "PairGroup",
+    "Pieces",
     "TuneSettings",
     "contrastive_loss",
     "doc",
@@ -53,7 +54,7 @@ class TuneSettings:
     temperature: float = doc(0.05, "what cosines are divided by in the softmax over the batch")
     dropout: float = doc(0.0, "dropout while tuning; none is a third faster")
     batch: int = doc(128, "pairs in a batch, each the others' negatives")
-    rate: float = doc(5e-5, "learning rate")
+    rate: float = doc(1e-4, "learning rate")
     weight_decay: float = doc(0.01, "weight decay")
     pairs: int = doc(4096, "most pairs of a group in an epoch, 0 for all; the next epoch goes on")
     epochs: int = doc(5, "most epochs; the rate falls to 0 by then")
@@ -95,11 +96,15 @@ def _filled(texts: Sequence[str]) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True)
-class _Pieces:
+class Pieces:
     """Word pieces of texts: int64 ``[texts, longest]``, padded on the right, and their numbers."""
 
     rows: NDArray[np.int64]
     length: NDArray[np.int64]
+
+    def __getitem__(self, texts: NDArray[np.integer]) -> Pieces:
+        """Return the pieces of some texts."""
+        return Pieces(self.rows[texts], self.length[texts])
 
 
 class BiEncoder:
@@ -116,7 +121,7 @@ class BiEncoder:
         self.device = device
         self.longest = min(longest, self.network.max_seq_length or longest)
 
-    def pieces(self, texts: Sequence[str]) -> _Pieces:
+    def pieces(self, texts: Sequence[str]) -> Pieces:
         """Return the word pieces of texts."""
         tokenizer = self.network.tokenizer
         found = tokenizer(list(texts), truncation=True, max_length=self.longest)["input_ids"]
@@ -124,9 +129,9 @@ class BiEncoder:
         width = -(-max(int(length.max(initial=1)), 1) // STEP) * STEP
         rows = np.full((len(found), width), tokenizer.pad_token_id or 0, dtype=np.int64)
         rows[np.arange(width) < length[:, None]] = np.concatenate([*found, []]).astype(np.int64)
-        return _Pieces(rows, length)
+        return Pieces(rows, length)
 
-    def embed(self, pieces: _Pieces) -> Tensor:
+    def embed(self, pieces: Pieces) -> Tensor:
         """Return vectors of unit length ``[texts, width]``, with gradients.
 
         Texts of similar length share a pass, which spares a third of the padding.
@@ -175,7 +180,7 @@ class BiEncoder:
         """Take back what :meth:`weights` returned."""
         self.network.load_state_dict({n: torch.as_tensor(w) for n, w in weights.items()})
 
-    def _pass(self, pieces: _Pieces, rows: NDArray[np.int64], width: int) -> Tensor:
+    def _pass(self, pieces: Pieces, rows: NDArray[np.int64], width: int) -> Tensor:
         mask = np.arange(width) < pieces.length[rows][:, None]
         features = {
             "input_ids": torch.as_tensor(pieces.rows[rows, :width], device=self.device),
@@ -220,11 +225,10 @@ class _Group:
     """A group's pairs as distinct texts in word pieces."""
 
     def __init__(self, encoder: BiEncoder, group: PairGroup) -> None:
-        first, left = _distinct(group.first)
-        second, right = _distinct(group.second)
-        self.left, self.right = encoder.pieces(first), encoder.pieces(second)
-        self.keys = np.unique(left[group.pairs[:, 0]] * len(second) + right[group.pairs[:, 1]])
-        self.size = len(second)
+        texts, place = _distinct([*group.first, *group.second])
+        left, right = place[: len(group.first)], place[len(group.first) :]
+        self.pieces, self.size = encoder.pieces(texts), len(texts)
+        self.keys = np.unique(left[group.pairs[:, 0]] * self.size + right[group.pairs[:, 1]])
 
     def epoch(self, pairs: int, seed: int, epoch: int) -> NDArray[np.int64]:
         """Return the keys of an epoch's pairs; no pair comes again before all have come."""
@@ -240,10 +244,12 @@ class _Group:
         """Return the loss of one batch of pairs."""
         left, right = np.divmod(keys, self.size)
         together = np.isin(left[:, None] * self.size + right, self.keys)
+        # An item beside itself would be the nearest negative of all.
+        together |= left[:, None] == right
         np.fill_diagonal(together, False)
         return contrastive_loss(
-            encoder.embed(_Pieces(self.left.rows[left], self.left.length[left])),
-            encoder.embed(_Pieces(self.right.rows[right], self.right.length[right])),
+            encoder.embed(self.pieces[left]),
+            encoder.embed(self.pieces[right]),
             torch.as_tensor(together, device=encoder.device),
             temperature,
         )
