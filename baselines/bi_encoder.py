@@ -28,7 +28,6 @@ __all__ = [
     "Pieces",
     "TuneSettings",
     "contrastive_loss",
-    "doc",
     "query_item_pairs",
     "tune",
 ]
@@ -41,8 +40,7 @@ WARM_UP = 0.1
 """Share of the training in which the learning rate rises."""
 
 
-def doc(default: Any, text: str) -> Any:
-    """Return a field of a settings class with its documentation."""
+def _doc(default: Any, text: str) -> Any:
     return field(default=default, metadata={"doc": text})
 
 
@@ -50,17 +48,17 @@ def doc(default: Any, text: str) -> Any:
 class TuneSettings:
     """How a bi-encoder is tuned."""
 
-    longest: int = doc(32, "word pieces of a text that are read")
-    temperature: float = doc(0.05, "what cosines are divided by in the softmax over the batch")
-    dropout: float = doc(0.0, "dropout while tuning; none is a third faster")
-    batch: int = doc(128, "pairs in a batch, each the others' negatives")
-    rate: float = doc(1e-4, "learning rate")
-    weight_decay: float = doc(0.01, "weight decay")
-    pairs: int = doc(4096, "most pairs of a group in an epoch, 0 for all; the next epoch goes on")
-    epochs: int = doc(5, "most epochs; the rate falls to 0 by then")
-    validate_every: int = doc(1, "epochs between validations")
-    validation_requests: int = doc(2000, "requests in a validation, 0 for all")
-    patience: int = doc(2, "validations without a gain before training stops")
+    longest: int = _doc(32, "word pieces of a text that are read")
+    temperature: float = _doc(0.05, "what cosines are divided by in the softmax over the batch")
+    dropout: float = _doc(0.0, "dropout while tuning; none is a third faster")
+    batch: int = _doc(128, "pairs in a batch, each the others' negatives")
+    rate: float = _doc(1e-4, "learning rate")
+    weight_decay: float = _doc(0.01, "weight decay")
+    pairs: int = _doc(4096, "most pairs of a group in an epoch, 0 for all; the next epoch goes on")
+    epochs: int = _doc(5, "most epochs; the rate falls to 0 by then")
+    validate_every: int = _doc(1, "epochs between validations")
+    validation_requests: int = _doc(2000, "requests in a validation, 0 for all")
+    patience: int = _doc(2, "validations without a gain before training stops")
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,9 @@ class BiEncoder:
         return torch.cat(parts).index_select(0, back)
 
     @torch.no_grad()
-    def encode(self, texts: Sequence[str], advance: Callable[[int], None] | None = None) -> NDArray:
+    def encode(
+        self, texts: Sequence[str], advance: Callable[[int], None] | None = None
+    ) -> NDArray[np.float32]:
         """Return vectors of unit length, float32 ``[texts, width]``; each distinct text once.
 
         A text's vector does not hang on its company: every pass has ``ROWS`` texts, padded to
@@ -308,7 +308,7 @@ def _batches(
     groups: Sequence[_Group], settings: TuneSettings, seed: int, epoch: int
 ) -> Iterator[tuple[_Group, NDArray[np.int64]]]:
     """Yield an epoch's batches, those of all groups in random order; a pair alone is left out."""
-    found = []
+    found: list[tuple[_Group, NDArray[np.int64]]] = []
     for group in groups:
         keys = group.epoch(settings.pairs, seed, epoch)
         parts = np.split(keys, range(settings.batch, len(keys), settings.batch))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.bi_encoder import doc
 from baselines.bm25 import BM25, BM25Settings
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
@@ -23,8 +22,9 @@ GRID = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 class BM25PopSettings(BM25Settings):
     """Settings of :class:`BM25Pop`."""
 
-    weight: float | None = doc(
-        None, "of log(1 + training events) beside the BM25 score; none: validation chooses"
+    weight: float | None = field(
+        default=None,
+        metadata={"doc": "of log(1 + training events); none: validation chooses"},
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.bi_encoder import BiEncoder, TuneSettings, doc, query_item_pairs, tune
+from baselines.bi_encoder import BiEncoder, TuneSettings, query_item_pairs, tune
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
 
@@ -23,9 +23,10 @@ ITEMS_AT_ONCE = 2**16
 class DenseSettings(TuneSettings):
     """Settings of :class:`Dense`; the defaults are those of ``standard``."""
 
-    encoder: str = doc("minilm", "the bundled MiniLM or a hub name")
-    tuning: Literal["none", "queries"] = doc(
-        "queries", "take the encoder as it is, or tune it on training queries and clicked items"
+    encoder: str = field(default="minilm", metadata={"doc": "the bundled MiniLM or a hub name"})
+    tuning: Literal["none", "queries"] = field(
+        default="queries",
+        metadata={"doc": "take the encoder as it is, or tune it on training queries and clicks"},
     )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from baselines.bi_encoder import doc
 from baselines.bm25 import BM25, BM25Settings
 from baselines.dense import Dense, DenseSettings
 from benchmark.data.requests import Requests, Task
@@ -23,7 +22,10 @@ __all__ = ["Hybrid", "HybridSettings", "reciprocal_ranks"]
 class HybridSettings(BM25Settings, DenseSettings):
     """Settings of :class:`Hybrid`: those of both parts, and the fusion's own."""
 
-    constant: float = doc(60.0, "is added to ranks: the higher, the less a first place counts")
+    constant: float = field(
+        default=60.0,
+        metadata={"doc": "is added to ranks: the higher, the less a first place counts"},
+    )
 
 
 class Hybrid(Model):
@@ -71,7 +73,8 @@ class Hybrid(Model):
 
     def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return the states of both parts."""
-        arrays, values = {}, {}
+        arrays: dict[str, NDArray] = {}
+        values: dict[str, Any] = {}
         for name, part in self.parts.items():
             own, values[name] = part.state()
             arrays.update({f"{name}.{key}": array for key, array in own.items()})
