@@ -1,5 +1,6 @@
 """The baselines, each behind the harness's Model interface. Importing this imports none of them."""
 
+from baselines.recbole_bridge.names import ENTRIES
 from benchmark.registry import ModelEntry
 
 MODELS = (
@@ -40,4 +41,5 @@ MODELS = (
         "baselines.sasrec:SASRec",
         "Kang and McAuley 2018",
     ),
+    *ENTRIES,
 )

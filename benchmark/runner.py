@@ -103,7 +103,7 @@ def run_model(
         entry.name, entry.source, preset, settings, dataset, tasks, protocols, seed, device
     )
     folder = run_folder(results, dataset.name, entry.name, identity.run_id)
-    checkpoints = results / "checkpoints" / dataset.name / entry.name / identity.run_id
+    checkpoints = results / "checkpoints" / folder.relative_to(results / "runs")
     if fresh:
         shutil.rmtree(checkpoints, ignore_errors=True)
     elif folder.exists():
