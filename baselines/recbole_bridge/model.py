@@ -77,7 +77,7 @@ class RecBoleModel(Model):
 
     def interaction(self, columns: Columns) -> Interaction:
         """Return a batch in RecBole's own form, on the model's device."""
-        tensors = {name: torch.as_tensor(values) for name, values in columns.items()}
+        tensors = {n: torch.as_tensor(np.ascontiguousarray(v)) for n, v in columns.items()}
         return Interaction(tensors).to(self.device)
 
     @torch.no_grad()

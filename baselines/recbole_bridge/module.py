@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from baselines.recbole_bridge.config import FIELDS, make_config
-from baselines.recbole_bridge.dataset import StandIn
+from baselines.recbole_bridge.dataset import Interaction, StandIn
 from baselines.recbole_bridge.environment import (
     as_recbole_expects,
     own_randomness,
@@ -22,7 +22,7 @@ from baselines.recbole_bridge.settings import RecBoleSettings, model_values, own
 from benchmark.dropout import use_byte_dropout
 from benchmark.errors import InputError
 
-__all__ = ["build", "move", "wanted_by"]
+__all__ = ["build", "move", "ranks_catalogue", "scores_of", "wanted_by"]
 
 _REFUSALS = (
     ArithmeticError,
@@ -119,10 +119,10 @@ def move(module: nn.Module, device: str) -> None:
     module.to(device)
 
 
-def scores_of(module: nn.Module, columns: dict[str, Tensor], items: int) -> Tensor:
+def scores_of(module: nn.Module, batch: Interaction, items: int) -> Tensor:
     """Return scores of the whole catalogue, ``[rows, items]``, by RecBole's own prediction."""
     if isinstance(module, sequential_recommender.SHAN):
         # It is trained on histories that end at the last place; its full ranking reads another
         # column than its training and its prediction of single items do.
-        columns = {**columns, module.ITEM_SEQ: columns[FIELDS["INVERSE_ITEM_SEQ"]]}
-    return module.full_sort_predict(columns)[:, 1 : items + 1]
+        batch[module.ITEM_SEQ] = batch[FIELDS["INVERSE_ITEM_SEQ"]]
+    return module.full_sort_predict(batch)[:, 1 : items + 1]

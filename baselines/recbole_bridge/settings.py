@@ -50,7 +50,7 @@ class RecBoleSettings:
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
         "window": 10,
-        "samples": 5_000,
+        "samples": 10_000,
         "epochs": 2,
         "validate_every": 2,
         "validation_requests": 200,
