@@ -29,12 +29,20 @@ torch.autograd.set_detect_anomaly(_anomaly_mode)
 __all__ = ["as_recbole_expects", "own_randomness", "sequential_recommender"]
 
 _NUMPY_1_NAMES = {
+    # What Config reads
     "float_": np.float64,
     "complex_": np.complex128,
     "unicode_": np.str_,
-    "bool8": np.bool_,
+    # What it sets for the models
+    "bool": np.bool_,
+    "int": np.int_,
+    "float": np.float64,
+    "complex": np.complex128,
+    "object": np.object_,
+    "str": np.str_,
+    "long": np.int_,
+    "unicode": np.str_,
 }
-_SET_BY_RECBOLE = ("bool", "int", "float", "complex", "object", "str", "long", "unicode")
 
 
 @contextmanager
@@ -44,8 +52,7 @@ def as_recbole_expects() -> Iterator[None]:
     Its ``Config`` copies aliases that NumPy 2 has dropped, sets others, reads ``sys.argv`` and
     writes ``CUDA_VISIBLE_DEVICES``; some models print while they are built.
     """
-    touched = (*_NUMPY_1_NAMES, *_SET_BY_RECBOLE)
-    before = {name: np.__dict__[name] for name in touched if name in np.__dict__}
+    before = {name: np.__dict__[name] for name in _NUMPY_1_NAMES if name in np.__dict__}
     for name, value in _NUMPY_1_NAMES.items():
         np.__dict__.setdefault(name, value)
     disabled = logging.root.manager.disable
@@ -61,7 +68,7 @@ def as_recbole_expects() -> Iterator[None]:
             yield
     finally:
         logging.disable(disabled)
-        for name in touched:
+        for name in _NUMPY_1_NAMES:
             np.__dict__.pop(name, None)
         np.__dict__.update(before)
 

@@ -24,7 +24,7 @@ from baselines.recbole_bridge.samples import (
     read_requests,
     right_aligned,
 )
-from baselines.recbole_bridge.settings import PRESETS, RecBoleSettings, model_values
+from baselines.recbole_bridge.settings import PAIRED_PRESETS, PRESETS, RecBoleSettings, model_values
 from baselines.recbole_bridge.trainer import RecBoleTrainer
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
@@ -137,9 +137,9 @@ def _numpy(scores: Tensor) -> NDArray[np.float32]:
 def _class_for(name: str) -> type[RecBoleModel]:
     summary, reference = RUNNABLE[name]
     text = f"RecBole's {name}: {summary} ({reference})."
-    return type(
-        name, (RecBoleModel,), {"recbole_name": name, "__doc__": text, "__module__": __name__}
-    )
+    presets = PRESETS if ranks_catalogue(name) else PAIRED_PRESETS
+    members = {"recbole_name": name, "presets": presets, "__doc__": text, "__module__": __name__}
+    return type(name, (RecBoleModel,), members)
 
 
 def __getattr__(name: str) -> type[RecBoleModel]:

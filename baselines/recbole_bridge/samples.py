@@ -105,11 +105,17 @@ class Samples:
         return min(self.settings.samples or len(self.rows), len(self.rows))
 
     def _chosen(self, number: int) -> NDArray[np.int64]:
-        size, every = self._size(), max(len(self.rows), 1)
-        places = np.arange(number * size, (number + 1) * size)
-        rounds = np.unique(places // every)
-        orders = [np.random.default_rng([self.seed, r, 1]).permutation(self.rows) for r in rounds]
-        return np.concatenate([self.rows[:0], *orders])[places - (rounds[0] if size else 0) * every]
+        """Return the rows of an epoch: the next ones of one random order after the other."""
+        size, every = self._size(), len(self.rows)
+        if size == 0:
+            return self.rows
+        first, behind = divmod(number * size, every)
+        last = (number * size + size - 1) // every
+        orders = [
+            np.random.default_rng([self.seed, order, 1]).permutation(self.rows)
+            for order in range(first, last + 1)
+        ]
+        return np.concatenate(orders)[behind : behind + size]
 
     def _columns(self, rows: NDArray[np.int64]) -> Columns:
         columns = read_requests(self._past.of(Task.REC, rows), self.settings)
@@ -135,7 +141,7 @@ class Samples:
     def _other_than(self, items: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         """Draw items from all but the given one, as RecBole does for sequential models."""
         drawn = rng.integers(1, max(self.items, 2), items.shape)
-        return drawn + (drawn >= items) * (self.items > 1) if self.items > 1 else drawn
+        return np.minimum(drawn + (drawn >= items), self.items)
 
     def _masked(self, columns: Columns, rng: np.random.Generator) -> Columns:
         """Mask items of the history followed by its target, which is so learned from too."""

@@ -13,7 +13,7 @@ import yaml
 
 from benchmark.errors import InputError, did_you_mean
 
-__all__ = ["PRESETS", "RecBoleSettings", "model_values", "own_values"]
+__all__ = ["PAIRED_PRESETS", "PRESETS", "RecBoleSettings", "model_values", "own_values"]
 
 
 def _doc(default: Any, text: str) -> Any:
@@ -46,6 +46,10 @@ class RecBoleSettings:
     validation_requests: int = _doc(1000, "requests in a validation, 0 for all")
     patience: int = _doc(3, "validations without a gain before training stops")
 
+    def __post_init__(self) -> None:
+        if self.window < 2:
+            raise ValueError("setting 'window': RecBole's models need at least 2")
+
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
@@ -74,6 +78,17 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 """``paper`` holds the training settings of RecBole itself, as no paper speaks for all models."""
+
+PAIRED_PRESETS: dict[str, dict[str, Any]] = {
+    name: {
+        "options": "mlp_hidden_size=[64,32]",
+        "validation_requests": 200,
+        **{k: v for k, v in PRESETS.get(name, {}).items() if k != "validation_requests"},
+        "window": 10,
+    }
+    for name in ("quick", "standard", "thorough")
+} | {"paper": PRESETS["paper"]}
+"""For models that read the whole history anew for each item that they score: smaller networks."""
 
 _NAMES = {
     "layers": ("n_layers", "num_layers"),

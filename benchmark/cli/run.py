@@ -203,6 +203,7 @@ def _plan(
             if owner == entry.name or (owner is None and name in own)
         ]
         settings = build_settings(kind.Settings, kind.presets, preset, mine)
+        kind(settings)  # a model may refuse what the types of its settings allow
         plans.append(_Planned(entry, settings, tasks))
     return plans
 
