@@ -264,3 +264,12 @@ def test_training_samples_are_those_that_recbole_makes(
     }
     assert len(columns["item_id"]) == len(theirs)
     assert ours == made
+
+
+def test_the_document_lists_the_models_that_exist() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs/models/recbole.md").read_text("utf-8")
+    rows = {tuple(part.strip() for part in line.split("|")[1:-1]) for line in text.splitlines()}
+    for name, (summary, reference) in RUNNABLE.items():
+        assert (f"`recbole:{name}`", summary, reference) in rows
+    for name, reason in OBSTACLES.items():
+        assert (f"`recbole:{name}`", reason) in rows
