@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from baselines.recbole_bridge.config import FIELDS
 from baselines.recbole_bridge.dataset import Interaction
@@ -51,7 +51,7 @@ class RecBoleModel(Model):
     recbole_name: ClassVar[str]
 
     settings: RecBoleSettings
-    module: nn.Module
+    module: Any
 
     def __init__(self, settings: RecBoleSettings | None = None) -> None:
         super().__init__(settings)
@@ -139,7 +139,7 @@ def _class_for(name: str) -> type[RecBoleModel]:
     text = f"RecBole's {name}: {summary} ({reference})."
     presets = PRESETS if ranks_catalogue(name) else PAIRED_PRESETS
     members = {"recbole_name": name, "presets": presets, "__doc__": text, "__module__": __name__}
-    return type(name, (RecBoleModel,), members)
+    return cast(type[RecBoleModel], type(name, (RecBoleModel,), members))
 
 
 def __getattr__(name: str) -> type[RecBoleModel]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from baselines.recbole_bridge.config import FIELDS, make_config
 from baselines.recbole_bridge.dataset import Interaction, StandIn
@@ -53,7 +53,7 @@ class _FEARec(sequential_recommender.FEARec):
         return dict(zip(items.tolist(), np.split(order, starts[1:]), strict=True))
 
 
-def _class_of(model: str) -> type[nn.Module]:
+def _class_of(model: str) -> Any:
     return _FEARec if model == "FEARec" else getattr(sequential_recommender, model)
 
 
@@ -81,8 +81,8 @@ def build(
     items: int,
     seed: int,
     everything: Callable[[], dict[str, NDArray]] | None = None,
-) -> nn.Module:
-    """Return RecBole's module with fresh weights, on the CPU.
+) -> Any:
+    """Return RecBole's module (an ``nn.Module``) with fresh weights, on the CPU.
 
     Args:
         model: RecBole's name.
@@ -111,7 +111,7 @@ def build(
     return module.eval()
 
 
-def move(module: nn.Module, device: str) -> None:
+def move(module: Any, device: str) -> None:
     """Move a module; RecBole's parts remember their device beside their weights."""
     for part in module.modules():
         if isinstance(getattr(part, "device", None), (str, torch.device)):
@@ -119,7 +119,7 @@ def move(module: nn.Module, device: str) -> None:
     module.to(device)
 
 
-def scores_of(module: nn.Module, batch: Interaction, items: int) -> Tensor:
+def scores_of(module: Any, batch: Interaction, items: int) -> Tensor:
     """Return scores of the whole catalogue, ``[rows, items]``, by RecBole's own prediction."""
     if isinstance(module, sequential_recommender.SHAN):
         # It is trained on histories that end at the last place; its full ranking reads another
