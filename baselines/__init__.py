@@ -1,5 +1,6 @@
 """The baselines, each behind the harness's Model interface. Importing this imports none of them."""
 
+from baselines.recbole_bridge.names import ENTRIES
 from benchmark.registry import ModelEntry
 
 MODELS = (
@@ -71,4 +72,5 @@ MODELS = (
         "baselines.synergen.model:SynerGen",
         "Gao et al. 2025",
     ),
+    *ENTRIES,
 )

@@ -1,7 +1,6 @@
 """RecBole's model classes without RecBole's configuration, data set and trainer.
 
 RecBole's sequential models ask their configuration and data set for a handful of values only.
-``recbole.quick_start`` is never imported: it pulls in an old ray, which the models do not need.
 """
 
 from __future__ import annotations
@@ -9,14 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
+import baselines.recbole_bridge.environment  # noqa: F401 - before RecBole, which it tames
 
-_anomaly_mode = torch.is_anomaly_enabled()
-from recbole.model.sequential_recommender.sasrec import SASRec as RecBoleSASRec  # noqa: E402
-
-# RecBole 1.2.1 (sine.py) turns autograd's anomaly mode on for the whole process when imported,
-# which makes every training step of every model about a third slower.
-torch.autograd.set_detect_anomaly(_anomaly_mode)
+# isort: split
+from recbole.model.sequential_recommender.sasrec import SASRec as RecBoleSASRec
 
 __all__ = ["RecBoleSASRec", "build_sasrec"]
 

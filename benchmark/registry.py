@@ -18,7 +18,7 @@ from benchmark.errors import BenchmarkError, InputError, did_you_mean
 if TYPE_CHECKING:
     from benchmark.model import Model
 
-__all__ = ["Group", "ModelEntry", "available", "find", "merge"]
+__all__ = ["Group", "ModelEntry", "available", "find", "known", "merge"]
 
 GROUP = "benchmark.models"
 Group = Literal["diagnostic", "baseline", "joint", "external"]
@@ -35,6 +35,8 @@ class ModelEntry:
         summary: one line.
         source: ``"package.module:Class"``.
         reference: the paper or library it comes from.
+        obstacle: why it cannot run here, to follow "it cannot run here: "; such a model is never
+            listed or loaded, and whoever asks for it is told.
     """
 
     name: str
@@ -43,6 +45,7 @@ class ModelEntry:
     summary: str
     source: str
     reference: str = ""
+    obstacle: str = ""
 
     def load(self) -> type[Model]:
         """Import and return the model's class.
@@ -84,11 +87,17 @@ def merge(offers: Iterable[tuple[str, Iterable[ModelEntry]]]) -> dict[str, Model
 
 @lru_cache(maxsize=1)
 def available() -> dict[str, ModelEntry]:
-    """Return all models by name.
+    """Return all models that run here, by name.
 
     Raises:
         BenchmarkError: a package's models cannot be listed, or two packages offer the same name.
     """
+    return {name: entry for name, entry in known().items() if not entry.obstacle}
+
+
+@lru_cache(maxsize=1)
+def known() -> dict[str, ModelEntry]:
+    """Return all models by name, those that cannot run here too."""
     found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
     return merge((point.value, _offered(point)) for point in found)
 
@@ -108,9 +117,12 @@ def find(name: str) -> ModelEntry:
     """Return the entry of ``name``.
 
     Raises:
-        InputError: there is none; the message suggests the nearest name.
+        InputError: there is none, and the message suggests the nearest name; or it cannot run.
     """
     entries = available()
     if name not in entries:
+        known = known()
+        if name in known:
+            raise InputError(f"model '{name}': it cannot run here: {known[name].obstacle}")
         raise InputError(f"unknown model '{name}'{did_you_mean(name, entries)}")
     return entries[name]

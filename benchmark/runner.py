@@ -117,7 +117,7 @@ def run_model(
         None if study is None else study.digest(),
     )
     folder = run_folder(results, dataset.name, entry.name, identity.run_id)
-    checkpoints = results / "checkpoints" / dataset.name / entry.name / identity.run_id
+    checkpoints = results / "checkpoints" / folder.relative_to(results / "runs")
     if fresh:
         shutil.rmtree(checkpoints, ignore_errors=True)
     elif folder.exists():

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from baselines.recbole_bridge.environment import as_recbole_expects
 from benchmark.data.dataset import Dataset
 
 __all__ = ["RecBolePeer"]
-
-_NUMPY_1_NAMES = {
-    "float_": np.float64,
-    "complex_": np.complex128,
-    "unicode_": np.str_,
-    "bool8": np.bool_,
-}
 
 
 @dataclass
@@ -62,12 +51,10 @@ class RecBolePeer:
                 "timestamp:float": place,
             }
         ).to_csv(folder / "peer" / "peer.inter", sep="\t", index=False)
-        with _as_recbole_expects():
+        with as_recbole_expects():
             from recbole.config import Config
             from recbole.data import create_dataset, data_preparation
             from recbole.utils import init_seed
-
-            import baselines.recbole_modules  # noqa: F401 - undoes the anomaly mode that RecBole turns on
 
             config = Config(
                 model="SASRec",
@@ -111,32 +98,15 @@ class RecBolePeer:
         """Let RecBole's trainer run one more epoch."""
         self.trainer.start_epoch, self.trainer.epochs = self.epochs, self.epochs + 1
         started = time.perf_counter()
-        with _as_recbole_expects():
+        with as_recbole_expects():
             self.trainer.fit(self.train_data, saved=False, verbose=False, show_progress=False)
         self.seconds += time.perf_counter() - started
         self.epochs += 1
 
     def validation_ndcg(self) -> float:
         """Return validation NDCG@10 by RecBole's own evaluation, which ranks seen items too."""
-        found = self.trainer.evaluate(self.valid_data, load_best_model=False, show_progress=False)
+        with as_recbole_expects():
+            found = self.trainer.evaluate(
+                self.valid_data, load_best_model=False, show_progress=False
+            )
         return float(found["ndcg@10"])
-
-
-@contextmanager
-def _as_recbole_expects() -> Iterator[None]:
-    """Give RecBole 1.2.1 the NumPy 1 names it reads and an empty command line, and keep it quiet.
-
-    Its ``Config`` copies aliases that NumPy 2 has dropped, and reads ``sys.argv``.
-    """
-    missing = {n: v for n, v in _NUMPY_1_NAMES.items() if n not in np.__dict__}
-    for name, value in missing.items():
-        setattr(np, name, value)
-    logging.disable(logging.WARNING)
-    try:
-        with mock.patch.object(sys, "argv", sys.argv[:1]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)
-        for name in missing:
-            delattr(np, name)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from benchmark.cli.output import show_json, show_table
+from benchmark.cli.output import show, show_json, show_table
 
 __all__ = ["list_"]
 
@@ -34,6 +34,8 @@ def list_(
     for row in rows:
         table.add_row(*(", ".join(v) if isinstance(v, list) else str(v) for v in row.values()))
     show_table(table)
+    if what is Listed.models and (barred := _barred()):
+        show("Cannot run here:\n" + "".join(f"  {line}\n" for line in barred))
 
 
 def _models() -> list[dict[str, object]]:
@@ -43,6 +45,12 @@ def _models() -> list[dict[str, object]]:
         {"name": m.name, "tasks": list(m.tasks), "group": m.group, "summary": m.summary}
         for m in available().values()
     ]
+
+
+def _barred() -> list[str]:
+    from benchmark.registry import known
+
+    return [f"{m.name}: {m.obstacle}" for m in known().values() if m.obstacle]
 
 
 def _datasets() -> list[dict[str, object]]:

@@ -116,6 +116,7 @@ def plan_models(
             if owner == entry.name or (owner is None and name in own)
         ]
         settings = build_settings(kind.Settings, kind.presets, preset, mine)
+        kind(settings)  # a model may refuse what the types of its settings allow
         plans.append(Planned(entry, settings, tasks))
     return plans
 

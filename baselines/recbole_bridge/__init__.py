@@ -1,0 +1,1 @@
+"""RecBole's sequential models behind the harness's interface. Importing this imports no RecBole."""

@@ -1,0 +1,149 @@
+"""RecBole's sequential models as models of this benchmark: one class for each, made when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from baselines.recbole_bridge.config import FIELDS
+from baselines.recbole_bridge.dataset import Interaction
+from baselines.recbole_bridge.module import build, move, ranks_catalogue, scores_of, wanted_by
+from baselines.recbole_bridge.names import RUNNABLE
+from baselines.recbole_bridge.samples import (
+    ITEM,
+    LENGTH,
+    LIST,
+    Columns,
+    Samples,
+    read_requests,
+    right_aligned,
+)
+from baselines.recbole_bridge.settings import PAIRED_PRESETS, PRESETS, RecBoleSettings, model_values
+from baselines.recbole_bridge.trainer import RecBoleTrainer
+from benchmark.data.requests import Requests, Task
+from benchmark.model import FitContext, Model, TrainView, Validation
+
+__all__ = ["RecBoleModel"]
+
+SCORES_AT_ONCE = 2**18
+"""Upper bound of the scores computed at a time; some models hold a vector for each of them."""
+PAIRS_AT_ONCE = 2**12
+"""Upper bound of (request, item) pairs at a time, for models that read a history for each item."""
+
+
+class RecBoleModel(Model):
+    """A sequential model of RecBole, trained by its own loss and asked by its own prediction.
+
+    Attributes:
+        recbole_name: RecBole's name of it.
+    """
+
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC})
+    Settings = RecBoleSettings
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
+    uses_gpu = True
+    recbole_name: ClassVar[str]
+
+    settings: RecBoleSettings
+    module: Any
+
+    def __init__(self, settings: RecBoleSettings | None = None) -> None:
+        super().__init__(settings)
+        self._values = model_values(self.recbole_name, self.settings)
+        self.device = "cpu"
+
+    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+        """Train until validation stops improving and keep the best weights."""
+        wanted = wanted_by(self.recbole_name, self._values)
+        samples = Samples(train, self.settings, wanted, context.seed)
+        self._users, self._items = train.log.users, len(train.items)
+        self.module = build(
+            self.recbole_name,
+            self.settings,
+            self._users,
+            self._items,
+            context.seed,
+            samples.everything,
+        )
+        self.device = context.device
+        move(self.module, self.device)
+        RecBoleTrainer(self, samples, validation, context).run()
+
+    def interaction(self, columns: Columns) -> Interaction:
+        """Return a batch in RecBole's own form, on the model's device."""
+        tensors = {n: torch.as_tensor(np.ascontiguousarray(v)) for n, v in columns.items()}
+        return Interaction(tensors).to(self.device)
+
+    @torch.no_grad()
+    def score(self, requests: Requests) -> NDArray[np.float32]:
+        """Return RecBole's scores; without history they are those for a padding item."""
+        ranked = ranks_catalogue(self.recbole_name)
+        size = SCORES_AT_ONCE // requests.items if ranked else PAIRS_AT_ONCE // requests.width
+        answer = self._ranked if ranked else self._paired
+        parts = [np.empty((0, requests.width), dtype=np.float32)]
+        parts += [answer(batch) for batch in requests.batches(min(max(size, 1), 256))]
+        return np.concatenate(parts)
+
+    def _ranked(self, requests: Requests) -> NDArray[np.float32]:
+        columns = read_requests(requests, self.settings)
+        columns[FIELDS["INVERSE_ITEM_SEQ"]] = right_aligned(columns[LIST], columns[LENGTH])
+        # Two models compute the loss, too, and throw it away; 0 is the item that it leaves out.
+        columns[ITEM] = np.zeros(len(requests), dtype=np.int64)
+        scores = _numpy(scores_of(self.module, self.interaction(columns), self._items))
+        if requests.candidates is None:
+            return scores
+        return np.take_along_axis(scores, requests.candidates, axis=1)
+
+    def _paired(self, requests: Requests) -> NDArray[np.float32]:
+        columns = read_requests(requests, self.settings)
+        # Only a loss that is thrown away reads it.
+        columns[FIELDS["NEG_PREFIX"] + LIST] = np.ones_like(columns[LIST])
+        items = requests.candidates
+        if items is None:
+            items = np.broadcast_to(np.arange(requests.items), (len(requests), requests.items))
+        pairs = {name: values.repeat(items.shape[1], axis=0) for name, values in columns.items()}
+        pairs[ITEM] = items.reshape(-1).astype(np.int64) + 1
+        return _numpy(self.module.predict(self.interaction(pairs))).reshape(items.shape)
+
+    def parameters(self) -> int:
+        """Return the number of weights."""
+        return sum(weight.numel() for weight in self.module.parameters())
+
+    def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
+        """Return the weights and the numbers of users and items."""
+        weights = self.module.state_dict()
+        arrays = {name: weight.cpu().numpy() for name, weight in weights.items()}
+        return arrays, {"users": self._users, "items": self._items}
+
+    def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
+        """Take back the weights."""
+        self._users, self._items = values["users"], values["items"]
+        self.module = build(self.recbole_name, self.settings, self._users, self._items, 0)
+        self.module.load_state_dict({name: torch.as_tensor(a) for name, a in arrays.items()})
+        self.device = "cpu"
+
+
+def _numpy(scores: Tensor) -> NDArray[np.float32]:
+    return scores.float().cpu().numpy()
+
+
+@lru_cache(maxsize=len(RUNNABLE))
+def _class_for(name: str) -> type[RecBoleModel]:
+    summary, reference = RUNNABLE[name]
+    text = f"RecBole's {name}: {summary} ({reference})."
+    presets = PRESETS if ranks_catalogue(name) else PAIRED_PRESETS
+    members = {"recbole_name": name, "presets": presets, "__doc__": text, "__module__": __name__}
+    return cast(type[RecBoleModel], type(name, (RecBoleModel,), members))
+
+
+def __getattr__(name: str) -> type[RecBoleModel]:
+    """Return the class of the model that RecBole calls so."""
+    if name not in RUNNABLE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _class_for(name)

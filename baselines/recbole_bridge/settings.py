@@ -1,0 +1,190 @@
+"""The settings that all RecBole models share, and what they become in RecBole's configuration."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from benchmark.errors import InputError, did_you_mean
+
+__all__ = ["PAIRED_PRESETS", "PRESETS", "RecBoleSettings", "model_values", "own_values"]
+
+
+def _doc(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"doc": text})
+
+
+@dataclass(frozen=True)
+class RecBoleSettings:
+    """Settings of every RecBole model; the defaults are those of ``standard``.
+
+    Sizes that are ``none`` stay as RecBole's own file for the model has them.
+    """
+
+    width: int | None = _doc(None, "embedding_size; a hidden_size keeps its ratio to it")
+    layers: int | None = _doc(None, "n_layers or num_layers")
+    heads: int | None = _doc(None, "n_heads")
+    inner: int | None = _doc(None, "inner_size, the width of the feed-forward layers")
+    dropout: float | None = _doc(None, "all dropout probabilities of RecBole's file")
+    options: str = _doc("", "more of RecBole's names, as name=value;name=value")
+    window: int = _doc(20, "events of the history that are read")
+    history: Literal["all", "rec"] = _doc(
+        "all", "read and predict all events, or recommendation events only"
+    )
+    batch: int = _doc(128, "samples in a batch")
+    rate: float = _doc(2e-3, "learning rate")
+    weight_decay: float = _doc(0.0, "weight decay")
+    samples: int = _doc(20_000, "training events predicted in an epoch, 0 for all")
+    epochs: int = _doc(15, "most epochs; the rate falls to 0 by then")
+    validate_every: int = _doc(3, "epochs between validations")
+    validation_requests: int = _doc(1000, "requests in a validation, 0 for all")
+    patience: int = _doc(3, "validations without a gain before training stops")
+
+    def __post_init__(self) -> None:
+        if self.window < 2:
+            raise ValueError("setting 'window': RecBole's models need at least 2")
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {
+        "window": 10,
+        "samples": 10_000,
+        "epochs": 2,
+        "validate_every": 2,
+        "validation_requests": 200,
+    },
+    "thorough": {
+        "window": 50,
+        "samples": 25_000,
+        "epochs": 20,
+        "validation_requests": 2000,
+        "patience": 4,
+    },
+    "paper": {
+        "window": 50,
+        "batch": 2048,
+        "rate": 1e-3,
+        "samples": 0,
+        "epochs": 300,
+        "validate_every": 1,
+        "validation_requests": 0,
+        "patience": 10,
+    },
+}
+"""``paper`` holds the training settings of RecBole itself, as no paper speaks for all models."""
+
+PAIRED_PRESETS: dict[str, dict[str, Any]] = {
+    name: {
+        "options": "mlp_hidden_size=[64,32]",
+        "validation_requests": 200,
+        **{k: v for k, v in PRESETS.get(name, {}).items() if k != "validation_requests"},
+        "window": 10,
+    }
+    for name in ("quick", "standard", "thorough")
+} | {"paper": PRESETS["paper"]}
+"""For models that read the whole history anew for each item that they score: smaller networks."""
+
+_NAMES = {
+    "layers": ("n_layers", "num_layers"),
+    "heads": ("n_heads",),
+    "inner": ("inner_size",),
+    "dropout": ("dropout_prob", "dropout_probs", "hidden_dropout_prob", "attn_dropout_prob"),
+}
+"""Our setting to RecBole's names."""
+_UNWRITTEN: dict[str, dict[str, Any]] = {"FEARec": {"contrast": "none", "tau": 1.0, "sim": "dot"}}
+"""What a model reads although its file does not name it, with a value of the right type."""
+
+
+@lru_cache(maxsize=64)
+def own_values(model: str) -> dict[str, Any]:
+    """Return what RecBole's file for the model holds."""
+    spec = find_spec("recbole")
+    assert spec is not None and spec.submodule_search_locations
+    folder = Path(spec.submodule_search_locations[0]) / "properties" / "model"
+    read = yaml.safe_load((folder / f"{model}.yaml").read_text(encoding="utf-8"))
+    return {name: _number(value) for name, value in read.items()}
+
+
+def model_values(model: str, settings: RecBoleSettings) -> dict[str, Any]:
+    """Return RecBole's names and values for what the settings change of the model's file.
+
+    Raises:
+        InputError: the model has nothing of the kind, or a value does not fit.
+    """
+    own = own_values(model)
+    values: dict[str, Any] = {}
+    if settings.width is not None:
+        values |= _widths(own, settings.width)
+    for setting, names in _NAMES.items():
+        value = getattr(settings, setting)
+        if value is None:
+            continue
+        changed = {
+            n: [value] * len(own[n]) if n == "dropout_probs" else value for n in names if n in own
+        }
+        if not changed:
+            raise InputError(
+                f"recbole:{model} has no setting '{setting}': RecBole's file names none"
+            )
+        values |= changed
+    return values | _options(model, {**own, **_UNWRITTEN.get(model, {})}, settings.options)
+
+
+def _widths(own: dict[str, Any], width: int) -> dict[str, Any]:
+    names = [name for name in ("embedding_size", "hidden_size") if name in own]
+    return {name: width * own[name] // own[names[0]] for name in names}
+
+
+def _options(model: str, known: dict[str, Any], text: str) -> dict[str, Any]:
+    found = {}
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        name, sign, value = (piece.strip() for piece in part.partition("="))
+        if not sign:
+            raise InputError(f"options: '{part}': write it as name=value;name=value")
+        if name not in known:
+            raise InputError(f"options: recbole:{model} has no '{name}'{did_you_mean(name, known)}")
+        found[name] = _checked(name, value, known[name])
+    return found
+
+
+def _checked(name: str, text: str, like: Any) -> Any:
+    """Return the value of ``text`` where it has the type of ``like``.
+
+    RecBole evaluates texts as Python, so nothing but a word may come through.
+    """
+    try:
+        value = _number(yaml.safe_load(text))
+    except yaml.YAMLError:
+        value = None
+    if isinstance(like, str):
+        fits = re.fullmatch(r"[A-Za-z_]\w*", text) is not None
+        value = text
+    elif isinstance(like, bool):
+        fits = isinstance(value, bool)
+    elif isinstance(like, list):
+        fits = isinstance(value, list) and all(isinstance(v, (int, float)) for v in value)
+    else:
+        # RecBole's files write 1 where 0.5 is meant to be possible too.
+        fits = type(value) in (int, float)
+    if not fits:
+        kind = {str: "word", bool: "true or false", list: "list of numbers"}.get(
+            type(like), "number"
+        )
+        raise InputError(f"options: {name}: '{text}' is no {kind}, as RecBole's {like!r} is")
+    return value
+
+
+def _number(value: Any) -> Any:
+    """Return numbers such as ``1e-4``, which YAML 1.1 takes for texts, as what they are."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return [_number(each) for each in value] if isinstance(value, list) else value
