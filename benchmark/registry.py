@@ -95,7 +95,6 @@ def available() -> dict[str, ModelEntry]:
     return {name: entry for name, entry in known().items() if not entry.obstacle}
 
 
-@lru_cache(maxsize=1)
 def known() -> dict[str, ModelEntry]:
     """Return all models by name, those that cannot run here too."""
     found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
@@ -121,8 +120,8 @@ def find(name: str) -> ModelEntry:
     """
     entries = available()
     if name not in entries:
-        known = known()
-        if name in known:
-            raise InputError(f"model '{name}': it cannot run here: {known[name].obstacle}")
+        barred = known()
+        if name in barred:
+            raise InputError(f"model '{name}': it cannot run here: {barred[name].obstacle}")
         raise InputError(f"unknown model '{name}'{did_you_mean(name, entries)}")
     return entries[name]
