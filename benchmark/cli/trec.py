@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from benchmark.cli.output import remarks, show_json, show_table
-from benchmark.cli.run import Seen
+from benchmark.cli.plan import Seen
 
 __all__ = ["export", "import_"]
 

@@ -41,5 +41,5 @@ class PastRequests:
             exclude_seen=False,
             _log=log,
             _stop=rows.astype(np.int64),
-            _omit=earlier_twins(self._twins, rows),
+            _omit=earlier_twins(self._twins, rows.astype(np.int64)),
         )
