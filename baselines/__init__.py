@@ -40,4 +40,12 @@ MODELS = (
         "baselines.sasrec:SASRec",
         "Kang and McAuley 2018",
     ),
+    ModelEntry(
+        "unifiedssr",
+        ("rec", "search"),
+        "joint",
+        "one Siamese encoder of product and query sequences, fine-tuned for each task",
+        "baselines.unifiedssr.model:UnifiedSSR",
+        "Xie et al. 2024",
+    ),
 )
