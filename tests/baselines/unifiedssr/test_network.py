@@ -105,17 +105,17 @@ def test_published_layering_is_one_layer() -> None:
 
 @pytest.mark.parametrize("search", [False, True])
 def test_only_windows_in_the_batch_hang_on_the_padding(search: bool) -> None:
-    batch = _sequences(search, (3, 3))
+    batch = _sequences(search, (4, 4))
     short = replace(
         batch,
-        product=batch.product[:, :3],
-        words=None if batch.words is None else batch.words[:, :3],
+        product=batch.product[:, :4],
+        words=None if batch.words is None else batch.words[:, :4],
     )
     for windows in ("own", "batch"):
         network = _network(windows=windows, edges="hard")
         torch.nn.init.zeros_(network.sessions.predictor.weight)
         gap = max(
-            float((padded[:, 2] - own[:, 2]).abs().max())
+            float((padded[:, 3] - own[:, 3]).abs().max())
             for padded, own in zip(_states(network, batch), _states(network, short), strict=True)
         )
         assert (gap > 1e-2) == (windows == "batch")
