@@ -21,7 +21,7 @@ class UnifiedSSRSettings:
     layers: int = _doc(2, "layers of the Siamese encoder")
     heads: int = _doc(4, "attention heads")
     inner: int = _doc(128, "width of the feed-forward layers")
-    dropout: float = _doc(0.4, "dropout of embeddings and layers")
+    dropout: float = _doc(0.3, "dropout of embeddings and layers")
     attention_dropout: float = _doc(0.1, "dropout of attention weights")
     sessions: int = _doc(2, "windows that a sequence is divided into")
     correlation: float = _doc(0.1, "weight of the correlation losses of the windows")
@@ -54,11 +54,11 @@ class UnifiedSSRSettings:
     schedule: Literal["cosine", "noam"] = _doc(
         "cosine", "warm-up and cosine, or the paper's inverse root with 4,000 steps of warm-up"
     )
-    rate: float = _doc(1e-3, "highest learning rate of pretraining (cosine)")
-    finetune_rate: float = _doc(3e-4, "highest learning rate of fine-tuning (cosine)")
+    rate: float = _doc(2e-3, "highest learning rate of pretraining (cosine)")
+    finetune_rate: float = _doc(5e-4, "highest learning rate of fine-tuning (cosine)")
     weight_decay: float = _doc(0.0, "weight decay")
     epochs: int = _doc(24, "most epochs of pretraining")
-    finetune_epochs: int = _doc(6, "most epochs of fine-tuning, for each task")
+    finetune_epochs: int = _doc(4, "most epochs of fine-tuning, for each task")
     validate_every: int = _doc(3, "epochs between validations")
     validation_requests: int = _doc(0, "requests of each task in a validation, 0 for all")
     patience: int = _doc(3, "validations without a gain before a phase stops")
@@ -66,10 +66,12 @@ class UnifiedSSRSettings:
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {
-        "epochs": 5,
+        "dropout": 0.2,
+        "epochs": 4,
         "finetune_epochs": 1,
-        "rate": 2e-3,
-        "validate_every": 3,
+        "rate": 3e-3,
+        "finetune_rate": 1e-3,
+        "validate_every": 4,
         "validation_requests": 200,
     },
     "thorough": {"width": 128, "inner": 256, "dropout": 0.5, "epochs": 30, "patience": 5},
