@@ -82,8 +82,8 @@ class SiameseEncoder(nn.Module):
 
     def forward(self, stream: Tensor, other: Tensor, visible: Tensor) -> Tensor:
         """Return states of ``stream``, ``[rows, positions, width]``; ``other`` stays raw."""
-        used = self.layers if self.layering == "stacked" else self.layers[-1:]
-        for layer in used:
+        layers = list(self.layers)
+        for layer in layers if self.layering == "stacked" else layers[-1:]:
             stream = layer(stream, other, visible)
         return self.norm(stream)
 

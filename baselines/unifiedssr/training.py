@@ -90,7 +90,7 @@ class Trainer:
         settings, context = self.settings, self.context
         tasks = context.tasks
         self.model.networks = dict.fromkeys(tasks, network)
-        best = {}
+        best: dict[str, int] = {}
         with context.journal.phase("pretrain"):
             phase = _Phase("pretrain", tasks, settings.epochs, settings.rate)
             best[phase.name] = self._train(network, phase)
