@@ -66,9 +66,10 @@ class UnifiedSSRSettings:
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {
+        "layers": 1,
         "dropout": 0.2,
         "epochs": 4,
-        "finetune_epochs": 1,
+        "finetune_epochs": 2,
         "rate": 3e-3,
         "finetune_rate": 1e-3,
         "validate_every": 4,
