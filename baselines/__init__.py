@@ -72,5 +72,13 @@ MODELS = (
         "baselines.synergen.model:SynerGen",
         "Gao et al. 2025",
     ),
+    ModelEntry(
+        "unifiedssr",
+        ("rec", "search"),
+        "joint",
+        "one Siamese encoder of product and query sequences, fine-tuned for each task",
+        "baselines.unifiedssr.model:UnifiedSSR",
+        "Xie et al. 2024",
+    ),
     *ENTRIES,
 )

@@ -1,0 +1,117 @@
+"""UnifiedSSR behind the harness's interface: two weight sets, one for each task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from baselines.unifiedssr.network import Network
+from baselines.unifiedssr.sequences import of_requests
+from baselines.unifiedssr.settings import PRESETS, UnifiedSSRSettings
+from baselines.unifiedssr.training import Trainer
+from baselines.words import Words
+from benchmark.data.catalogue import Queries
+from benchmark.data.requests import Requests, Task
+from benchmark.model import FitContext, Model, TrainView, Validation
+
+__all__ = ["UnifiedSSR", "UnifiedSSRSettings"]
+
+
+class UnifiedSSR(Model):
+    """Joint model of sequential search and recommendation (arXiv 2310.13921).
+
+    One encoder reads products in sight of queries and queries in sight of products. It is trained
+    for both tasks, then copied and fine-tuned for each; ``networks`` holds the copies.
+    """
+
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC, Task.SEARCH})
+    Settings = UnifiedSSRSettings
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
+    uses_gpu = True
+
+    settings: UnifiedSSRSettings
+    networks: dict[Task, Network]
+
+    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+        """Train for all tasks together, then for each alone; keep the best weights of each."""
+        self.words = Words.learn(train)
+        self.device = context.device
+        rows = self.words.rows(train.items.texts, self.settings.item_words)
+        self._item_words = rows.astype(np.int32)
+        network = self._network(train.log.users, context.seed)
+        Trainer(self, train, validation, context).run(network)
+
+    def _network(self, users: int, seed: int) -> Network:
+        item_words = torch.as_tensor(self._item_words.astype(np.int64))
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            network = Network(
+                users, len(self._item_words), len(self.words), item_words, self.settings
+            )
+        return network.to(self.device).eval()
+
+    def query_words(self, queries: Queries) -> NDArray[np.int64]:
+        """Return the words of each query, and an empty row for none, ``[queries + 1, words]``."""
+        return self.words.of_queries(queries, self.settings.query_words)
+
+    @torch.no_grad()
+    def score(self, requests: Requests) -> NDArray[np.float32]:
+        """Return dot products of the last states, mixed over the branches, with items' vectors."""
+        network = self.networks[requests.task]
+        words = self.query_words(requests.queries) if requests.task == Task.SEARCH else None
+        table = network.table()
+        parts = [np.empty((0, requests.width), dtype=np.float32)]
+        for batch in requests.batches(256):
+            sequences = of_requests(
+                batch, self.settings.window, self.settings.history, words, self.device
+            )
+            rows = torch.arange(len(batch), device=self.device)
+            encoded = network(sequences, table)
+            states = torch.stack(
+                [share * states[rows, sequences.length - 1] for share, states in encoded.branches]
+            ).sum(dim=0)
+            if batch.candidates is None:
+                scores = states @ table[1:].T
+            else:
+                chosen = torch.as_tensor(batch.candidates.astype(np.int64), device=self.device)
+                scores = torch.einsum("bd,bcd->bc", states, table[chosen + 1])
+            parts.append(scores.float().cpu().numpy())
+        return np.concatenate(parts)
+
+    def parameters(self) -> int:
+        """Return the number of weights of all weight sets together."""
+        return sum(w.numel() for network in self.networks.values() for w in network.parameters())
+
+    def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
+        """Return the weight sets, each name behind its task's, and the vocabulary."""
+        arrays = {
+            f"{task}.{name}": weight.cpu().numpy()
+            for task, network in self.networks.items()
+            for name, weight in network.state_dict().items()
+        }
+        arrays["item_words"] = self._item_words
+        users = next(iter(self.networks.values())).users.num_embeddings
+        tasks = [str(task) for task in self.networks]
+        return arrays, {"users": users, "tasks": tasks, "words": self.words.to_json()}
+
+    def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
+        """Take back the weight sets and the vocabulary."""
+        self.words = Words.from_json(values["words"])
+        self.device = "cpu"
+        self._item_words = arrays["item_words"]
+        self.networks = {}
+        for task in map(Task, values["tasks"]):
+            network = self._network(values["users"], 0)
+            prefix = f"{task}."
+            network.load_state_dict(
+                {
+                    name.removeprefix(prefix): torch.as_tensor(array)
+                    for name, array in arrays.items()
+                    if name.startswith(prefix)
+                }
+            )
+            self.networks[task] = network

@@ -1,0 +1,150 @@
+"""Sequences as the network reads them, made from training events and from requests.
+
+Position 0 holds a start vector, position t the product of event t - 1. In search it also holds
+the query of event t, the one that led to the product still to be found. The last position of a
+request is its answer's; so the layout is one for both tasks and for users without a history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from baselines.sequence_training import stretches
+from benchmark.data.events import NO_QUERY, EventLog, Kind
+from benchmark.data.requests import PAD, Requests, Task
+from benchmark.data.twins import previous_twins
+
+__all__ = ["START", "Sequences", "cut", "learnable", "of_requests", "of_rows"]
+
+START = 0
+"""Row of the product table in front of every sequence (and behind it, where nobody looks)."""
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """A batch of sequences of one task, padded on the right.
+
+    Attributes:
+        user: int64 ``[rows]``.
+        product: int64 ``[rows, positions]``, item + 1, ``START`` at the first position.
+        words: of the query at each position, int64 ``[rows, positions, words]``; ``None`` for
+            recommendation, which has no query branch.
+        length: int64 ``[rows]``, number of real positions, at least 1.
+    """
+
+    user: Tensor
+    product: Tensor
+    words: Tensor | None
+    length: Tensor
+
+
+def learnable(log: EventLog, task: Task, history: str) -> EventLog:
+    """Return the events that the sequences of ``task`` are made of.
+
+    Of several twins (one user, item and time) only the first stays, as a position that sees its
+    own twin would learn to copy it.
+    """
+    if task == Task.SEARCH:
+        log = log.select(log.kind == Kind.SEARCHED)
+    elif history == "rec":
+        log = log.select(log.kind == Kind.RECOMMENDED)
+    return log.select(previous_twins(log) == PAD)
+
+
+def cut(
+    log: EventLog, window: int, rng: np.random.Generator | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Cut every user's events into stretches of at most ``window + 1`` events.
+
+    Returns:
+        log rows int64 ``[stretches, window + 1]``, padded with ``PAD`` on the right, and which of
+        them are to be predicted: each event of the log exactly once.
+    """
+    counts = np.diff(log.offsets)
+    single = np.full(((counts == 1).sum(), window + 1), PAD, dtype=np.int64)
+    single[:, 0] = log.offsets[:-1][counts == 1]
+    rows = np.concatenate([stretches(log, window, rng), single])
+    predicted = rows != PAD
+    # What a later stretch begins with is predicted by the one before.
+    predicted[:, 0] = np.isin(rows[:, 0], log.offsets[:-1])
+    return rows, predicted
+
+
+def of_rows(
+    log: EventLog, rows: NDArray[np.int64], words: NDArray[np.int64] | None, device: str
+) -> Sequences:
+    """Return the sequences whose targets are the events at ``rows``.
+
+    Args:
+        log: the events.
+        rows: ``[sequences, positions]``, padded with ``PAD`` on the right.
+        words: of each query, last an empty row; ``None`` for recommendation.
+        device: where the tensors go.
+    """
+    safe = np.maximum(rows, 0)
+    items = np.where(rows == PAD, PAD, log.item[safe])
+    queries = np.where(rows == PAD, NO_QUERY, log.query[safe])
+    length = (rows != PAD).sum(axis=1)
+    return _sequences(log.user[rows[:, 0]], items[:, :-1], queries, length, words, device)
+
+
+def of_requests(
+    requests: Requests,
+    window: int,
+    history: str,
+    words: NDArray[np.int64] | None,
+    device: str,
+) -> Sequences:
+    """Return the sequences whose last position answers each request."""
+    if requests.task == Task.SEARCH:
+        kind: Kind | None = Kind.SEARCHED
+    else:
+        kind = None if history == "all" else Kind.RECOMMENDED
+    read = requests.history(window, kind)
+    items, past, kept = read.item, read.query, read.item != PAD
+    # Twins stand beside each other in time, so one of them is left out here as in training.
+    same = (items[:, :, None] == items[:, None, :]) & (read.time[:, :, None] == read.time[:, None])
+    kept &= ~(same & np.tri(window, k=-1, dtype=bool)).any(axis=2)
+    order = np.argsort(~kept, axis=1, kind="stable")
+    length = kept.sum(axis=1)
+    places = np.arange(window) < length[:, None]
+    items = np.where(places, np.take_along_axis(items, order, axis=1), PAD)
+    queries = np.full((len(requests), window + 1), NO_QUERY, dtype=np.int64)
+    queries[:, :-1] = np.where(places, np.take_along_axis(past, order, axis=1), NO_QUERY)
+    queries[np.arange(len(requests)), length] = requests.query
+    longest = int(length.max(initial=0))
+    return _sequences(
+        requests.user,
+        items[:, :longest],
+        queries[:, : longest + 1],
+        length + 1,
+        words,
+        device,
+    )
+
+
+def _sequences(
+    user: NDArray[np.integer],
+    items: NDArray[np.integer],
+    queries: NDArray[np.integer],
+    length: NDArray[np.integer],
+    words: NDArray[np.int64] | None,
+    device: str,
+) -> Sequences:
+    """Put the start in front of ``items``, whose padding is -1, and look the words up."""
+    product = np.pad(items.astype(np.int64) + 1, ((0, 0), (1, 0)), constant_values=START)
+
+    def tensor(values: NDArray) -> Tensor:
+        return torch.as_tensor(values.astype(np.int64), device=device)
+
+    return Sequences(
+        user=tensor(user),
+        product=tensor(product),
+        words=None if words is None else tensor(words[queries]),
+        length=tensor(length),
+    )
