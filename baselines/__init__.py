@@ -40,4 +40,12 @@ MODELS = (
         "baselines.sasrec:SASRec",
         "Kang and McAuley 2018",
     ),
+    ModelEntry(
+        "tiger",
+        ("rec",),
+        "baseline",
+        "writes the next item's semantic identifier, learned from the items' texts by an RQ-VAE",
+        "baselines.generative.tiger:Tiger",
+        "Rajput et al. 2023",
+    ),
 )
