@@ -48,4 +48,12 @@ MODELS = (
         "baselines.generative.tiger:Tiger",
         "Rajput et al. 2023",
     ),
+    ModelEntry(
+        "semantic-ids",
+        ("rec", "search"),
+        "joint",
+        "one identifier for both tasks, quantised from an encoder tuned on queries and neighbours",
+        "baselines.generative.semantic_ids:SemanticIds",
+        "Penha et al. 2025",
+    ),
 )

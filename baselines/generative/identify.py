@@ -61,7 +61,7 @@ def report(codes: NDArray[np.int64], levels: int) -> dict[str, object]:
 def _told_apart(
     codes: NDArray[np.int64], vectors: tuple[Vectors, ...], always: bool
 ) -> tuple[NDArray[np.int64], tuple[int, ...]]:
-    """Return unique codes and the size of each level; a further level numbers those that collide."""
+    """Return unique codes and the size of each level; a further one numbers those that collide."""
     sizes = tuple(len(book) for book in vectors)
     if not always and collision_rate(codes) == 0:
         return codes, sizes

@@ -32,11 +32,11 @@ class Space:
     items: Vectors
     texts: Callable[[Sequence[str]], Vectors] | None = None
 
-    def then(self, items: Callable[[Vectors], Vectors]) -> Space:
+    def then(self, change: Callable[[Vectors], Vectors]) -> Space:
         """Return the space after a map of vectors, ``[n, width]`` to ``[n, another width]``."""
         place = self.texts
-        texts = None if place is None else lambda found: items(place(found))
-        return Space(items(self.items), texts)
+        texts = None if place is None else lambda found: change(place(found))
+        return Space(change(self.items), texts)
 
 
 def unit(vectors: Vectors) -> Vectors:
@@ -62,19 +62,17 @@ def fused_svd(search: Space, rec: Space) -> Space:
     The wider are replaced by their coordinates along their own first right singular vectors.
     """
     width = min(search.items.shape[1], rec.items.shape[1])
-    left, right = (
-        one.then(lambda found, axes=_singular_axes(one.items, width): unit(found @ axes))
-        if one.items.shape[1] > width
-        else one.then(unit)
-        for one in (search, rec)
-    )
+    left, right = (_narrowed(one, width) for one in (search, rec))
     return Space(left.items + right.items, left.texts)
 
 
-def _singular_axes(vectors: Vectors, count: int) -> Vectors:
-    """Return the first right singular vectors, ``[width, count]``."""
-    _, axes = np.linalg.eigh(vectors.T.astype(np.float64) @ vectors)
-    return axes[:, ::-1][:, :count].astype(np.float32)
+def _narrowed(space: Space, width: int) -> Space:
+    """Return the space in ``width`` dimensions and at unit length."""
+    if space.items.shape[1] == width:
+        return space.then(unit)
+    squares = space.items.T.astype(np.float64) @ space.items
+    axes = np.linalg.eigh(squares)[1][:, ::-1][:, :width].astype(np.float32)
+    return space.then(lambda found: unit(found @ axes))
 
 
 def interaction_vectors(log: EventLog, items: int, width: int, seed: int) -> Vectors:
@@ -88,9 +86,7 @@ def interaction_vectors(log: EventLog, items: int, width: int, seed: int) -> Vec
 
     Where there are fewer users or items than ``width``, the columns left over are zero.
     """
-    met = csr_array(
-        (np.ones(len(log)), (log.user, log.item)), shape=(max(log.users, 1), items)
-    )
+    met = csr_array((np.ones(len(log)), (log.user, log.item)), shape=(max(log.users, 1), items))
     met.data[:] = 1.0  # the constructor has summed what a user met again
     by_user, by_item = (np.maximum(met.sum(axis=axis), 1) ** -0.5 for axis in (1, 0))
     scaled = diags_array(by_user) @ met @ diags_array(by_item)
