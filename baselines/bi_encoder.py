@@ -1,0 +1,317 @@
+"""A bi-encoder: one network that turns queries and item texts into vectors of unit length.
+
+It is tuned on pairs of texts that belong together. What is paired is up to the caller: queries
+with the items clicked for them, items with items that the same users chose, or both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from baselines.encoder import load_encoder
+from benchmark.data.dataset import TrainView
+from benchmark.data.events import Kind
+from benchmark.model import FitContext
+from benchmark.training import EpochLoop, set_rate
+
+__all__ = [
+    "BiEncoder",
+    "PairGroup",
+    "TuneSettings",
+    "contrastive_loss",
+    "doc",
+    "query_item_pairs",
+    "tune",
+]
+
+ROWS = 32
+"""Texts that go through the network at a time."""
+STEP = 8
+"""Texts are padded to a multiple of so many word pieces."""
+WARM_UP = 0.1
+"""Share of the training in which the learning rate rises."""
+
+
+def doc(default: Any, text: str) -> Any:
+    """Return a field of a settings class with its documentation."""
+    return field(default=default, metadata={"doc": text})
+
+
+@dataclass(frozen=True)
+class TuneSettings:
+    """How a bi-encoder is tuned."""
+
+    longest: int = doc(32, "word pieces of a text that are read")
+    temperature: float = doc(0.05, "what cosines are divided by in the softmax over the batch")
+    dropout: float = doc(0.0, "dropout while tuning; none is a third faster")
+    batch: int = doc(128, "pairs in a batch, each the others' negatives")
+    rate: float = doc(5e-5, "learning rate")
+    weight_decay: float = doc(0.01, "weight decay")
+    pairs: int = doc(4096, "most pairs of a group in an epoch, 0 for all; the next epoch goes on")
+    epochs: int = doc(5, "most epochs; the rate falls to 0 by then")
+    validate_every: int = doc(1, "epochs between validations")
+    validation_requests: int = doc(2000, "requests in a validation, 0 for all")
+    patience: int = doc(2, "validations without a gain before training stops")
+
+
+@dataclass(frozen=True)
+class PairGroup:
+    """Pairs of texts that belong together.
+
+    A batch holds pairs of one group, so that a text's negatives are of the kind of its partner.
+
+    Attributes:
+        first: table of texts that stand at the left, such as queries.
+        second: table of texts that stand at the right, such as items; may be the same table.
+        pairs: int64 ``[pairs, 2]``, rows of ``first`` and of ``second``.
+    """
+
+    first: Sequence[str]
+    second: Sequence[str]
+    pairs: NDArray[np.int64]
+
+
+def query_item_pairs(train: TrainView) -> PairGroup:
+    """Return the distinct pairs of a training query and an item clicked for it, both with text."""
+    log = train.log
+    searched = log.rows_of_kind[Kind.SEARCHED]
+    pairs = np.stack([log.query[searched], log.item[searched]], axis=1).astype(np.int64)
+    pairs = np.unique(pairs, axis=0)
+    queries, items = train.queries.texts, train.items.texts
+    readable = _filled(queries)[pairs[:, 0]] & _filled(items)[pairs[:, 1]]
+    return PairGroup(queries, items, pairs[readable])
+
+
+def _filled(texts: Sequence[str]) -> NDArray[np.bool_]:
+    return np.fromiter(map(bool, texts), dtype=bool, count=len(texts))
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """Word pieces of texts: int64 ``[texts, longest]``, padded on the right, and their numbers."""
+
+    rows: NDArray[np.int64]
+    length: NDArray[np.int64]
+
+
+class BiEncoder:
+    """A pretrained sentence encoder, for use as it is or to be tuned.
+
+    Args:
+        name: ``minilm``, which comes with the installation, or a name on the hub.
+        device: where to compute.
+        longest: word pieces of a text that are read, or fewer where the encoder reads fewer.
+    """
+
+    def __init__(self, name: str, device: str, longest: int) -> None:
+        self.network = load_encoder(name, device).eval()
+        self.device = device
+        self.longest = min(longest, self.network.max_seq_length or longest)
+
+    def pieces(self, texts: Sequence[str]) -> _Pieces:
+        """Return the word pieces of texts."""
+        tokenizer = self.network.tokenizer
+        found = tokenizer(list(texts), truncation=True, max_length=self.longest)["input_ids"]
+        length = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
+        width = -(-max(int(length.max(initial=1)), 1) // STEP) * STEP
+        rows = np.full((len(found), width), tokenizer.pad_token_id or 0, dtype=np.int64)
+        rows[np.arange(width) < length[:, None]] = np.concatenate([*found, []]).astype(np.int64)
+        return _Pieces(rows, length)
+
+    def embed(self, pieces: _Pieces) -> Tensor:
+        """Return vectors of unit length ``[texts, width]``, with gradients.
+
+        Texts of similar length share a pass, which spares a third of the padding.
+        """
+        order = np.argsort(pieces.length, kind="stable")
+        parts = [
+            self._pass(pieces, rows, int(pieces.length[rows].max()))
+            for rows in np.split(order, range(ROWS, len(order), ROWS))
+        ]
+        back = torch.as_tensor(np.argsort(order), device=self.device)
+        return torch.cat(parts).index_select(0, back)
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str], advance: Callable[[int], None] | None = None) -> NDArray:
+        """Return vectors of unit length, float32 ``[texts, width]``; each distinct text once.
+
+        A text's vector does not hang on its company: every pass has ``ROWS`` texts, padded to
+        a length that follows from each text alone. ``advance`` is told of progress in texts.
+        """
+        if len(texts) == 0:
+            return np.empty((0, self.width), dtype=np.float32)
+        distinct, place = _distinct(texts)
+        pieces = self.pieces(distinct)
+        found = np.empty((len(distinct), self.width), dtype=np.float32)
+        for rows, width in _alike(pieces.length):
+            vectors = self._pass(pieces, np.resize(rows, ROWS), width)
+            found[rows] = vectors[: len(rows)].float().cpu().numpy()
+            if advance is not None:
+                advance(len(rows))
+        return found[place]
+
+    @property
+    def width(self) -> int:
+        """Length of a vector."""
+        return int(self.network.get_embedding_dimension() or 0)
+
+    def parameters(self) -> int:
+        """Return the number of weights."""
+        return sum(weight.numel() for weight in self.network.parameters())
+
+    def weights(self) -> dict[str, NDArray]:
+        """Return all weights by name."""
+        return {n: w.detach().cpu().numpy() for n, w in self.network.state_dict().items()}
+
+    def take(self, weights: dict[str, NDArray]) -> None:
+        """Take back what :meth:`weights` returned."""
+        self.network.load_state_dict({n: torch.as_tensor(w) for n, w in weights.items()})
+
+    def _pass(self, pieces: _Pieces, rows: NDArray[np.int64], width: int) -> Tensor:
+        mask = np.arange(width) < pieces.length[rows][:, None]
+        features = {
+            "input_ids": torch.as_tensor(pieces.rows[rows, :width], device=self.device),
+            "attention_mask": torch.as_tensor(mask.astype(np.int64), device=self.device),
+        }
+        return functional.normalize(self.network(features)["sentence_embedding"], dim=1)
+
+
+def _alike(length: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], int]]:
+    """Yield rows, at most ``ROWS``, that are padded to the same length, and that length."""
+    padded = np.maximum(-(-length // STEP) * STEP, STEP)
+    for width in np.unique(padded):
+        rows = np.flatnonzero(padded == width)
+        for some in np.split(rows, range(ROWS, len(rows), ROWS)):
+            yield some, int(width)
+
+
+def _distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the distinct texts, sorted, and the place of each text among them."""
+    # As objects: an array of strings would give every text the room of the longest.
+    found, place = np.unique(np.array(texts, dtype=object), return_inverse=True)
+    return found.tolist(), place.astype(np.int64)
+
+
+def contrastive_loss(
+    first: Tensor, second: Tensor, not_negative: Tensor, temperature: float
+) -> Tensor:
+    """Return the mean cross-entropy of each left text's partner among all right texts.
+
+    Args:
+        first: vectors of unit length ``[pairs, width]``.
+        second: their partners, likewise.
+        not_negative: bool ``[pairs, pairs]``, true where the right text belongs to the left one
+            although it is another pair's; it is left out of the softmax.
+        temperature: what cosines are divided by.
+    """
+    logits = (first @ second.T / temperature).masked_fill(not_negative, -torch.inf)
+    return functional.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
+
+
+class _Group:
+    """A group's pairs as distinct texts in word pieces."""
+
+    def __init__(self, encoder: BiEncoder, group: PairGroup) -> None:
+        first, left = _distinct(group.first)
+        second, right = _distinct(group.second)
+        self.left, self.right = encoder.pieces(first), encoder.pieces(second)
+        self.keys = np.unique(left[group.pairs[:, 0]] * len(second) + right[group.pairs[:, 1]])
+        self.size = len(second)
+
+    def epoch(self, pairs: int, seed: int, epoch: int) -> NDArray[np.int64]:
+        """Return the keys of an epoch's pairs; no pair comes again before all have come."""
+        total = len(self.keys)
+        count = min(pairs or total, total)
+        start = epoch * count
+        cycles = range(start // total, (start + count - 1) // total + 1)
+        order = [np.random.default_rng([seed, cycle]).permutation(total) for cycle in cycles]
+        chosen = np.concatenate(order)[start % total :][:count]
+        return self.keys[chosen]
+
+    def loss(self, encoder: BiEncoder, keys: NDArray[np.int64], temperature: float) -> Tensor:
+        """Return the loss of one batch of pairs."""
+        left, right = np.divmod(keys, self.size)
+        together = np.isin(left[:, None] * self.size + right, self.keys)
+        np.fill_diagonal(together, False)
+        return contrastive_loss(
+            encoder.embed(_Pieces(self.left.rows[left], self.left.length[left])),
+            encoder.embed(_Pieces(self.right.rows[right], self.right.length[right])),
+            torch.as_tensor(together, device=encoder.device),
+            temperature,
+        )
+
+
+def tune(
+    encoder: BiEncoder,
+    groups: Sequence[PairGroup],
+    settings: TuneSettings,
+    context: FitContext,
+    measure: Callable[[], dict[str, float]],
+    name: str = "bi-encoder",
+) -> int:
+    """Tune ``encoder`` on pairs and leave it with its best weights; return the epoch of those.
+
+    Args:
+        encoder: is changed.
+        groups: each epoch takes equally many pairs of each, as far as it has them.
+        settings: how to train.
+        context: seed, journal and checkpoint folder.
+        measure: returns validation NDCG@10 by task with the encoder as it is.
+        name: names the progress bar and the checkpoint.
+    """
+    _set_dropout(encoder.network, settings.dropout)
+    known = [_Group(encoder, group) for group in groups if len(group.pairs)]
+    optimiser = torch.optim.AdamW(
+        encoder.network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay
+    )
+
+    def train_epoch(epoch: int) -> float:
+        batches = list(_batches(known, settings, context.seed, epoch))
+        losses = []
+        for number, (group, keys) in enumerate(batches):
+            done = (epoch + number / len(batches)) / settings.epochs
+            set_rate(optimiser, settings.rate, done, WARM_UP)
+            loss = group.loss(encoder, keys, settings.temperature)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+        return float(np.mean(losses)) if losses else 0.0
+
+    loop = EpochLoop(
+        name,
+        encoder.network,
+        optimiser,
+        context,
+        settings.epochs,
+        settings.validate_every,
+        settings.patience,
+    )
+    return loop.run(train_epoch, measure)
+
+
+def _batches(
+    groups: Sequence[_Group], settings: TuneSettings, seed: int, epoch: int
+) -> Iterator[tuple[_Group, NDArray[np.int64]]]:
+    """Yield an epoch's batches, those of all groups in random order; a pair alone is left out."""
+    found = []
+    for group in groups:
+        keys = group.epoch(settings.pairs, seed, epoch)
+        parts = np.split(keys, range(settings.batch, len(keys), settings.batch))
+        found += [(group, part) for part in parts if len(part) > 1]
+    for place in np.random.default_rng([seed, epoch]).permutation(len(found)):
+        yield found[place]
+
+
+def _set_dropout(network: nn.Module, probability: float) -> None:
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = probability

@@ -1,0 +1,115 @@
+"""Dense retrieval: query and item text as vectors, an item's score is their dot product."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.bi_encoder import BiEncoder, TuneSettings, doc, query_item_pairs, tune
+from benchmark.data.requests import Requests, Task
+from benchmark.model import FitContext, Model, TrainView, Validation
+
+__all__ = ["Dense", "DenseSettings"]
+
+ITEMS_AT_ONCE = 2**16
+"""Items whose vectors are held in double precision at a time."""
+
+
+@dataclass(frozen=True)
+class DenseSettings(TuneSettings):
+    """Settings of :class:`Dense`; the defaults are those of ``standard``."""
+
+    encoder: str = doc("minilm", "the bundled MiniLM or a hub name")
+    tuning: Literal["none", "queries"] = doc(
+        "queries", "take the encoder as it is, or tune it on training queries and clicked items"
+    )
+
+
+class Dense(Model):
+    """Exact search by the cosine of a query's vector and each item's, whoever asks."""
+
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
+    Settings = DenseSettings
+    uses_gpu = True
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "quick": {"pairs": 512, "epochs": 1, "validation_requests": 200},
+        "thorough": {"pairs": 0, "epochs": 3, "validation_requests": 0},
+        "paper": {
+            "longest": 256,
+            "dropout": 0.1,
+            "batch": 128,
+            "rate": 1e-5,
+            "pairs": 0,
+            "epochs": 40,
+            "patience": 40,
+            "validation_requests": 0,
+        },
+    }
+
+    settings: DenseSettings
+
+    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+        """Tune the encoder where that is asked for and there are pairs; encode the items."""
+        settings, journal = self.settings, context.journal
+        self.encoder = BiEncoder(settings.encoder, context.device, settings.longest)
+        group = query_item_pairs(train)
+        self.tuned = settings.tuning == "queries" and len(group.pairs) > 0
+        if self.tuned:
+            limit = settings.validation_requests or None
+
+            def measure() -> dict[str, float]:
+                self._encode_items(train, context)
+                return validation.measure(self, limit)
+
+            journal.facts["pairs"] = len(group.pairs)
+            with journal.phase("tuning"):
+                best = tune(self.encoder, [group], settings, context, measure, "dense")
+            journal.facts["best_epoch"] = best
+        with journal.phase("item vectors"):
+            self._encode_items(train, context)
+
+    def _encode_items(self, train: TrainView, context: FitContext) -> None:
+        with context.journal.progress("item vectors", len(set(train.items.texts))) as bar:
+            self.vectors = self.encoder.encode(train.items.texts, bar.advance)
+
+    def score(self, requests: Requests) -> NDArray[np.float32]:
+        """Return the cosine of query and item.
+
+        Products are summed in double precision: so they hang on the batch by less than a float's
+        last digit, and ranks do not hang on it.
+        """
+        texts = requests.query_texts()
+        distinct = sorted(set(texts))
+        place = {text: row for row, text in enumerate(distinct)}
+        queries = self.encoder.encode(distinct).astype(np.float64)
+        table = np.empty((len(distinct), requests.items), dtype=np.float32)
+        for start in range(0, requests.items, ITEMS_AT_ONCE):
+            some = slice(start, start + ITEMS_AT_ONCE)
+            table[:, some] = queries @ self.vectors[some].astype(np.float64).T
+        scores = table[[place[text] for text in texts]]
+        if requests.candidates is None:
+            return scores
+        return np.take_along_axis(scores, requests.candidates, axis=1)
+
+    def parameters(self) -> int:
+        """Return the number of the encoder's weights."""
+        return self.encoder.parameters()
+
+    def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
+        """Return the items' vectors and, where they were tuned, the encoder's weights."""
+        weights = self.encoder.weights() if self.tuned else {}
+        arrays = {f"encoder.{name}": array for name, array in weights.items()}
+        return {"items": self.vectors, **arrays}, {"tuned": self.tuned}
+
+    def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
+        """Take the encoder that the settings name, and its tuned weights where there are any."""
+        self.encoder = BiEncoder(self.settings.encoder, "cpu", self.settings.longest)
+        self.tuned, self.vectors = values["tuned"], arrays["items"]
+        if self.tuned:
+            start = "encoder."
+            weights = {n[len(start) :]: a for n, a in arrays.items() if n.startswith(start)}
+            self.encoder.take(weights)

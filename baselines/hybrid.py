@@ -1,0 +1,93 @@
+"""Reciprocal rank fusion of word search and dense search (Cormack, Clarke, Buettcher 2009)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from baselines.bi_encoder import doc
+from baselines.bm25 import BM25, BM25Settings
+from baselines.dense import Dense, DenseSettings
+from benchmark.data.requests import Requests, Task
+from benchmark.model import FitContext, Model, TrainView, Validation
+
+__all__ = ["Hybrid", "HybridSettings", "reciprocal_ranks"]
+
+
+@dataclass(frozen=True)
+class HybridSettings(BM25Settings, DenseSettings):
+    """Settings of :class:`Hybrid`: those of both parts, and the fusion's own."""
+
+    constant: float = doc(60.0, "is added to ranks: the higher, the less a first place counts")
+
+
+class Hybrid(Model):
+    """Adds up reciprocal ranks in the lists of ``bm25`` and ``dense``."""
+
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
+    Settings = HybridSettings
+    uses_gpu = True
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = Dense.presets
+
+    settings: HybridSettings
+
+    def __init__(self, settings: Any = None) -> None:
+        super().__init__(settings)
+        # Each part reads its own share of the settings.
+        self.parts: dict[str, Model] = {
+            "bm25": BM25(self.settings),
+            "dense": Dense(self.settings),
+        }
+
+    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+        """Fit both parts, each for itself."""
+        for name, part in self.parts.items():
+            with context.journal.phase(name):
+                part.fit(train, validation, context)
+
+    def score(self, requests: Requests) -> NDArray[np.float32]:
+        """Return the sum of ``1 / (constant + rank)`` over both parts.
+
+        Ranks are those of the whole catalogue, so that a candidate's score does not hang on the
+        other candidates.
+        """
+        whole = replace(requests, candidates=None)
+        ranks = [
+            reciprocal_ranks(p.score(whole), self.settings.constant) for p in self.parts.values()
+        ]
+        scores = np.sum(ranks, axis=0).astype(np.float32)
+        if requests.candidates is None:
+            return scores
+        return np.take_along_axis(scores, requests.candidates, axis=1)
+
+    def parameters(self) -> int:
+        """Return the number of the encoder's weights."""
+        return sum(part.parameters() for part in self.parts.values())
+
+    def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
+        """Return the states of both parts."""
+        arrays, values = {}, {}
+        for name, part in self.parts.items():
+            own, values[name] = part.state()
+            arrays.update({f"{name}.{key}": array for key, array in own.items()})
+        return arrays, values
+
+    def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
+        """Take back the states of both parts."""
+        for name, part in self.parts.items():
+            start = f"{name}."
+            own = {k[len(start) :]: a for k, a in arrays.items() if k.startswith(start)}
+            part.restore(own, values[name])
+
+
+def reciprocal_ranks(scores: NDArray[np.float32], constant: float) -> NDArray[np.float64]:
+    """Return ``1 / (constant + rank)`` of each score in its row, ``[requests, items]``.
+
+    The highest score has rank 1; equal scores share the mean of the ranks that they take up.
+    """
+    return np.asarray(1 / (constant + rankdata(-scores, method="average", axis=1)))
