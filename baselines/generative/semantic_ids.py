@@ -49,7 +49,7 @@ class SemanticIdsSettings(IdentifierSettings):
     tune_epochs: int = _doc(3, "epochs in which the text encoder is tuned")
     tune_pairs: int = _doc(2048, "pairs of each kind in such an epoch, 0 for all")
     tune_batch: int = _doc(128, "pairs in a batch, each the others' negatives")
-    tune_rate: float = _doc(5e-5, "learning rate of the text encoder")
+    tune_rate: float = _doc(1e-4, "learning rate of the text encoder")
     tune_temperature: float = _doc(0.05, "what cosines are divided by in its loss")
     text_pieces: int = _doc(32, "word pieces of a text that the encoder reads")
     search_batch: int = _doc(512, "most pairs of query and item in a step of the generator")

@@ -1,4 +1,4 @@
-"""Spaces of a text encoder: as it comes, or tuned on what users did (Penha et al. 2025, section 3)."""
+"""Spaces of a text encoder: as it comes, or tuned on what users did (Penha et al. 2025)."""
 
 from __future__ import annotations
 
