@@ -5,7 +5,7 @@ One generator writes identifiers for both tasks. What the paper compares is wher
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -129,8 +129,8 @@ class SemanticIds(Generator):
             return texts.content()
         if construction == "multi-task":
             makers = {Task.SEARCH: query_item_pairs, Task.REC: neighbour_pairs}
-            return texts.tuned([makers[task](train) for task in context.tasks])
-        search = texts.tuned([query_item_pairs(train)])
+            return texts.tuned({str(task): makers[task](train) for task in context.tasks})
+        search = texts.tuned({str(Task.SEARCH): query_item_pairs(train)})
         if construction == "search-tuned":
             return search
         fuse = fused_concat if construction == "fused-concat" else fused_svd
@@ -155,7 +155,9 @@ class SemanticIds(Generator):
         )
 
 
-def _place(space: Space, found: Quantisation, width: int) -> Any:
+def _place(
+    space: Space, found: Quantisation, width: int
+) -> Callable[[Sequence[str]], NDArray[np.float32]] | None:
     """Return the map from texts to the codes' space, brought to ``width``; ``None`` without."""
     texts = space.texts
     if texts is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,17 +53,17 @@ class TextSpaces:
         """Return the space of the encoder as it comes."""
         return self._space(self._load())
 
-    def tuned(self, groups: Sequence[PairGroup]) -> Space:
-        """Return the space of the encoder tuned on ``groups`` of pairs, all in turn.
+    def tuned(self, groups: Mapping[str, PairGroup]) -> Space:
+        """Return the space of the encoder tuned on named ``groups`` of pairs, all in turn.
 
         The last epoch's weights are taken: validation measures recommendation and search, which
         need identifiers and a trained generator first. Without any pair it stays as it comes.
         """
         encoder = self._load()
         journal = Journal(quiet=self.context.journal.quiet)
-        tune(encoder, groups, self.tuning, replace(self.context, journal=journal), dict)
+        tune(encoder, [*groups.values()], self.tuning, replace(self.context, journal=journal), dict)
         losses = [point["loss"] for point in journal.curve]
-        counts = [len(group.pairs) for group in groups]
+        counts = {name: len(group.pairs) for name, group in groups.items()}
         self.context.journal.facts["tuned_encoder"] = {"pairs": counts, "loss": losses}
         return self._space(encoder)
 
