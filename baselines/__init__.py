@@ -80,5 +80,21 @@ MODELS = (
         "baselines.unifiedssr.model:UnifiedSSR",
         "Xie et al. 2024",
     ),
+    ModelEntry(
+        "tiger",
+        ("rec",),
+        "baseline",
+        "writes the next item's semantic identifier, learned from the items' texts by an RQ-VAE",
+        "baselines.generative.tiger:Tiger",
+        "Rajput et al. 2023",
+    ),
+    ModelEntry(
+        "semantic-ids",
+        ("rec", "search"),
+        "joint",
+        "one identifier for both tasks, quantised from an encoder tuned on queries and neighbours",
+        "baselines.generative.semantic_ids:SemanticIds",
+        "Penha et al. 2025",
+    ),
     *ENTRIES,
 )

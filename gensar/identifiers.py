@@ -22,6 +22,7 @@ __all__ = [
     "SEMANTIC",
     "Identifiers",
     "Quantiser",
+    "Scale",
     "build_identifiers",
     "collision_rate",
     "extra_codes",

@@ -17,7 +17,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["RQVAE", "Codebook", "Quantised", "sinkhorn_codes"]
+__all__ = ["RQVAE", "Codebook", "Quantised", "mlp", "sinkhorn_codes"]
 
 SAME_PLACE = 5
 """Decimals to which points have to agree to count as one when codebooks are started."""
@@ -109,7 +109,8 @@ class Quantised:
     quantisation: Tensor
 
 
-def _mlp(widths: list[int]) -> nn.Sequential:
+def mlp(widths: list[int]) -> nn.Sequential:
+    """Return linear layers from each width to the next, with ReLU between them."""
     layers: list[nn.Module] = []
     for into, out in itertools.pairwise(widths):
         linear = nn.Linear(into, out)
@@ -148,8 +149,8 @@ class RQVAE(nn.Module):
         self.latent = latent
         self.epsilon = epsilon
         widths = [[width, *hidden, latent] for width in (semantic, collaborative)]
-        self.encoders = nn.ModuleList(_mlp(w) for w in widths)
-        self.decoders = nn.ModuleList(_mlp(w[::-1]) for w in widths)
+        self.encoders = nn.ModuleList(mlp(w) for w in widths)
+        self.decoders = nn.ModuleList(mlp(w[::-1]) for w in widths)
         self.shared = nn.ModuleList(Codebook(codes, 2 * latent) for _ in range(shared_levels))
         self.specific = nn.ModuleList(
             nn.ModuleList(Codebook(codes, latent) for _ in range(specific_levels)) for _ in range(2)

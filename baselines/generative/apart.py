@@ -101,11 +101,16 @@ class ApartRegime:
     def training(self, train: TrainView, tasks: tuple[Task, ...]) -> Epochs:
         """Return epochs over the users' events and over the pairs of query and item.
 
-        Both are spread over the steps of an epoch, whichever needs more.
+        Both are spread evenly over the steps of an epoch, as many as the task needs that needs
+        more.
         """
+        if Task.REC in tasks and not self.causal:
+            raise ValueError("targets all along a sequence need an encoder that is causal")
         words = self.sequences.vocabulary.encode(train.queries.texts, self.query_tokens)
         pairs = self.pairs(train, words) if Task.SEARCH in tasks else None
-        return partial(self._epoch, train.log if Task.REC in tasks else None, pairs, words)
+        log = train.log if Task.REC in tasks else None
+        twins = steps_to_first_twin(train.log)
+        return partial(self._epoch, log, twins, pairs, words)
 
     def pairs(self, train: TrainView, words: Ragged) -> Pairs:
         """Return the pairs that search learns from."""
@@ -114,27 +119,31 @@ class ApartRegime:
     def _epoch(
         self,
         log: EventLog | None,
+        twins: NDArray[np.int64],
         pairs: Pairs | None,
         words: Ragged,
         rng: np.random.Generator,
     ) -> tuple[int, Iterator[Step]]:
-        """Return the number of steps and the steps; sequences of like length share a step."""
-        groups: list[NDArray[np.int64]] = []
-        twins = steps_to_first_twin(log) if log is not None else np.empty(0, dtype=np.int64)
+        """Return the number of steps and the steps; sequences of like length share a step.
+
+        Every step has targets of both tasks, but where one has fewer than there are steps.
+        """
+        rows = np.empty((0, self.window), dtype=np.int64)
         if log is not None:
             rows = windows(log, self.window, rng)
             length = (rows >= 0).sum(axis=1)
             order = np.argsort(length + rng.uniform(0, self.window / 8, len(length)), kind="stable")
-            starts = rng.permutation(np.arange(0, len(order), self.batch))
-            groups = [rows[order[start : start + self.batch]] for start in starts]
+            rows = rows[order]
         count = len(pairs.item) if pairs is not None else 0
-        steps = max(len(groups), -(-count // self.search_batch), 1)
+        steps = max(-(-len(rows) // self.batch), -(-count // self.search_batch), 1)
+        groups = np.array_split(rows, steps)
         shares = np.array_split(rng.permutation(count), steps)
+        numbers = rng.permutation(steps).tolist()
 
         def build() -> Iterator[Step]:
-            for number in range(steps):
+            for number in numbers:
                 step = Step([], [])
-                if log is not None and number < len(groups):
+                if log is not None and len(groups[number]):
                     step.codes.append((self._next_items(log, twins, groups[number], words), 1.0))
                 if pairs is not None and len(shares[number]):
                     step.codes.append((self._found_items(pairs, shares[number]), 1.0))

@@ -1,0 +1,170 @@
+"""Semantic identifiers for search and recommendation together (Penha et al. 2025).
+
+One generator writes identifiers for both tasks. What the paper compares is where they come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.bi_encoder import TuneSettings, query_item_pairs
+from baselines.generative.apart import ApartRegime
+from baselines.generative.identify import report, separate_identifiers, single_identifiers
+from baselines.generative.quantise import Quantisation, quantise
+from baselines.generative.settings import IdentifierSettings
+from baselines.generative.spaces import Space, fused_concat, fused_svd, interaction_vectors
+from baselines.generative.text_spaces import TextSpaces, neighbour_pairs
+from benchmark.data.requests import Task
+from benchmark.model import FitContext, TrainView, Validation
+from gensar.generator import Generator, Identified, Regime
+from gensar.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.sequences import Sequences
+
+__all__ = ["SemanticIds", "SemanticIdsSettings"]
+
+
+def _doc(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"doc": text})
+
+
+@dataclass(frozen=True)
+class SemanticIdsSettings(IdentifierSettings):
+    """Settings of :class:`SemanticIds`; the defaults are those of ``standard``."""
+
+    construction: Literal[
+        "content",
+        "search-tuned",
+        "rec-tuned",
+        "separate",
+        "fused-concat",
+        "fused-svd",
+        "multi-task",
+    ] = _doc("multi-task", "the vectors that identifiers are made from")
+    interaction_width: int = _doc(64, "width of the vectors of who met what (rec-tuned)")
+    tune_epochs: int = _doc(3, "epochs in which the text encoder is tuned")
+    tune_pairs: int = _doc(2048, "pairs of each kind in such an epoch, 0 for all")
+    tune_batch: int = _doc(128, "pairs in a batch, each the others' negatives")
+    tune_rate: float = _doc(1e-4, "learning rate of the text encoder")
+    tune_temperature: float = _doc(0.05, "what cosines are divided by in its loss")
+    text_pieces: int = _doc(32, "word pieces of a text that the encoder reads")
+    search_batch: int = _doc(512, "most pairs of query and item in a step of the generator")
+
+
+class SemanticIds(Generator):
+    """Writes one identifier for both tasks, from a history or from a query."""
+
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC, Task.SEARCH})
+    Settings = SemanticIdsSettings
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "quick": {
+            "tune_epochs": 1,
+            "tune_pairs": 128,
+            "text_tokens": 2048,
+            "width": 48,
+            "layers": 1,
+            "epochs": 1,
+            "validation_requests": 100,
+        },
+        "thorough": {},
+        "paper": {
+            "encoder": "sentence-transformers/all-mpnet-base-v2",
+            "codes": 256,
+            "backbone": "google/flan-t5-base",
+            "codebook_start": False,
+            "item_tokens": "codes",
+            "vocabulary_softmax": True,
+            "query_tokens": 64,
+            "tune_pairs": 0,
+            "batch": 128,
+            "search_batch": 128,
+            "rate": 2e-3,
+            "beams": 60,
+        },
+    }
+
+    settings: SemanticIdsSettings
+
+    def identify(self, train: TrainView, validation: Validation, context: FitContext) -> Identified:
+        """Make the vectors of the construction and quantise them.
+
+        Raises:
+            InputError: the construction reads texts, but no item has any.
+        """
+        journal, settings = context.journal, self.settings
+        if settings.construction == "separate":
+            with journal.phase("item vectors"):
+                spaces = [self._space(one, train, context) for one in ("search-tuned", "rec-tuned")]
+            with journal.phase("identifiers"):
+                found = [self._quantised(space, context) for space in spaces]
+                identifiers = separate_identifiers(*found)
+        else:
+            with journal.phase("item vectors"):
+                spaces = [self._space(settings.construction, train, context)]
+            with journal.phase("identifiers"):
+                found = [self._quantised(spaces[0], context)]
+                identifiers = single_identifiers(found[0].codes, found[0].vectors)
+        journal.facts["identifiers"] = {
+            name: report(identifiers.codes[kind], settings.levels)
+            for kind, name in ((SEMANTIC, "search"), (COLLABORATIVE, "rec"))
+        }
+        width = identifiers.vectors[SEMANTIC][0].shape[1]
+        return Identified(identifiers, _place(spaces[0], found[0], width))
+
+    def _quantised(self, space: Space, context: FitContext) -> Quantisation:
+        return quantise(space.items, self.settings, context.seed, context.device)
+
+    def _space(self, construction: str, train: TrainView, context: FitContext) -> Space:
+        """Return where items lie in one of the constructions; multi-task tunes on the tasks asked
+        for."""
+        if construction == "rec-tuned":
+            width = self.settings.interaction_width
+            return Space(interaction_vectors(train.log, len(train.items), width, context.seed))
+        texts = TextSpaces(train, self.settings.encoder, self._tuning(), context)
+        if construction == "content":
+            return texts.content()
+        if construction == "multi-task":
+            makers = {Task.SEARCH: query_item_pairs, Task.REC: neighbour_pairs}
+            return texts.tuned({str(task): makers[task](train) for task in context.tasks})
+        search = texts.tuned({str(Task.SEARCH): query_item_pairs(train)})
+        if construction == "search-tuned":
+            return search
+        fuse = fused_concat if construction == "fused-concat" else fused_svd
+        return fuse(search, self._space("rec-tuned", train, context))
+
+    def _tuning(self) -> TuneSettings:
+        settings = self.settings
+        return TuneSettings(
+            longest=settings.text_pieces,
+            temperature=settings.tune_temperature,
+            batch=settings.tune_batch,
+            rate=settings.tune_rate,
+            pairs=settings.tune_pairs,
+            epochs=settings.tune_epochs,
+        )
+
+    def make_regime(self, sequences: Sequences) -> Regime:
+        """Return the regime of the settings."""
+        settings = self.settings
+        return ApartRegime(
+            sequences, settings.window, settings.batch, settings.search_batch, settings.query_tokens
+        )
+
+
+def _place(
+    space: Space, found: Quantisation, width: int
+) -> Callable[[Sequence[str]], NDArray[np.float32]] | None:
+    """Return the map from texts to the codes' space, brought to ``width``; ``None`` without."""
+    texts = space.texts
+    if texts is None:
+        return None
+
+    def place(asked: Sequence[str]) -> NDArray[np.float32]:
+        placed = found.place(texts(asked))
+        return np.pad(placed, ((0, 0), (0, width - placed.shape[1])))
+
+    return place

@@ -1,0 +1,115 @@
+"""TIGER (Rajput et al. 2023): recommendation as writing the next item's semantic identifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.generative.apart import ApartRegime
+from baselines.generative.identify import report, single_identifiers
+from baselines.generative.quantise import quantise
+from baselines.generative.settings import IdentifierSettings
+from benchmark.data.requests import Task
+from benchmark.errors import InputError
+from benchmark.model import FitContext, TrainView, Validation
+from gensar.generator import Generator, Identified, Regime
+from gensar.item_vectors import collaborative_vectors, semantic_vectors
+from gensar.sequences import Sequences
+
+__all__ = ["Tiger", "TigerSettings"]
+
+
+def _doc(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"doc": text})
+
+
+@dataclass(frozen=True)
+class TigerSettings(IdentifierSettings):
+    """Settings of :class:`Tiger`; the defaults are those of ``standard``."""
+
+    vectors: Literal["content", "collaborative"] = _doc(
+        "content", "items are quantised by their text, or by the item embeddings of SASRec"
+    )
+    collaborative_preset: str = _doc("standard", "preset of that SASRec")
+    quantiser: Literal["rq-kmeans", "rq-vae", "lfq"] = _doc(
+        "rq-vae", "residual k-means, a residual-quantised autoencoder, or residual sign bits"
+    )
+
+
+class Tiger(Generator):
+    """Reads the identifiers of the history and writes the next one, code by code."""
+
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC})
+    Settings = TigerSettings
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "quick": {
+            "collaborative_preset": "quick",
+            "rqvae_epochs": 50,
+            "width": 48,
+            "layers": 1,
+            "epochs": 2,
+            "validate_every": 2,
+            "validation_requests": 200,
+        },
+        "thorough": {},
+        "paper": {
+            "encoder": "sentence-transformers/sentence-t5-base",
+            "collaborative_preset": "paper",
+            "codes": 256,
+            "rqvae_hidden": (512, 256, 128),
+            "rqvae_epochs": 20_000,
+            "item_tokens": "codes",
+            "vocabulary_softmax": True,
+            "codebook_start": False,
+            "window": 20,
+            "width": 128,
+            "layers": 4,
+            "heads": 6,
+            "feed_forward": 1024,
+            "rate": 0.01,
+            "epochs": 200,
+        },
+    }
+
+    settings: TigerSettings
+
+    def identify(self, train: TrainView, validation: Validation, context: FitContext) -> Identified:
+        """Quantise the items' vectors; the last code tells those apart that share the others.
+
+        Raises:
+            InputError: content is asked for, but no item has any text.
+        """
+        journal, settings = context.journal, self.settings
+        with journal.phase("item vectors"):
+            vectors = self._vectors(train, validation, context)
+        with journal.phase("identifiers"):
+            found = quantise(vectors, settings, context.seed, context.device)
+            identifiers = single_identifiers(found.codes, found.vectors, always=True)
+        journal.facts["identifiers"] = report(identifiers.codes[0], settings.levels)
+        return Identified(identifiers)
+
+    def _vectors(
+        self, train: TrainView, validation: Validation, context: FitContext
+    ) -> NDArray[np.float32]:
+        if self.settings.vectors == "collaborative":
+            preset = self.settings.collaborative_preset
+            return collaborative_vectors(train, validation, context, preset)
+        if not any(train.items.texts):
+            raise InputError(
+                "tiger reads the items' texts, and this data set has none; "
+                "--set vectors=collaborative quantises embeddings of SASRec"
+            )
+        return semantic_vectors(train.items.texts, self.settings.encoder, context)
+
+    def make_regime(self, sequences: Sequences) -> Regime:
+        """Return the regime; no text is read, so the words of queries do not matter."""
+        settings = self.settings
+        return ApartRegime(sequences, settings.window, settings.batch, 1, settings.query_tokens)
+
+    def texts(self, train: TrainView) -> list[str]:
+        """Return nothing: the generator reads identifiers only."""
+        return []
