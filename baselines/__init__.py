@@ -40,4 +40,12 @@ MODELS = (
         "baselines.sasrec:SASRec",
         "Kang and McAuley 2018",
     ),
+    ModelEntry(
+        "dsi",
+        ("search",),
+        "baseline",
+        "a T5 writes the identifier of the item a query leads to; learned from generated queries",
+        "baselines.generative.dsi:DSI",
+        "Tay et al. 2022; DSI-QG, Zhuang et al. 2022",
+    ),
 )
