@@ -35,7 +35,10 @@ __all__ = ["PseudoQuerySettings", "generate_queries", "known_pairs"]
 
 ITEMS_AT_ONCE = 64
 """Items whose queries are sampled together."""
+COPIES = 8
+"""Samples of words that each item gives an epoch of copying."""
 WARM_UP = 0.05
+"""Share of each training of the own generator in which its rate rises."""
 
 
 def _doc(default: Any, text: str) -> Any:
@@ -56,10 +59,13 @@ class PseudoQuerySettings:
     generated_tokens: int = _doc(32, "longest written query, in tokens")
     generator_text_tokens: int = _doc(64, "tokens of an item's text that the generator reads")
     generator_width: int = _doc(64, "width of the own generator")
-    generator_layers: int = _doc(2, "layers of its encoder and of its decoder")
+    generator_layers: int = _doc(1, "layers of its encoder and of its decoder")
     generator_batch: int = _doc(32, "pairs of item and query in a batch of it")
     generator_rate: float = _doc(4e-3, "its peak learning rate")
-    generator_epochs: int = _doc(5, "its epochs over the distinct pairs")
+    generator_copies: int = _doc(
+        3, "epochs in which it first learns to pick words of the items' own texts"
+    )
+    generator_epochs: int = _doc(3, "its epochs over the distinct pairs after that")
 
 
 @dataclass(frozen=True)
@@ -166,8 +172,15 @@ def _from_hub(settings: PseudoQuerySettings) -> _Writer:
 
 
 def _own(train: TrainView, settings: PseudoQuerySettings, context: FitContext) -> _Writer:
-    """Train a small T5 from item text to query on the training searches."""
+    """Train a small T5 from item text to query on the training searches.
+
+    What a pretrained T5 knows before, that most words of a query are copied from the text, it
+    learns first from :func:`_words` of the texts of all items.
+    """
     pairs = known_pairs(train)
+    known = np.flatnonzero([bool(text.strip()) for text in train.items.texts])
+    picked = _words([train.items.texts[i] for i in known.tolist()], COPIES, context.seed)
+    copied = np.column_stack([np.repeat(known, COPIES), np.arange(len(picked))])
     used = np.unique(pairs[:, 1]).tolist()
     texts = [*train.items.texts, *(train.queries.texts[query] for query in used)]
     tokenizer = train_tokenizer([text for text in texts if text], GeneratorSettings.text_tokens)
@@ -178,17 +191,22 @@ def _own(train: TrainView, settings: PseudoQuerySettings, context: FitContext) -
     )
     with torch.random.fork_rng():
         torch.manual_seed(context.seed)
-        t5 = t5_of(sizes, tokenizer.get_vocab_size())
+        t5 = t5_of(sizes, tokenizer.get_vocab_size()).to(context.device)
     use_cheap_dropout(t5)
-    writer = _Writer(
-        t5.to(context.device),
+    source = _ended(tokenizer, train.items.texts, settings.generator_text_tokens)
+    losses = []
+    for name, epochs, queries, rows in (
+        ("query-words", settings.generator_copies, picked, copied),
+        ("queries", settings.generator_epochs, train.queries.texts, pairs),
+    ):
+        asked = _ended(tokenizer, queries, settings.generated_tokens)
+        losses.append(_train(name, t5, source, asked, rows, epochs, settings, context))
+    context.journal.facts["query_generator_losses"] = losses
+    return _Writer(
+        t5,
         lambda texts: _ended(tokenizer, texts, settings.generator_text_tokens),
         lambda found: tokenizer.decode_batch(found, skip_special_tokens=True),
     )
-    described = writer.encode(train.items.texts)
-    asked = _ended(tokenizer, train.queries.texts, settings.generated_tokens)
-    _train(t5, described, asked, pairs, settings, context)
-    return writer
 
 
 def _ended(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> Ragged:
@@ -198,33 +216,36 @@ def _ended(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> Ragged:
 
 
 def _train(
+    name: str,
     t5: T5ForConditionalGeneration,
-    described: Ragged,
+    source: Ragged,
     asked: Ragged,
     pairs: NDArray[np.int64],
+    epochs: int,
     settings: PseudoQuerySettings,
     context: FitContext,
-) -> None:
-    """Train on ``pairs`` of rows in ``described`` (item texts) and ``asked`` (queries)."""
-    device = context.device
+) -> float | None:
+    """Train on ``pairs`` of rows of ``source`` and ``asked``; return the last epoch's mean loss.
+
+    ``name`` is that of the checkpoint.
+    """
     optimiser = torch.optim.AdamW(t5.parameters(), lr=settings.generator_rate)
 
-    def padded(pieces: Ragged, numbers: NDArray[np.integer]) -> Tensor:
-        return torch.as_tensor(pieces.take(numbers).padded(PADDING), device=device)
+    def padded(pieces: Ragged, rows: NDArray[np.int64]) -> Tensor:
+        return torch.as_tensor(pieces.take(rows).padded(PADDING), device=context.device)
 
     def epoch(number: int) -> float:
-        order = np.random.default_rng([context.seed, number, 2]).permutation(pairs)
+        order = np.random.default_rng([context.seed, number, len(name)]).permutation(pairs)
         starts = range(0, len(order), settings.generator_batch)
         total = 0.0
         for step, start in enumerate(starts):
-            done = (number + step / len(starts)) / settings.generator_epochs
+            done = (number + step / len(starts)) / epochs
             set_rate(optimiser, settings.generator_rate, done, WARM_UP)
             chosen = order[start : start + settings.generator_batch]
-            source = padded(described, chosen[:, 0])
-            wanted = padded(asked, chosen[:, 1])
+            read, wanted = padded(source, chosen[:, 0]), padded(asked, chosen[:, 1])
             loss = t5(
-                input_ids=source,
-                attention_mask=(source != PADDING).long(),
+                input_ids=read,
+                attention_mask=(read != PADDING).long(),
                 labels=wanted.masked_fill(wanted == PADDING, -100),
             ).loss
             optimiser.zero_grad()
@@ -234,12 +255,10 @@ def _train(
             total += loss.item()
         return total / len(starts)
 
-    # Its losses are not the model's, so they stay out of the model's curve.
-    journal = Journal(quiet=context.journal.quiet)
-    epochs = settings.generator_epochs
-    alone = replace(context, journal=journal)
-    EpochLoop("queries", t5, optimiser, alone, epochs, max(epochs, 1), 1).run(epoch, dict)
-    context.journal.facts["query_generator_loss"] = [p["loss"] for p in journal.curve]
+    # These losses are not the search model's, so they stay out of its curve.
+    alone = replace(context, journal=Journal(quiet=context.journal.quiet))
+    EpochLoop(name, t5, optimiser, alone, epochs, max(epochs, 1), 1).run(epoch, dict)
+    return alone.journal.curve[-1]["loss"] if alone.journal.curve else None
 
 
 def _sample(
