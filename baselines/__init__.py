@@ -96,5 +96,13 @@ MODELS = (
         "baselines.generative.semantic_ids:SemanticIds",
         "Penha et al. 2025",
     ),
+    ModelEntry(
+        "dsi",
+        ("search",),
+        "baseline",
+        "a T5 writes the identifier of the item a query leads to; learned from generated queries",
+        "baselines.generative.dsi:DSI",
+        "Tay et al. 2022; DSI-QG, Zhuang et al. 2022",
+    ),
     *ENTRIES,
 )

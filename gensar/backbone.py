@@ -21,7 +21,7 @@ from gensar.quiet import without_progress_bars
 from gensar.settings import GeneratorSettings
 from gensar.vocabulary import END, PADDING, Vocabulary
 
-__all__ = ["Backbone", "t5_of"]
+__all__ = ["Backbone", "t5_of", "use_cheap_dropout"]
 
 
 def t5_of(settings: GeneratorSettings, tokens: int) -> T5ForConditionalGeneration:
@@ -56,6 +56,17 @@ def t5_of(settings: GeneratorSettings, tokens: int) -> T5ForConditionalGeneratio
     return T5ForConditionalGeneration(config)
 
 
+def use_cheap_dropout(t5: T5ForConditionalGeneration) -> None:
+    """Take dropout's random bits from few random numbers, and leave attention weights alone.
+
+    Dropout of attention weights costs more than all matrix products together on a CPU.
+    """
+    use_byte_dropout(t5)
+    for module in t5.modules():
+        if isinstance(module, T5Attention):
+            module.dropout = 0.0
+
+
 class Backbone(nn.Module):
     """A T5 with packed decoding.
 
@@ -79,11 +90,7 @@ class Backbone(nn.Module):
         self.causal = causal
         self.vocabulary_softmax = vocabulary_softmax
         self.vocabulary = vocabulary
-        use_byte_dropout(t5)
-        # Dropout of attention weights costs more than all matrix products together on a CPU.
-        for module in t5.modules():
-            if isinstance(module, T5Attention):
-                module.dropout = 0.0
+        use_cheap_dropout(t5)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Sum the embeddings at each position of ``[rows, length, width]``; -1 adds nothing."""

@@ -146,7 +146,7 @@ class ApartRegime:
                 if log is not None and len(groups[number]):
                     step.codes.append((self._next_items(log, twins, groups[number], words), 1.0))
                 if pairs is not None and len(shares[number]):
-                    step.codes.append((self._found_items(pairs, shares[number]), 1.0))
+                    step.codes.append((self.found_items(pairs, shares[number]), 1.0))
                 yield step
 
         return steps, build()
@@ -178,7 +178,7 @@ class ApartRegime:
             item=np.maximum(history.item, 0).astype(np.int64),
         )
 
-    def _found_items(self, pairs: Pairs, chosen: NDArray[np.int64]) -> CodeTargets:
+    def found_items(self, pairs: Pairs, chosen: NDArray[np.int64]) -> CodeTargets:
         """Return the chosen pairs as targets that read their query."""
         return one_code_target_each(
             self.query_inputs(pairs.words.take(chosen)),

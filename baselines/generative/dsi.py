@@ -1,0 +1,151 @@
+"""DSI (Tay et al. 2022): search as writing the identifier of an item.
+
+The items are indexed by queries that a second model writes for them (DSI-QG, Zhuang et al. 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.generative.docids import clustered_codes, digit_codes, identifiers_of
+from baselines.generative.indexing import IndexingRegime, ItemSide, PersonalRegime
+from benchmark.data.requests import Task
+from benchmark.model import FitContext, TrainView, Validation
+from gensar.generator import Generator, Identified, Regime
+from gensar.item_vectors import semantic_vectors
+from gensar.pseudo_queries import PseudoQuerySettings, generate_queries
+from gensar.sequences import Sequences
+from gensar.settings import GeneratorSettings
+
+__all__ = ["DSI", "DSISettings"]
+
+NOTHING_MORE = ItemSide((), np.empty(0, dtype=np.int64), 1)
+
+
+def _doc(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"doc": text})
+
+
+@dataclass(frozen=True)
+class DSISettings(PseudoQuerySettings, GeneratorSettings):
+    """Settings of :class:`DSI`; the defaults are those of ``standard``."""
+
+    docid: Literal["hierarchical", "naive"] = _doc(
+        "hierarchical", "clusters inside clusters of the text vectors, or the row number's digits"
+    )
+    encoder: str = _doc(
+        "minilm", "text encoder of what is clustered: the bundled MiniLM or a hub name"
+    )
+    branches: int = _doc(10, "most clusters that a cluster is split into (hierarchical)")
+    leaf_items: int = _doc(10, "most items of a cluster that is not split (hierarchical)")
+    indexing: Literal["queries", "text", "both"] = _doc(
+        "queries", "an item is learned from generated queries, from its own text, or from both"
+    )
+    real_queries: bool = _doc(True, "learn from the training searches too; false is DSI-QG's form")
+    personalised: bool = _doc(False, "read the user's history before the query")
+    item_text_tokens: int = _doc(64, "tokens of an item's text that are read (text, both)")
+    sequences: int = _doc(16, "users' sequences in a step (personalised)")
+    codebook_start: bool = _doc(
+        True, "start the embeddings of first codes and text pieces from the text encoder"
+    )
+    query_tokens: int = _doc(32, "longest query, in tokens")
+    batch: int = _doc(128, "pairs of query and item in a step")
+    rate: float = _doc(4e-3, "peak learning rate")
+    epochs: int = _doc(15, "most epochs over the pairs; the rate falls to 0 by then")
+
+    def __post_init__(self) -> None:
+        if self.personalised and not self.real_queries:
+            raise ValueError("personalised=true learns from histories: it needs real_queries=true")
+        if self.branches < 2 or self.leaf_items < 1:
+            raise ValueError("branches has to be at least 2, leaf_items at least 1")
+
+
+class DSI(Generator):
+    """Writes the identifier of the item that a query leads to; search only."""
+
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
+    Settings = DSISettings
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "quick": {
+            "generator": "words",
+            "width": 48,
+            "layers": 1,
+            "epochs": 2,
+            "validation_requests": 100,
+        },
+        "thorough": {},
+        "paper": {
+            "docid": "naive",
+            "generator": "castorini/doc2query-t5-large-msmarco",
+            "generator_text_tokens": 512,
+            "real_queries": False,
+            "backbone": "google-t5/t5-base",
+            "codebook_start": False,
+            "item_tokens": "codes",
+            "vocabulary_softmax": True,
+            "batch": 32,
+            "accumulate": 8,
+            "rate": 5e-4,
+            "warm_up": 0.1,
+            "epochs": 100,
+            "validate_every": 1,
+            "validation_requests": 0,
+            "beams": 20,
+            "candidate_decoding": "beam",
+        },
+    }
+
+    settings: DSISettings
+
+    def __init__(self, settings: DSISettings | None = None) -> None:
+        super().__init__(settings)
+        self._item_side = NOTHING_MORE
+
+    def identify(self, train: TrainView, validation: Validation, context: FitContext) -> Identified:
+        """Number the items, and write what they are learned from."""
+        chosen = self.settings
+        vectors = None
+        with context.journal.phase("identifiers"):
+            if chosen.docid == "hierarchical" or chosen.codebook_start:
+                vectors = semantic_vectors(train.items.texts, chosen.encoder, context)
+            if chosen.docid == "hierarchical" and vectors is not None:
+                codes = clustered_codes(vectors, chosen.branches, chosen.leaf_items, context.seed)
+            else:
+                codes = digit_codes(len(train.items))
+        self._item_side = self._written(train, context)
+
+        def place(texts: Sequence[str]) -> NDArray[np.float32]:
+            return semantic_vectors(tuple(texts), chosen.encoder, context)
+
+        return Identified(identifiers_of(codes, vectors), place)
+
+    def _written(self, train: TrainView, context: FitContext) -> ItemSide:
+        chosen = self.settings
+        texts: list[str] = []
+        parts = [np.empty(0, dtype=np.int64)]
+        if chosen.indexing != "text":
+            queries, items = generate_queries(train, chosen, context)
+            texts += queries
+            parts.append(items)
+        if chosen.indexing != "queries":
+            known = np.flatnonzero([bool(text.strip()) for text in train.items.texts])
+            texts += [train.items.texts[item] for item in known.tolist()]
+            parts.append(known)
+        longest = chosen.query_tokens if chosen.indexing == "queries" else chosen.item_text_tokens
+        return ItemSide(tuple(texts), np.concatenate(parts), longest)
+
+    def make_regime(self, sequences: Sequences) -> Regime:
+        """Return the regime of the settings."""
+        chosen, more = self.settings, self._item_side
+        if chosen.personalised:
+            return PersonalRegime(
+                sequences, more, chosen.window, chosen.sequences, chosen.query_tokens
+            )
+        return IndexingRegime(
+            sequences, more, chosen.real_queries, chosen.batch, chosen.query_tokens
+        )

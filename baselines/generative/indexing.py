@@ -1,0 +1,126 @@
+"""What DSI reads and learns: pairs of a text and the item whose identifier it leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.generative.apart import ApartRegime, Pairs, searched_pairs
+from benchmark.data.requests import Requests, Task
+from benchmark.model import TrainView
+from gensar.generator import Epochs
+from gensar.packed import PackedRegime
+from gensar.ragged import Ragged
+from gensar.sequences import Sequences
+from gensar.settings import GenSARSettings
+from gensar.tasks import Step
+from gensar.vocabulary import Vocabulary
+
+__all__ = ["IndexingRegime", "ItemSide", "PersonalRegime"]
+
+
+@dataclass(frozen=True)
+class ItemSide:
+    """Texts that stand for items beside real searches.
+
+    Attributes:
+        texts: generated queries or texts of items; an item's text is read as a query is.
+        item: int64 ``[texts]``, which item each leads to.
+        longest: of a text, in tokens.
+    """
+
+    texts: tuple[str, ...]
+    item: NDArray[np.int64]
+    longest: int
+
+    def pairs(self, vocabulary: Vocabulary) -> Pairs:
+        """Return them in the pieces of a vocabulary."""
+        return Pairs(vocabulary.encode(self.texts, self.longest), self.item)
+
+
+class IndexingRegime(ApartRegime):
+    """Reads a request's query and nothing else; learns every pair once in an epoch.
+
+    Args:
+        sequences: turns queries into positions.
+        item_side: pairs beside the real ones; empty where nothing is trained.
+        real: whether the real searches are pairs too.
+        batch: most pairs in a step.
+        query_tokens: longest real query, in tokens.
+    """
+
+    def __init__(
+        self, sequences: Sequences, item_side: ItemSide, real: bool, batch: int, query_tokens: int
+    ) -> None:
+        super().__init__(sequences, 1, 1, batch, query_tokens, causal=False)
+        self.item_side = item_side
+        self.real = real
+
+    def pairs(self, train: TrainView, words: Ragged) -> Pairs:
+        """Return the pairs that search learns from."""
+        more = self.item_side.pairs(self.sequences.vocabulary)
+        return _both(searched_pairs(train, words), more) if self.real else more
+
+
+class PersonalRegime:
+    """Reads the history with the request's query behind it, as GenSAR's packed regime does.
+
+    Real searches are learned inside their users' sequences, the item side without a history.
+
+    Args:
+        sequences: turns events and queries into positions.
+        item_side: pairs beside the real searches; empty where nothing is trained.
+        window: events of a history that are read, and of a training sequence.
+        batch: sequences in a step.
+        query_tokens: longest real query, in tokens.
+    """
+
+    causal = True
+
+    def __init__(
+        self, sequences: Sequences, item_side: ItemSide, window: int, batch: int, query_tokens: int
+    ) -> None:
+        self.sequences = sequences
+        self.item_side = item_side
+        packed = GenSARSettings(
+            window=window, batch=batch, query_tokens=query_tokens, item_samples=0
+        )
+        self._packed = PackedRegime(packed, sequences)
+        self._bare = ApartRegime(sequences, window, batch, batch, query_tokens)
+
+    def request_inputs(self, requests: Requests, words: Ragged) -> Ragged:
+        """Return the positions that each request is answered from."""
+        return self._packed.request_inputs(requests, words)
+
+    def training(self, train: TrainView, tasks: tuple[Task, ...]) -> Epochs:
+        """Return epochs over the users' sequences, the item side spread over their steps."""
+        pairs = self.item_side.pairs(self.sequences.vocabulary)
+        return partial(self._epoch, self._packed.training(train, tasks), pairs)
+
+    def _epoch(
+        self, sequences: Epochs, pairs: Pairs, rng: np.random.Generator
+    ) -> tuple[int, Iterator[Step]]:
+        count, steps = sequences(rng)
+        shares = np.array_split(rng.permutation(len(pairs.item)), max(count, 1))
+
+        def build() -> Iterator[Step]:
+            for step, share in zip(steps, shares, strict=False):
+                codes = list(step.codes)
+                if len(share):
+                    codes.append((self._bare.found_items(pairs, share), 1.0))
+                # GenSAR's task of writing queries has no part in DSI.
+                yield Step(codes, [])
+
+        return count, build()
+
+
+def _both(first: Pairs, second: Pairs) -> Pairs:
+    words = Ragged(
+        np.concatenate([first.words.values, second.words.values]),
+        np.concatenate([first.words.lengths, second.words.lengths]),
+    )
+    return Pairs(words, np.concatenate([first.item, second.item]))
