@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoTokenizer, T5ForConditionalGeneration
 
 from benchmark.data.events import Kind
@@ -191,7 +191,8 @@ def _own(train: TrainView, settings: PseudoQuerySettings, context: FitContext) -
     )
     with torch.random.fork_rng():
         torch.manual_seed(context.seed)
-        t5 = t5_of(sizes, tokenizer.get_vocab_size()).to(context.device)
+        t5 = t5_of(sizes, tokenizer.get_vocab_size())
+    nn.Module.to(t5, context.device)
     use_cheap_dropout(t5)
     source = _ended(tokenizer, train.items.texts, settings.generator_text_tokens)
     losses = []
@@ -265,7 +266,8 @@ def _sample(
     writer: _Writer, texts: Sequence[str], settings: PseudoQuerySettings, context: FitContext
 ) -> list[str]:
     """Draw ``queries_per_item`` queries for each text; those of one text stand together."""
-    t5 = writer.t5.to(context.device).eval()
+    t5 = writer.t5
+    nn.Module.to(t5, context.device).eval()
     sources = writer.encode(texts)
     found: list[str] = []
     with torch.random.fork_rng(), context.journal.progress("pseudo-queries", len(texts)) as bar:
