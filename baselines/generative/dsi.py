@@ -78,7 +78,12 @@ class DSI(Generator):
             "epochs": 2,
             "validation_requests": 100,
         },
-        "thorough": {},
+        "thorough": {
+            "epochs": 16,
+            "validate_every": 4,
+            "validation_requests": 0,
+            "patience": 5,
+        },
         "paper": {
             "docid": "naive",
             "generator": "castorini/doc2query-t5-large-msmarco",

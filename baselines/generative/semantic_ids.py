@@ -70,7 +70,12 @@ class SemanticIds(Generator):
             "epochs": 1,
             "validation_requests": 100,
         },
-        "thorough": {},
+        "thorough": {
+            "epochs": 16,
+            "validate_every": 4,
+            "validation_requests": 0,
+            "patience": 5,
+        },
         "paper": {
             "encoder": "sentence-transformers/all-mpnet-base-v2",
             "codes": 256,

@@ -55,7 +55,12 @@ class Tiger(Generator):
             "validate_every": 2,
             "validation_requests": 200,
         },
-        "thorough": {},
+        "thorough": {
+            "epochs": 16,
+            "validate_every": 4,
+            "validation_requests": 0,
+            "patience": 5,
+        },
         "paper": {
             "encoder": "sentence-transformers/sentence-t5-base",
             "collaborative_preset": "paper",
