@@ -75,7 +75,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "validate_every": 4,
         "validation_requests": 200,
     },
-    "thorough": {"width": 128, "inner": 256, "dropout": 0.5, "epochs": 30, "patience": 5},
+    "thorough": {"epochs": 40, "finetune_epochs": 6, "patience": 5},
     "paper": {
         "width": 32,
         "inner": 64,
