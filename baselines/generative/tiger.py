@@ -38,6 +38,7 @@ class TigerSettings(IdentifierSettings):
     quantiser: Literal["rq-kmeans", "rq-vae", "lfq"] = _doc(
         "rq-vae", "residual k-means, a residual-quantised autoencoder, or residual sign bits"
     )
+    epochs: int = _doc(18, "most epochs over the training events; the rate falls to 0 by then")
 
 
 class Tiger(Generator):
@@ -56,7 +57,7 @@ class Tiger(Generator):
             "validation_requests": 200,
         },
         "thorough": {
-            "epochs": 16,
+            "epochs": 24,
             "validate_every": 4,
             "validation_requests": 0,
             "patience": 5,

@@ -63,9 +63,9 @@ def test_no_word_is_in_its_vocabulary(model: Tiger) -> None:
 
 
 def test_it_writes_the_next_item_of_the_walk(tiny: Dataset) -> None:
-    model = _fit(tiny, epochs=40, validate_every=40, batch=4, width=32)
+    model = _fit(tiny, epochs=20, validate_every=20, batch=4, width=32)
     reached = HarnessValidation(tiny, REC).measure(model)["rec"]
-    assert reached > 0.3
+    assert reached > 0.2
 
 
 def test_a_catalogue_without_text_needs_collaborative_vectors(tiny: Dataset) -> None:
