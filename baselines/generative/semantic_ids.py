@@ -46,14 +46,13 @@ class SemanticIdsSettings(IdentifierSettings):
         "multi-task",
     ] = _doc("multi-task", "the vectors that identifiers are made from")
     interaction_width: int = _doc(64, "width of the vectors of who met what (rec-tuned)")
-    tune_epochs: int = _doc(2, "epochs in which the text encoder is tuned")
+    tune_epochs: int = _doc(3, "epochs in which the text encoder is tuned")
     tune_pairs: int = _doc(2048, "pairs of each kind in such an epoch, 0 for all")
     tune_batch: int = _doc(128, "pairs in a batch, each the others' negatives")
     tune_rate: float = _doc(1e-4, "learning rate of the text encoder")
     tune_temperature: float = _doc(0.05, "what cosines are divided by in its loss")
     text_pieces: int = _doc(32, "word pieces of a text that the encoder reads")
     search_batch: int = _doc(512, "most pairs of query and item in a step of the generator")
-    epochs: int = _doc(12, "most epochs over the training events; the rate falls to 0 by then")
 
 
 class SemanticIds(Generator):
@@ -72,9 +71,8 @@ class SemanticIds(Generator):
             "validation_requests": 100,
         },
         "thorough": {
-            "tune_epochs": 3,
-            "epochs": 16,
-            "validate_every": 4,
+            "epochs": 14,
+            "validate_every": 2,
             "validation_requests": 0,
             "patience": 5,
         },

@@ -38,7 +38,6 @@ class TigerSettings(IdentifierSettings):
     quantiser: Literal["rq-kmeans", "rq-vae", "lfq"] = _doc(
         "rq-vae", "residual k-means, a residual-quantised autoencoder, or residual sign bits"
     )
-    epochs: int = _doc(18, "most epochs over the training events; the rate falls to 0 by then")
 
 
 class Tiger(Generator):
@@ -57,7 +56,7 @@ class Tiger(Generator):
             "validation_requests": 200,
         },
         "thorough": {
-            "epochs": 24,
+            "epochs": 18,
             "validate_every": 4,
             "validation_requests": 0,
             "patience": 5,
