@@ -111,7 +111,7 @@ def test_items_without_any_text_get_nothing(tiny: Dataset) -> None:
 
 def test_training_learns_to_write_the_item_s_own_words(tiny: Dataset) -> None:
     settings = replace(
-        SMALL, generator_width=32, generator_copies=20, generator_epochs=20, sampled_from=1
+        SMALL, generator_width=32, generator_copies=5, generator_epochs=5, sampled_from=1
     )
     queries, items = generate_queries(tiny.train, settings, CONTEXT)
     own = [
