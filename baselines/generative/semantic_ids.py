@@ -71,8 +71,8 @@ class SemanticIds(Generator):
             "validation_requests": 100,
         },
         "thorough": {
-            "epochs": 14,
-            "validate_every": 2,
+            "epochs": 16,
+            "validate_every": 4,
             "validation_requests": 0,
             "patience": 5,
         },

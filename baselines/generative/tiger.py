@@ -56,7 +56,7 @@ class Tiger(Generator):
             "validation_requests": 200,
         },
         "thorough": {
-            "epochs": 18,
+            "epochs": 24,
             "validate_every": 4,
             "validation_requests": 0,
             "patience": 5,
