@@ -40,4 +40,12 @@ MODELS = (
         "baselines.sasrec:SASRec",
         "Kang and McAuley 2018",
     ),
+    ModelEntry(
+        "unisar",
+        ("rec", "search"),
+        "joint",
+        "scores candidates from both histories and the transitions between them",
+        "baselines.unisar.model:UniSAR",
+        "Shi et al. 2024",
+    ),
 )
