@@ -11,6 +11,7 @@ from baselines.unisar.attention import TargetAttention
 from baselines.unisar.contrast import Alignment, ViewContrast
 from baselines.unisar.encoder import HistoryEncoder, Reading
 from baselines.unisar.extraction import Extraction
+from baselines.unisar.match import Match
 from baselines.unisar.settings import UniSARSettings
 from baselines.words import MeanOfWords
 from benchmark.data.requests import Task
@@ -65,6 +66,7 @@ class Network(nn.Module):
         self.target_rec = TargetAttention(width)
         self.target_search = TargetAttention(width)
         self.extraction = Extraction(2 * width, width, 2 * width, chosen.experts, chosen.dropout)
+        self.match = Match(2 * width, width, 2 * width) if chosen.match else None
         self.align = Alignment(width, chosen.align_temperature)
         self.contrast_rec = ViewContrast(width, chosen.contrast_temperature)
         self.contrast_search = ViewContrast(width, chosen.contrast_temperature)
@@ -109,10 +111,13 @@ class Network(nn.Module):
             else:
                 candidates = nn.functional.embedding(chosen[:, some], items)
                 share = nn.functional.embedding(chosen[:, some], of_item)
-            first = self._pair(asked, keys, candidates) @ of_pair.T
+            pair = self._pair(asked, keys, candidates)
+            first = pair @ of_pair.T
             first += share
-            first = first.unsqueeze(1) + of_request.unsqueeze(2)
-            scores.append(self.extraction(task, first))
+            score = self.extraction(task, first.unsqueeze(1) + of_request.unsqueeze(2))
+            if self.match is not None:
+                score = score + self.match(task, pair, asked.about, candidates)
+            scores.append(score)
         return torch.cat(scores, dim=2)
 
     def _pair(self, asked: Asked, keys: tuple[Tensor, Tensor], candidates: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ class UniSARSettings:
     heads: int = _doc(2, "attention heads")
     inner: int = _doc(64, "width of the feed-forward layers")
     experts: int = _doc(4, "experts that both tasks share, and experts of each task")
+    match: bool = _doc(True, "add a bilinear score of candidate and request, not in the paper")
     dropout: float = _doc(0.1, "dropout of transformers, experts and towers")
     window: int = _doc(30, "last recommendation events, and as many last search events, read")
     words: int = _doc(32, "word pieces read of a query or of an item's text")
@@ -52,6 +53,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "thorough": {"epochs": 10},
     "paper": {
         "words": 50,
+        "match": False,
         "loss": "binary",
         "negatives": 4,
         "ahead": 1,
