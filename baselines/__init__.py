@@ -104,5 +104,13 @@ MODELS = (
         "baselines.generative.dsi:DSI",
         "Tay et al. 2022; DSI-QG, Zhuang et al. 2022",
     ),
+    ModelEntry(
+        "unisar",
+        ("rec", "search"),
+        "joint",
+        "scores candidates from both histories and the transitions between them",
+        "baselines.unisar.model:UniSAR",
+        "Shi et al. 2024",
+    ),
     *ENTRIES,
 )

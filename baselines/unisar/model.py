@@ -1,0 +1,112 @@
+"""UniSAR (Shi et al. 2024) behind the harness's interface."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from baselines.unisar.histories import read_histories
+from baselines.unisar.inputs import Reader, distinct
+from baselines.unisar.network import Network
+from baselines.unisar.settings import PRESETS, UniSARSettings
+from baselines.unisar.training import Trainer
+from baselines.words import Words
+from benchmark.data.requests import Requests, Task
+from benchmark.dropout import use_byte_dropout
+from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.training import EpochLoop
+
+__all__ = ["UniSAR"]
+
+
+class UniSAR(Model):
+    """Scores candidates of both tasks from both histories and the transitions between them."""
+
+    tasks: ClassVar[frozenset[Task]] = frozenset(Task)
+    Settings = UniSARSettings
+    presets = PRESETS
+    uses_gpu = True
+
+    settings: UniSARSettings
+
+    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+        """Train until validation stops improving and keep the best weights."""
+        chosen = self.settings
+        words = Words.learn(train)
+        item_words = words.rows(train.items.texts, chosen.words)
+        self._build(train.log.users, item_words, words, context.seed, context.device)
+        trainer = Trainer(self.reader, chosen, train, context)
+        loop = EpochLoop(
+            "unisar",
+            self.network,
+            trainer.optimiser,
+            context,
+            chosen.epochs,
+            chosen.validate_every,
+            chosen.patience,
+        )
+        limit = chosen.validation_requests or None
+        context.journal.facts["best_epoch"] = loop.run(
+            trainer.epoch, lambda: validation.measure(self, limit)
+        )
+
+    def _build(
+        self, users: int, item_words: NDArray[np.int64], words: Words, seed: int, device: str
+    ) -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.network = Network(users, torch.as_tensor(item_words), len(words), self.settings)
+        use_byte_dropout(self.network)
+        self.network.to(device).eval()
+        self.reader = Reader(self.network, words, self.settings.words, device)
+
+    @torch.no_grad()
+    def score(self, requests: Requests) -> NDArray[np.float32]:
+        """Return the scores of a network that reads every candidate on its own.
+
+        Vectors of the catalogue are made once for a call, histories once for a request; the
+        network sees to the rest (:meth:`Network.score`).
+        """
+        items = self.reader.items(np.arange(requests.items))
+        parts = [np.empty((0, requests.width), dtype=np.float32)]
+        for batch in requests.batches(64):
+            histories = read_histories(batch, self.settings.window)
+            wanted = batch.query[:, None]
+            rows = distinct(histories.search.query, wanted)
+            queries = self.reader.queries(batch.queries, rows)
+            asked = self.reader.ask(batch, wanted, histories, items, queries)
+            chosen = None
+            if batch.candidates is not None:
+                chosen = items.places(batch.candidates)
+            scores = self.network.score(batch.task, asked, items.vectors, chosen)[:, 0]
+            parts.append(scores.float().cpu().numpy())
+        return np.concatenate(parts)
+
+    @torch.no_grad()
+    def item_vectors(self) -> NDArray[np.float32]:
+        """Return the vectors of all items as the network reads them, ``[items, width]``."""
+        rows = torch.arange(len(self.network.item_words), device=self.reader.device)
+        return self.network.items(rows).float().cpu().numpy()
+
+    def parameters(self) -> int:
+        """Return the number of weights."""
+        return sum(weight.numel() for weight in self.network.parameters())
+
+    def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
+        """Return the weights, the word pieces of the items, and the vocabulary."""
+        weights = self.network.state_dict()
+        arrays = {name: weight.cpu().numpy() for name, weight in weights.items()}
+        values = {
+            "users": self.network.user_id.num_embeddings,
+            "words": self.reader.words.to_json(),
+        }
+        return arrays, values
+
+    def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
+        """Take back the weights."""
+        words = Words.from_json(values["words"])
+        self._build(values["users"], arrays["item_words"], words, 0, "cpu")
+        self.network.load_state_dict({name: torch.as_tensor(a) for name, a in arrays.items()})

@@ -1,0 +1,195 @@
+"""Training UniSAR on past requests of both tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from baselines.unisar.contrast import ViewContrast
+from baselines.unisar.encoder import Reading
+from baselines.unisar.histories import Histories, read_histories
+from baselines.unisar.inputs import Lookup, Reader, distinct
+from baselines.unisar.network import Asked
+from baselines.unisar.samples import (
+    KIND,
+    past_stretches,
+    ranking_loss,
+    stretches,
+    wrong_answers,
+)
+from baselines.unisar.settings import UniSARSettings
+from benchmark.data.events import NO_QUERY
+from benchmark.data.past import PastRequests
+from benchmark.data.requests import PAD, Task
+from benchmark.model import FitContext, TrainView
+from benchmark.training import set_rate
+
+__all__ = ["Trainer"]
+
+WARM_UP = 0.02
+"""Share of the training in which the learning rate rises."""
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Queries of histories with the items that they led to, and others to hold against them."""
+
+    query: NDArray[np.int64]
+    item: NDArray[np.int64]
+    other_query: NDArray[np.int64]
+    other_item: NDArray[np.int64]
+
+
+class Trainer:
+    """Trains for one epoch at a time; every random choice follows from seed and epoch."""
+
+    def __init__(
+        self, reader: Reader, settings: UniSARSettings, train: TrainView, context: FitContext
+    ) -> None:
+        self.reader, self.settings, self.context = reader, settings, context
+        self.log, self.past = train.log, PastRequests(train)
+        self.items = len(train.items)
+        self.known_queries = distinct(train.log.query[train.log.query != NO_QUERY])
+        self.tasks = [t for t in context.tasks if len(train.log.rows_of_kind[KIND[t]])]
+        weights = list(reader.network.parameters())
+        self.optimiser = torch.optim.Adam(
+            [
+                {
+                    "params": [w for w in weights if w.dim() > 1],
+                    "weight_decay": settings.weight_decay,
+                },
+                {"params": [w for w in weights if w.dim() < 2]},
+            ],
+            lr=settings.rate,
+        )
+
+    def epoch(self, number: int) -> float:
+        """Train on every past request of the tasks once and return the mean loss of a step."""
+        rng = np.random.default_rng([self.context.seed, number])
+        batches = self._batches(rng)
+        total = 0.0
+        for step in range(len(batches)):
+            done = (number + step / len(batches)) / self.settings.epochs
+            set_rate(self.optimiser, self.settings.rate, done, WARM_UP)
+            loss = torch.stack(
+                [self._weight(task) * self.loss(task, rows, rng) for task, rows in batches[step]]
+            ).sum()
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+            total += loss.item()
+        return total / max(len(batches), 1)
+
+    def loss(self, task: Task, rows: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
+        """Return the loss of the events of some stretches, log rows ``[stretches, ahead]``.
+
+        It is the ranking loss, plus the weighted alignment and contrast of their histories.
+        """
+        requests = past_stretches(self.past, task, rows)
+        histories = read_histories(requests, self.settings.window)
+        targets = np.where(rows >= 0, self.log.item[rows], PAD).astype(np.int64)
+        wanted = np.where(rows >= 0, self.log.query[rows], NO_QUERY).astype(np.int64)
+        negatives = rng.integers(0, self.items, (len(rows), self.settings.negatives))
+        candidates = np.concatenate([targets, negatives], axis=1)
+        pairs = self._pairs(histories, rng)
+        read = (candidates, histories.rec.item, histories.search.item)
+        items = self.reader.items(
+            distinct(*(np.maximum(r, 0) for r in read), pairs.item, pairs.other_item)
+        )
+        queries = self.reader.queries(
+            requests.queries,
+            distinct(wanted, histories.search.query, pairs.query, pairs.other_query),
+        )
+        if task is Task.REC:
+            wanted = wanted[:, :1]
+        asked = self.reader.ask(requests, wanted, histories, items, queries)
+        chosen = items.places(np.maximum(candidates, 0))
+        scores = self.reader.network.score(task, asked, items.vectors, chosen)
+        loss = ranking_loss(
+            scores,
+            self._tensor(targets >= 0),
+            self._tensor(wrong_answers(task, targets, candidates)),
+            self.settings.loss,
+        )
+        if self.settings.align_weight and len(pairs.query):
+            loss = loss + self.settings.align_weight * self._alignment(pairs, items, queries)
+        if self.settings.contrast_weight:
+            loss = loss + self.settings.contrast_weight * self._contrast(asked)
+        return loss
+
+    def _tensor(self, array: NDArray[np.bool_]) -> Tensor:
+        return torch.as_tensor(array, device=self.context.device)
+
+    def _weight(self, task: Task) -> float:
+        return self.settings.search_weight if task is Task.SEARCH and len(self.tasks) > 1 else 1.0
+
+    def _pairs(self, histories: Histories, rng: np.random.Generator) -> _Pairs:
+        """Draw pairs of query and clicked item from the histories, and others against them."""
+        search, chosen = histories.search, self.settings
+        places = np.flatnonzero(search.real.ravel() & (search.query.ravel() != NO_QUERY))
+        if chosen.align_pairs and len(places) > chosen.align_pairs:
+            places = rng.choice(places, chosen.align_pairs, replace=False)
+        others = chosen.align_negatives if len(places) else 0
+        return _Pairs(
+            search.query.ravel()[places],
+            search.item.ravel()[places],
+            rng.choice(self.known_queries, others) if others else places[:0],
+            rng.integers(0, self.items, others),
+        )
+
+    def _alignment(self, pairs: _Pairs, items: Lookup, queries: Lookup) -> Tensor:
+        loss: Tensor = self.reader.network.align(
+            queries(pairs.query),
+            items(pairs.item),
+            queries(pairs.other_query),
+            items(pairs.other_item),
+        )
+        return loss
+
+    def _contrast(self, asked: Asked) -> Tensor:
+        """Return the contrasts of both kinds, of requests whose histories hold both kinds."""
+        network = self.reader.network
+        both = asked.rec.real.any(dim=1) & asked.search.real.any(dim=1)
+        return _view_contrast(network.contrast_rec, asked.rec, both) + _view_contrast(
+            network.contrast_search, asked.search, both
+        )
+
+    def _batches(self, rng: np.random.Generator) -> list[list[tuple[Task, NDArray[np.int64]]]]:
+        """Return the stretches of each step, by task, with histories of similar length.
+
+        The task with more events decides the number of steps; the other one's batches are as
+        much smaller.
+        """
+        cut = {task: stretches(self.log, task, self.settings.ahead, rng) for task in self.tasks}
+        most = max((int((rows >= 0).sum()) for rows in cut.values()), default=0)
+        steps = -(-most // self.settings.batch)
+        pieces: dict[Task, list[NDArray[np.int64]]] = {}
+        for task, rows in cut.items():
+            length = self._lengths(rows[:, 0]) + rng.uniform(0, 8, len(rows))
+            parts = np.array_split(rows[np.argsort(length, kind="stable")], steps)
+            pieces[task] = [parts[place] for place in rng.permutation(steps)]
+        return [
+            [(task, parts[step]) for task, parts in pieces.items() if len(parts[step])]
+            for step in range(steps)
+        ]
+
+    def _lengths(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return about how many events the histories before ``rows`` hold, twins included."""
+        start = self.log.offsets[self.log.user[rows]]
+        length: NDArray[np.int64] = np.zeros(len(rows), dtype=np.int64)
+        for places in self.log.rows_of_kind.values():
+            count = np.searchsorted(places, rows) - np.searchsorted(places, start)
+            length += np.minimum(count, self.settings.window)
+        return length
+
+
+def _view_contrast(contrast: ViewContrast, reading: Reading, rows: Tensor) -> Tensor:
+    weights = reading.real.to(reading.within.dtype).unsqueeze(-1)
+    count = weights.sum(dim=1).clamp_min(1)
+    views = [(view * weights).sum(dim=1) / count for view in (reading.within, reading.across)]
+    loss: Tensor = contrast(views[0][rows], views[1][rows])
+    return loss
