@@ -266,8 +266,8 @@ def _sample(
     writer: _Writer, texts: Sequence[str], settings: PseudoQuerySettings, context: FitContext
 ) -> list[str]:
     """Draw ``queries_per_item`` queries for each text; those of one text stand together."""
-    t5 = writer.t5
-    nn.Module.to(t5, context.device).eval()
+    t5: Any = writer.t5  # the types of transformers' own methods do not fit its models
+    t5.to(context.device).eval()
     sources = writer.encode(texts)
     found: list[str] = []
     with torch.random.fork_rng(), context.journal.progress("pseudo-queries", len(texts)) as bar:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -55,7 +57,7 @@ class Extraction(nn.Module):
 
         ``items`` is ``[..., item]``, ``requests`` ``[..., request]``.
         """
-        branch = self.branches[str(task)]
+        branch = cast(_Branch, self.branches[str(task)])
         parts = (self.experts, branch.experts, branch.gate)
         weight = torch.cat([part.weight for part in parts])
         bias = torch.cat([part.bias for part in parts])
@@ -71,7 +73,7 @@ class Extraction(nn.Module):
 
         ``first`` is the sum of the three shares.
         """
-        branch = self.branches[str(task)]
+        branch = cast(_Branch, self.branches[str(task)])
         gates = branch.gate.out_features
         expert, gate = first.split([first.shape[-1] - gates, gates], dim=-1)
         opinions = functional.relu(expert).unflatten(-1, (gates, EXPERT_WIDTH))

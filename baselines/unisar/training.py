@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,16 +57,14 @@ class Trainer:
         self.known_queries = distinct(train.log.query[train.log.query != NO_QUERY])
         self.tasks = [t for t in context.tasks if len(train.log.rows_of_kind[KIND[t]])]
         weights = list(reader.network.parameters())
-        self.optimiser = torch.optim.Adam(
-            [
-                {
-                    "params": [w for w in weights if w.dim() > 1],
-                    "weight_decay": settings.weight_decay,
-                },
-                {"params": [w for w in weights if w.dim() < 2]},
-            ],
-            lr=settings.rate,
-        )
+        groups: list[dict[str, Any]] = [
+            {
+                "params": [w for w in weights if w.dim() > 1],
+                "weight_decay": settings.weight_decay,
+            },
+            {"params": [w for w in weights if w.dim() < 2]},
+        ]
+        self.optimiser = torch.optim.Adam(groups, lr=settings.rate)
 
     def epoch(self, number: int) -> float:
         """Train on every past request of the tasks once and return the mean loss of a step."""
