@@ -73,7 +73,7 @@ def test_settings_named_on_a_page_exist(page: str) -> None:
     known: set[str] = set()
     for name in models_on(page):
         known |= set(available()[name].load().Settings.__dataclass_fields__)
-    named = [cell for line in table[0].splitlines()[2:] for cell in [line.split("|")[1]]]
+    named = [line.split("|")[1] for line in table[0].splitlines()[2:] if line.startswith("|")]
     assert named
     for cell in named:
         for setting in re.findall(r"`(\w+)`", cell):

@@ -68,7 +68,7 @@ which it does after options, models, tasks, preset and settings were found good;
 """
 
 MADE_BY_COMMANDS = {
-    *("results/", "run.json", "config.json", "checksums.json"),
+    *("results/", "results/tuning/", "run.json", "config.json", "checksums.json"),
     *("qrels.search.txt", "run.search.full.txt"),
 }
 """What the README names but a fresh checkout does not hold."""
