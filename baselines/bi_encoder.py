@@ -7,8 +7,7 @@ with the items clicked for them, items with items that the same users chose, or 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from baselines.encoder import load_encoder
 from benchmark.data.dataset import TrainView
 from benchmark.data.events import Kind
 from benchmark.model import FitContext
+from benchmark.settings import setting
 from benchmark.training import EpochLoop, set_rate
 
 __all__ = [
@@ -40,25 +40,21 @@ WARM_UP = 0.1
 """Share of the training in which the learning rate rises."""
 
 
-def _doc(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"doc": text})
-
-
 @dataclass(frozen=True)
 class TuneSettings:
     """How a bi-encoder is tuned."""
 
-    longest: int = _doc(32, "word pieces of a text that are read")
-    temperature: float = _doc(0.05, "what cosines are divided by in the softmax over the batch")
-    dropout: float = _doc(0.0, "dropout while tuning; none is a third faster")
-    batch: int = _doc(128, "pairs in a batch, each the others' negatives")
-    rate: float = _doc(1e-4, "learning rate")
-    weight_decay: float = _doc(0.01, "weight decay")
-    pairs: int = _doc(4096, "most pairs of a group in an epoch, 0 for all; the next epoch goes on")
-    epochs: int = _doc(5, "most epochs; the rate falls to 0 by then")
-    validate_every: int = _doc(1, "epochs between validations")
-    validation_requests: int = _doc(2000, "requests in a validation, 0 for all")
-    patience: int = _doc(2, "validations without a gain before training stops")
+    longest: int = setting(32, "word pieces of a text that are read")
+    temperature: float = setting(0.05, "what cosines are divided by in the softmax over the batch")
+    dropout: float = setting(0.0, "dropout while tuning; none is a third faster")
+    batch: int = setting(128, "pairs in a batch, each the others' negatives")
+    rate: float = setting(1e-4, "learning rate")
+    weight_decay: float = setting(0.01, "weight decay")
+    pairs: int = setting(4096, "pairs of a group in an epoch, 0 for all; the next epoch goes on")
+    epochs: int = setting(5, "most epochs; the rate falls to 0 by then")
+    validate_every: int = setting(1, "epochs between validations")
+    validation_requests: int = setting(2000, "requests in a validation, 0 for all")
+    patience: int = setting(2, "validations without a gain before training stops")
 
 
 @dataclass(frozen=True)

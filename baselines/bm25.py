@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.settings import setting
 from benchmark.tuning.space import Dimension, Range
 
 __all__ = ["BM25", "BM25Settings"]
@@ -23,10 +24,10 @@ __all__ = ["BM25", "BM25Settings"]
 class BM25Settings:
     """Settings of :class:`BM25`; the defaults are Lucene's."""
 
-    k1: float = field(default=1.2, metadata={"doc": "how soon repeated words count no more"})
-    b: float = field(default=0.75, metadata={"doc": "how much long texts are held back, 0 to 1"})
-    language: str = field(default="english", metadata={"doc": "Snowball stemmer"})
-    stop_words: str = field(default="en", metadata={"doc": "bm25s stop word list"})
+    k1: float = setting(1.2, "how soon repeated words count no more")
+    b: float = setting(0.75, "how much long texts are held back, 0 to 1")
+    language: str = setting("english", "Snowball stemmer")
+    stop_words: str = setting("en", "bm25s stop word list")
 
 
 class BM25(Model):

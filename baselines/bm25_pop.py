@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from baselines.bm25 import BM25, BM25Settings
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.settings import setting
 
 __all__ = ["GRID", "BM25Pop", "BM25PopSettings"]
 
@@ -22,10 +23,7 @@ GRID = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 class BM25PopSettings(BM25Settings):
     """Settings of :class:`BM25Pop`."""
 
-    weight: float | None = field(
-        default=None,
-        metadata={"doc": "of log(1 + training events); none: validation chooses"},
-    )
+    weight: float | None = setting(None, "of log(1 + training events); none: validation chooses")
 
 
 class BM25Pop(Model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from baselines.bi_encoder import BiEncoder, TuneSettings, query_item_pairs, tune
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.settings import setting
 
 __all__ = ["Dense", "DenseSettings"]
 
@@ -23,10 +24,9 @@ ITEMS_AT_ONCE = 2**16
 class DenseSettings(TuneSettings):
     """Settings of :class:`Dense`; the defaults are those of ``standard``."""
 
-    encoder: str = field(default="minilm", metadata={"doc": "the bundled MiniLM or a hub name"})
-    tuning: Literal["none", "queries"] = field(
-        default="queries",
-        metadata={"doc": "take the encoder as it is, or tune it on training queries and clicks"},
+    encoder: str = setting("minilm", "the bundled MiniLM or a hub name")
+    tuning: Literal["none", "queries"] = setting(
+        "queries", "the encoder as it is, or tuned on training queries"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from baselines.bm25 import BM25, BM25Settings
 from baselines.dense import Dense, DenseSettings
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.settings import setting
 
 __all__ = ["Hybrid", "HybridSettings", "reciprocal_ranks"]
 
@@ -22,10 +23,7 @@ __all__ = ["Hybrid", "HybridSettings", "reciprocal_ranks"]
 class HybridSettings(BM25Settings, DenseSettings):
     """Settings of :class:`Hybrid`: those of both parts, and the fusion's own."""
 
-    constant: float = field(
-        default=60.0,
-        metadata={"doc": "is added to ranks: the higher, the less a first place counts"},
-    )
+    constant: float = setting(60.0, "is added to ranks: the higher, the less a first place counts")
 
 
 class Hybrid(Model):

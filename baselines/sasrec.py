@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -17,38 +17,35 @@ from benchmark.data.events import EventLog, Kind
 from benchmark.data.requests import Requests, Task
 from benchmark.dropout import use_byte_dropout
 from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.settings import setting
 
 __all__ = ["SASRec", "SASRecSettings"]
-
-
-def _doc(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"doc": text})
 
 
 @dataclass(frozen=True)
 class SASRecSettings:
     """Settings of :class:`SASRec`; the defaults are those of ``standard``."""
 
-    width: int = _doc(64, "width of embeddings and layers")
-    layers: int = _doc(2, "transformer layers")
-    heads: int = _doc(2, "attention heads")
-    inner: int = _doc(256, "width of the feed-forward layers")
-    dropout: float = _doc(0.4, "dropout of embeddings and layers")
-    attention_dropout: float = _doc(0.3, "dropout of attention weights")
-    window: int = _doc(50, "events of the history that are read")
-    history: Literal["all", "rec"] = _doc(
+    width: int = setting(64, "width of embeddings and layers")
+    layers: int = setting(2, "transformer layers")
+    heads: int = setting(2, "attention heads")
+    inner: int = setting(256, "width of the feed-forward layers")
+    dropout: float = setting(0.4, "dropout of embeddings and layers")
+    attention_dropout: float = setting(0.3, "dropout of attention weights")
+    window: int = setting(50, "events of the history that are read")
+    history: Literal["all", "rec"] = setting(
         "all", "read and predict all events, or recommendation events only"
     )
-    loss: Literal["softmax", "binary"] = _doc(
+    loss: Literal["softmax", "binary"] = setting(
         "softmax", "over the whole catalogue, or against one random item as in the paper"
     )
-    batch: int = _doc(32, "sequences in a batch")
-    rate: float = _doc(1e-3, "learning rate")
-    weight_decay: float = _doc(0.0, "weight decay")
-    epochs: int = _doc(30, "most epochs; the rate falls to 0 by then")
-    validate_every: int = _doc(3, "epochs between validations")
-    validation_requests: int = _doc(2000, "requests in a validation, 0 for all")
-    patience: int = _doc(3, "validations without a gain before training stops")
+    batch: int = setting(32, "sequences in a batch")
+    rate: float = setting(1e-3, "learning rate")
+    weight_decay: float = setting(0.0, "weight decay")
+    epochs: int = setting(30, "most epochs; the rate falls to 0 by then")
+    validate_every: int = setting(3, "epochs between validations")
+    validation_requests: int = setting(2000, "requests in a validation, 0 for all")
+    patience: int = setting(3, "validations without a gain before training stops")
 
 
 class SASRec(Model):

@@ -66,8 +66,8 @@ class NoSettings:
 class Model(ABC):
     """A model that ranks items.
 
-    A subclass names its tasks and its settings (a frozen dataclass, every field documented in
-    ``metadata={"doc": ...}``), and gives ``presets`` only what differs from the defaults.
+    A subclass names its tasks and its settings (a frozen dataclass, every field made by
+    :func:`benchmark.settings.setting`), and gives ``presets`` only what differs from the defaults.
     """
 
     tasks: ClassVar[frozenset[Task]]

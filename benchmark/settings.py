@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from benchmark.errors import InputError, did_you_mean
 
-__all__ = ["PRESETS", "build_settings", "parse_assignment", "settings_from_json"]
+__all__ = ["PRESETS", "build_settings", "parse_assignment", "setting", "settings_from_json"]
 
 PRESETS = ("quick", "standard", "thorough", "paper")
+
+
+def setting(default: Any, text: str) -> Any:
+    """Return a field of a settings class: its default, and what a person has to know of it."""
+    return field(default=default, metadata={"doc": text})
 
 
 def build_settings(

@@ -9,7 +9,7 @@ Zhuang et al. 2022).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from benchmark.data.events import Kind
 from benchmark.errors import BenchmarkError
 from benchmark.journal import Journal
 from benchmark.model import FitContext, TrainView
+from benchmark.settings import setting
 from benchmark.training import EpochLoop, set_rate
 from gensar.backbone import t5_of, use_cheap_dropout
 from gensar.quiet import without_progress_bars
@@ -41,31 +42,27 @@ WARM_UP = 0.05
 """Share of each training of the own generator in which its rate rises."""
 
 
-def _doc(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"doc": text})
-
-
 @dataclass(frozen=True)
 class PseudoQuerySettings:
     """Settings of :func:`generate_queries`, for a model's settings to inherit from."""
 
-    generator: str = _doc(
+    generator: str = setting(
         "own",
         "what writes queries: 'own' for a small T5 that learns from the data set's searches, "
         "'words' for one to four words of the text, or a doc2query model's hub name",
     )
-    queries_per_item: int = _doc(10, "queries written for each item")
-    sampled_from: int = _doc(10, "each next piece is drawn among so many most probable ones")
-    generated_tokens: int = _doc(32, "longest written query, in tokens")
-    generator_text_tokens: int = _doc(64, "tokens of an item's text that the generator reads")
-    generator_width: int = _doc(64, "width of the own generator")
-    generator_layers: int = _doc(1, "layers of its encoder and of its decoder")
-    generator_batch: int = _doc(32, "pairs of item and query in a batch of it")
-    generator_rate: float = _doc(4e-3, "its peak learning rate")
-    generator_copies: int = _doc(
+    queries_per_item: int = setting(10, "queries written for each item")
+    sampled_from: int = setting(10, "each next piece is drawn among so many most probable ones")
+    generated_tokens: int = setting(32, "longest written query, in tokens")
+    generator_text_tokens: int = setting(64, "tokens of an item's text that the generator reads")
+    generator_width: int = setting(64, "width of the own generator")
+    generator_layers: int = setting(1, "layers of its encoder and of its decoder")
+    generator_batch: int = setting(32, "pairs of item and query in a batch of it")
+    generator_rate: float = setting(4e-3, "its peak learning rate")
+    generator_copies: int = setting(
         3, "epochs in which it first learns to pick words of the items' own texts"
     )
-    generator_epochs: int = _doc(3, "its epochs over the distinct pairs after that")
+    generator_epochs: int = setting(3, "its epochs over the distinct pairs after that")
 
 
 @dataclass(frozen=True)

@@ -3,50 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from benchmark.settings import setting
+
 __all__ = ["PRESETS", "GenSARSettings", "GeneratorSettings"]
-
-
-def _doc(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"doc": text})
 
 
 @dataclass(frozen=True)
 class GeneratorSettings:
     """Settings of every model that writes identifiers (:class:`gensar.generator.Generator`)."""
 
-    backbone: str = _doc("config", "'config' for a T5 of the sizes below, or a hub name")
-    width: int = _doc(64, "width of the T5")
-    layers: int = _doc(2, "layers of its encoder and of its decoder")
-    heads: int = _doc(4, "attention heads")
-    feed_forward: int = _doc(256, "width of its feed-forward layers")
-    dropout: float = _doc(0.1, "dropout of the T5")
-    text_tokens: int = _doc(4096, "size of the text vocabulary trained on the data set")
-    codebook_start: bool = _doc(
+    backbone: str = setting("config", "'config' for a T5 of the sizes below, or a hub name")
+    width: int = setting(64, "width of the T5")
+    layers: int = setting(2, "layers of its encoder and of its decoder")
+    heads: int = setting(4, "attention heads")
+    feed_forward: int = setting(256, "width of its feed-forward layers")
+    dropout: float = setting(0.1, "dropout of the T5")
+    text_tokens: int = setting(4096, "size of the text vocabulary trained on the data set")
+    codebook_start: bool = setting(
         True, "start the embeddings of codes and text pieces from the RQ-VAE"
     )
-    embedding_scale: float = _doc(0.3, "root mean square of embeddings so started")
-    item_tokens: Literal["fused", "codes"] = _doc(
+    embedding_scale: float = setting(0.3, "root mean square of embeddings so started")
+    item_tokens: Literal["fused", "codes"] = setting(
         "fused", "an item in the input is one summed embedding, or one token for each code"
     )
-    vocabulary_softmax: bool = _doc(
+    vocabulary_softmax: bool = setting(
         False, "normalise code probabilities over the whole vocabulary, not over the level"
     )
-    window: int = _doc(64, "events in a training sequence and in a request's history (packed)")
-    query_tokens: int = _doc(16, "longest query, in tokens")
-    batch: int = _doc(16, "sequences (packed) or samples (plain) in a batch")
-    accumulate: int = _doc(1, "batches whose gradients make one step")
-    rate: float = _doc(4e-3, "peak learning rate")
-    weight_decay: float = _doc(0.01, "weight decay")
-    warm_up: float = _doc(0.02, "share of the training that warms the learning rate up")
-    epochs: int = _doc(9, "most epochs over the training events; the rate falls to 0 by then")
-    validate_every: int = _doc(3, "epochs between validations")
-    validation_requests: int = _doc(400, "requests of each task in a validation, 0 for all")
-    patience: int = _doc(1000, "validations without a gain before training stops")
-    beams: int = _doc(50, "beams over the catalogue")
-    candidate_decoding: Literal["exact", "beam"] = _doc(
+    window: int = setting(64, "events in a training sequence and in a request's history (packed)")
+    query_tokens: int = setting(16, "longest query, in tokens")
+    batch: int = setting(16, "sequences (packed) or samples (plain) in a batch")
+    accumulate: int = setting(1, "batches whose gradients make one step")
+    rate: float = setting(4e-3, "peak learning rate")
+    weight_decay: float = setting(0.01, "weight decay")
+    warm_up: float = setting(0.02, "share of the training that warms the learning rate up")
+    epochs: int = setting(9, "most epochs over the training events; the rate falls to 0 by then")
+    validate_every: int = setting(3, "epochs between validations")
+    validation_requests: int = setting(400, "requests of each task in a validation, 0 for all")
+    patience: int = setting(1000, "validations without a gain before training stops")
+    beams: int = setting(50, "beams over the catalogue")
+    candidate_decoding: Literal["exact", "beam"] = setting(
         "exact", "given candidates: score each one, or beam search over their trie as published"
     )
 
@@ -55,44 +53,44 @@ class GeneratorSettings:
 class GenSARSettings(GeneratorSettings):
     """Settings of :class:`gensar.model.GenSAR`; the defaults are those of ``standard``."""
 
-    encoder: str = _doc(
+    encoder: str = setting(
         "minilm", "text encoder of semantic vectors: the bundled MiniLM or a hub name"
     )
-    collaborative: Literal["sasrec", "unisar"] = _doc(
+    collaborative: Literal["sasrec", "unisar"] = setting(
         "sasrec", "model that collaborative vectors come from; the paper's is UniSAR"
     )
-    collaborative_preset: str = _doc("standard", "preset of that model")
-    latent: int = _doc(32, "width of each encoder's output in the RQ-VAE")
-    rqvae_hidden: tuple[int, ...] = _doc((128, 64), "hidden widths of the RQ-VAE's encoders")
-    codes: int = _doc(64, "codes of each level")
-    shared_levels: int = _doc(2, "levels that both identifiers share")
-    specific_levels: int = _doc(2, "levels of each identifier's own")
-    sinkhorn_epsilon: float = _doc(0.003, "Sinkhorn regularisation of the last specific level")
-    rqvae_epochs: int = _doc(200, "epochs of the RQ-VAE")
-    rqvae_batch: int = _doc(1024, "items in a batch of the RQ-VAE")
-    rqvae_rate: float = _doc(1e-3, "learning rate of the RQ-VAE")
-    collision_passes: int = _doc(20, "rounds of Sinkhorn over items that share an identifier")
-    collisions: Literal["extra-code", "paper"] = _doc(
+    collaborative_preset: str = setting("standard", "preset of that model")
+    latent: int = setting(32, "width of each encoder's output in the RQ-VAE")
+    rqvae_hidden: tuple[int, ...] = setting((128, 64), "hidden widths of the RQ-VAE's encoders")
+    codes: int = setting(64, "codes of each level")
+    shared_levels: int = setting(2, "levels that both identifiers share")
+    specific_levels: int = setting(2, "levels of each identifier's own")
+    sinkhorn_epsilon: float = setting(0.003, "Sinkhorn regularisation of the last specific level")
+    rqvae_epochs: int = setting(200, "epochs of the RQ-VAE")
+    rqvae_batch: int = setting(1024, "items in a batch of the RQ-VAE")
+    rqvae_rate: float = setting(1e-3, "learning rate of the RQ-VAE")
+    collision_passes: int = setting(20, "rounds of Sinkhorn over items that share an identifier")
+    collisions: Literal["extra-code", "paper"] = setting(
         "extra-code", "what is left after them: one more code, or shared identifiers as published"
     )
-    regime: Literal["packed", "plain"] = _doc(
+    regime: Literal["packed", "plain"] = setting(
         "packed", "packed: all targets of a sequence from one causal pass; plain: one per sample"
     )
-    rec_targets: Literal["rec", "all"] = _doc(
+    rec_targets: Literal["rec", "all"] = setting(
         "rec", "events that rec learns from (packed): its own as published, or searches too"
     )
-    recent_rec: int = _doc(5, "recommendation events in a request's history (plain)")
-    recent_search: int = _doc(5, "search events in a request's history (plain)")
-    item_text_tokens: int = _doc(32, "words of an item's text that are read")
-    item_samples: int = _doc(96, "samples of each item-side task in a batch (packed)")
-    search_samples: int = _doc(0, "search samples in an epoch, 0 for each event once (plain)")
-    query_samples: int = _doc(1000, "query generation samples in an epoch (plain)")
-    pseudo_samples: int = _doc(1000, "pseudo-query samples in an epoch (plain)")
-    text_samples: int = _doc(
+    recent_rec: int = setting(5, "recommendation events in a request's history (plain)")
+    recent_search: int = setting(5, "search events in a request's history (plain)")
+    item_text_tokens: int = setting(32, "words of an item's text that are read")
+    item_samples: int = setting(96, "samples of each item-side task in a batch (packed)")
+    search_samples: int = setting(0, "search samples in an epoch, 0 for each event once (plain)")
+    query_samples: int = setting(1000, "query generation samples in an epoch (plain)")
+    pseudo_samples: int = setting(1000, "pseudo-query samples in an epoch (plain)")
+    text_samples: int = setting(
         2000, "text-to-identifier samples in an epoch, and as many back (plain)"
     )
-    item_weight: float = _doc(1.0, "weight of the item-side identifier tasks in the loss")
-    text_weight: float = _doc(0.1, "weight of the tasks that write text in the loss")
+    item_weight: float = setting(1.0, "weight of the item-side identifier tasks in the loss")
+    text_weight: float = setting(0.1, "weight of the tasks that write text in the loss")
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {

@@ -6,7 +6,7 @@ The items are indexed by queries that a second model writes for them (DSI-QG, Zh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from baselines.generative.docids import clustered_codes, digit_codes, identifier
 from baselines.generative.indexing import IndexingRegime, ItemSide, PersonalRegime
 from benchmark.data.requests import Task
 from benchmark.model import FitContext, TrainView, Validation
+from benchmark.settings import setting
 from gensar.generator import Generator, Identified, Regime
 from gensar.item_vectors import semantic_vectors
 from gensar.pseudo_queries import PseudoQuerySettings, generate_queries
@@ -27,36 +28,32 @@ __all__ = ["DSI", "DSISettings"]
 NOTHING_MORE = ItemSide((), np.empty(0, dtype=np.int64), 1)
 
 
-def _doc(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"doc": text})
-
-
 @dataclass(frozen=True)
 class DSISettings(PseudoQuerySettings, GeneratorSettings):
     """Settings of :class:`DSI`; the defaults are those of ``standard``."""
 
-    docid: Literal["hierarchical", "naive"] = _doc(
+    docid: Literal["hierarchical", "naive"] = setting(
         "hierarchical", "clusters inside clusters of the text vectors, or the row number's digits"
     )
-    encoder: str = _doc(
+    encoder: str = setting(
         "minilm", "text encoder of what is clustered: the bundled MiniLM or a hub name"
     )
-    branches: int = _doc(10, "most clusters that a cluster is split into (hierarchical)")
-    leaf_items: int = _doc(10, "most items of a cluster that is not split (hierarchical)")
-    indexing: Literal["queries", "text", "both"] = _doc(
+    branches: int = setting(10, "most clusters that a cluster is split into (hierarchical)")
+    leaf_items: int = setting(10, "most items of a cluster that is not split (hierarchical)")
+    indexing: Literal["queries", "text", "both"] = setting(
         "queries", "an item is learned from generated queries, from its own text, or from both"
     )
-    real_queries: bool = _doc(True, "learn from the training searches too; false is DSI-QG's form")
-    personalised: bool = _doc(False, "read the user's history before the query")
-    item_text_tokens: int = _doc(64, "tokens of an item's text that are read (text, both)")
-    sequences: int = _doc(16, "users' sequences in a step (personalised)")
-    codebook_start: bool = _doc(
+    real_queries: bool = setting(True, "learn from training searches too; false is DSI-QG's form")
+    personalised: bool = setting(False, "read the user's history before the query")
+    item_text_tokens: int = setting(64, "tokens of an item's text that are read (text, both)")
+    sequences: int = setting(16, "users' sequences in a step (personalised)")
+    codebook_start: bool = setting(
         True, "start the embeddings of first codes and text pieces from the text encoder"
     )
-    query_tokens: int = _doc(32, "longest query, in tokens")
-    batch: int = _doc(128, "pairs of query and item in a step")
-    rate: float = _doc(4e-3, "peak learning rate")
-    epochs: int = _doc(15, "most epochs over the pairs; the rate falls to 0 by then")
+    query_tokens: int = setting(32, "longest query, in tokens")
+    batch: int = setting(128, "pairs of query and item in a step")
+    rate: float = setting(4e-3, "peak learning rate")
+    epochs: int = setting(15, "most epochs over the pairs; the rate falls to 0 by then")
 
     def __post_init__(self) -> None:
         if self.personalised and not self.real_queries:

@@ -6,7 +6,7 @@ One generator writes identifiers for both tasks. What the paper compares is wher
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -21,15 +21,12 @@ from baselines.generative.spaces import Space, fused_concat, fused_svd, interact
 from baselines.generative.text_spaces import TextSpaces, neighbour_pairs
 from benchmark.data.requests import Task
 from benchmark.model import FitContext, TrainView, Validation
+from benchmark.settings import setting
 from gensar.generator import Generator, Identified, Regime
 from gensar.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.sequences import Sequences
 
 __all__ = ["SemanticIds", "SemanticIdsSettings"]
-
-
-def _doc(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"doc": text})
 
 
 @dataclass(frozen=True)
@@ -44,15 +41,15 @@ class SemanticIdsSettings(IdentifierSettings):
         "fused-concat",
         "fused-svd",
         "multi-task",
-    ] = _doc("multi-task", "the vectors that identifiers are made from")
-    interaction_width: int = _doc(64, "width of the vectors of who met what (rec-tuned)")
-    tune_epochs: int = _doc(3, "epochs in which the text encoder is tuned")
-    tune_pairs: int = _doc(2048, "pairs of each kind in such an epoch, 0 for all")
-    tune_batch: int = _doc(128, "pairs in a batch, each the others' negatives")
-    tune_rate: float = _doc(1e-4, "learning rate of the text encoder")
-    tune_temperature: float = _doc(0.05, "what cosines are divided by in its loss")
-    text_pieces: int = _doc(32, "word pieces of a text that the encoder reads")
-    search_batch: int = _doc(512, "most pairs of query and item in a step of the generator")
+    ] = setting("multi-task", "the vectors that identifiers are made from")
+    interaction_width: int = setting(64, "width of the vectors of who met what (rec-tuned)")
+    tune_epochs: int = setting(3, "epochs in which the text encoder is tuned")
+    tune_pairs: int = setting(2048, "pairs of each kind in such an epoch, 0 for all")
+    tune_batch: int = setting(128, "pairs in a batch, each the others' negatives")
+    tune_rate: float = setting(1e-4, "learning rate of the text encoder")
+    tune_temperature: float = setting(0.05, "what cosines are divided by in its loss")
+    text_pieces: int = setting(32, "word pieces of a text that the encoder reads")
+    search_batch: int = setting(512, "most pairs of query and item in a step of the generator")
 
 
 class SemanticIds(Generator):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from baselines.generative.settings import IdentifierSettings
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
 from benchmark.model import FitContext, TrainView, Validation
+from benchmark.settings import setting
 from gensar.generator import Generator, Identified, Regime
 from gensar.item_vectors import collaborative_vectors, semantic_vectors
 from gensar.sequences import Sequences
@@ -23,19 +24,15 @@ from gensar.sequences import Sequences
 __all__ = ["Tiger", "TigerSettings"]
 
 
-def _doc(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"doc": text})
-
-
 @dataclass(frozen=True)
 class TigerSettings(IdentifierSettings):
     """Settings of :class:`Tiger`; the defaults are those of ``standard``."""
 
-    vectors: Literal["content", "collaborative"] = _doc(
+    vectors: Literal["content", "collaborative"] = setting(
         "content", "items are quantised by their text, or by the item embeddings of SASRec"
     )
-    collaborative_preset: str = _doc("standard", "preset of that SASRec")
-    quantiser: Literal["rq-kmeans", "rq-vae", "lfq"] = _doc(
+    collaborative_preset: str = setting("standard", "preset of that SASRec")
+    quantiser: Literal["rq-kmeans", "rq-vae", "lfq"] = setting(
         "rq-vae", "residual k-means, a residual-quantised autoencoder, or residual sign bits"
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,12 +12,9 @@ from typing import Any, Literal
 import yaml
 
 from benchmark.errors import InputError, did_you_mean
+from benchmark.settings import setting
 
 __all__ = ["PAIRED_PRESETS", "PRESETS", "RecBoleSettings", "model_values", "own_values"]
-
-
-def _doc(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"doc": text})
 
 
 @dataclass(frozen=True)
@@ -27,24 +24,24 @@ class RecBoleSettings:
     Sizes that are ``none`` stay as RecBole's own file for the model has them.
     """
 
-    width: int | None = _doc(None, "embedding_size; a hidden_size keeps its ratio to it")
-    layers: int | None = _doc(None, "n_layers or num_layers")
-    heads: int | None = _doc(None, "n_heads")
-    inner: int | None = _doc(None, "inner_size, the width of the feed-forward layers")
-    dropout: float | None = _doc(None, "all dropout probabilities of RecBole's file")
-    options: str = _doc("", "more of RecBole's names, as name=value;name=value")
-    window: int = _doc(20, "events of the history that are read")
-    history: Literal["all", "rec"] = _doc(
+    width: int | None = setting(None, "embedding_size; a hidden_size keeps its ratio to it")
+    layers: int | None = setting(None, "n_layers or num_layers")
+    heads: int | None = setting(None, "n_heads")
+    inner: int | None = setting(None, "inner_size, the width of the feed-forward layers")
+    dropout: float | None = setting(None, "all dropout probabilities of RecBole's file")
+    options: str = setting("", "more of RecBole's names, as name=value;name=value")
+    window: int = setting(20, "events of the history that are read")
+    history: Literal["all", "rec"] = setting(
         "all", "read and predict all events, or recommendation events only"
     )
-    batch: int = _doc(128, "samples in a batch")
-    rate: float = _doc(2e-3, "learning rate")
-    weight_decay: float = _doc(0.0, "weight decay")
-    samples: int = _doc(20_000, "training events predicted in an epoch, 0 for all")
-    epochs: int = _doc(15, "most epochs; the rate falls to 0 by then")
-    validate_every: int = _doc(3, "epochs between validations")
-    validation_requests: int = _doc(1000, "requests in a validation, 0 for all")
-    patience: int = _doc(3, "validations without a gain before training stops")
+    batch: int = setting(128, "samples in a batch")
+    rate: float = setting(2e-3, "learning rate")
+    weight_decay: float = setting(0.0, "weight decay")
+    samples: int = setting(20_000, "training events predicted in an epoch, 0 for all")
+    epochs: int = setting(15, "most epochs; the rate falls to 0 by then")
+    validate_every: int = setting(3, "epochs between validations")
+    validation_requests: int = setting(1000, "requests in a validation, 0 for all")
+    patience: int = setting(3, "validations without a gain before training stops")
 
     def __post_init__(self) -> None:
         if self.window < 2:
@@ -121,8 +118,8 @@ def model_values(model: str, settings: RecBoleSettings) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if settings.width is not None:
         values |= _widths(own, settings.width)
-    for setting, names in _NAMES.items():
-        value = getattr(settings, setting)
+    for own_name, names in _NAMES.items():
+        value = getattr(settings, own_name)
         if value is None:
             continue
         changed = {
@@ -130,7 +127,7 @@ def model_values(model: str, settings: RecBoleSettings) -> dict[str, Any]:
         }
         if not changed:
             raise InputError(
-                f"recbole:{model} has no setting '{setting}': RecBole's file names none"
+                f"recbole:{model} has no setting '{own_name}': RecBole's file names none"
             )
         values |= changed
     return values | _options(model, {**own, **_UNWRITTEN.get(model, {})}, settings.options)

@@ -3,57 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from benchmark.settings import setting
+
 __all__ = ["PRESETS", "SynerGenSettings"]
-
-
-def _doc(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"doc": text})
 
 
 @dataclass(frozen=True)
 class SynerGenSettings:
     """Settings of :class:`~baselines.synergen.model.SynerGen`; the defaults are ``standard``."""
 
-    width: int = _doc(64, "width of embeddings and layers")
-    layers: int = _doc(2, "transformer layers")
-    heads: int = _doc(2, "attention heads; width / heads must be a multiple of 4")
-    inner: int = _doc(128, "width of the gated feed-forward layers")
-    dropout: float = _doc(0.3, "dropout of embeddings and layers")
-    window: int = _doc(64, "events of the history that are read")
-    ties: Literal["hidden", "ordered"] = _doc(
+    width: int = setting(64, "width of embeddings and layers")
+    layers: int = setting(2, "transformer layers")
+    heads: int = setting(2, "attention heads; width / heads must be a multiple of 4")
+    inner: int = setting(128, "width of the gated feed-forward layers")
+    dropout: float = setting(0.3, "dropout of embeddings and layers")
+    window: int = setting(64, "events of the history that are read")
+    ties: Literal["hidden", "ordered"] = setting(
         "hidden",
         "events of a token's own moment: hidden (strict timestamps), or read in the log's order",
     )
-    clock: Literal["gaps", "days"] = _doc(
+    clock: Literal["gaps", "days"] = setting(
         "gaps", "wavelengths of the time rotation: from the data's gaps, or 1 day to 4 years"
     )
-    queries: Literal["minilm", "words"] = _doc(
+    queries: Literal["minilm", "words"] = setting(
         "minilm", "query vectors: bundled text encoder, or mean of learned word pieces"
     )
-    query_words: int = _doc(16, "word pieces of a query that are read, with queries=words")
-    retrieval_loss: Literal["catalogue", "batch"] = _doc(
+    query_words: int = setting(16, "word pieces of a query that are read, with queries=words")
+    retrieval_loss: Literal["catalogue", "batch"] = setting(
         "batch", "InfoNCE against the batch's targets with logQ correction, or all items"
     )
-    temperature: float = _doc(0.05, "temperature of InfoNCE")
-    negatives: int = _doc(4, "ranking tokens with another item for each target that is ranked")
-    hard: float = _doc(0.5, "share of the negatives drawn by retrieval score, not uniformly")
-    ranked: float = _doc(0.25, "share of the targets that get ranking tokens in an epoch")
-    ranking: Literal["score", "retrieval", "sum"] = _doc(
+    temperature: float = setting(0.05, "temperature of InfoNCE")
+    negatives: int = setting(4, "ranking tokens with another item for each target that is ranked")
+    hard: float = setting(0.5, "share of the negatives drawn by retrieval score, not uniformly")
+    ranked: float = setting(0.25, "share of the targets that get ranking tokens in an epoch")
+    ranking: Literal["score", "retrieval", "sum"] = setting(
         "sum", "final score: of the ranking token, retrieval's cosine / temperature, or their sum"
     )
-    shortlist: int = _doc(
+    shortlist: int = setting(
         200, "best items by retrieval that are re-ranked, 0 for the whole catalogue"
     )
-    batch: int = _doc(16, "sequences in a batch")
-    rate: float = _doc(1e-3, "learning rate")
-    weight_decay: float = _doc(0.01, "weight decay")
-    epochs: int = _doc(14, "most epochs; the rate falls to 0 by then")
-    validate_every: int = _doc(2, "epochs between validations")
-    validation_requests: int = _doc(400, "requests in a validation, 0 for all")
-    patience: int = _doc(4, "validations without a gain before training stops")
+    batch: int = setting(16, "sequences in a batch")
+    rate: float = setting(1e-3, "learning rate")
+    weight_decay: float = setting(0.01, "weight decay")
+    epochs: int = setting(14, "most epochs; the rate falls to 0 by then")
+    validate_every: int = setting(2, "epochs between validations")
+    validation_requests: int = setting(400, "requests in a validation, 0 for all")
+    patience: int = setting(4, "validations without a gain before training stops")
 
     def __post_init__(self) -> None:
         if self.width % (4 * self.heads):
