@@ -243,13 +243,22 @@ def _codes_of(
 def _assign(
     rqvae: RQVAE, vectors: tuple[Tensor, Tensor], settings: GenSARSettings, journal: Journal
 ) -> list[NDArray[np.int64]]:
-    """Give every item its nearest codes, then let Sinkhorn passes separate those that collide."""
+    """Give every item its nearest codes, then let Sinkhorn passes separate those that collide.
+
+    Items of the same vector, such as a film that is listed twice, get the same codes: Sinkhorn
+    could tell them apart by nothing but the rounding of the machine.
+    """
+    nearest = _codes_of(rqvae, vectors, balanced=False)
 
     def balanced(kind: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        chosen = torch.as_tensor(rows, device=vectors[0].device)
-        return _codes_of(rqvae, (vectors[0][chosen], vectors[1][chosen]), balanced=True)[:, kind]
+        own = vectors[kind][torch.as_tensor(rows, device=vectors[kind].device)].cpu().numpy()
+        _, first, same = np.unique(own, axis=0, return_index=True, return_inverse=True)
+        if len(first) == 1:
+            return nearest[rows, kind]
+        chosen = torch.as_tensor(rows[first], device=vectors[kind].device)
+        found = _codes_of(rqvae, (vectors[0][chosen], vectors[1][chosen]), balanced=True)
+        return found[same.ravel(), kind]
 
-    nearest = _codes_of(rqvae, vectors, balanced=False)
     report: dict[str, object] = {}
     settled = []
     for kind, name in ((SEMANTIC, "semantic"), (COLLABORATIVE, "collaborative")):

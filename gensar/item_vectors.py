@@ -24,7 +24,8 @@ def semantic_vectors(
     """Encode the items' texts, ``[items, width]``, rows of unit length.
 
     Args:
-        texts: one for each item; an item without text gets the vector of the empty text.
+        texts: one for each item; an item without text gets the vector of the empty text. Equal
+            texts get equal vectors, to the last bit.
         encoder: ``minilm``, which comes with the installation, or a name on the hub.
         context: where to compute.
 
@@ -32,14 +33,16 @@ def semantic_vectors(
         BenchmarkError: the bundled weights are not the published ones, or the hub is out of reach.
     """
     model = load_encoder(encoder, context.device)
+    distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     size = 256
-    with context.journal.progress("semantic vectors", len(texts)) as bar:
+    with context.journal.progress("semantic vectors", len(distinct)) as bar:
         parts = []
-        for start in range(0, len(texts), size):
-            batch = list(texts[start : start + size])
+        for start in range(0, len(distinct), size):
+            batch = list(distinct)[start : start + size]
             parts.append(model.encode(batch, normalize_embeddings=True, show_progress_bar=False))
             bar.advance(len(batch))
-    return np.concatenate(parts).astype(np.float32)
+    vectors = np.concatenate(parts).astype(np.float32)
+    return vectors[[distinct[text] for text in texts]]
 
 
 def collaborative_vectors(

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from benchmark.journal import Journal
+from gensar import identifiers
 from gensar.identifiers import (
     COLLABORATIVE,
     SEMANTIC,
@@ -17,6 +21,7 @@ from gensar.identifiers import (
     collision_rate,
     separate_collisions,
 )
+from gensar.rqvae import RQVAE
 from gensar.settings import GenSARSettings
 from tests.gensar.support import SMALL
 
@@ -124,6 +129,32 @@ def test_the_journal_tells_the_collision_rate_before_and_after_each_pass(
         _, group, counts = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
         assert told["items_sharing_an_identifier"] == (counts[group.ravel()] > 1).sum()
         assert told["codes_used_by_level"] == [len(set(column)) for column in codes.T.tolist()]
+
+
+def test_items_of_one_vector_are_not_told_apart_by_the_machine_s_rounding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another processor adds up in another order, which depends on the row, too."""
+    exact = _build().identifiers
+    encode, codes_of = RQVAE.encode, identifiers._codes_of
+
+    def rounded_otherwise(self: RQVAE, vectors: tuple[Tensor, Tensor]) -> Tensor:
+        states = encode(self, vectors)
+        places = torch.arange(states.numel()).view_as(states).float()
+        return states * (1 + 1e-7 * torch.sin(places))
+
+    def elsewhere(*arguments: Any, balanced: bool) -> np.ndarray:
+        with pytest.MonkeyPatch.context() as patch:
+            if balanced:
+                patch.setattr(RQVAE, "encode", rounded_otherwise)
+            return codes_of(*arguments, balanced=balanced)
+
+    monkeypatch.setattr(identifiers, "_codes_of", elsewhere)
+    other = _build().identifiers
+    for kind in (SEMANTIC, COLLABORATIVE):
+        copies = exact.codes[kind][-10:, :4]
+        assert (copies == copies[0]).all()
+        np.testing.assert_array_equal(other.codes[kind][-10:, :4], copies)
 
 
 def test_the_seed_decides_the_identifiers(settled: Quantiser) -> None:
