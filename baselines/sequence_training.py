@@ -17,12 +17,12 @@ from torch.nn import functional
 from benchmark.data.events import EventLog
 from benchmark.data.requests import PAD
 from benchmark.model import FitContext, Validation
-from benchmark.training import EpochLoop, set_rate
+from benchmark.training import set_rate, train_to_best
 
 if TYPE_CHECKING:
     from baselines.sasrec import SASRec
 
-__all__ = ["SequenceTrainer", "stretches"]
+__all__ = ["SequenceTrainer", "catalogue_loss", "stretches"]
 
 WARM_UP = 0.02
 """Share of the training in which the learning rate rises."""
@@ -75,19 +75,15 @@ class SequenceTrainer:
 
     def run(self) -> None:
         """Train, then leave the model with its best weights."""
-        settings, context = self.settings, self.context
-        limit = settings.validation_requests or None
-        loop = EpochLoop(
+        train_to_best(
             "sasrec",
+            self.model,
             self.model.module,
             self.optimiser,
-            context,
-            settings.epochs,
-            settings.validate_every,
-            settings.patience,
-        )
-        context.journal.facts["best_epoch"] = loop.run(
-            self._epoch, lambda: self.validation.measure(self.model, limit)
+            self.settings,
+            self.validation,
+            self.context,
+            self._epoch,
         )
 
     def _epoch(self, epoch: int) -> float:
@@ -131,9 +127,20 @@ class SequenceTrainer:
             own = (states * table[wanted - 1]).sum(dim=1)
             other = (states * table[others]).sum(dim=1)
             return -(functional.logsigmoid(own) + functional.logsigmoid(-other)).sum(), len(wanted)
-        size = max(1, LOGITS_AT_ONCE // len(table))
-        parts = [
-            functional.cross_entropy(some @ table.T, item - 1, reduction="sum")
-            for some, item in zip(states.split(size), wanted.split(size), strict=True)
-        ]
-        return torch.stack(parts).sum(), len(wanted)
+        return catalogue_loss(states, wanted - 1, table), len(wanted)
+
+
+def catalogue_loss(states: Tensor, wanted: Tensor, table: Tensor) -> Tensor:
+    """Return the summed cross-entropy of ``wanted`` items over the whole catalogue.
+
+    Args:
+        states: ``[n, width]``; a score is a dot product with an item's vector.
+        wanted: int64 ``[n]``.
+        table: ``[items, width]``.
+    """
+    size = max(1, LOGITS_AT_ONCE // len(table))
+    parts = [
+        functional.cross_entropy(some @ table.T, item, reduction="sum")
+        for some, item in zip(states.split(size), wanted.split(size), strict=True)
+    ]
+    return torch.stack(parts).sum()

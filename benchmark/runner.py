@@ -11,26 +11,22 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from benchmark import __version__
 from benchmark.data.dataset import Dataset
-from benchmark.data.requests import Task
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.evaluation.evaluate import HarnessValidation, Protocol, TaskOutcome, evaluate
 from benchmark.evaluation.metrics import compute
 from benchmark.journal import Journal
 from benchmark.model import FitContext, Model
-from benchmark.registry import ModelEntry
+from benchmark.plan import Plan
 from benchmark.results.identity import RunIdentity
 from benchmark.results.record import RunRecord, read_run, run_folder, write_run
 from benchmark.results.table import to_table
 from benchmark.settings import build_settings
-
-if TYPE_CHECKING:
-    from benchmark.tuning.study import Study
 
 __all__ = ["RunResult", "circumstances", "resolve_device", "run_model", "summarise"]
 
@@ -75,48 +71,28 @@ def resolve_device(asked: str, model: Model) -> str:
 
 
 def run_model(
-    entry: ModelEntry,
-    settings: Any,
-    preset: str,
+    plan: Plan,
     dataset: Dataset,
-    tasks: tuple[Task, ...],
     protocols: tuple[Protocol, ...],
     seed: int,
     device: str,
     results: Path,
     fresh: bool,
-    study: Study | None = None,
 ) -> RunResult:
     """Train, evaluate and record a model, unless the same run is stored already.
 
     Args:
-        entry: from the registry.
-        settings: of the model's own kind.
-        preset: the name that the settings were filled from.
+        plan: model, settings and tasks.
         dataset: the data.
-        tasks: to train for and to be asked; the model serves all of them.
         protocols: to be asked by.
         seed: of training.
         device: ``auto``, ``cpu`` or ``cuda``.
         results: the folder that holds ``runs/`` and ``checkpoints/``.
         fresh: run even though the run is stored, and forget its checkpoints.
-        study: the search that chose the settings, if one did.
     """
-    model = entry.load()(settings)
-    device = resolve_device(device, model)
-    identity = RunIdentity.of(
-        entry.name,
-        entry.source,
-        preset,
-        settings,
-        dataset,
-        tasks,
-        protocols,
-        seed,
-        device,
-        None if study is None else study.digest(),
-    )
-    folder = run_folder(results, dataset.name, entry.name, identity.run_id)
+    model = plan.entry.load()(plan.settings)
+    identity = RunIdentity.of(plan, dataset, protocols, seed, resolve_device(device, model))
+    folder = run_folder(results, dataset.name, plan.entry.name, identity.run_id)
     checkpoints = results / "checkpoints" / folder.relative_to(results / "runs")
     if fresh:
         shutil.rmtree(checkpoints, ignore_errors=True)
@@ -126,13 +102,13 @@ def run_model(
         except BenchmarkError as error:
             print(f"{error}; it is run again", file=sys.stderr)  # noqa: T201
     journal = Journal()
-    context = FitContext(tasks, seed, device, journal, checkpoints)
+    context = FitContext(plan.tasks, seed, identity.device, journal, checkpoints)
     with journal.phase("fit"):
-        model.fit(dataset.train, HarnessValidation(dataset, tasks), context)
+        model.fit(dataset.train, HarnessValidation(dataset, plan.tasks), context)
     with journal.phase("evaluate"):
-        outcomes = evaluate(model, entry.name, dataset, "test", tasks, protocols, journal)
+        outcomes = evaluate(model, plan.entry.name, dataset, "test", plan.tasks, protocols, journal)
     info = _info(identity, model, dataset, journal, outcomes)
-    info["tuning"] = None if study is None else study.summary()
+    info["tuning"] = None if plan.study is None else plan.study.summary()
     events = np.bincount(dataset.train.log.item, minlength=len(dataset.items))
     record = write_run(folder, info, to_table(outcomes, events), model)
     shutil.rmtree(checkpoints, ignore_errors=True)

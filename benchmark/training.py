@@ -9,14 +9,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pickle import UnpicklingError
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from benchmark.errors import BenchmarkError
-from benchmark.model import FitContext
+from benchmark.model import FitContext, Model, Validation
 
-__all__ = ["EpochLoop", "set_rate"]
+__all__ = ["EpochLoop", "Schedule", "set_rate", "train_to_best"]
 
 
 @dataclass
@@ -124,6 +125,67 @@ class EpochLoop:
         self._best_value, self._best_epoch = state["best_value"], state["best_epoch"]
         self.context.journal.curve[:] = state["curve"]
         return state["epoch"], state["stopped"]
+
+
+class Schedule(Protocol):
+    """The settings that say how long a model is trained; every trained model has them."""
+
+    @property
+    def epochs(self) -> int:
+        """Most epochs."""
+        ...
+
+    @property
+    def validate_every(self) -> int:
+        """Epochs between validations."""
+        ...
+
+    @property
+    def validation_requests(self) -> int:
+        """Requests of each task in a validation, 0 for all."""
+        ...
+
+    @property
+    def patience(self) -> int:
+        """Validations without a gain before training stops."""
+        ...
+
+
+def train_to_best(
+    name: str,
+    model: Model,
+    module: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    settings: Schedule,
+    validation: Validation,
+    context: FitContext,
+    train_epoch: Callable[[int], float],
+) -> None:
+    """Train ``module``, leave it with its best weights, and note in the journal their epoch.
+
+    Args:
+        name: names the progress bar and the checkpoint.
+        model: what validation asks; it answers by ``module``.
+        module: what is trained.
+        optimiser: its optimiser.
+        settings: how long.
+        validation: decides which weights are best.
+        context: seed, device, journal and checkpoint folder.
+        train_epoch: see :meth:`EpochLoop.run`.
+    """
+    limit = settings.validation_requests or None
+    loop = EpochLoop(
+        name,
+        module,
+        optimiser,
+        context,
+        settings.epochs,
+        settings.validate_every,
+        settings.patience,
+    )
+    context.journal.facts["best_epoch"] = loop.run(
+        train_epoch, lambda: validation.measure(model, limit)
+    )
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float, done: float, warm_up: float) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.journal import Journal
-from gensar.rqvae import RQVAE, Codebook
+from gensar.rqvae import RQVAE, Codebook, rise_and_fall
 from gensar.settings import GenSARSettings
 
 __all__ = [
@@ -194,10 +194,7 @@ def _train(
     batch = min(settings.rqvae_batch, items)
     steps = -(-items // batch) * settings.rqvae_epochs
     optimiser = torch.optim.AdamW(rqvae.parameters(), lr=settings.rqvae_rate, weight_decay=1e-5)
-    warm = max(1, steps // 10)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda s: min((s + 1) / warm, max(0.0, (steps - s) / max(1, steps - warm)))
-    )
+    schedule = rise_and_fall(optimiser, steps)
     best_rate, best = 2.0, {k: v.clone() for k, v in rqvae.state_dict().items()}
     check = max(1, settings.rqvae_epochs // 50)
     with journal.progress("identifiers", settings.rqvae_epochs) as bar:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.events import EventLog, Kind
-from benchmark.data.requests import PAD, History, Requests, Task
+from benchmark.data.requests import PAD, History, Requests, Task, events_at
 from benchmark.data.twins import searches_first, steps_to_first_twin
 from benchmark.model import TrainView
 from gensar.generator import Epochs
@@ -86,7 +86,7 @@ class PackedRegime:
                 chosen = rows[order[start : start + batch]]
                 chosen = chosen[:, : int((chosen >= 0).sum(axis=1).max())]
                 steps_back = np.where(chosen >= 0, twins[chosen], 0)
-                yield self._step(_events_at(log, chosen), steps_back, kinds, words, texts, rng)
+                yield self._step(events_at(log, chosen), steps_back, kinds, words, texts, rng)
 
         return len(starts), steps()
 
@@ -202,16 +202,4 @@ def with_query(history: History, requests: Requests) -> History:
         query=extended(history.query, requests.query),
         time=extended(history.time, requests.time),
         length=history.length + 1,
-    )
-
-
-def _events_at(log: EventLog, rows: NDArray[np.int64]) -> History:
-    """Return the events at log ``rows`` (``[n, window]``, padded with ``PAD``) as a history."""
-    real, safe = rows >= 0, np.maximum(rows, 0)
-    return History(
-        item=np.where(real, log.item[safe], PAD).astype(np.int32),
-        kind=np.where(real, log.kind[safe], 0).astype(np.uint8),
-        query=np.where(real, log.query[safe], PAD).astype(np.int32),
-        time=np.where(real, log.time[safe], 0),
-        length=real.sum(axis=1),
     )

@@ -17,7 +17,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["RQVAE", "Codebook", "Quantised", "mlp", "sinkhorn_codes"]
+__all__ = ["RQVAE", "Codebook", "Quantised", "mlp", "rise_and_fall", "sinkhorn_codes"]
 
 SAME_PLACE = 5
 """Decimals to which points have to agree to count as one when codebooks are started."""
@@ -107,6 +107,16 @@ class Quantised:
     codes: Tensor
     reconstruction: Tensor
     quantisation: Tensor
+
+
+def rise_and_fall(
+    optimiser: torch.optim.Optimizer, steps: int
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Let the learning rate rise for a tenth of the ``steps``, then fall linearly to 0."""
+    warm = max(1, steps // 10)
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda s: min((s + 1) / warm, max(0.0, (steps - s) / max(1, steps - warm)))
+    )
 
 
 def mlp(widths: list[int]) -> nn.Sequential:

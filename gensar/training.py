@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from benchmark.model import FitContext, TrainView, Validation
-from benchmark.training import EpochLoop, set_rate
+from benchmark.training import set_rate, train_to_best
 from gensar.losses import CodeTable, code_loss, text_loss
 from gensar.tasks import Step
 
@@ -38,19 +38,15 @@ class Trainer:
 
     def run(self) -> None:
         """Train, then leave the model with its best weights."""
-        settings, context = self.settings, self.context
-        limit = settings.validation_requests or None
-        loop = EpochLoop(
+        train_to_best(
             "backbone",
+            self.model,
             self.model.backbone,
             self.optimiser,
-            context,
-            settings.epochs,
-            settings.validate_every,
-            settings.patience,
-        )
-        context.journal.facts["best_epoch"] = loop.run(
-            self._epoch, lambda: self.validation.measure(self.model, limit)
+            self.settings,
+            self.validation,
+            self.context,
+            self._epoch,
         )
 
     def _epoch(self, epoch: int) -> float:

@@ -15,6 +15,7 @@ from benchmark.data.requests import Task
 from benchmark.errors import InputError
 from benchmark.evaluation.metrics import METRICS, compute
 from benchmark.model import FitContext, NoSettings, TrainView, Validation
+from benchmark.plan import Plan
 from benchmark.registry import ModelEntry
 from benchmark.results.record import read_run
 from benchmark.runner import RunResult, resolve_device, run_model
@@ -58,12 +59,11 @@ def model(monkeypatch: pytest.MonkeyPatch) -> type[Steps]:
 
 
 def run(data: Dataset, results: Path, **changes: Any) -> RunResult:
+    plan = {"entry": ENTRY, "settings": NoSettings(), "preset": "standard", "tasks": BOTH}
+    plan |= {name: changes.pop(name) for name in plan if name in changes}
     values = {
-        "entry": ENTRY,
-        "settings": NoSettings(),
-        "preset": "standard",
+        "plan": Plan(**plan),
         "dataset": data,
-        "tasks": BOTH,
         "protocols": ("full", "sampled"),
         "seed": 1,
         "device": "cpu",

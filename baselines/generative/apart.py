@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.events import NO_QUERY, EventLog, Kind
-from benchmark.data.requests import PAD, History, Requests, Task
+from benchmark.data.requests import History, Requests, Task, events_at
 from benchmark.data.twins import steps_to_first_twin
 from benchmark.model import TrainView
 from gensar.generator import Epochs
@@ -159,16 +159,10 @@ class ApartRegime:
         An event with a twin before it reads nothing from the twin on.
         """
         rows = rows[:, : int((rows >= 0).sum(axis=1).max())]
-        real, safe = rows >= 0, np.maximum(rows, 0)
-        history = History(
-            item=np.where(real, log.item[safe], PAD).astype(np.int32),
-            kind=np.full(rows.shape, Kind.RECOMMENDED, dtype=np.uint8),
-            query=np.full(rows.shape, NO_QUERY, dtype=np.int32),
-            time=np.where(real, log.time[safe], 0),
-            length=real.sum(axis=1),
-        )
+        real = rows >= 0
+        history = items_only(events_at(log, rows))
         stream = self.sequences.stream(history, words)
-        back = np.where(real, twins[safe], 0)
+        back = np.where(real, twins[np.maximum(rows, 0)], 0)
         first = np.maximum(np.arange(rows.shape[1]) - back, 0)
         return CodeTargets(
             inputs=stream.tokens.padded(NOTHING),

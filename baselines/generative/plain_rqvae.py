@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from baselines.generative.settings import IdentifierSettings
 from gensar.identifiers import Scale
-from gensar.rqvae import Codebook, mlp
+from gensar.rqvae import Codebook, mlp, rise_and_fall
 
 __all__ = ["PlainRQVAE", "TrainedRQVAE", "train_rqvae"]
 
@@ -117,11 +117,8 @@ def train_rqvae(
     generator = torch.Generator().manual_seed(seed)
     batch = min(settings.rqvae_batch, len(inputs))
     steps = -(-len(inputs) // batch) * settings.rqvae_epochs
-    warm = max(1, steps // 10)
     optimiser = torch.optim.AdamW(network.parameters(), settings.rqvae_rate, weight_decay=1e-5)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda s: min((s + 1) / warm, max(0.0, (steps - s) / max(1, steps - warm)))
-    )
+    schedule = rise_and_fall(optimiser, steps)
     for _ in range(settings.rqvae_epochs):
         for rows in torch.randperm(len(inputs), generator=generator).to(device).split(batch):
             _, error, loss = network(inputs[rows])

@@ -11,7 +11,7 @@ import torch
 from baselines.recbole_bridge.environment import own_randomness
 from baselines.recbole_bridge.samples import Samples
 from benchmark.model import FitContext, Validation
-from benchmark.training import EpochLoop, set_rate
+from benchmark.training import set_rate, train_to_best
 
 if TYPE_CHECKING:
     from baselines.recbole_bridge.model import RecBoleModel
@@ -42,19 +42,15 @@ class RecBoleTrainer:
 
     def run(self) -> None:
         """Train, then leave the model with its best weights."""
-        settings, context = self.model.settings, self.context
-        limit = settings.validation_requests or None
-        loop = EpochLoop(
+        train_to_best(
             f"recbole-{self.model.recbole_name}",
+            self.model,
             self.model.module,
             self.optimiser,
-            context,
-            settings.epochs,
-            settings.validate_every,
-            settings.patience,
-        )
-        context.journal.facts["best_epoch"] = loop.run(
-            self._epoch, lambda: self.validation.measure(self.model, limit)
+            self.model.settings,
+            self.validation,
+            self.context,
+            self._epoch,
         )
 
     def _epoch(self, epoch: int) -> float:

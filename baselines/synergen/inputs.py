@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.events import NO_QUERY, EventLog, Kind
-from benchmark.data.requests import PAD, History, Requests, Task
+from benchmark.data.events import EventLog, Kind
+from benchmark.data.requests import History, Requests, Task, events_at
 from benchmark.data.twins import steps_to_first_twin
 
 __all__ = ["Asked", "Context", "Ties", "Windows", "context_of", "request_tokens", "visible"]
@@ -120,19 +120,7 @@ class Windows:
 
     def context(self, rows: NDArray[np.int64]) -> Context:
         """Return the events at log ``rows`` (``[n, window]``, ``PAD`` on the right)."""
-        log, real, safe = self.log, rows >= 0, np.maximum(rows, 0)
-
-        def column(values: NDArray, fill: int) -> NDArray:
-            return np.where(real, values[safe], values.dtype.type(fill))
-
-        history = History(
-            item=column(log.item, PAD),
-            kind=column(log.kind, 0),
-            query=column(log.query, NO_QUERY),
-            time=column(log.time, 0),
-            length=real.sum(axis=1),
-        )
-        return context_of(history, self.ties)
+        return context_of(events_at(self.log, rows), self.ties)
 
     def tokens(self, context: Context, rows: NDArray[np.int64]) -> Asked:
         """Return one token for each event of the context, asking for that event's item."""

@@ -15,7 +15,7 @@ from baselines.synergen.losses import in_batch_loss, ranking_loss
 from benchmark.data.events import Kind
 from benchmark.data.requests import Task
 from benchmark.model import FitContext, TrainView, Validation
-from benchmark.training import EpochLoop, set_rate
+from benchmark.training import set_rate, train_to_best
 from gensar.packed import windows
 
 if TYPE_CHECKING:
@@ -52,19 +52,15 @@ class Trainer:
 
     def run(self) -> None:
         """Train, then leave the model with its best weights."""
-        chosen = self.settings
-        loop = EpochLoop(
+        train_to_best(
             "synergen",
+            self.model,
             self.model.network,
             self.optimiser,
+            self.settings,
+            self.validation,
             self.context,
-            chosen.epochs,
-            chosen.validate_every,
-            chosen.patience,
-        )
-        limit = chosen.validation_requests or None
-        self.context.journal.facts["best_epoch"] = loop.run(
-            self._epoch, lambda: self.validation.measure(self.model, limit)
+            self._epoch,
         )
 
     def _epoch(self, epoch: int) -> float:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.sequence_training import LOGITS_AT_ONCE
+from baselines.sequence_training import catalogue_loss
 from baselines.unifiedssr.network import Network
 from baselines.unifiedssr.sequences import Sequences, cut, learnable, of_rows
 from baselines.unifiedssr.settings import UnifiedSSRSettings
@@ -214,9 +214,4 @@ def branch_loss(
         own = (states * functional.embedding(wanted, table)).sum(dim=1)
         other = (functional.embedding(others, table) * states[:, None]).sum(dim=2)
         return -(functional.logsigmoid(own).sum() + functional.logsigmoid(-other).sum()) / count
-    size = max(1, LOGITS_AT_ONCE // len(table))
-    parts = [
-        functional.cross_entropy(some @ table.T, item, reduction="sum")
-        for some, item in zip(states.split(size), wanted.split(size), strict=True)
-    ]
-    return torch.stack(parts).sum() / count
+    return catalogue_loss(states, wanted, table) / count

@@ -17,7 +17,7 @@ from baselines.words import Words
 from benchmark.data.requests import Requests, Task
 from benchmark.dropout import use_byte_dropout
 from benchmark.model import FitContext, Model, TrainView, Validation
-from benchmark.training import EpochLoop
+from benchmark.training import train_to_best
 
 __all__ = ["UniSAR"]
 
@@ -39,18 +39,15 @@ class UniSAR(Model):
         item_words = words.rows(train.items.texts, chosen.words)
         self._build(train.log.users, item_words, words, context.seed, context.device)
         trainer = Trainer(self.reader, chosen, train, context)
-        loop = EpochLoop(
+        train_to_best(
             "unisar",
+            self,
             self.network,
             trainer.optimiser,
+            chosen,
+            validation,
             context,
-            chosen.epochs,
-            chosen.validate_every,
-            chosen.patience,
-        )
-        limit = chosen.validation_requests or None
-        context.journal.facts["best_epoch"] = loop.run(
-            trainer.epoch, lambda: validation.measure(self, limit)
+            trainer.epoch,
         )
 
     def _build(

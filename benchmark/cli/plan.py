@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from benchmark.cli.output import remarks
 from benchmark.errors import InputError, did_you_mean
+from benchmark.plan import Plan
 from benchmark.settings import PRESETS, build_settings, parse_assignment
 
 if TYPE_CHECKING:
     from benchmark.data.dataset import Dataset
-    from benchmark.data.requests import Task
-    from benchmark.registry import ModelEntry
-    from benchmark.tuning.study import Study
 
 __all__ = [
+    "DatasetOption",
     "Device",
-    "Planned",
+    "DeviceOption",
+    "JsonOption",
+    "ModelOption",
+    "PresetOption",
     "Seen",
+    "SeenOption",
+    "SetOption",
+    "TasksOption",
     "check_writable",
     "choices",
+    "load_planned",
     "model_names",
     "plan_models",
-    "restricted",
 ]
 
 
@@ -44,14 +52,19 @@ class Seen(str, Enum):
     keep = "keep"
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A model with its settings and tasks, and the search that chose the settings, if one did."""
-
-    entry: ModelEntry
-    settings: Any
-    tasks: tuple[Task, ...]
-    study: Study | None = None
+ModelOption = Annotated[str, typer.Option("--model", help="Names, separated by commas.")]
+DatasetOption = Annotated[str, typer.Option(help="A card's name or a folder.")]
+TasksOption = Annotated[
+    str | None, typer.Option(help="rec, search or both; all that a model serves if not given.")
+]
+PresetOption = Annotated[str, typer.Option(help=", ".join(PRESETS))]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="NAME=VALUE or MODEL.NAME=VALUE; may be repeated."),
+]
+DeviceOption = Annotated[Device, typer.Option(help="Where to compute.")]
+SeenOption = Annotated[Seen, typer.Option(help="Whether seen items are ranked for rec (full).")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
 def choices(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -82,21 +95,22 @@ def model_names(text: str) -> list[str]:
 
 
 def plan_models(
-    names: list[str], wanted: tuple[str, ...] | None, preset: str, assignments: list[str]
-) -> list[Planned]:
+    names: list[str], tasks: str | None, preset: str, assignments: list[str]
+) -> list[Plan]:
     """Check models, tasks and settings before anything runs."""
     from benchmark.data.requests import Task
     from benchmark.registry import find
 
     if preset not in PRESETS:
         raise InputError(f"--preset: unknown '{preset}'{did_you_mean(preset, PRESETS)}")
+    wanted = ("rec", "search") if tasks is None else choices("--tasks", tasks, ("rec", "search"))
     entries = [find(name) for name in names]
     served = []
     for entry in entries:
-        tasks = tuple(t for t in entry.tasks if wanted is None or t in wanted)
-        if not tasks:
+        common = tuple(Task(t) for t in entry.tasks if t in wanted)
+        if not common:
             raise InputError(f"model {entry.name} serves {', '.join(entry.tasks)} only")
-        served.append(tuple(Task(t) for t in tasks))
+        served.append(common)
     parsed = [parse_assignment(text) for text in assignments]
     for owner, _, _ in parsed:
         if owner is not None and owner not in names:
@@ -109,7 +123,7 @@ def plan_models(
             hint = did_you_mean(name, everything) if everything else ": there are none"
             raise InputError(f"--set {name}: unknown setting{hint}")
     plans = []
-    for entry, tasks, kind, own in zip(entries, served, classes, known, strict=True):
+    for entry, common, kind, own in zip(entries, served, classes, known, strict=True):
         mine = [
             (name, value)
             for owner, name, value in parsed
@@ -117,11 +131,24 @@ def plan_models(
         ]
         settings = build_settings(kind.Settings, kind.presets, preset, mine)
         kind(settings)  # a model may refuse what the types of its settings allow
-        plans.append(Planned(entry, settings, tasks))
+        plans.append(Plan(entry, settings, preset, common))
     return plans
 
 
-def restricted(plan: Planned, data: Dataset) -> Planned:
+def load_planned(plans: list[Plan], dataset: str, seen: Seen) -> tuple[Dataset, list[Plan]]:
+    """Load a data set, and return it with the plans restricted to tasks that it has.
+
+    Raises:
+        InputError: there is no such data set, or it has none of a model's tasks.
+    """
+    from benchmark.data.load import load_dataset
+
+    with remarks() as notify:
+        data = load_dataset(dataset, seen=seen.value, notify=notify)
+        return data, [_restricted(plan, data) for plan in plans]
+
+
+def _restricted(plan: Plan, data: Dataset) -> Plan:
     """Return the plan with the tasks that the data set has requests for."""
     tasks = tuple(t for t in plan.tasks if ("test", t) in data.evaluation)
     if not tasks:

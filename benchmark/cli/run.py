@@ -2,99 +2,83 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.table import Table
 
-from benchmark.cli.output import progress, remarks, show_json, show_table
+from benchmark.cli.output import progress, show_json, show_table
 from benchmark.cli.plan import (
+    DatasetOption,
     Device,
-    Planned,
+    DeviceOption,
+    JsonOption,
+    ModelOption,
+    PresetOption,
     Seen,
+    SeenOption,
+    SetOption,
+    TasksOption,
     check_writable,
     choices,
+    load_planned,
     model_names,
     plan_models,
-    restricted,
 )
 from benchmark.errors import InputError
-from benchmark.settings import PRESETS
 
 if TYPE_CHECKING:
     from benchmark.data.dataset import Dataset
+    from benchmark.plan import Plan
     from benchmark.runner import RunResult
 
 __all__ = ["run"]
 
 
 def run(
-    model: Annotated[str, typer.Option("--model", help="Names, separated by commas.")],
-    dataset: Annotated[str, typer.Option(help="A card's name or a folder.")] = "ml-100k",
-    tasks: Annotated[
-        str | None, typer.Option(help="rec, search or both; all that a model serves if not given.")
-    ] = None,
+    model: ModelOption,
+    dataset: DatasetOption = "ml-100k",
+    tasks: TasksOption = None,
     protocol: Annotated[str, typer.Option(help="full, sampled or both.")] = "full,sampled",
     seed: Annotated[int | None, typer.Option(help="Seed of training, 1 if not given.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Several seeds: 1,2,3.")] = None,
-    preset: Annotated[str, typer.Option(help=", ".join(PRESETS))] = "standard",
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="NAME=VALUE or MODEL.NAME=VALUE; may be repeated."),
-    ] = None,
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.auto,
-    seen: Annotated[
-        Seen, typer.Option(help="Whether seen items are ranked for rec (full).")
-    ] = Seen.exclude,
+    preset: PresetOption = "standard",
+    set_: SetOption = None,
+    device: DeviceOption = Device.auto,
+    seen: SeenOption = Seen.exclude,
     tuned: Annotated[
         bool, typer.Option("--tuned", help="Take the settings that `tune` found, --set its start.")
     ] = False,
     results: Annotated[Path, typer.Option(help="Folder of the run records.")] = Path("results"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Run even what is stored.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Train, evaluate and record models; a run that is stored already is only shown."""
     from benchmark.evaluation.evaluate import Protocol
 
-    wanted = None if tasks is None else choices("--tasks", tasks, ("rec", "search"))
     protocols = choices("--protocol", protocol, get_args(Protocol))
     numbers = _seeds(seed, seeds)
-    names = model_names(model)
-    planned = plan_models(names, wanted, preset, set_ or [])
+    plans = plan_models(model_names(model), tasks, preset, set_ or [])
     check_writable(results)
+    data, plans = load_planned(plans, dataset, seen)
+    if tuned:
+        plans = [_tuned(plan, data, results) for plan in plans]
 
-    from benchmark.data.load import load_dataset
     from benchmark.runner import run_model
 
-    with remarks() as notify:
-        data = load_dataset(dataset, seen=seen.value, notify=notify)
-        planned = [restricted(plan, data) for plan in planned]
-        if tuned:
-            planned = [_tuned(plan, data, results) for plan in planned]
     done: list[RunResult] = []
-    for plan in planned:
-        for number in numbers:
-            progress(f"{plan.entry.name} on {data.name}, seed {number}, preset {preset}")
-            result = run_model(
-                plan.entry,
-                plan.settings,
-                preset,
-                data,
-                plan.tasks,
-                protocols,  # type: ignore[arg-type]
-                number,
-                device.value,
-                results,
-                fresh,
-                plan.study,
-            )
-            if result.reused:
-                progress(f"stored already, not run again (--fresh runs it): {result.record.folder}")
-            done.append(result)
+    for plan, number in itertools.product(plans, numbers):
+        progress(f"{plan.entry.name} on {data.name}, seed {number}, preset {preset}")
+        asked: Any = protocols
+        result = run_model(plan, data, asked, number, device.value, results, fresh)
+        if result.reused:
+            progress(f"stored already, not run again (--fresh runs it): {result.record.folder}")
+        done.append(result)
     _show(done, as_json)
 
 
@@ -106,11 +90,11 @@ def _show(done: list[RunResult], as_json: bool) -> None:
         show_table(table)
 
 
-def _tuned(plan: Planned, data: Dataset, results: Path) -> Planned:
+def _tuned(plan: Plan, data: Dataset, results: Path) -> Plan:
     """Return the plan with the settings that its search chose."""
     from benchmark.tuning.study import find_study
 
-    study = find_study(results, plan.entry, plan.settings, data, plan.tasks)
+    study = find_study(results, plan, data)
     chosen = replace(plan.settings, **study.best.settings)
     return replace(plan, settings=chosen, study=study)
 

@@ -9,18 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from benchmark.cli.output import progress, remarks, show_json, show_table
+from benchmark.cli.output import progress, show_json, show_table
 from benchmark.cli.plan import (
+    DatasetOption,
     Device,
+    DeviceOption,
+    JsonOption,
+    ModelOption,
+    PresetOption,
     Seen,
+    SeenOption,
+    SetOption,
+    TasksOption,
     check_writable,
-    choices,
+    load_planned,
     model_names,
     plan_models,
-    restricted,
 )
 from benchmark.errors import InputError
-from benchmark.settings import PRESETS
 
 if TYPE_CHECKING:
     from benchmark.tuning.study import Study
@@ -29,60 +35,41 @@ __all__ = ["tune"]
 
 
 def tune(
-    model: Annotated[str, typer.Option("--model", help="Names, separated by commas.")],
-    dataset: Annotated[str, typer.Option(help="A card's name or a folder.")] = "ml-100k",
-    tasks: Annotated[
-        str | None, typer.Option(help="rec, search or both; all that a model serves if not given.")
-    ] = None,
+    model: ModelOption,
+    dataset: DatasetOption = "ml-100k",
+    tasks: TasksOption = None,
     trials: Annotated[int, typer.Option(help="Trials for each model, stored ones included.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the search and of training.")] = 1,
-    preset: Annotated[str, typer.Option(help=", ".join(PRESETS))] = "standard",
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="NAME=VALUE or MODEL.NAME=VALUE; where the search starts."),
-    ] = None,
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.auto,
-    seen: Annotated[
-        Seen, typer.Option(help="Whether seen items are ranked for rec.")
-    ] = Seen.exclude,
-    results: Annotated[Path, typer.Option(help="Folder that holds the searches.")] = Path(
-        "results"
-    ),
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    preset: PresetOption = "standard",
+    set_: SetOption = None,
+    device: DeviceOption = Device.auto,
+    seen: SeenOption = Seen.exclude,
+    results: Annotated[Path, typer.Option(help="Folder of the searches.")] = Path("results"),
+    as_json: JsonOption = False,
 ) -> None:
     """Search settings on validation requests; `run --tuned` then takes the best."""
     if trials < 1:
         raise InputError(f"--trials {trials}: make it 1 or more")
-    wanted = None if tasks is None else choices("--tasks", tasks, ("rec", "search"))
-    planned = plan_models(model_names(model), wanted, preset, set_ or [])
+    plans = plan_models(model_names(model), tasks, preset, set_ or [])
     check_writable(results)
+    data, plans = load_planned(plans, dataset, seen)
 
-    from benchmark.data.load import load_dataset
-    from benchmark.runner import resolve_device
     from benchmark.tuning.study import tune as search
 
-    with remarks() as notify:
-        data = load_dataset(dataset, seen=seen.value, notify=notify)
-        planned = [restricted(plan, data) for plan in planned]
-    done: list[Study] = []
-    for plan in planned:
-        where = resolve_device(device.value, plan.entry.load()(plan.settings))
-        study = search(
-            plan.entry,
-            plan.settings,
-            preset,
-            data,
-            plan.tasks,
-            trials,
-            seed,
-            where,
-            results,
-            progress,
+    # A search that was longer once is shown as far as it was asked for.
+    done = [
+        replace(study, trials=study.trials[:trials])
+        for study in (
+            search(plan, data, trials, seed, device.value, results, progress) for plan in plans
         )
-        done.append(replace(study, trials=study.trials[:trials]))
+    ]
     if as_json:
         show_json([study.summary() | {"model": study.model} for study in done])
-        return
+    else:
+        show_table(_table(done))
+
+
+def _table(done: list[Study]) -> Table:
     table = Table("model", "trials", "first", "best", "chosen", "seconds")
     for study in done:
         first, best = study.trials[0].value, study.best
@@ -94,7 +81,7 @@ def tune(
             ", ".join(f"{n}={_short(v)}" for n, v in best.settings.items()) or "nothing to choose",
             f"{sum(t.seconds for t in study.trials):.1f}",
         )
-    show_table(table)
+    return table
 
 
 def _short(value: object) -> str:

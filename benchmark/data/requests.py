@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmark.data.catalogue import Queries
 from benchmark.data.events import NO_QUERY, EventLog, Kind
 
-__all__ = ["PAD", "History", "Requests", "Task"]
+__all__ = ["PAD", "History", "Requests", "Task", "events_at"]
 
 PAD = -1
 """Fills the places of a padded array that hold no event or item."""
@@ -40,6 +40,25 @@ class History:
     query: NDArray[np.int32]
     time: NDArray[np.int64]
     length: NDArray[np.int64]
+
+
+def events_at(log: EventLog, rows: NDArray[np.int64]) -> History:
+    """Return the events at log ``rows`` (``[n, window]``, padded with ``PAD``)."""
+    real = rows >= 0
+    safe = np.where(real, rows, 0)
+
+    def column(values: NDArray, fill: int) -> NDArray:
+        if len(values) == 0:
+            return np.full(rows.shape, fill, dtype=values.dtype)
+        return np.where(real, values[safe], values.dtype.type(fill))
+
+    return History(
+        item=column(log.item, PAD),
+        kind=column(log.kind, 0),
+        query=column(log.query, NO_QUERY),
+        time=column(log.time, 0),
+        length=real.sum(axis=1),
+    )
 
 
 @dataclass(frozen=True)
@@ -106,22 +125,7 @@ class Requests:
 
     def history(self, window: int, kind: Kind | None = None) -> History:
         """Return the last ``window`` events before each request, of one kind or of both."""
-        rows = self._history_rows(window, kind)
-        real = rows >= 0
-        safe = np.where(real, rows, 0)
-
-        def column(values: NDArray, fill: int) -> NDArray:
-            if len(values) == 0:
-                return np.full(rows.shape, fill, dtype=values.dtype)
-            return np.where(real, values[safe], values.dtype.type(fill))
-
-        return History(
-            item=column(self._log.item, PAD),
-            kind=column(self._log.kind, 0),
-            query=column(self._log.query, NO_QUERY),
-            time=column(self._log.time, 0),
-            length=real.sum(axis=1),
-        )
+        return events_at(self._log, self._history_rows(window, kind))
 
     def seen(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """Return the items of each whole history as ``(offsets [requests + 1], items)``.

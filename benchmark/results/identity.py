@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.data.dataset import Dataset
-from benchmark.data.requests import Task
+from benchmark.plan import Plan
 
 __all__ = ["RunIdentity", "code_digest"]
 
@@ -54,33 +54,23 @@ class RunIdentity:
 
     @classmethod
     def of(
-        cls,
-        model: str,
-        source: str,
-        preset: str,
-        settings: Any,
-        dataset: Dataset,
-        tasks: tuple[Task, ...],
-        protocols: tuple[str, ...],
-        seed: int,
-        device: str,
-        tuning: str | None = None,
+        cls, plan: Plan, dataset: Dataset, protocols: tuple[str, ...], seed: int, device: str
     ) -> RunIdentity:
-        """Describe a run before it starts; ``source`` is the model's ``module:Class``."""
-        package = source.partition(":")[0].partition(".")[0]
+        """Describe a run before it starts."""
+        package = plan.entry.source.partition(":")[0].partition(".")[0]
         return cls(
-            model=model,
-            preset=preset,
-            settings=asdict(settings),
+            model=plan.entry.name,
+            preset=plan.preset,
+            settings=asdict(plan.settings),
             dataset=dataset.name,
             dataset_digest=dataset.digest,
             candidates_digest=dataset.candidates_digest,
-            tasks=tuple(map(str, tasks)),
+            tasks=tuple(map(str, plan.tasks)),
             protocols=protocols,
             seed=seed,
             device=device,
             code=code_digest(tuple(sorted({*HARNESS, package}))),
-            tuning=tuning,
+            tuning=None if plan.study is None else plan.study.digest(),
         )
 
     @property

@@ -14,13 +14,13 @@ from typing import Any
 import optuna
 
 from benchmark.data.dataset import Dataset
-from benchmark.data.requests import Task
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.journal import Journal
-from benchmark.model import FitContext
-from benchmark.registry import ModelEntry
+from benchmark.model import FitContext, Model
+from benchmark.plan import Plan
 from benchmark.results.identity import HARNESS, code_digest
+from benchmark.runner import resolve_device
 from benchmark.tuning.space import Dimension, Range, space_of
 
 __all__ = ["Study", "Trial", "find_study", "tune"]
@@ -115,11 +115,8 @@ class Study:
 
 
 def tune(
-    entry: ModelEntry,
-    settings: Any,
-    preset: str,
+    plan: Plan,
     dataset: Dataset,
-    tasks: tuple[Task, ...],
     trials: int,
     seed: int,
     device: str,
@@ -128,63 +125,73 @@ def tune(
 ) -> Study:
     """Search until the study has ``trials`` trials; trials that are stored already count.
 
-    The first trial has the settings as given, the others are Optuna's TPE sampler's (Bergstra et
+    The first trial has the settings as planned, the others are Optuna's TPE sampler's (Bergstra et
     al. 2011). Each is written down as soon as it is done.
 
     Args:
-        entry: from the registry.
-        settings: of the model's own kind, from which the search starts.
-        preset: the name that they were filled from.
+        plan: where the search starts.
         dataset: the data; only its training events and validation requests are used.
-        tasks: to train for; a trial's value is the mean over them.
         trials: how many in all, 1 or more. A model without anything to search has one.
         seed: of the search and of each training.
-        device: ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu`` or ``cuda``.
         results: the folder that holds ``tuning/``.
         tell: gets a line after each trial.
     """
-    kind = entry.load()
+    kind, name = plan.entry.load(), plan.entry.name
     space = space_of(kind)
-    package = entry.source.partition(":")[0].partition(".")[0]
-    study = Study(
-        entry.name,
-        preset,
-        json.loads(json.dumps(asdict(settings))),
-        dataset.name,
-        dataset.digest,
-        tuple(map(str, tasks)),
-        seed,
-        {name: dimension.described() for name, dimension in space.items()},
-        code_digest(tuple(sorted({*HARNESS, package}))),
-    )
+    study = _begun(plan, dataset, seed, space)
     file = _file(results, study)
     if file.exists():
         study = _read(file)
     while len(study.trials) < (trials if space else 1):
         number = len(study.trials)
         chosen = _propose(study, space) if number else {}
+        model = kind(replace(plan.settings, **chosen))
         checkpoints = file.parent / "checkpoints" / str(number)
-        context = FitContext(tasks, seed, device, Journal(), checkpoints)
-        trial = _try(kind(replace(settings, **chosen)), dataset, context)
-        tried = chosen or {name: getattr(settings, name) for name in space}
-        study = replace(study, trials=(*study.trials, replace(trial, settings=tried)))
+        where = resolve_device(device, model)
+        context = FitContext(plan.tasks, seed, where, Journal(), checkpoints)
+        trial = _try(model, dataset, context, list(space))
+        study = replace(study, trials=(*study.trials, trial))
         _write(file, study)
         shutil.rmtree(file.parent / "checkpoints", ignore_errors=True)
         value = "failed" if trial.value is None else f"{trial.value:.4f}"
-        tell(f"{entry.name}, trial {number + 1}: {value} in {trial.seconds:.1f} s {tried}")
+        tell(f"{name}, trial {number + 1}: {value} in {trial.seconds:.1f} s {trial.settings}")
     return study
 
 
-def _try(model: Any, dataset: Dataset, context: FitContext) -> Trial:
+def _begun(plan: Plan, dataset: Dataset, seed: int, space: dict[str, Dimension]) -> Study:
+    """Return the study without a trial yet."""
+    package = plan.entry.source.partition(":")[0].partition(".")[0]
+    return Study(
+        plan.entry.name,
+        plan.preset,
+        _plain(plan.settings),
+        dataset.name,
+        dataset.digest,
+        tuple(map(str, plan.tasks)),
+        seed,
+        {name: dimension.described() for name, dimension in space.items()},
+        code_digest(tuple(sorted({*HARNESS, package}))),
+    )
+
+
+def _plain(settings: Any) -> dict[str, Any]:
+    """Return all settings as they come back from JSON, which has no tuples."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
+    return plain
+
+
+def _try(model: Model, dataset: Dataset, context: FitContext, searched: list[str]) -> Trial:
     started = time.monotonic()
+    tried = {name: getattr(model.settings, name) for name in searched}
     validation = HarnessValidation(dataset, context.tasks)
     try:
         model.fit(dataset.train, validation, context)
         measured = validation.measure(model)
     except BenchmarkError as error:
-        return Trial({}, None, {}, time.monotonic() - started, str(error))
+        return Trial(tried, None, {}, time.monotonic() - started, str(error))
     value = sum(measured.values()) / max(len(measured), 1)
-    return Trial({}, value, measured, time.monotonic() - started)
+    return Trial(tried, value, measured, time.monotonic() - started)
 
 
 def _propose(study: Study, space: dict[str, Dimension]) -> dict[str, Any]:
@@ -216,30 +223,24 @@ def _distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution
     return optuna.distributions.CategoricalDistribution(dimension.values)
 
 
-def find_study(
-    results: Path,
-    entry: ModelEntry,
-    settings: Any,
-    dataset: Dataset,
-    tasks: tuple[Task, ...],
-) -> Study:
-    """Return the largest stored study that started from these settings, the newest of several.
+def find_study(results: Path, plan: Plan, dataset: Dataset) -> Study:
+    """Return the largest stored study that started from the plan, the newest of several.
 
     Raises:
         InputError: there is none.
     """
-    base = json.loads(json.dumps(asdict(settings)))
+    name, wanted = plan.entry.name, (_plain(plan.settings), dataset.digest)
     found = [
         (len(study.trials), file.stat().st_mtime, study)
-        for file, study in _stored(results, dataset.name, entry.name)
-        if (study.base, study.dataset_digest, study.tasks)
-        == (base, dataset.digest, tuple(map(str, tasks)))
+        for file, study in _stored(results, dataset.name, name)
+        if (study.base, study.dataset_digest) == wanted
+        and study.tasks == tuple(map(str, plan.tasks))
     ]
     if not found:
         raise InputError(
-            f"--tuned: no search over settings of {entry.name} on {dataset.name} for these tasks"
+            f"--tuned: no search over settings of {name} on {dataset.name} for these tasks"
             f" and this preset in {results / 'tuning'}; `python -m benchmark tune --model"
-            f" {entry.name}` with the same options makes one"
+            f" {name}` with the same options makes one"
         )
     return max(found, key=lambda one: one[:2])[2]
 

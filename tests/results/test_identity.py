@@ -10,7 +10,10 @@ import pytest
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Task
+from benchmark.plan import Plan
+from benchmark.registry import ModelEntry
 from benchmark.results.identity import RunIdentity, code_digest
+from benchmark.tuning.study import Study, Trial
 
 BOTH = (Task.REC, Task.SEARCH)
 
@@ -22,20 +25,26 @@ class _Settings:
     layers: tuple[int, ...] = field(default=(1, 2))
 
 
+STUDY = Study(
+    "m", "standard", {}, "tiny", "d", ("rec",), 1, {}, "c", (Trial({"size": 8}, 0.5, {}, 1.0),)
+)
+
+
 def identity(dataset: Dataset, **changes: Any) -> RunIdentity:
-    values: dict[str, Any] = {
+    asked: dict[str, Any] = {
         "model": "m",
         "source": "baselines.popularity:Popularity",
         "preset": "standard",
         "settings": _Settings(),
-        "dataset": dataset,
         "tasks": BOTH,
         "protocols": ("full", "sampled"),
         "seed": 1,
         "device": "cpu",
         **changes,
     }
-    return RunIdentity.of(**values)
+    entry = ModelEntry(asked["model"], ("rec", "search"), "external", "", asked["source"])
+    plan = Plan(entry, asked["settings"], asked["preset"], asked["tasks"], asked.get("study"))
+    return RunIdentity.of(plan, dataset, asked["protocols"], asked["seed"], asked["device"])
 
 
 def test_the_same_request_has_the_same_id(tiny: Dataset) -> None:
@@ -56,6 +65,7 @@ def test_the_same_request_has_the_same_id(tiny: Dataset) -> None:
         {"protocols": ("full",)},
         {"seed": 2},
         {"device": "cuda"},
+        {"study": STUDY},
     ],
     ids=str,
 )

@@ -18,6 +18,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import Protocol, seen_mask
 from benchmark.evaluation.metrics import compute
 from benchmark.model import NoSettings
+from benchmark.plan import Plan
 from benchmark.results.export import export_run, stored_model
 from benchmark.results.external import import_run
 from benchmark.results.record import RunRecord, read_run
@@ -40,9 +41,8 @@ def handmade(monkeypatch: pytest.MonkeyPatch) -> None:
 def _run(tiny: Dataset, results: Path, model: str) -> RunRecord:
     entry, tasks = ENTRIES[model], (Task.REC, Task.SEARCH)
     protocols: tuple[Protocol, ...] = ("full", "sampled")
-    run = run_model(
-        entry, NoSettings(), "standard", tiny, tasks, protocols, 1, "cpu", results, fresh=False
-    )
+    plan = Plan(entry, NoSettings(), "standard", tasks)
+    run = run_model(plan, tiny, protocols, 1, "cpu", results, fresh=False)
     return run.record
 
 

@@ -16,6 +16,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.model import FitContext, TrainView, Validation
+from benchmark.plan import Plan
 from benchmark.registry import ModelEntry, find
 from benchmark.tuning.space import SHARED, Choice, Dimension, Range, space_of
 from benchmark.tuning.study import Study, find_study, tune
@@ -69,9 +70,8 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
 def _tune(data: Dataset, results: Path, trials: int, seed: int = 1) -> Study:
     told: list[str] = []
     kind: Any = ENTRY.load()
-    return tune(
-        ENTRY, kind.Settings(), "standard", data, BOTH, trials, seed, "cpu", results, told.append
-    )
+    plan = Plan(ENTRY, kind.Settings(), "standard", BOTH)
+    return tune(plan, data, trials, seed, "cpu", results, told.append)
 
 
 def test_the_first_trial_is_the_preset_and_the_best_is_the_highest(
@@ -141,10 +141,11 @@ def test_a_study_is_found_by_where_it_started_and_the_largest_counts(
     small, large = _tune(tiny, tmp_path, 2, seed=1), _tune(tiny, tmp_path, 3, seed=2)
     assert small.digest() != large.digest()
     kind: Any = ENTRY.load()
-    assert find_study(tmp_path, ENTRY, kind.Settings(), tiny, BOTH) == large
+    plan = Plan(ENTRY, kind.Settings(), "standard", BOTH)
+    assert find_study(tmp_path, plan, tiny) == large
     for settings, tasks in ((kind.Settings(other=4), BOTH), (kind.Settings(), (Task.REC,))):
         with pytest.raises(InputError, match="benchmark tune --model knob"):
-            find_study(tmp_path, ENTRY, settings, tiny, tasks)
+            find_study(tmp_path, Plan(ENTRY, settings, "standard", tasks), tiny)
 
 
 def test_a_damaged_study_is_told_in_one_line(tiny: Dataset, tmp_path: Path) -> None:
