@@ -135,17 +135,34 @@ def plan_models(
     return plans
 
 
-def load_planned(plans: list[Plan], dataset: str, seen: Seen) -> tuple[Dataset, list[Plan]]:
+def load_planned(
+    plans: list[Plan], dataset: str, seen: Seen, searches: Path | None = None
+) -> tuple[Dataset, list[Plan]]:
     """Load a data set, and return it with the plans restricted to tasks that it has.
 
+    With ``searches``, a results folder, each plan's settings become those that its search chose.
+
     Raises:
-        InputError: there is no such data set, or it has none of a model's tasks.
+        InputError: there is no such data set, it has none of a model's tasks, or there was no
+            search.
     """
     from benchmark.data.load import load_dataset
 
     with remarks() as notify:
         data = load_dataset(dataset, seen=seen.value, notify=notify)
-        return data, [_restricted(plan, data) for plan in plans]
+        plans = [_restricted(plan, data) for plan in plans]
+        if searches is not None:
+            plans = [_tuned(plan, data, searches) for plan in plans]
+    return data, plans
+
+
+def _tuned(plan: Plan, data: Dataset, results: Path) -> Plan:
+    """Return the plan with the settings that its search chose."""
+    from benchmark.tuning.study import find_study
+
+    study = find_study(results, plan, data)
+    chosen = replace(plan.settings, **study.best.settings)
+    return replace(plan, settings=chosen, study=study)
 
 
 def _restricted(plan: Plan, data: Dataset) -> Plan:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -33,8 +32,6 @@ from benchmark.cli.plan import (
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmark.data.dataset import Dataset
-    from benchmark.plan import Plan
     from benchmark.runner import RunResult
 
 __all__ = ["run"]
@@ -65,9 +62,7 @@ def run(
     numbers = _seeds(seed, seeds)
     plans = plan_models(model_names(model), tasks, preset, set_ or [])
     check_writable(results)
-    data, plans = load_planned(plans, dataset, seen)
-    if tuned:
-        plans = [_tuned(plan, data, results) for plan in plans]
+    data, plans = load_planned(plans, dataset, seen, results if tuned else None)
 
     from benchmark.runner import run_model
 
@@ -88,15 +83,6 @@ def _show(done: list[RunResult], as_json: bool) -> None:
         return
     for table in _tables(done):
         show_table(table)
-
-
-def _tuned(plan: Plan, data: Dataset, results: Path) -> Plan:
-    """Return the plan with the settings that its search chose."""
-    from benchmark.tuning.study import find_study
-
-    study = find_study(results, plan, data)
-    chosen = replace(plan.settings, **study.best.settings)
-    return replace(plan, settings=chosen, study=study)
 
 
 def _seeds(seed: int | None, seeds: str | None) -> list[int]:
