@@ -128,7 +128,7 @@ class ApartRegime:
 
         Every step has targets of both tasks, but where one has fewer than there are steps.
         """
-        rows = np.empty((0, self.window), dtype=np.int64)
+        rows: NDArray[np.int64] = np.empty((0, self.window), dtype=np.int64)
         if log is not None:
             rows = windows(log, self.window, rng)
             length = (rows >= 0).sum(axis=1)

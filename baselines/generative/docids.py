@@ -41,15 +41,15 @@ def clustered_codes(
         seed: of every k-means.
     """
     columns: list[NDArray[np.int64]] = []
-    group = np.zeros(len(vectors), dtype=np.int64)
+    group: NDArray[np.int64] = np.zeros(len(vectors), dtype=np.int64)
     while (large := np.flatnonzero(np.bincount(group) > leaf_items)).size:
         column = np.zeros(len(vectors), dtype=np.int64)
         for number in large.tolist():
             rows = np.flatnonzero(group == number)
             column[rows] = _split(vectors[rows], branches, seed)
         columns.append(column)
-        _, group = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
-        group = group.ravel()
+        _, found = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
+        group = found.ravel().astype(np.int64)
     return np.column_stack([*columns, extra_codes(group[:, None])])
 
 

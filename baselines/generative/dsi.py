@@ -129,7 +129,7 @@ class DSI(Generator):
     def _written(self, train: TrainView, context: FitContext) -> ItemSide:
         chosen = self.settings
         texts: list[str] = []
-        parts = [np.empty(0, dtype=np.int64)]
+        parts: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
         if chosen.indexing != "text":
             queries, items = generate_queries(train, chosen, context)
             texts += queries
@@ -137,7 +137,7 @@ class DSI(Generator):
         if chosen.indexing != "queries":
             known = np.flatnonzero([bool(text.strip()) for text in train.items.texts])
             texts += [train.items.texts[item] for item in known.tolist()]
-            parts.append(known)
+            parts.append(known.astype(np.int64))
         longest = chosen.query_tokens if chosen.indexing == "queries" else chosen.item_text_tokens
         return ItemSide(tuple(texts), np.concatenate(parts), longest)
 

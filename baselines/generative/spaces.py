@@ -88,7 +88,9 @@ def interaction_vectors(log: EventLog, items: int, width: int, seed: int) -> Vec
     """
     met = csr_array((np.ones(len(log)), (log.user, log.item)), shape=(max(log.users, 1), items))
     met.data[:] = 1.0  # the constructor has summed what a user met again
-    by_user, by_item = (np.maximum(met.sum(axis=axis), 1) ** -0.5 for axis in (1, 0))
+    users, partners = met.nonzero()
+    by_user = np.maximum(np.bincount(users, minlength=max(log.users, 1)), 1) ** -0.5
+    by_item = np.maximum(np.bincount(partners, minlength=items), 1) ** -0.5
     scaled = diags_array(by_user) @ met @ diags_array(by_item)
     kept = min(width, *met.shape)
     _, weights, right = randomized_svd(csr_array(scaled), kept, random_state=seed)

@@ -86,7 +86,7 @@ class RecBoleModel(Model):
         ranked = ranks_catalogue(self.recbole_name)
         size = SCORES_AT_ONCE // requests.items if ranked else PAIRS_AT_ONCE // requests.width
         answer = self._ranked if ranked else self._paired
-        parts = [np.empty((0, requests.width), dtype=np.float32)]
+        parts: list[NDArray[np.float32]] = [np.empty((0, requests.width), dtype=np.float32)]
         parts += [answer(batch) for batch in requests.batches(min(max(size, 1), 256))]
         return np.concatenate(parts)
 
