@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.dataset import TrainView
 from benchmark.data.requests import Requests, Task
+from benchmark.errors import BenchmarkError
 from benchmark.journal import Journal
 from benchmark.settings import settings_from_json
 from benchmark.tuning.space import Dimension
@@ -57,6 +58,32 @@ class FitContext:
     journal: Journal = field(default_factory=lambda: Journal(quiet=True))
     checkpoints: Path | None = None
 
+    def kept(self, name: str, make: Callable[[], dict[str, NDArray]]) -> dict[str, NDArray]:
+        """Return the arrays that ``make`` makes, kept with the checkpoints under ``name``.
+
+        A run that was interrupted later takes them up instead of making them again.
+
+        Raises:
+            BenchmarkError: what was kept is damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load, save
+
+        if self.checkpoints is None:
+            return make()
+        file = self.checkpoints / f"{name}.safetensors"
+        if file.exists():
+            try:
+                return load(file.read_bytes())
+            except SafetensorError as error:
+                raise BenchmarkError(f"{file}: damaged checkpoint; --fresh starts over") from error
+        made = make()
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(".tmp")
+        unfinished.write_bytes(save({n: np.ascontiguousarray(a) for n, a in made.items()}))
+        unfinished.replace(file)
+        return made
+
 
 @dataclass(frozen=True)
 class NoSettings:
@@ -83,6 +110,9 @@ class Model(ABC):
     searched: ClassVar[Mapping[str, Dimension]] = {}
     """Settings of its own that ``tune`` searches beside the shared ones, by name: a range or a
     choice."""
+
+    ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """What ``run --ablations`` runs beside the full model: by name, the settings that change."""
 
     def __init__(self, settings: Any = None) -> None:
         self.settings: Any = self.Settings() if settings is None else settings

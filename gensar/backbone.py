@@ -7,21 +7,23 @@ only to the positions that it may see.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import T5Config, T5ForConditionalGeneration
+from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5Attention
 
 from benchmark.dropout import use_byte_dropout
 from benchmark.errors import BenchmarkError
 from gensar.quiet import without_progress_bars
 from gensar.settings import GeneratorSettings
-from gensar.vocabulary import END, PADDING, Vocabulary
+from gensar.vocabulary import END, PADDING, Vocabulary, train_tokenizer
 
-__all__ = ["Backbone", "t5_of", "use_cheap_dropout"]
+__all__ = ["Backbone", "t5_of", "tokenizer_of", "use_cheap_dropout"]
 
 
 def t5_of(settings: GeneratorSettings, tokens: int) -> T5ForConditionalGeneration:
@@ -54,6 +56,25 @@ def t5_of(settings: GeneratorSettings, tokens: int) -> T5ForConditionalGeneratio
         decoder_start_token_id=PADDING,
     )
     return T5ForConditionalGeneration(config)
+
+
+def tokenizer_of(settings: GeneratorSettings, texts: Iterable[str]) -> Tokenizer:
+    """Return a tokenizer trained on ``texts``, or the one that the hub's T5 was trained with.
+
+    Raises:
+        BenchmarkError: the hub is out of reach, or its tokenizer numbers tokens unlike T5.
+    """
+    name = settings.backbone
+    if name == "config":
+        return train_tokenizer(texts, settings.text_tokens)
+    try:
+        with without_progress_bars():
+            found = AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise BenchmarkError(f"tokenizer of '{name}' cannot be loaded from the hub") from error
+    if (found.pad_token_id, found.eos_token_id) != (PADDING, END):
+        raise BenchmarkError(f"tokenizer of '{name}': padding and end are not numbered as in T5")
+    return found.backend_tokenizer
 
 
 def use_cheap_dropout(t5: T5ForConditionalGeneration) -> None:

@@ -20,7 +20,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
-from gensar.backbone import Backbone, t5_of
+from gensar.backbone import Backbone, t5_of, tokenizer_of
 from gensar.decoding import Leaves, Memory, beam_search, score_items
 from gensar.identifiers import COLLABORATIVE, SEMANTIC, Identifiers
 from gensar.ragged import Ragged
@@ -29,7 +29,7 @@ from gensar.settings import GeneratorSettings
 from gensar.start import start_embeddings
 from gensar.tasks import Step
 from gensar.trie import Trie
-from gensar.vocabulary import Vocabulary, train_tokenizer
+from gensar.vocabulary import Vocabulary
 
 __all__ = ["Epochs", "Generator", "Identified", "Regime"]
 
@@ -96,6 +96,10 @@ class Generator(Model):
         """Return what the text vocabulary is learned from; a model that reads no text has none."""
         return [text for text in (*train.items.texts, *train.queries.texts) if text]
 
+    def make_vocabulary(self, tokenizer: Tokenizer, identifiers: Identifiers) -> Vocabulary:
+        """Return the numbers of all tokens."""
+        return Vocabulary(tokenizer, tokenizer.get_vocab_size(), identifiers)
+
     def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
         """Make identifiers, then train the backbone to write them."""
         # Imported here, because the trainer asks for a model like this one.
@@ -103,8 +107,8 @@ class Generator(Model):
 
         found = self.identify(train, validation, context)
         with context.journal.phase("backbone"):
-            tokenizer = train_tokenizer(self.texts(train), self.settings.text_tokens)
-            vocabulary = Vocabulary(tokenizer, tokenizer.get_vocab_size(), found.identifiers)
+            tokenizer = tokenizer_of(self.settings, self.texts(train))
+            vocabulary = self.make_vocabulary(tokenizer, found.identifiers)
             with torch.random.fork_rng():
                 torch.manual_seed(context.seed)
                 t5 = t5_of(self.settings, vocabulary.size)
@@ -258,15 +262,12 @@ class Generator(Model):
             **values,
             "tokenizer": self.vocabulary.tokenizer.to_str(),
             "t5": self.backbone.t5.config.to_dict(),
-            "text": self.vocabulary.text,
         }
 
     def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
         """Take back what :meth:`state` returned."""
-        vocabulary = Vocabulary(
-            Tokenizer.from_str(values["tokenizer"]),
-            values["text"],
-            Identifiers.from_arrays(arrays, values),
+        vocabulary = self.make_vocabulary(
+            Tokenizer.from_str(values["tokenizer"]), Identifiers.from_arrays(arrays, values)
         )
         with torch.random.fork_rng():
             t5 = T5ForConditionalGeneration(T5Config(**values["t5"]))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.journal import Journal
+from benchmark.model import FitContext
 from gensar.rqvae import RQVAE, Codebook, rise_and_fall
 from gensar.settings import GenSARSettings
 
@@ -99,7 +100,7 @@ class Quantiser:
     Attributes:
         identifiers: of all items.
         rqvae: the network.
-        scale: how semantic vectors were centred and scaled before they were encoded.
+        scale: how the vectors of the first branch were centred and scaled before they were encoded.
     """
 
     identifiers: Identifiers
@@ -108,13 +109,14 @@ class Quantiser:
 
     @torch.no_grad()
     def place(self, semantic: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return where vectors ``[n, width]`` lie in the codebooks' space, ``[n, 2 * latent]``.
+        """Return where vectors of the first branch lie in the codebooks' space.
 
-        They fill the half of semantic vectors; the other is 0.
+        ``[n, width]`` become ``[n, branches * latent]``; the part of another branch is 0.
         """
         device = next(self.rqvae.parameters()).device
-        encoded = self.rqvae.encoders[SEMANTIC](self.scale.apply(semantic, str(device)))
-        return np.pad(encoded.cpu().numpy(), ((0, 0), (0, self.rqvae.latent)))
+        encoded = self.rqvae.encoders[0](self.scale.apply(semantic, str(device)))
+        others = (len(self.rqvae.encoders) - 1) * self.rqvae.latent
+        return np.pad(encoded.cpu().numpy(), ((0, 0), (0, others)))
 
 
 @dataclass(frozen=True)
@@ -136,59 +138,72 @@ class Scale:
 
 
 def build_identifiers(
-    semantic: NDArray[np.float32],
-    collaborative: NDArray[np.float32],
-    settings: GenSARSettings,
-    seed: int,
-    device: str,
-    journal: Journal,
+    vectors: tuple[NDArray[np.float32], ...], settings: GenSARSettings, context: FitContext
 ) -> Quantiser:
     """Train the RQ-VAE on the items' vectors (``[items, width]`` each) and assign identifiers.
 
+    Semantic and collaborative vectors give an identifier each; one kind of vectors gives a single
+    one that stands for both. An identifier without shared codes is as long as one with.
+
     The journal gets, by kind, the collision rate before and after each pass and the number of
-    items that still shared an identifier after the last.
+    items that still shared an identifier after the last. The trained network is kept with the
+    checkpoints: trained again on a GPU it could give other codes than the backbone knows.
     """
-    scale = Scale.of(semantic)
-    collaborative_scale = Scale.of(collaborative)
-    vectors = (
-        scale.apply(semantic, device),
-        collaborative_scale.apply(collaborative, device),
-    )
-    rqvae = _train(vectors, settings, seed, journal)
-    codes = _assign(rqvae, vectors, settings, journal)
+    scales = [Scale.of(v) for v in vectors]
+    inputs = tuple(s.apply(v, context.device) for s, v in zip(scales, vectors, strict=True))
+    rqvae = _new(inputs, settings, context)
+
+    def trained() -> dict[str, NDArray]:
+        _train(rqvae, inputs, settings, context.seed, context.journal)
+        return {name: weight.cpu().numpy() for name, weight in rqvae.state_dict().items()}
+
+    weights = context.kept("rqvae", trained)
+    rqvae.load_state_dict({name: torch.as_tensor(array) for name, array in weights.items()})
+    codes = _assign(rqvae, inputs, settings, context.journal)
     levels = settings.shared_levels + settings.specific_levels
-    sizes = [(settings.codes,) * levels] * 2
+    sizes = [(settings.codes,) * levels] * len(codes)
     if settings.collisions == "extra-code":
         for kind, found in enumerate(codes):
             if collision_rate(found) > 0:
                 extra = extra_codes(found)
                 codes[kind] = np.column_stack([found, extra])
                 sizes[kind] = (*sizes[kind], int(extra.max()) + 1)
+    books = _codebooks(rqvae)
+    shared = len(rqvae.shared) if len(codes) == 2 else len(sizes[0])
+    # The last kind is the first where there is only one.
     identifiers = Identifiers(
-        codes=(codes[SEMANTIC], codes[COLLABORATIVE]),
-        shared_levels=settings.shared_levels,
-        level_sizes=(sizes[SEMANTIC], sizes[COLLABORATIVE]),
-        vectors=_codebooks(rqvae),
+        codes=(codes[0], codes[-1]),
+        shared_levels=shared,
+        level_sizes=(sizes[0], sizes[-1]),
+        vectors=(books[0], books[-1]),
     )
-    return Quantiser(identifiers, rqvae, scale)
+    return Quantiser(identifiers, rqvae, scales[0])
 
 
-def _train(
-    vectors: tuple[Tensor, Tensor], settings: GenSARSettings, seed: int, journal: Journal
-) -> RQVAE:
-    device = vectors[0].device
+def _new(vectors: tuple[Tensor, ...], settings: GenSARSettings, context: FitContext) -> RQVAE:
+    shared = settings.shared_levels if settings.identifiers == "both" else 0
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        rqvae = RQVAE(
-            semantic=vectors[0].shape[1],
-            collaborative=vectors[1].shape[1],
+        torch.manual_seed(context.seed)
+        return RQVAE(
+            widths=tuple(v.shape[1] for v in vectors),
             latent=settings.latent,
             hidden=settings.rqvae_hidden,
             codes=settings.codes,
-            shared_levels=settings.shared_levels,
-            specific_levels=settings.specific_levels,
+            shared_levels=shared,
+            specific_levels=settings.shared_levels + settings.specific_levels - shared,
             epsilon=settings.sinkhorn_epsilon,
-        ).to(device)
+        ).to(context.device)
+
+
+def _train(
+    rqvae: RQVAE,
+    vectors: tuple[Tensor, ...],
+    settings: GenSARSettings,
+    seed: int,
+    journal: Journal,
+) -> None:
+    """Train, and leave the network with the weights of the fewest collisions."""
+    device = vectors[0].device
     generator = torch.Generator().manual_seed(seed)
     items = len(vectors[0])
     batch = min(settings.rqvae_batch, items)
@@ -201,7 +216,7 @@ def _train(
         for epoch in range(settings.rqvae_epochs):
             order = torch.randperm(items, generator=generator).to(device)
             for rows in order.split(batch):
-                chosen = (vectors[0][rows], vectors[1][rows])
+                chosen = tuple(v[rows] for v in vectors)
                 if epoch == 0 and rows[0] == order[0]:
                     rqvae.start_codebooks(chosen, seed)
                 out = rqvae(chosen, balanced=True)
@@ -217,28 +232,26 @@ def _train(
                     best = {k: v.clone() for k, v in rqvae.state_dict().items()}
             bar.advance(1, f"collisions {best_rate:.3f}" if best_rate <= 1 else "")
     rqvae.load_state_dict(best)
-    return rqvae
 
 
 @torch.no_grad()
-def _mean_collision_rate(rqvae: RQVAE, vectors: tuple[Tensor, Tensor]) -> float:
+def _mean_collision_rate(rqvae: RQVAE, vectors: tuple[Tensor, ...]) -> float:
     codes = _codes_of(rqvae, vectors, balanced=False)
-    return (collision_rate(codes[:, 0]) + collision_rate(codes[:, 1])) / 2
+    return sum(collision_rate(codes[:, k]) for k in range(len(vectors))) / len(vectors)
 
 
 @torch.no_grad()
 def _codes_of(
-    rqvae: RQVAE, vectors: tuple[Tensor, Tensor], balanced: bool, batch: int = 4096
+    rqvae: RQVAE, vectors: tuple[Tensor, ...], balanced: bool, batch: int = 4096
 ) -> NDArray[np.int64]:
     parts = [
-        rqvae((s, c), balanced).codes
-        for s, c in zip(vectors[0].split(batch), vectors[1].split(batch), strict=True)
+        rqvae(part, balanced).codes for part in zip(*(v.split(batch) for v in vectors), strict=True)
     ]
     return torch.cat(parts).cpu().numpy()
 
 
 def _assign(
-    rqvae: RQVAE, vectors: tuple[Tensor, Tensor], settings: GenSARSettings, journal: Journal
+    rqvae: RQVAE, vectors: tuple[Tensor, ...], settings: GenSARSettings, journal: Journal
 ) -> list[NDArray[np.int64]]:
     """Give every item its nearest codes, then let Sinkhorn passes separate those that collide.
 
@@ -253,12 +266,13 @@ def _assign(
         if len(first) == 1:
             return nearest[rows, kind]
         chosen = torch.as_tensor(rows[first], device=vectors[kind].device)
-        found = _codes_of(rqvae, (vectors[0][chosen], vectors[1][chosen]), balanced=True)
+        found = _codes_of(rqvae, tuple(v[chosen] for v in vectors), balanced=True)
         return found[same.ravel(), kind]
 
     report: dict[str, object] = {}
     settled = []
-    for kind, name in ((SEMANTIC, "semantic"), (COLLABORATIVE, "collaborative")):
+    names = ("semantic", "collaborative") if len(vectors) == 2 else (settings.identifiers,)
+    for kind, name in enumerate(names):
         codes, rates = separate_collisions(
             nearest[:, kind],
             partial(balanced, kind),
@@ -330,19 +344,16 @@ def extra_codes(codes: NDArray[np.int64]) -> NDArray[np.int64]:
     return numbers
 
 
-def _codebooks(
-    rqvae: RQVAE,
-) -> tuple[tuple[NDArray[np.float32], ...], tuple[NDArray[np.float32], ...]]:
-    """Return the codebooks in the space of the shared ones; the specific ones fill one half."""
+def _codebooks(rqvae: RQVAE) -> list[tuple[NDArray[np.float32], ...]]:
+    """Return each branch's codebooks in the space of the shared ones; its own fill one part."""
     shared = [_vectors(book) for book in cast(Iterable[Codebook], rqvae.shared)]
-    semantic, collaborative = (
-        [
-            np.pad(_vectors(book), ((0, 0), (kind * rqvae.latent, (1 - kind) * rqvae.latent)))
-            for book in rqvae.branch(kind)
-        ]
-        for kind in (SEMANTIC, COLLABORATIVE)
-    )
-    return (*shared, *semantic), (*shared, *collaborative)
+    last = len(rqvae.specific) - 1
+    found = []
+    for kind in range(last + 1):
+        part = (kind * rqvae.latent, (last - kind) * rqvae.latent)
+        own = [np.pad(_vectors(book), ((0, 0), part)) for book in rqvae.branch(kind)]
+        found.append((*shared, *own))
+    return found
 
 
 def _vectors(book: Codebook) -> NDArray[np.float32]:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
+from baselines.generative.spaces import Space, fused_concat
 from benchmark.data.requests import Task
 from benchmark.model import FitContext, TrainView, Validation
 from gensar.generator import Generator, Identified, Regime
-from gensar.identifiers import build_identifiers
+from gensar.identifiers import Identifiers, build_identifiers
 from gensar.item_vectors import collaborative_vectors, semantic_vectors
 from gensar.packed import PackedRegime
 from gensar.plain import PlainRegime
+from gensar.pseudo_queries import PseudoQuerySettings, generate_queries
 from gensar.sequences import Sequences
-from gensar.settings import PRESETS, GenSARSettings
+from gensar.settings import ABLATIONS, PRESETS, GenSARSettings
+from gensar.tasks import Written
+from gensar.vocabulary import Vocabulary
 
 __all__ = ["GenSAR"]
+
+PROBABILITY_MASS = 0.95
+"""Share of the probability that pieces of generated queries are drawn from, as published."""
 
 
 class GenSAR(Generator):
@@ -28,28 +37,74 @@ class GenSAR(Generator):
     Settings = GenSARSettings
     presets = PRESETS
 
+    ablations = ABLATIONS
+
     settings: GenSARSettings
 
-    def identify(self, train: TrainView, validation: Validation, context: FitContext) -> Identified:
-        """Learn both kinds of vectors of the items, then quantise them together."""
-        journal, settings = context.journal, self.settings
-        with journal.phase("semantic vectors"):
-            semantic = semantic_vectors(train.items.texts, settings.encoder, context)
-        with journal.phase("collaborative vectors"):
-            collaborative = collaborative_vectors(
-                train, validation, context, settings.collaborative_preset, settings.collaborative
-            )
-        with journal.phase("identifiers"):
-            quantiser = build_identifiers(
-                semantic, collaborative, settings, context.seed, context.device, journal
-            )
+    def __init__(self, settings: GenSARSettings | None = None) -> None:
+        super().__init__(settings)
+        self._written: Written | None = None
 
-        def place(texts: Sequence[str]) -> NDArray[np.float32]:
-            return quantiser.place(semantic_vectors(tuple(texts), settings.encoder, context))
+    def identify(self, train: TrainView, validation: Validation, context: FitContext) -> Identified:
+        """Learn the vectors of the items, then quantise them together."""
+        spaces = self._spaces(train, validation, context)
+        with context.journal.phase("identifiers"):
+            vectors = tuple(space.items for space in spaces)
+            quantiser = build_identifiers(vectors, self.settings, context)
+        self._written = self._write_queries(train, context)
+        texts = spaces[0].texts
+        if texts is None:
+            return Identified(quantiser.identifiers)
+
+        def place(asked: Sequence[str]) -> NDArray[np.float32]:
+            return quantiser.place(texts(asked))
 
         return Identified(quantiser.identifiers, place)
+
+    def _spaces(
+        self, train: TrainView, validation: Validation, context: FitContext
+    ) -> tuple[Space, ...]:
+        """Return where the items lie: semantic and collaborative, one of them, or both in one."""
+        journal, settings = context.journal, self.settings
+
+        def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+            return semantic_vectors(tuple(texts), settings.encoder, context)
+
+        spaces = []
+        if settings.identifiers != "collaborative":
+            with journal.phase("semantic vectors"):
+                found = context.kept("semantic", lambda: {"items": encode(train.items.texts)})
+            spaces.append(Space(found["items"], encode))
+        if settings.identifiers != "semantic":
+            preset, model = settings.collaborative_preset, settings.collaborative
+            with journal.phase("collaborative vectors"):
+                learned = collaborative_vectors(train, validation, context, preset, model)
+            spaces.append(Space(learned))
+        return (fused_concat(*spaces),) if settings.identifiers == "fused" else tuple(spaces)
+
+    def _write_queries(self, train: TrainView, context: FitContext) -> Written | None:
+        """Write the queries of pseudo-query search, unless they are words of the texts."""
+        settings = self.settings
+        if settings.pseudo_queries == "words" or "pseudo-query-search" in settings.without:
+            return None
+        return generate_queries(
+            train,
+            PseudoQuerySettings(
+                generator=settings.pseudo_queries,
+                queries_per_item=settings.queries_per_item,
+                probability_mass=PROBABILITY_MASS,
+                generated_tokens=settings.query_tokens,
+                generator_text_tokens=settings.item_text_tokens,
+            ),
+            context,
+        )
+
+    def make_vocabulary(self, tokenizer: Tokenizer, identifiers: Identifiers) -> Vocabulary:
+        """Return the vocabulary, with behaviour tokens or without."""
+        whole = super().make_vocabulary(tokenizer, identifiers)
+        return replace(whole, behaviour_tokens=self.settings.behaviour_tokens)
 
     def make_regime(self, sequences: Sequences) -> Regime:
         """Return the regime of the settings."""
         regime = PackedRegime if self.settings.regime == "packed" else PlainRegime
-        return regime(self.settings, sequences)
+        return regime(self.settings, sequences, self._written)

@@ -21,9 +21,9 @@ from benchmark.model import TrainView
 from gensar.generator import Epochs
 from gensar.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.ragged import Ragged
-from gensar.sequences import NOTHING, Sequences
+from gensar.sequences import NOTHING, Sequences, Stream
 from gensar.settings import GenSARSettings
-from gensar.tasks import CodeTargets, ItemTexts, Step, TextTargets, ended, item_side
+from gensar.tasks import CodeTargets, ItemTexts, Step, TextTargets, Written, ended, item_side
 
 __all__ = ["PackedRegime", "windows"]
 
@@ -37,13 +37,17 @@ class PackedRegime:
     Args:
         settings: ``window``, ``batch``, ``item_samples`` and the weights are used.
         sequences: turns events into positions.
+        written: queries that a model wrote for the items; else words of their texts are taken.
     """
 
     causal = True
 
-    def __init__(self, settings: GenSARSettings, sequences: Sequences) -> None:
+    def __init__(
+        self, settings: GenSARSettings, sequences: Sequences, written: Written | None = None
+    ) -> None:
         self.settings = settings
         self.sequences = sequences
+        self.written = written
 
     def request_inputs(self, requests: Requests, words: Ragged) -> Ragged:
         """Return the positions that each request is answered from."""
@@ -57,6 +61,8 @@ class PackedRegime:
         vocabulary, settings = self.sequences.vocabulary, self.settings
         words = vocabulary.encode(train.queries.texts, settings.query_tokens)
         texts = ItemTexts.of(train.items.texts, vocabulary, settings.item_text_tokens)
+        if self.written is not None:
+            texts = texts.with_written(self.written, vocabulary, settings.query_tokens)
         return partial(self.epoch, train, tasks, words, texts)
 
     def epoch(
@@ -79,14 +85,13 @@ class PackedRegime:
         length = (rows >= 0).sum(axis=1)
         order = np.argsort(length + rng.uniform(0, window / 8, len(length)), kind="stable")
         starts = rng.permutation(np.arange(0, len(order), batch))
-        kinds = [Kind.RECOMMENDED if task == Task.REC else Kind.SEARCHED for task in tasks]
 
         def steps() -> Iterator[Step]:
             for start in starts:
                 chosen = rows[order[start : start + batch]]
                 chosen = chosen[:, : int((chosen >= 0).sum(axis=1).max())]
                 steps_back = np.where(chosen >= 0, twins[chosen], 0)
-                yield self._step(events_at(log, chosen), steps_back, kinds, words, texts, rng)
+                yield self._step(events_at(log, chosen), steps_back, tasks, words, texts, rng)
 
         return len(starts), steps()
 
@@ -94,7 +99,7 @@ class PackedRegime:
         self,
         history: History,
         steps_back: NDArray[np.int64],
-        kinds: list[Kind],
+        tasks: tuple[Task, ...],
         words: Ragged,
         texts: ItemTexts,
         rng: np.random.Generator,
@@ -103,12 +108,13 @@ class PackedRegime:
 
         A recommendation reads nothing from its twin on. A search behind a twin is no target.
         """
-        vocabulary = self.sequences.vocabulary
+        vocabulary, without = self.sequences.vocabulary, self.settings.without
         stream = self.sequences.stream(history, words)
         inputs = stream.tokens.padded(NOTHING)
-        searched = history.kind == Kind.SEARCHED
-        target = (history.item >= 0) & np.isin(history.kind, kinds)
-        target &= ~searched | (steps_back == 0)
+        real, searched = history.item >= 0, history.kind == Kind.SEARCHED
+        rec = real & ~searched & (Task.REC in tasks and "next-item" not in without)
+        found = real & searched & (steps_back == 0) & (Task.SEARCH in tasks)
+        target = rec | (found & ("search" not in without))
         first = np.maximum(np.arange(history.item.shape[1]) - steps_back, 0)
         rec_cut = np.take_along_axis(stream.rec_cut, first, axis=1)
         codes = CodeTargets(
@@ -118,29 +124,56 @@ class PackedRegime:
             kind=np.where(searched, SEMANTIC, COLLABORATIVE),
             item=np.maximum(history.item, 0).astype(np.int64),
         )
-        if self.settings.rec_targets == "all" and Kind.RECOMMENDED in kinds:
-            codes = self._recommended_too(codes, searched & (history.item >= 0), rec_cut)
+        if self.settings.rec_targets == "all" and Task.REC in tasks and "next-item" not in without:
+            codes = self._recommended_too(codes, searched & real, rec_cut)
         step = Step([(codes, 1.0)], [])
-        draw = np.where(searched & target, rng.random(searched.shape), -1.0)
+        if "query-generation" not in without:
+            step.texts.extend(self._queries(inputs, stream, history, found, words, rng))
+        self._add_item_side(step, texts, rng)
+        return step
+
+    def _queries(
+        self,
+        inputs: NDArray[np.int64],
+        stream: Stream,
+        history: History,
+        found: NDArray[np.bool_],
+        words: Ragged,
+        rng: np.random.Generator,
+    ) -> list[tuple[TextTargets, float]]:
+        """Let some sequences write the query of one of the events that were ``found`` by search."""
+        draw = np.where(found, rng.random(found.shape), -1.0)
         draw[rng.random(len(draw)) >= QUERY_GENERATION_SHARE] = -1.0
         has = draw.max(axis=1) >= 0
-        if has.any():
-            at = np.flatnonzero(has), draw.argmax(axis=1)[has]
-            asked = TextTargets(
-                inputs=inputs[has],
-                visible=stream.rec_cut[at],
-                start=np.full(int(has.sum()), vocabulary.query),
-                text=ended(words.take(history.query[at])),
-            )
-            step.texts.append((asked, self.settings.text_weight))
-        samples = self.settings.item_samples if texts.any else 0
-        if samples:
-            pseudo, described, back = item_side(
-                self.sequences, texts, (samples, samples, max(1, samples // 8)), rng
-            )
-            step.codes.extend((p, self.settings.item_weight / 2) for p in (pseudo, described))
-            step.texts.append((back, self.settings.text_weight))
-        return step
+        if not has.any():
+            return []
+        at = np.flatnonzero(has), draw.argmax(axis=1)[has]
+        asked = TextTargets(
+            inputs=inputs[has],
+            visible=stream.rec_cut[at],
+            start=np.full(int(has.sum()), self.sequences.vocabulary.query),
+            text=ended(words.take(history.query[at])),
+        )
+        return [(asked, self.settings.text_weight)]
+
+    def _add_item_side(self, step: Step, texts: ItemTexts, rng: np.random.Generator) -> None:
+        """Add the tasks that read no history."""
+        settings = self.settings
+        if not settings.item_samples or not texts.any:
+            return
+        some, few = settings.item_samples, max(1, settings.item_samples // 8)
+        names = ("pseudo-query-search", "text-to-identifier", "identifier-to-text")
+        wanted = [
+            0 if name in settings.without else n
+            for name, n in zip(names, (some, some, few), strict=True)
+        ]
+        pseudo, described, back = item_side(
+            self.sequences, texts, (wanted[0], wanted[1], wanted[2]), rng
+        )
+        weight = settings.item_weight / 2
+        step.codes.extend((part, weight) for part in (pseudo, described) if part is not None)
+        if back is not None:
+            step.texts.append((back, settings.text_weight))
 
     def _recommended_too(
         self, codes: CodeTargets, found: NDArray[np.bool_], rec_cut: NDArray[np.int64]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +20,21 @@ from gensar.instructions import Instructions
 from gensar.packed import with_query
 from gensar.ragged import Ragged, join
 from gensar.sequences import NOTHING, Sequences
-from gensar.settings import GenSARSettings
+from gensar.settings import GenSARSettings, TrainingTask
 from gensar.tasks import (
     ItemTexts,
     Step,
     TextTargets,
+    Written,
     ended,
     one_code_target_each,
-    pseudo_queries,
 )
 from gensar.vocabulary import PADDING
 
 __all__ = ["PlainRegime"]
 
 NONE: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-REC, SEARCH, GENERATE, PSEUDO, IDENTIFY, DESCRIBE = range(6)
+REC, SEARCH, GENERATE, PSEUDO, IDENTIFY, DESCRIBE = range(6)  # in the order of TrainingTask
 _SETS: dict[int, Instructions] = {
     REC: instructions.RECOMMEND,
     SEARCH: instructions.SEARCH,
@@ -53,13 +54,17 @@ class PlainRegime:
     Args:
         settings: ``recent_rec``, ``recent_search``, ``batch`` and the numbers of samples are used.
         sequences: turns events into positions.
+        written: queries that a model wrote for the items; else words of their texts are taken.
     """
 
     causal = False
 
-    def __init__(self, settings: GenSARSettings, sequences: Sequences) -> None:
+    def __init__(
+        self, settings: GenSARSettings, sequences: Sequences, written: Written | None = None
+    ) -> None:
         self.settings = settings
         self.sequences = sequences
+        self.written = written
         encode = sequences.vocabulary.encode
         self._before = {t: encode([b for b, _ in texts], 32) for t, texts in _SETS.items()}
         self._after = {t: encode([a for _, a in texts], 32) for t, texts in _SETS.items()}
@@ -75,6 +80,8 @@ class PlainRegime:
         vocabulary, settings = self.sequences.vocabulary, self.settings
         words = vocabulary.encode(train.queries.texts, settings.query_tokens)
         texts = ItemTexts.of(train.items.texts, vocabulary, settings.item_text_tokens)
+        if self.written is not None:
+            texts = texts.with_written(self.written, vocabulary, settings.query_tokens)
         return partial(self.epoch, train, tasks, words, texts)
 
     def epoch(
@@ -93,17 +100,24 @@ class PlainRegime:
         settings = self.settings
         rec = np.flatnonzero(train.log.kind == Kind.RECOMMENDED) if Task.REC in tasks else NONE
         found = np.flatnonzero(train.log.kind == Kind.SEARCHED) if Task.SEARCH in tasks else NONE
-        known = np.flatnonzero(texts.words.lengths > 0)
+        known, findable = texts.known, texts.findable
         search: NDArray[np.int64] = found
         generate = pseudo = NONE
         if len(found):
             if settings.search_samples:
                 search = rng.choice(found, settings.search_samples)
             generate = rng.choice(found, settings.query_samples)
-            pseudo = rng.choice(known, settings.pseudo_samples) if len(known) else NONE
+            pseudo = rng.choice(findable, settings.pseudo_samples) if len(findable) else NONE
         described = rng.choice(known, settings.text_samples) if len(known) else NONE
         named = rng.choice(known, settings.text_samples) if len(known) else NONE
-        groups = [rec, search, generate, pseudo, described, named]
+        groups = [
+            NONE if name in settings.without else group
+            for name, group in zip(
+                get_args(TrainingTask),
+                (rec, search, generate, pseudo, described, named),
+                strict=True,
+            )
+        ]
         task = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
         what = np.concatenate(groups)
         order = rng.permutation(len(task))
@@ -136,7 +150,7 @@ class PlainRegime:
                 asked = past.of(Task.REC if number == REC else Task.SEARCH, chosen)
                 body = self._history(asked, words, with_own_query=number == SEARCH)
             elif number == PSEUDO:
-                queries = texts.spell(pseudo_queries(texts.words.take(chosen), rng))
+                queries = texts.queries(chosen, rng)
                 body = self.sequences.queries(queries, np.ones(len(chosen), dtype=bool))
             elif number == IDENTIFY:
                 body = self.sequences.widen(texts.spell(texts.words.take(chosen)))

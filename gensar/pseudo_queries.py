@@ -53,6 +53,9 @@ class PseudoQuerySettings:
     )
     queries_per_item: int = setting(10, "queries written for each item")
     sampled_from: int = setting(10, "each next piece is drawn among so many most probable ones")
+    probability_mass: float = setting(
+        1.0, "and among the fewest that make up so much of the probability"
+    )
     generated_tokens: int = setting(32, "longest written query, in tokens")
     generator_text_tokens: int = setting(64, "tokens of an item's text that the generator reads")
     generator_width: int = setting(64, "width of the own generator")
@@ -277,6 +280,7 @@ def _sample(
                 attention_mask=(inputs != PADDING).long(),
                 do_sample=True,
                 top_k=settings.sampled_from,
+                top_p=settings.probability_mass,
                 num_return_sequences=settings.queries_per_item,
                 max_new_tokens=settings.generated_tokens,
             )

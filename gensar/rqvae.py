@@ -1,7 +1,8 @@
 """The RQ-VAE: residual quantisation of an item's two vectors with shared and specific codebooks.
 
 GenSAR section 3.2 and its published code: both vectors are encoded, the shared codebooks quantise
-the concatenation, and the rest is quantised half by half by codebooks of its own.
+the concatenation, and the rest is quantised half by half by codebooks of its own. Without shared
+levels each vector is quantised for itself, and there may be one only.
 """
 
 from __future__ import annotations
@@ -99,8 +100,8 @@ class Quantised:
     """What one pass over a batch gives.
 
     Attributes:
-        codes: ``[rows, 2, levels]``; index 0 of the second axis is semantic, 1 collaborative.
-        reconstruction: mean squared error of both decoders, summed.
+        codes: ``[rows, branches, levels]``; of two branches 0 is semantic, 1 collaborative.
+        reconstruction: mean squared error of each decoder, summed.
         quantisation: mean loss of the levels.
     """
 
@@ -131,23 +132,21 @@ def mlp(widths: list[int]) -> nn.Sequential:
 
 
 class RQVAE(nn.Module):
-    """Quantises semantic and collaborative vectors together.
+    """Quantises an item's vectors together, semantic and collaborative ones, or one alone.
 
     Args:
-        semantic: width of the semantic vectors.
-        collaborative: width of the collaborative vectors.
-        latent: width of each encoder's output; the shared codebooks are twice as wide.
+        widths: of the vectors, one number for each branch.
+        latent: width of each encoder's output; the shared codebooks are as wide as all together.
         hidden: widths of the encoders' hidden layers; the decoders mirror them.
         codes: number of codes of every level.
-        shared_levels: levels over both vectors together, at least 1.
+        shared_levels: levels over all vectors together; 0 keeps the branches apart.
         specific_levels: levels of each vector's own, at least 1.
         epsilon: Sinkhorn regularisation of the last specific level.
     """
 
     def __init__(
         self,
-        semantic: int,
-        collaborative: int,
+        widths: tuple[int, ...],
         latent: int,
         hidden: tuple[int, ...],
         codes: int,
@@ -158,25 +157,26 @@ class RQVAE(nn.Module):
         super().__init__()
         self.latent = latent
         self.epsilon = epsilon
-        widths = [[width, *hidden, latent] for width in (semantic, collaborative)]
-        self.encoders = nn.ModuleList(mlp(w) for w in widths)
-        self.decoders = nn.ModuleList(mlp(w[::-1]) for w in widths)
-        self.shared = nn.ModuleList(Codebook(codes, 2 * latent) for _ in range(shared_levels))
+        whole = len(widths) * latent
+        stacks = [[width, *hidden, latent] for width in widths]
+        self.encoders = nn.ModuleList(mlp(w) for w in stacks)
+        self.decoders = nn.ModuleList(mlp(w[::-1]) for w in stacks)
+        self.shared = nn.ModuleList(Codebook(codes, whole) for _ in range(shared_levels))
         self.specific = nn.ModuleList(
-            nn.ModuleList(Codebook(codes, latent) for _ in range(specific_levels)) for _ in range(2)
+            nn.ModuleList(Codebook(codes, latent) for _ in range(specific_levels)) for _ in widths
         )
 
-    def encode(self, vectors: tuple[Tensor, Tensor]) -> Tensor:
-        """Return the concatenated latent vectors ``[rows, 2 * latent]``."""
+    def encode(self, vectors: tuple[Tensor, ...]) -> Tensor:
+        """Return the concatenated latent vectors ``[rows, branches * latent]``."""
         parts = [enc(v) for enc, v in zip(self.encoders, vectors, strict=True)]
         return torch.cat(parts, dim=1)
 
     def branch(self, kind: int) -> list[Codebook]:
-        """Return the specific codebooks of the semantic (0) or the collaborative (1) branch."""
+        """Return the specific codebooks of a branch."""
         return list(cast(Iterable[Codebook], self.specific[kind]))
 
     @torch.no_grad()
-    def start_codebooks(self, vectors: tuple[Tensor, Tensor], seed: int) -> None:
+    def start_codebooks(self, vectors: tuple[Tensor, ...], seed: int) -> None:
         """Place the codes of every level by k-means over what the levels before it leave."""
         rest = self.encode(vectors)
         for book in cast(Iterable[Codebook], self.shared):
@@ -187,8 +187,8 @@ class RQVAE(nn.Module):
                 book.start_from(half, seed)
                 half = half - book(half, 0.0)[1]  # noqa: PLW2901
 
-    def forward(self, vectors: tuple[Tensor, Tensor], balanced: bool) -> Quantised:
-        """Quantise a batch ``([rows, semantic], [rows, collaborative])``.
+    def forward(self, vectors: tuple[Tensor, ...], balanced: bool) -> Quantised:
+        """Quantise a batch, ``[rows, width]`` for each branch.
 
         ``balanced`` uses the Sinkhorn assignment on the last specific level of each branch, as
         training and the collision passes do; otherwise every level takes the nearest code.

@@ -2,7 +2,8 @@
 
 An input position holds one or more tokens whose embeddings are summed. With ``fused`` items an
 item is a single position (behaviour token and all codes); with ``codes`` it is one position for
-each of them, as in the paper. Unused places hold ``NOTHING``.
+each of them, as in the paper. Unused places hold ``NOTHING``. A vocabulary without behaviour tokens
+leaves codes and words alone.
 """
 
 from __future__ import annotations
@@ -62,8 +63,9 @@ class Sequences:
         self.width = width
 
     def _item_block(self, behaviour: int, kind: int, fused: bool) -> NDArray[np.int64]:
-        codes = self.vocabulary.code_tokens(kind)
-        tokens = np.column_stack([np.full(len(codes), behaviour), codes])
+        tokens = self.vocabulary.code_tokens(kind)
+        if self.vocabulary.behaviour_tokens:
+            tokens = np.column_stack([np.full(len(tokens), behaviour), tokens])
         return tokens[:, None, :] if fused else tokens[:, :, None]
 
     def widen(self, tokens: Ragged) -> Ragged:
@@ -79,8 +81,10 @@ class Sequences:
 
     def queries(self, words: Ragged, present: NDArray[np.bool_]) -> Ragged:
         """Return query token and words where ``present``; other rows are empty."""
-        rows = np.where(present, np.arange(len(words)), -1)
-        return join(self.repeat(self.vocabulary.query, present), self.widen(words.take(rows)))
+        asked = self.widen(words.take(np.where(present, np.arange(len(words)), -1)))
+        if not self.vocabulary.behaviour_tokens:
+            return asked
+        return join(self.repeat(self.vocabulary.query, present), asked)
 
     def items(self, item: NDArray[np.integer], kind: NDArray[np.integer]) -> Ragged:
         """Return the positions of each item; an item of -1 is an empty row."""
@@ -94,6 +98,8 @@ class Sequences:
         identifier's kind."""
         event_kind = np.where(kind == SEMANTIC, Kind.SEARCHED, Kind.RECOMMENDED)
         blocks = self.items(item, event_kind)
+        if not self.vocabulary.behaviour_tokens:
+            return blocks
         if self._fused:
             values = blocks.values.copy()
             values[:, :-1], values[:, -1] = blocks.values[:, 1:], NOTHING

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from benchmark.settings import setting
 
-__all__ = ["PRESETS", "GenSARSettings", "GeneratorSettings"]
+__all__ = ["ABLATIONS", "PRESETS", "GenSARSettings", "GeneratorSettings", "TrainingTask"]
+
+TrainingTask = Literal[
+    "next-item",
+    "search",
+    "query-generation",
+    "pseudo-query-search",
+    "text-to-identifier",
+    "identifier-to-text",
+]
+"""The six tasks that GenSAR is trained on (section 3.4)."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,11 @@ class GenSARSettings(GeneratorSettings):
         "sasrec", "model that collaborative vectors come from; the paper's is UniSAR"
     )
     collaborative_preset: str = setting("standard", "preset of that model")
+    identifiers: Literal["both", "semantic", "collaborative", "separate", "fused"] = setting(
+        "both",
+        "what the tasks write: two identifiers with shared codes as published, only one of them, "
+        "two without shared codes, or one made from both vectors",
+    )
     latent: int = setting(32, "width of each encoder's output in the RQ-VAE")
     rqvae_hidden: tuple[int, ...] = setting((128, 64), "hidden widths of the RQ-VAE's encoders")
     codes: int = setting(64, "codes of each level")
@@ -79,6 +94,16 @@ class GenSARSettings(GeneratorSettings):
     rec_targets: Literal["rec", "all"] = setting(
         "rec", "events that rec learns from (packed): its own as published, or searches too"
     )
+    without: tuple[TrainingTask, ...] = setting((), "training tasks that are left out")
+    behaviour_tokens: bool = setting(
+        True, "tell rec, query and search apart by tokens in history and at the decoder's start"
+    )
+    pseudo_queries: str = setting(
+        "words",
+        "queries of pseudo-query search: 'words' of the item's text, 'own' for a small T5 that "
+        "learns from the data set's searches, or a doc2query model's hub name",
+    )
+    queries_per_item: int = setting(20, "queries that such a model writes for each item")
     recent_rec: int = setting(5, "recommendation events in a request's history (plain)")
     recent_search: int = setting(5, "search events in a request's history (plain)")
     item_text_tokens: int = setting(32, "words of an item's text that are read")
@@ -127,6 +152,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "vocabulary_softmax": True,
         "query_tokens": 64,
         "item_text_tokens": 256,
+        "pseudo_queries": "doc2query/msmarco-t5-base-v1",
         "batch": 64,
         "accumulate": 128,
         "search_samples": 100_000,
@@ -139,3 +165,13 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "candidate_decoding": "beam",
     },
 }
+
+ABLATIONS: Mapping[str, Mapping[str, Any]] = {
+    "semantic identifier only": {"identifiers": "semantic"},
+    "collaborative identifier only": {"identifiers": "collaborative"},
+    "no shared codes": {"identifiers": "separate"},
+    "one fused identifier": {"identifiers": "fused"},
+    **{f"without {task}": {"without": (task,)} for task in get_args(TrainingTask)},
+    "without behaviour tokens": {"behaviour_tokens": False},
+}
+"""What each part of GenSAR is worth: a name, and what it changes in any settings."""

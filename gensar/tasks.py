@@ -8,7 +8,7 @@ pseudo-query to identifier, item text to identifier, identifier to item text.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ __all__ = [
     "ItemTexts",
     "Step",
     "TextTargets",
+    "Written",
     "ended",
     "item_side",
     "one_code_target_each",
@@ -75,17 +76,49 @@ class Step:
     texts: list[tuple[TextTargets, float]]
 
 
+Written = tuple[list[str], NDArray[np.int64]]
+"""Queries that a model wrote, and the item of each, ascending."""
+
+
 @dataclass(frozen=True)
 class ItemTexts:
-    """The words of every item's text.
+    """The words of every item's text, and queries that it might be found by.
 
     Attributes:
         words: rows of ``pieces`` that make up each item's text.
         pieces: the text pieces of every distinct word.
+        written: the pieces of queries that a model wrote, those of an item together; ``None``
+            where words of the texts stand in for them.
+        first: int64 ``[items + 1]``; item ``i`` owns the written queries from ``first[i]`` to
+            before ``first[i + 1]``.
     """
 
     words: Ragged
     pieces: Ragged
+    written: Ragged | None = None
+    first: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+
+    def with_written(self, written: Written, vocabulary: Vocabulary, longest: int) -> ItemTexts:
+        """Return the same texts with written queries of at most ``longest`` pieces each."""
+        queries, items = written
+        first = np.searchsorted(items, np.arange(len(self.words) + 1))
+        return replace(self, written=vocabulary.encode(queries, longest), first=first)
+
+    @property
+    def known(self) -> NDArray[np.int64]:
+        """The items that have a text."""
+        return np.flatnonzero(self.words.lengths > 0)
+
+    @property
+    def findable(self) -> NDArray[np.int64]:
+        """The items that have pseudo-queries."""
+        return self.known if self.written is None else np.flatnonzero(np.diff(self.first))
+
+    def queries(self, items: NDArray[np.int64], rng: np.random.Generator) -> Ragged:
+        """Draw the pieces of one pseudo-query for each of ``items``, which have some."""
+        if self.written is None:
+            return self.spell(pseudo_queries(self.words.take(items), rng))
+        return self.written.take(rng.integers(self.first[items], self.first[items + 1]))
 
     @classmethod
     def of(cls, texts: Sequence[str], vocabulary: Vocabulary, longest: int) -> ItemTexts:
@@ -113,33 +146,35 @@ def item_side(
     texts: ItemTexts,
     samples: tuple[int, int, int],
     rng: np.random.Generator,
-) -> tuple[CodeTargets, CodeTargets, TextTargets]:
+) -> tuple[CodeTargets | None, CodeTargets | None, TextTargets | None]:
     """Draw items for pseudo-query search, text to identifier and identifier to text.
 
-    ``samples`` says how many for each. A pseudo-query is a few words of the item's text in their
-    order; as published, even draws of the other two tasks use the semantic identifier and odd
-    ones the collaborative.
+    ``samples`` says how many for each; a task without any gives ``None``. As published, even
+    draws of the last two tasks use the semantic identifier and odd ones the collaborative.
     """
     vocabulary = sequences.vocabulary
-    known = np.flatnonzero(texts.words.lengths > 0)
-    asked, described, named = (rng.choice(known, n) for n in samples)
-    begin = [sequences.repeat(END, np.ones(n, dtype=bool)) for n in samples]
-    queries = texts.spell(pseudo_queries(texts.words.take(asked), rng))
-    pseudo = join(begin[0], sequences.queries(queries, np.ones(samples[0], dtype=bool)))
-    plain = join(begin[1], sequences.widen(texts.spell(texts.words.take(described))))
-    bare = join(begin[2], sequences.bare(named, np.arange(samples[2]) % 2))
-    back = TextTargets(
-        inputs=bare.padded(NOTHING),
-        visible=bare.lengths,
-        start=np.full(samples[2], PADDING),
-        text=ended(texts.spell(texts.words.take(named))),
-    )
-    semantic, both = np.full(samples[0], SEMANTIC), np.arange(samples[1]) % 2
-    return (
-        one_code_target_each(pseudo, asked, semantic, vocabulary.searched),
-        one_code_target_each(plain, described, both, PADDING),
-        back,
-    )
+    pools = (texts.findable, texts.known, texts.known)
+    drawn = [rng.choice(p, n) if len(p) else p for p, n in zip(pools, samples, strict=True)]
+    begin = [sequences.repeat(END, np.ones(len(items), dtype=bool)) for items in drawn]
+    asked, described, named = drawn
+    pseudo = plain = back = None
+    if len(asked):
+        queries = sequences.queries(texts.queries(asked, rng), np.ones(len(asked), dtype=bool))
+        kind = np.full(len(asked), SEMANTIC)
+        pseudo = one_code_target_each(join(begin[0], queries), asked, kind, vocabulary.searched)
+    if len(described):
+        body = sequences.widen(texts.spell(texts.words.take(described)))
+        kind = np.arange(len(described)) % 2
+        plain = one_code_target_each(join(begin[1], body), described, kind, PADDING)
+    if len(named):
+        bare = join(begin[2], sequences.bare(named, np.arange(len(named)) % 2))
+        back = TextTargets(
+            inputs=bare.padded(NOTHING),
+            visible=bare.lengths,
+            start=np.full(len(named), PADDING),
+            text=ended(texts.spell(texts.words.take(named))),
+        )
+    return pseudo, plain, back
 
 
 def one_code_target_each(

@@ -41,31 +41,34 @@ class Vocabulary:
         tokenizer: the text tokenizer; its pieces are ``0 … text - 1``.
         text: size of the text part, special tokens included.
         identifiers: the items' codes.
+        behaviour_tokens: whether there are behaviour tokens; without them the decoder always
+            starts with ``PADDING``, as T5's does.
     """
 
     tokenizer: Tokenizer
     text: int
     identifiers: Identifiers
+    behaviour_tokens: bool = True
 
     @property
     def rec(self) -> int:
         """Behaviour token before the collaborative identifier of a recommended item."""
-        return self.text
+        return self.text if self.behaviour_tokens else PADDING
 
     @property
     def query(self) -> int:
         """Behaviour token before the words of a query."""
-        return self.text + 1
+        return self.text + 1 if self.behaviour_tokens else PADDING
 
     @property
     def searched(self) -> int:
         """Behaviour token before the semantic identifier of an item found by search."""
-        return self.text + 2
+        return self.text + 2 if self.behaviour_tokens else PADDING
 
     @property
     def first_code(self) -> int:
         """The first code token."""
-        return self.text + 3
+        return self.text + 3 * self.behaviour_tokens
 
     def level_range(self, kind: int, level: int) -> tuple[int, int]:
         """Return first and last + 1 of the tokens of a level of one kind of identifier.

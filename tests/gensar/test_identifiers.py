@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from benchmark.data.requests import Task
 from benchmark.journal import Journal
+from benchmark.model import FitContext
 from gensar import identifiers
 from gensar.identifiers import (
     COLLABORATIVE,
@@ -38,7 +40,8 @@ def _vectors(items: int = 60, copies: int = 10) -> tuple[np.ndarray, np.ndarray]
 
 def _build(journal: Journal | None = None, **changed: object) -> Quantiser:
     settings = GenSARSettings(**{**SMALL, **changed})  # type: ignore[arg-type]
-    return build_identifiers(*_vectors(), settings, 3, "cpu", journal or Journal(quiet=True))
+    context = FitContext((Task.REC,), 3, journal=journal or Journal(quiet=True))
+    return build_identifiers(_vectors(), settings, context)
 
 
 @given(CODES)

@@ -18,7 +18,7 @@ ROWS, CODES, LATENT = 12, 5, 4
 def _rqvae(seed: int) -> tuple[RQVAE, tuple[torch.Tensor, torch.Tensor]]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        rqvae = RQVAE(6, 3, LATENT, (8,), CODES, 2, 2, 0.003)
+        rqvae = RQVAE((6, 3), LATENT, (8,), CODES, 2, 2, 0.003)
         for weight in rqvae.parameters():
             torch.nn.init.normal_(weight)
         return rqvae, (torch.randn(ROWS, 6), torch.randn(ROWS, 3))
