@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,7 +10,20 @@ if TYPE_CHECKING:
     from benchmark.registry import ModelEntry
     from benchmark.tuning.study import Study
 
-__all__ = ["Plan"]
+__all__ = ["Ablation", "Plan"]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A part that a model is trained without.
+
+    Attributes:
+        name: as the model calls it.
+        full: the changed settings, with the values that they have in the full model.
+    """
+
+    name: str
+    full: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,7 @@ class Plan:
         preset: the name that they were filled from.
         tasks: to train for and to be asked; the model serves all of them.
         study: the search that chose the settings, if one did.
+        ablation: what the model is trained without, if anything.
     """
 
     entry: ModelEntry
@@ -30,3 +44,22 @@ class Plan:
     preset: str
     tasks: tuple[Task, ...]
     study: Study | None = None
+    ablation: Ablation | None = None
+
+    @property
+    def title(self) -> str:
+        """The model's name, and that of the ablation."""
+        return f"{self.entry.name} ({self.ablation.name})" if self.ablation else self.entry.name
+
+    def with_ablations(self) -> list[Plan]:
+        """Return the plan, those without each part that the model offers, and single tasks."""
+        parts = [
+            replace(
+                self,
+                settings=replace(self.settings, **changes),
+                ablation=Ablation(name, {key: getattr(self.settings, key) for key in changes}),
+            )
+            for name, changes in self.entry.load().ablations.items()
+        ]
+        alone = [replace(self, tasks=(task,)) for task in self.tasks] if len(self.tasks) > 1 else []
+        return [self, *parts, *alone]

@@ -109,6 +109,7 @@ def run_model(
         outcomes = evaluate(model, plan.entry.name, dataset, "test", plan.tasks, protocols, journal)
     info = _info(identity, model, dataset, journal, outcomes)
     info["tuning"] = None if plan.study is None else plan.study.summary()
+    info["ablation"] = None if plan.ablation is None else asdict(plan.ablation)
     events = np.bincount(dataset.train.log.item, minlength=len(dataset.items))
     record = write_run(folder, info, to_table(outcomes, events), model)
     shutil.rmtree(checkpoints, ignore_errors=True)

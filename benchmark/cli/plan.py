@@ -29,6 +29,7 @@ __all__ = [
     "SeenOption",
     "SetOption",
     "TasksOption",
+    "check_ablations",
     "check_writable",
     "choices",
     "load_planned",
@@ -133,6 +134,18 @@ def plan_models(
         kind(settings)  # a model may refuse what the types of its settings allow
         plans.append(Plan(entry, settings, preset, common))
     return plans
+
+
+def check_ablations(plans: list[Plan], assignments: list[str]) -> None:
+    """Refuse models without ablations, and settings that an ablation would change as well."""
+    for plan in plans:
+        offered = plan.entry.load().ablations
+        if not offered:
+            raise InputError(f"--ablations: model {plan.entry.name} offers none")
+        changed = {name for changes in offered.values() for name in changes}
+        for owner, name, _ in map(parse_assignment, assignments):
+            if name in changed and owner in (None, plan.entry.name):
+                raise InputError(f"--set {name}: --ablations changes it; leave one of them out")
 
 
 def load_planned(

@@ -23,6 +23,7 @@ from benchmark.cli.plan import (
     SeenOption,
     SetOption,
     TasksOption,
+    check_ablations,
     check_writable,
     choices,
     load_planned,
@@ -51,6 +52,9 @@ def run(
     tuned: Annotated[
         bool, typer.Option("--tuned", help="Take the settings that `tune` found, --set its start.")
     ] = False,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="Run the full model, and without each of its parts.")
+    ] = False,
     results: Annotated[Path, typer.Option(help="Folder of the run records.")] = Path("results"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Run even what is stored.")] = False,
     as_json: JsonOption = False,
@@ -61,14 +65,18 @@ def run(
     protocols = choices("--protocol", protocol, get_args(Protocol))
     numbers = _seeds(seed, seeds)
     plans = plan_models(model_names(model), tasks, preset, set_ or [])
+    if ablations:
+        check_ablations(plans, set_ or [])
     check_writable(results)
     data, plans = load_planned(plans, dataset, seen, results if tuned else None)
+    if ablations:
+        plans = [part for plan in plans for part in plan.with_ablations()]
 
     from benchmark.runner import run_model
 
     done: list[RunResult] = []
     for plan, number in itertools.product(plans, numbers):
-        progress(f"{plan.entry.name} on {data.name}, seed {number}, preset {preset}")
+        progress(f"{plan.title} on {data.name}, seed {number}, preset {preset}")
         asked: Any = protocols
         result = run_model(plan, data, asked, number, device.value, results, fresh)
         if result.reused:
@@ -107,11 +115,13 @@ def _tables(done: Iterable[RunResult]) -> list[Table]:
     costs = Table("model", "seed", "time by phase", "peak memory", "parameters", "record")
     for result in done:
         info = result.record.info
+        part = info.get("ablation")
+        name = f"{info['model']} ({part['name']})" if part else info["model"]
         for task, protocols in info["metrics"].items():
             for protocol, means in protocols.items():
                 values = [f"{means[name]:.4f}" for name in shown]
                 quality.add_row(
-                    info["model"],
+                    name,
                     str(info["seed"]),
                     task,
                     protocol,
@@ -120,7 +130,7 @@ def _tables(done: Iterable[RunResult]) -> list[Table]:
                 )
         phases = ", ".join(f"{p['name']} {p['seconds']:.1f} s" for p in info["phases"])
         costs.add_row(
-            info["model"],
+            name,
             str(info["seed"]),
             phases,
             f"{info['peak_memory_mib']:.0f} MiB",

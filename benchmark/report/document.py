@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmark.report.leaderboard import Board, Row, Table
-from benchmark.report.tradeoff import Ablation, TradeOff
+from benchmark.report.tradeoff import TradeOff
 
 __all__ = ["to_document"]
 
@@ -21,7 +21,8 @@ def to_document(boards: list[Board]) -> dict[str, Any]:
         "dataset": boards[0].dataset if boards else None,
         "tables": [_table(board, table) for board in boards for table in board.tables],
         "tradeoff": [_tradeoff(found) for board in boards for found in board.tradeoff],
-        "ablations": [_ablation(found) for board in boards for found in board.ablations],
+        "ablations": [asdict(found) for board in boards for found in board.ablations],
+        "changed_settings": [asdict(found) for board in boards for found in board.changed],
         "curves": [
             {
                 "model": curve.label,
@@ -75,13 +76,3 @@ def _tradeoff(found: TradeOff) -> dict[str, Any]:
         values = asdict(change)
         changes[task] = {"single": values.pop("reference"), "joint": values.pop("value"), **values}
     return {"model": found.label, **changes, "harmonic": found.harmonic}
-
-
-def _ablation(found: Ablation) -> dict[str, Any]:
-    return {
-        "model": found.model,
-        "preset": found.preset,
-        "setting": found.setting,
-        "rec": asdict(found.rec),
-        "search": asdict(found.search),
-    }

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmark.plan import Ablation
 from benchmark.results.record import RunRecord
 
-__all__ = ["Entry", "Group", "group_runs", "ran"]
+__all__ = ["Entry", "Group", "group_runs", "labelled", "ran"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Group:
         tasks: what it was trained for.
         changed: the settings that differ from the preset's.
         trials: of the search that chose the settings, 0 where none did.
+        ablation: which ablation of a model it is, ``None`` for one that is whole.
         runs: by seed, oldest first.
     """
 
@@ -64,7 +66,15 @@ class Group:
     tasks: tuple[str, ...]
     changed: dict[str, object]
     trials: int
+    ablation: Ablation | None
     runs: dict[int, list[RunRecord]]
+
+    @property
+    def full_model(self) -> tuple[object, ...]:
+        """What the group and the model that it is an ablation of have in common, tasks last."""
+        settings = json.loads(self.settings) | (self.ablation.full if self.ablation else {})
+        whole = json.dumps(settings, sort_keys=True)
+        return self.model, self.preset, whole, bool(self.trials), self.tasks
 
     def entry(self, task: str, protocol: str) -> Entry:
         """Take each seed's last run that was asked by the protocol, else its last run."""
@@ -82,28 +92,53 @@ def ran(run: RunRecord, task: str, protocol: str) -> bool:
 
 
 def group_runs(records: Iterable[RunRecord]) -> list[Group]:
-    """Group runs that differ in their seed only, and name the groups apart.
+    """Group runs that differ in their seed only; the label of each is still its model alone.
 
     Of several runs of a request, with several versions of the code, what finished last comes last.
     """
-    groups: dict[tuple[str, ...], dict[int, list[RunRecord]]] = defaultdict(dict)
+    groups: dict[_Request, dict[int, list[RunRecord]]] = defaultdict(dict)
     for record in sorted(records, key=_age):
-        info = record.info
-        settings = json.dumps(info["settings"], sort_keys=True)
-        tuned = "tuned" if _trials(info) else ""
-        key = (info["model"], info["preset"], settings, ",".join(info["tasks"]), tuned)
-        groups[key].setdefault(info["seed"], []).append(record)
-    labels = _labels(list(groups))
+        groups[_request(record.info)].setdefault(record.info["seed"], []).append(record)
     found = []
-    for request, runs in groups.items():
-        model, preset, settings, tasks, _ = request
+    for request in sorted(groups, key=str):
+        runs = groups[request]
         last = next(iter(runs.values()))[-1].info
-        parted = tuple(tasks.split(","))
-        trials = _trials(last)
         found.append(
-            Group(labels[request], model, preset, settings, parted, last["changed"], trials, runs)
+            Group(
+                request.model,
+                request.model,
+                request.preset,
+                request.settings,
+                tuple(request.tasks.split(",")),
+                last["changed"],
+                _trials(last),
+                Ablation(**last["ablation"]) if request.ablation else None,
+                runs,
+            )
         )
-    return sorted(found, key=lambda g: g.label)
+    return found
+
+
+class _Request(NamedTuple):
+    """What runs of one group have in common; settings and ablation as JSON."""
+
+    model: str
+    preset: str
+    settings: str
+    tasks: str
+    tuned: str
+    ablation: str | None
+
+
+def _request(info: dict[str, Any]) -> _Request:
+    return _Request(
+        info["model"],
+        info["preset"],
+        json.dumps(info["settings"], sort_keys=True),
+        ",".join(info["tasks"]),
+        "tuned" if _trials(info) else "",
+        json.dumps(info["ablation"], sort_keys=True) if info.get("ablation") else None,
+    )
 
 
 def _age(record: RunRecord) -> tuple[str, str]:
@@ -115,28 +150,34 @@ def _trials(info: dict[str, Any]) -> int:
     return info["tuning"]["trials"] if info.get("tuning") else 0
 
 
-def _labels(keys: list[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
-    """Name each group by its model and by whatever sets it apart from others of that model."""
-    labels = {}
-    for key in keys:
-        model, preset, settings, tasks, tuned = key
-        same = [other for other in keys if other[0] == model]
-        parts = []
-        if len({other[1] for other in same}) > 1:
-            parts.append(preset)
-        own = _written(settings)
-        siblings = [_written(o[2]) for o in same if (o[1], o[4]) == (preset, tuned)]
-        parts += [
-            f"{name}={value}"
-            for name, value in sorted(own.items())
-            if any(sibling.get(name) != value for sibling in siblings)
-        ]
-        if len({other[3] for other in same}) > 1:
-            parts.append(f"{tasks.replace(',', '+')} only" if "," not in tasks else "joint")
-        if len({other[4] for other in same}) > 1:
-            parts.append(tuned or "as preset")
-        labels[key] = f"{model} ({', '.join(parts)})" if parts else model
-    return labels
+def labelled(groups: list[Group]) -> list[Group]:
+    """Name the groups by model and whatever sets them apart from others of it; sort by that."""
+    named = [replace(group, label=_label(group, groups)) for group in groups]
+    return sorted(named, key=lambda group: group.label)
+
+
+def _label(group: Group, groups: list[Group]) -> str:
+    same = [other for other in groups if other.model == group.model]
+    parts = []
+    if len({other.preset for other in same}) > 1:
+        parts.append(group.preset)
+    tuned = bool(group.trials)
+    siblings = [
+        _written(other.settings)
+        for other in same
+        if (other.preset, bool(other.trials)) == (group.preset, tuned)
+    ]
+    parts += [
+        f"{name}={value}"
+        for name, value in sorted(_written(group.settings).items())
+        if any(sibling.get(name) != value for sibling in siblings)
+    ]
+    if len({other.tasks for other in same}) > 1:
+        tasks = group.tasks
+        parts.append(f"{tasks[0]} only" if len(tasks) == 1 else "joint")
+    if len({bool(other.trials) for other in same}) > 1:
+        parts.append("tuned" if tuned else "as preset")
+    return f"{group.model} ({', '.join(parts)})" if parts else group.model
 
 
 def _written(settings: str) -> dict[str, str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmark.report.change import Change
 from benchmark.report.leaderboard import SHOWN, Board, Row, Table
-from benchmark.report.tradeoff import Change
+from benchmark.report.variants import AblationTable
 
 __all__ = [
     "FEW_SEEDS",
@@ -14,8 +15,10 @@ __all__ = [
     "Cell",
     "Grid",
     "ablation_grids",
+    "changed_grids",
     "main_grids",
     "notes",
+    "p_cell",
     "slice_grids",
     "table_title",
     "tradeoff_grids",
@@ -83,11 +86,32 @@ def tradeoff_grids(board: Board) -> list[Grid]:
 
 
 def ablation_grids(board: Board) -> list[Grid]:
+    """Return a grid for each model that was run without its parts, the full model first."""
+    return [_ablations(table) for table in board.ablations]
+
+
+def _ablations(table: AblationTable) -> Grid:
+    full: list[Cell] = []
+    for mean in (table.rec, table.search):
+        full += [_cell(mean), Cell(""), Cell("")]
+    body = [(Cell(_marked("full model", table.seeds)), *full)]
+    for part in table.parts:
+        cells: list[Cell] = []
+        for change in (part.rec, part.search):
+            cells += [*_changes(change)[1:], p_cell(change.p_holm)]
+        body.append((Cell(_marked(part.name, part.seeds)), *cells))
+    asked = ", ".join(filter(None, (table.preset, table.changed)))
+    headers = ("model", *(f"{t} {w}".strip() for t in TASKS for w in ("", "change", "p (Holm)")))
+    title = f"Ablations of {table.model} ({asked}): NDCG@10 (whole catalogue)"
+    return Grid(title, headers, tuple(body))
+
+
+def changed_grids(board: Board) -> list[Grid]:
     """Return a grid for each model and preset that was run with changed settings."""
     found: dict[tuple[str, str], list[tuple[Cell, ...]]] = {}
-    for ablation in board.ablations:
-        line = (Cell(ablation.setting), *_changes(ablation.rec), *_changes(ablation.search))
-        found.setdefault((ablation.model, ablation.preset), []).append(line)
+    for each in board.changed:
+        line = (Cell(each.setting), *_changes(each.rec), *_changes(each.search))
+        found.setdefault((each.model, each.preset), []).append(line)
     headers = ("setting", *(f"{t} {w}" for t in TASKS for w in ("without", "with", "change")))
     return [
         Grid(
@@ -102,19 +126,23 @@ def ablation_grids(board: Board) -> list[Grid]:
 def notes(board: Board) -> list[str]:
     """Return what a reader has to know about a board, a sentence or two each."""
     rows = [row for table in board.tables for row in table.rows]
+    presets = {row.entry.preset for row in rows} | {table.preset for table in board.ablations}
     found = [
         f"Split {board.split}, leakage {board.leakage}, seen items {board.seen}"
         f" (data {board.digest[:12]}, candidates {board.candidates[:12]}).",
         "Models that share a letter cannot be told apart at 0.05, by Fisher's randomisation test"
         " over all pairs of a column with Holm's correction; bold is whatever cannot be told from"
         " the best. ± is the standard deviation over seeds.",
-        f"Presets: {', '.join(sorted({row.entry.preset for row in rows}))}.",
+        f"Presets: {', '.join(sorted(presets))}.",
     ]
     tuned = {row.entry.label: row.entry.trials for row in rows if row.entry.trials}
     if tuned:
         sizes = ", ".join(f"{name} {trials}" for name, trials in sorted(tuned.items()))
         found.append(f"Settings chosen on validation, by so many trials: {sizes}.")
-    if any(row.seeds < FEW_SEEDS for row in rows):
+    counts = [row.seeds for row in rows]
+    for table in board.ablations:
+        counts += [table.seeds, *(part.seeds for part in table.parts)]
+    if any(seeds < FEW_SEEDS for seeds in counts):
         found.append(f"† fewer than {FEW_SEEDS} seeds: the spread over seeds is not known well.")
     if any(t.task == "search" and t.protocol == "sampled" for t in board.tables):
         found.append(
@@ -142,10 +170,9 @@ def _main(tables: list[Table]) -> Grid:
     body = []
     for row in tables[0].rows:
         label = row.entry.label
-        name = f"{label} †" if row.seeds < FEW_SEEDS else label
         body.append(
             (
-                Cell(name, row.top),
+                Cell(_marked(label, row.seeds), row.top),
                 *(_scored(found[metric][label], metric == SHOWN[0]) for metric in SHOWN),
                 _cell(row.seeds, "{}"),
                 _duration(row.entry.fit_seconds),
@@ -194,6 +221,15 @@ def _scored(row: Row, spread: bool) -> Cell:
         return Cell(NOTHING)
     sd = f" ± {row.sd:.4f}" if spread and row.sd is not None else ""
     return Cell(f"{row.mean:.4f}{sd}", row.top, row.tier or "", row.mean)
+
+
+def _marked(name: str, seeds: int) -> str:
+    return f"{name} †" if seeds < FEW_SEEDS else name
+
+
+def p_cell(p: float | None) -> Cell:
+    """Return a p-value; small ones are cut off, as a sampled test cannot tell them apart."""
+    return _cell(p) if p is None or p >= 0.0001 else Cell("<0.0001", value=p)
 
 
 def _changes(change: Change) -> tuple[Cell, Cell, Cell]:

@@ -23,8 +23,10 @@ from benchmark.report.grid import (
     Cell,
     Grid,
     ablation_grids,
+    changed_grids,
     main_grids,
     notes,
+    p_cell,
     slice_grids,
     table_title,
     tradeoff_grids,
@@ -108,7 +110,7 @@ def _board(board: Board, number: int) -> str:
 def _sections(board: Board, anchor: str) -> Iterator[tuple[str, str, str, bool]]:
     """Give anchor, title and content of each part that has any, and whether it needs the script."""
     main, slices, pairs = main_grids(board), slice_grids(board), _pair_grids(board)
-    tradeoff, changed = tradeoff_grids(board), ablation_grids(board)
+    tradeoff, ablated, changed = tradeoff_grids(board), ablation_grids(board), changed_grids(board)
     reach = _interval_grid(board)
     if main:
         yield f"{anchor}-results", "Results", _tables(main, f"{anchor}-main"), False
@@ -127,6 +129,9 @@ def _sections(board: Board, anchor: str) -> Iterator[tuple[str, str, str, bool]]
     if tradeoff:
         content = _tables(tradeoff, f"{anchor}-trade")
         yield f"{anchor}-tradeoff", "One model for both tasks", content, False
+    if ablated:
+        content = _tables(ablated, f"{anchor}-ablate", names=0)
+        yield f"{anchor}-ablations", "Ablations", content, False
     if changed:
         content = _tables(changed, f"{anchor}-change", names=0)
         yield f"{anchor}-settings", "Changed settings", content, False
@@ -270,6 +275,6 @@ def _pair_line(pair: Pair) -> tuple[Cell, ...]:
         Cell(moved, pair.p_holm < 0.05, value=pair.difference),
         *(Cell(str(count), value=count) for count in (pair.win, pair.tie, pair.loss)),
         Cell(effect, value=pair.effect),
-        *(Cell("<0.0001" if p < 0.0001 else f"{p:.4f}", value=p) for p in (pair.p, pair.p_holm)),
+        *map(p_cell, (pair.p, pair.p_holm)),
         Cell(f"{pair.seeds}{few}", value=pair.seeds),
     )

@@ -10,6 +10,7 @@ from benchmark.report.grid import (
     Cell,
     Grid,
     ablation_grids,
+    changed_grids,
     main_grids,
     notes,
     slice_grids,
@@ -39,7 +40,7 @@ def to_latex(boards: list[Board]) -> str:
     parts = ["% needs \\usepackage{booktabs}"]
     for board in boards:
         grids = main_grids(board) + slice_grids(board) + tradeoff_grids(board)
-        grids += ablation_grids(board)
+        grids += ablation_grids(board) + changed_grids(board)
         for number, grid in enumerate(grids):
             caption = f"{board.dataset}. {grid.title}."
             if number == 0:

@@ -13,9 +13,15 @@ from benchmark.errors import BenchmarkError
 from benchmark.evaluation.multiple import holm, letters
 from benchmark.evaluation.paired import LEVEL, by_unit, effect_size, mean_interval
 from benchmark.evaluation.randomisation import randomisation_tests
-from benchmark.report.entries import Entry, Group, group_runs, ran
+from benchmark.report.entries import Entry, Group, group_runs, labelled, ran
 from benchmark.report.measured import SHOWN, Measured, measure, slices
-from benchmark.report.tradeoff import Ablation, TradeOff, ablations, trade_offs
+from benchmark.report.tradeoff import TradeOff, trade_offs
+from benchmark.report.variants import (
+    AblationTable,
+    ChangedSettings,
+    ablation_tables,
+    changed_settings,
+)
 from benchmark.results.record import RunRecord
 from benchmark.results.table import same_requests
 
@@ -124,7 +130,8 @@ class Board:
     candidates: str
     tables: tuple[Table, ...]
     tradeoff: tuple[TradeOff, ...]
-    ablations: tuple[Ablation, ...]
+    ablations: tuple[AblationTable, ...]
+    changed: tuple[ChangedSettings, ...]
     curves: tuple[Curve, ...]
     superseded: int
 
@@ -149,7 +156,9 @@ def boards(records: Iterable[RunRecord]) -> list[Board]:
 
 def _board(records: list[RunRecord]) -> Board:
     groups = group_runs(records)
-    ablated, main = ablations(groups)
+    ablated, whole = ablation_tables(groups)
+    changed, main = changed_settings(whole)
+    main = labelled(main)
     counted: dict[int, RunRecord] = {}
     tables = []
     for task in ("rec", "search"):
@@ -171,6 +180,7 @@ def _board(records: list[RunRecord]) -> Board:
         tables=tuple(tables),
         tradeoff=tuple(trade_offs(main)),
         ablations=tuple(ablated),
+        changed=tuple(changed),
         curves=tuple(_curves(main)),
         superseded=len(records) - len(counted),
     )

@@ -11,6 +11,7 @@ from benchmark.report.grid import (
     Cell,
     Grid,
     ablation_grids,
+    changed_grids,
     main_grids,
     notes,
     slice_grids,
@@ -51,7 +52,8 @@ def _board(board: Board) -> str:
         parts.append("<details>\n<summary>By kind of query, history and item</summary>")
         parts += [_section(grid) for grid in slices]
         parts.append("</details>")
-    parts += [_section(grid) for grid in tradeoff_grids(board) + ablation_grids(board)]
+    compared = tradeoff_grids(board) + ablation_grids(board) + changed_grids(board)
+    parts += [_section(grid) for grid in compared]
     return "\n\n".join(parts)
 
 

@@ -37,6 +37,7 @@ class RunIdentity:
         device: ``cpu`` or ``cuda``.
         code: digest of the source code that was run.
         tuning: digest of the search that chose the settings, or ``None``.
+        ablation: name of what the model is trained without, or ``None``.
     """
 
     model: str
@@ -51,6 +52,7 @@ class RunIdentity:
     device: str
     code: str
     tuning: str | None = None
+    ablation: str | None = None
 
     @classmethod
     def of(
@@ -71,13 +73,14 @@ class RunIdentity:
             device=device,
             code=code_digest(tuple(sorted({*HARNESS, package}))),
             tuning=None if plan.study is None else plan.study.digest(),
+            ablation=None if plan.ablation is None else plan.ablation.name,
         )
 
     @property
     def run_id(self) -> str:
         """``<preset>-s<seed>-<12 hex digits>``."""
-        values = asdict(self)
-        decisive = {k: v for k, v in values.items() if k != "preset" and (k, v) != ("tuning", None)}
+        unset = {name for name in ("tuning", "ablation") if getattr(self, name) is None}
+        decisive = {k: v for k, v in asdict(self).items() if k not in {"preset", *unset}}
         text = json.dumps(decisive, sort_keys=True)
         return f"{self.preset}-s{self.seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 

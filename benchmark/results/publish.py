@@ -20,7 +20,10 @@ def request_of(run: RunRecord) -> str:
     Defaults of settings belong to the code, so it is the changed settings that count.
     """
     names = ("model", "dataset", "tasks", "preset", "changed", "seed", "seen", "leakage")
-    return json.dumps([run.info[name] for name in names], sort_keys=True)
+    asked = [run.info[name] for name in names]
+    if run.info.get("ablation"):
+        asked.append(run.info["ablation"]["name"])
+    return json.dumps(asked, sort_keys=True)
 
 
 def newest_by_request(runs: Iterable[RunRecord]) -> dict[str, RunRecord]:

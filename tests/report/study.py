@@ -16,6 +16,7 @@ FOREIGN = '<script>alert(1)</script> & "x"'
 """A model's name that would be trouble if it were taken for anything but text."""
 REQUESTS = 60
 BOTH = ["rec", "search"]
+WHOLE = {"codes": "both", "width": 16}
 
 
 def ranks(seed: int, typical: int) -> list[int]:
@@ -36,6 +37,7 @@ def plans() -> list[dict[str, Any]]:
             },
             "seed": seed,
             "tasks": BOTH,
+            "settings": WHOLE,
             "curve": [
                 {"epoch": 1, "seconds": 1.0, "rec": 0.1, "search": 0.2},
                 {"epoch": 2, "seconds": 2.0, "rec": 0.2, "search": 0.3},
@@ -45,15 +47,27 @@ def plans() -> list[dict[str, Any]]:
     ]
     return [
         *joint,
-        {"model": "twin", "asked": {FULL: ranks(1, 2)}, "tasks": ["rec"]},
-        {"model": "twin", "asked": {SEARCH: ranks(2, 2)}, "tasks": ["search"]},
+        {"model": "twin", "asked": {FULL: ranks(1, 2)}, "tasks": ["rec"], "settings": WHOLE},
+        {"model": "twin", "asked": {SEARCH: ranks(2, 2)}, "tasks": ["search"], "settings": WHOLE},
         {
             "model": "twin",
             "asked": {FULL: ranks(3, 9), SEARCH: ranks(4, 9)},
             "tasks": BOTH,
-            "settings": {"width": 8},
+            "settings": {**WHOLE, "width": 8},
             "changed": {"width": 8},
         },
+        *(
+            {
+                "model": "twin",
+                "asked": {FULL: ranks(30 + seed, 9), SEARCH: ranks(40 + seed, 1)},
+                "seed": seed,
+                "tasks": BOTH,
+                "settings": {**WHOLE, "codes": "none"},
+                "changed": {"codes": "none"},
+                "ablation": {"name": "without codes", "full": {"codes": "both"}},
+            }
+            for seed in (1, 2)
+        ),
         {"model": "near", "asked": {FULL: ranks(5, 3), SAMPLED: ranks(6, 2)}},
         {"model": "poor_one", "asked": {FULL: ranks(7, 30)}, "parameters": 0},
     ]

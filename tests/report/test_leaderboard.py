@@ -16,7 +16,7 @@ from benchmark.evaluation.multiple import holm
 from benchmark.evaluation.paired import by_unit
 from benchmark.evaluation.randomisation import randomisation_test
 from benchmark.report.document import to_document
-from benchmark.report.entries import _labels
+from benchmark.report.entries import Group, labelled
 from benchmark.report.leaderboard import Board, Table, boards
 from benchmark.report.markdown import to_markdown
 from benchmark.results.record import RunRecord
@@ -258,17 +258,21 @@ _KEY = st.tuples(
     st.sampled_from(["m", "n"]),
     st.sampled_from(["quick", "standard"]),
     st.dictionaries(st.sampled_from("abc"), _VALUE).map(lambda d: json.dumps(d, sort_keys=True)),
-    st.sampled_from(["rec", "search", "rec,search"]),
-    st.sampled_from(["", "tuned"]),
+    st.sampled_from([("rec",), ("search",), ("rec", "search")]),
+    st.sampled_from([0, 20]),
 )
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(_KEY, unique=True, min_size=1, max_size=8))
-def test_different_requests_have_different_names(keys: list[tuple[str, ...]]) -> None:
-    labels = _labels(keys)
-    assert len(set(labels.values())) == len(keys)
-    assert all(labels[key].startswith(key[0]) for key in keys)
+def test_different_requests_have_different_names(keys: list[tuple[Any, ...]]) -> None:
+    groups = [
+        Group(model, model, preset, settings, tasks, {}, trials, None, {})
+        for model, preset, settings, tasks, trials in keys
+    ]
+    named = labelled(groups)
+    assert len({group.label for group in named}) == len(keys)
+    assert all(group.label.startswith(group.model) for group in named)
 
 
 def test_a_row_is_named_by_what_sets_it_apart(tmp_path: Path) -> None:

@@ -57,22 +57,6 @@ def test_holm_corrects_over_the_whole_table(study: Board) -> None:
     assert larger.p_holm == max(larger.p, smaller.p_holm)
 
 
-def test_a_changed_setting_stands_in_a_table_of_its_own(study: Board) -> None:
-    (found,) = study.ablations
-    assert (found.model, found.preset, found.setting) == ("twin", "standard", "width=8")
-    assert found.rec.value == pytest.approx(gains(ranks(3, 9)).mean())
-    assert found.rec.change < 0 and found.rec.p_holm < 0.05
-    labels = {row.entry.label for table in study.tables for row in table.rows}
-    assert not any("width" in label for label in labels)
-
-
-def test_without_the_unchanged_runs_a_changed_one_is_a_model_like_others(tmp_path: Path) -> None:
-    changes: dict[str, Any] = {"settings": {"width": 8}, "changed": {"width": 8}}
-    found = board([record(tmp_path, "m", {FULL: SAME}, **changes)])
-    assert found.ablations == ()
-    assert [row.entry.label for row in found.tables[0].rows] == ["m"]
-
-
 def test_a_task_that_was_not_trained_alone_has_no_change(tmp_path: Path) -> None:
     runs = [
         record(tmp_path, "m", {FULL: SAME, SEARCH: SAME}, tasks=BOTH),
