@@ -21,7 +21,7 @@ from gensar.quiet import without_progress_bars
 from gensar.settings import GeneratorSettings
 from gensar.vocabulary import END, PADDING, Vocabulary
 
-__all__ = ["Backbone", "t5_of", "use_cheap_dropout"]
+__all__ = ["Backbone", "readable", "t5_of", "use_cheap_dropout"]
 
 
 def t5_of(settings: GeneratorSettings, tokens: int) -> T5ForConditionalGeneration:
@@ -182,6 +182,19 @@ class Backbone(nn.Module):
         if not self.vocabulary_softmax:
             table = table[: self.vocabulary.text]
         return hidden @ table.T
+
+
+def readable(first: Tensor, stop: Tensor, positions: int) -> Tensor:
+    """Return which positions each target may attend to, bool ``[rows, targets, positions]``.
+
+    Args:
+        first: int64 ``[rows, targets]``, the first position that may be read.
+        stop: the one behind the last; where it is 0 there is no target, and the first position is
+            read, because a softmax over nothing has no gradient.
+        positions: number of positions.
+    """
+    places = torch.arange(positions, device=stop.device)
+    return (places >= first.unsqueeze(-1)) & (places < stop.clamp_min(1).unsqueeze(-1))
 
 
 def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:

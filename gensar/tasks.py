@@ -36,14 +36,16 @@ class CodeTargets:
 
     Attributes:
         inputs: int64 ``[rows, positions, width]``.
-        visible: int64 ``[rows, targets]``, how many positions each target may read; 0 marks a
-            place without a target.
+        first: int64 ``[rows, targets]``, the first position that each target may read.
+        visible: int64 ``[rows, targets]``, how many positions there are up to the last one that
+            it may read; 0 marks a place without a target.
         start: int64 ``[rows, targets]``, the decoder's first token.
         kind: int64 ``[rows, targets]``, which identifier.
         item: int64 ``[rows, targets]``.
     """
 
     inputs: NDArray[np.int64]
+    first: NDArray[np.int64]
     visible: NDArray[np.int64]
     start: NDArray[np.int64]
     kind: NDArray[np.int64]
@@ -136,21 +138,22 @@ def item_side(
     )
     semantic, both = np.full(samples[0], SEMANTIC), np.arange(samples[1]) % 2
     return (
-        one_code_target_each(pseudo, asked, semantic, vocabulary.searched),
+        one_code_target_each(pseudo, asked, semantic, vocabulary.searched, first=1),
         one_code_target_each(plain, described, both, PADDING),
         back,
     )
 
 
 def one_code_target_each(
-    inputs: Ragged, item: NDArray[np.integer], kind: NDArray[np.int64], start: int
+    inputs: Ragged, item: NDArray[np.integer], kind: NDArray[np.int64], start: int, first: int = 0
 ) -> CodeTargets:
-    """Return one target for each input, which reads the whole of it.
+    """Return one target for each input, which reads it from position ``first`` on.
 
     ``item`` and ``kind`` are ``[rows]``; ``start`` is the decoder's first token.
     """
     return CodeTargets(
         inputs=inputs.padded(NOTHING),
+        first=np.full((len(inputs), 1), first),
         visible=inputs.lengths[:, None],
         start=np.full((len(inputs), 1), start),
         kind=kind[:, None],
