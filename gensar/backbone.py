@@ -189,12 +189,14 @@ def readable(first: Tensor, stop: Tensor, positions: int) -> Tensor:
 
     Args:
         first: int64 ``[rows, targets]``, the first position that may be read.
-        stop: the one behind the last; where it is 0 there is no target, and the first position is
-            read, because a softmax over nothing has no gradient.
+        stop: the one behind the last; where it is 0 there is no target, and the first of all
+            positions is read, so that no row is empty.
         positions: number of positions.
     """
+    stop = stop.clamp_min(1)
+    first = torch.minimum(first, stop - 1)
     places = torch.arange(positions, device=stop.device)
-    return (places >= first.unsqueeze(-1)) & (places < stop.clamp_min(1).unsqueeze(-1))
+    return (places >= first.unsqueeze(-1)) & (places < stop.unsqueeze(-1))
 
 
 def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:

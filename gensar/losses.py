@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -47,8 +45,11 @@ class CodeTable:
 def code_loss(backbone: Backbone, table: CodeTable, targets: CodeTargets) -> tuple[Tensor, int]:
     """Return the summed cross-entropy over all codes of all targets, and how many codes."""
     device = table.padded.device
-    inputs, first, visible, start, kind, item = (
-        torch.as_tensor(getattr(targets, each.name), device=device) for each in fields(targets)
+    inputs, first, visible = (
+        torch.as_tensor(a, device=device) for a in (targets.inputs, targets.first, targets.visible)
+    )
+    start, kind, item = (
+        torch.as_tensor(a, device=device) for a in (targets.start, targets.kind, targets.item)
     )
     real = visible > 0
     states = backbone.encode(inputs)

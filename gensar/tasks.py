@@ -37,8 +37,8 @@ class CodeTargets:
     Attributes:
         inputs: int64 ``[rows, positions, width]``.
         first: int64 ``[rows, targets]``, the first position that each target may read.
-        visible: int64 ``[rows, targets]``, how many positions there are up to the last one that
-            it may read; 0 marks a place without a target.
+        visible: int64 ``[rows, targets]``, the position behind the last that it may read; 0 marks
+            a place without a target.
         start: int64 ``[rows, targets]``, the decoder's first token.
         kind: int64 ``[rows, targets]``, which identifier.
         item: int64 ``[rows, targets]``.

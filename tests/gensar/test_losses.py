@@ -22,7 +22,7 @@ def _targets(seed: int = 0) -> CodeTargets:
     kind = np.array([[SEMANTIC, COLLABORATIVE], [COLLABORATIVE, SEMANTIC], [SEMANTIC, SEMANTIC]])
     return CodeTargets(
         inputs=rng.integers(1, VOCABULARY.size, (3, 5, 1)),
-        first=np.array([[0, 2], [1, 0], [3, 0]]),
+        first=np.array([[0, 2], [1, 0], [3, 4]]),
         visible=visible,
         start=np.where(kind == SEMANTIC, VOCABULARY.searched, VOCABULARY.rec),
         kind=kind,

@@ -73,6 +73,28 @@ def test_without_the_unchanged_runs_a_changed_one_is_a_model_like_others(tmp_pat
     assert [row.entry.label for row in found.tables[0].rows] == ["m"]
 
 
+def test_settings_that_a_search_chose_are_no_ablation(tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"settings": {"width": 8}, "changed": {"width": 8}}
+    runs = [
+        record(tmp_path, "m", {FULL: SAME}),
+        record(tmp_path, "m", {FULL: SAME}, tuning={"trials": 20}, **changes),
+    ]
+    found = board(runs)
+    assert found.ablations == ()
+    assert len(found.tables[0].rows) == 2
+
+
+def test_a_run_that_a_search_left_at_its_preset_is_no_reference(tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"settings": {"width": 8}, "changed": {"width": 8}}
+    runs = [
+        record(tmp_path, "m", {FULL: SAME}, tuning={"trials": 20}),
+        record(tmp_path, "m", {FULL: SAME}, **changes),
+    ]
+    found = board(runs)
+    assert found.ablations == ()
+    assert len(found.tables[0].rows) == 2
+
+
 def test_a_task_that_was_not_trained_alone_has_no_change(tmp_path: Path) -> None:
     runs = [
         record(tmp_path, "m", {FULL: SAME, SEARCH: SAME}, tasks=BOTH),
