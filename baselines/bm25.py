@@ -67,9 +67,7 @@ class BM25(Model):
             if words:
                 table[row] = self.index.get_scores(words)
         scores = table[[rows[text] for text in texts]]
-        if requests.candidates is None:
-            return scores
-        return np.take_along_axis(scores, requests.candidates, axis=1)
+        return requests.of_candidates(scores)
 
     def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return bm25s's sparse score matrix and vocabulary."""

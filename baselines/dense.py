@@ -92,9 +92,7 @@ class Dense(Model):
             some = slice(start, start + ITEMS_AT_ONCE)
             table[:, some] = queries @ self.vectors[some].astype(np.float64).T
         scores = table[[place[text] for text in texts]]
-        if requests.candidates is None:
-            return scores
-        return np.take_along_axis(scores, requests.candidates, axis=1)
+        return requests.of_candidates(scores)
 
     def parameters(self) -> int:
         """Return the number of the encoder's weights."""

@@ -61,9 +61,7 @@ class Hybrid(Model):
             reciprocal_ranks(p.score(whole), self.settings.constant) for p in self.parts.values()
         ]
         scores = np.sum(ranks, axis=0).astype(np.float32)
-        if requests.candidates is None:
-            return scores
-        return np.take_along_axis(scores, requests.candidates, axis=1)
+        return requests.of_candidates(scores)
 
     def parameters(self) -> int:
         """Return the number of the encoder's weights."""

@@ -23,7 +23,7 @@ from gensar.quiet import without_progress_bars
 from gensar.settings import GeneratorSettings
 from gensar.vocabulary import END, PADDING, Vocabulary, train_tokenizer
 
-__all__ = ["Backbone", "t5_of", "tokenizer_of", "use_cheap_dropout"]
+__all__ = ["Backbone", "readable", "t5_of", "tokenizer_of", "use_cheap_dropout"]
 
 
 def t5_of(settings: GeneratorSettings, tokens: int) -> T5ForConditionalGeneration:
@@ -203,6 +203,21 @@ class Backbone(nn.Module):
         if not self.vocabulary_softmax:
             table = table[: self.vocabulary.text]
         return hidden @ table.T
+
+
+def readable(first: Tensor, stop: Tensor, positions: int) -> Tensor:
+    """Return which positions each target may attend to, bool ``[rows, targets, positions]``.
+
+    Args:
+        first: int64 ``[rows, targets]``, the first position that may be read.
+        stop: the one behind the last; where it is 0 there is no target, and the first of all
+            positions is read, so that no row is empty.
+        positions: number of positions.
+    """
+    stop = stop.clamp_min(1)
+    first = torch.minimum(first, stop - 1)
+    places = torch.arange(positions, device=stop.device)
+    return (places >= first.unsqueeze(-1)) & (places < stop.unsqueeze(-1))
 
 
 def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:

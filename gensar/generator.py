@@ -20,11 +20,11 @@ from transformers import T5Config, T5ForConditionalGeneration
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
-from gensar.backbone import Backbone, t5_of, tokenizer_of
+from gensar.backbone import Backbone, readable, t5_of, tokenizer_of
 from gensar.decoding import Leaves, Memory, beam_search, score_items
 from gensar.identifiers import COLLABORATIVE, SEMANTIC, Identifiers
 from gensar.ragged import Ragged
-from gensar.sequences import NOTHING, Sequences
+from gensar.sequences import NOTHING, Inputs, Sequences
 from gensar.settings import GeneratorSettings
 from gensar.start import start_embeddings
 from gensar.tasks import Step
@@ -50,8 +50,8 @@ class Regime(Protocol):
         """Whether an input position sees only what stands before it."""
         ...
 
-    def request_inputs(self, requests: Requests, words: Ragged) -> Ragged:
-        """Return the positions that each request is answered from.
+    def request_inputs(self, requests: Requests, words: Ragged) -> Inputs:
+        """Return what each request is answered from.
 
         ``words`` are the text pieces of every query in the query table.
         """
@@ -151,13 +151,18 @@ class Generator(Model):
     @torch.no_grad()
     def read(self, requests: Requests) -> Memory:
         """Encode a batch of requests: histories, and for search the query behind them."""
-        tokens = self.regime.request_inputs(requests, self._words(requests))
-        inputs = torch.as_tensor(tokens.padded(NOTHING), device=self.device)
-        lengths = torch.as_tensor(tokens.lengths, device=self.device)
+        asked = self.regime.request_inputs(requests, self._words(requests))
+        inputs, first, stop = (
+            torch.as_tensor(array, device=self.device)
+            for array in (
+                asked.tokens.padded(NOTHING),
+                asked.first[:, None],
+                asked.tokens.lengths[:, None],
+            )
+        )
         states = self.backbone.encode(inputs)
-        positions = torch.arange(states.shape[1], device=self.device)
-        visible = (positions < lengths.unsqueeze(1)).unsqueeze(1)
-        return Memory(states, visible, self.backbone.summary(states, lengths.unsqueeze(1)))
+        visible = readable(first, stop, states.shape[1])
+        return Memory(states, visible, self.backbone.summary(states, stop))
 
     def _words(self, requests: Requests) -> Ragged:
         """Return the pieces of all queries, tokenised once for each query table."""

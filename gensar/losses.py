@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gensar.backbone import Backbone
+from gensar.backbone import Backbone, readable
 from gensar.tasks import CodeTargets, TextTargets
 from gensar.vocabulary import PADDING
 
@@ -45,15 +45,17 @@ class CodeTable:
 def code_loss(backbone: Backbone, table: CodeTable, targets: CodeTargets) -> tuple[Tensor, int]:
     """Return the summed cross-entropy over all codes of all targets, and how many codes."""
     device = table.padded.device
-    inputs, visible, start, kind, item = (
-        torch.as_tensor(a, device=device)
-        for a in (targets.inputs, targets.visible, targets.start, targets.kind, targets.item)
+    inputs, first, visible = (
+        torch.as_tensor(a, device=device) for a in (targets.inputs, targets.first, targets.visible)
+    )
+    start, kind, item = (
+        torch.as_tensor(a, device=device) for a in (targets.start, targets.kind, targets.item)
     )
     real = visible > 0
     states = backbone.encode(inputs)
     labels = table.padded[kind, item]
     decoder_inputs = torch.cat([start.unsqueeze(-1), labels[..., :-1]], dim=-1)
-    seen = _seen(visible, states.shape[1])
+    seen = readable(first, visible, states.shape[1])
     hidden = backbone.decode(decoder_inputs, states, seen, backbone.summary(states, visible))
     hidden, labels, kind = hidden[real], labels[real], kind[real]
     logits = hidden @ backbone.t5.lm_head.weight[table.first_output :].T
@@ -72,14 +74,9 @@ def text_loss(backbone: Backbone, targets: TextTargets, device: str) -> tuple[Te
     states = backbone.encode(inputs)
     decoder_inputs = torch.cat([start.unsqueeze(-1), text[:, :-1]], dim=-1).unsqueeze(1)
     lengths = visible.unsqueeze(1)
-    seen, summary = _seen(lengths, states.shape[1]), backbone.summary(states, lengths)
+    seen = readable(torch.zeros_like(lengths), lengths, states.shape[1])
+    summary = backbone.summary(states, lengths)
     logits = backbone.text_logits(backbone.decode(decoder_inputs, states, seen, summary)[:, 0])
     wanted = text.masked_fill(text == PADDING, -100)
     loss = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="sum")
     return loss, int((wanted != -100).sum())
-
-
-def _seen(visible: Tensor, positions: int) -> Tensor:
-    """Return which positions each target may attend to; a place without target sees the first."""
-    places = torch.arange(positions, device=visible.device)
-    return places < visible.clamp_min(1).unsqueeze(-1)

@@ -4,6 +4,11 @@ The paper trains on one target per sample, so that a history is encoded anew for
 events. Here every event of a sequence is a target of its own task, and reads the positions before
 it; the input needs no instruction, because the behaviour token that the decoder starts with says
 what is asked for.
+
+The decoder of a search reads the positions of its query only. They know the history, which the
+encoder lets them see. Were the history's positions before the decoder too, nothing would set the
+query that is asked now apart from older ones, as T5's cross-attention knows no places. After the 9
+epochs of ``standard`` on ml-100k, search had a validation NDCG@10 of 0.074 so, and 0.198 as it is.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ from benchmark.model import TrainView
 from gensar.generator import Epochs
 from gensar.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.ragged import Ragged
-from gensar.sequences import NOTHING, Sequences, Stream
+from gensar.sequences import NOTHING, Inputs, Sequences, Stream
 from gensar.settings import GenSARSettings
 from gensar.tasks import CodeTargets, ItemTexts, Step, TextTargets, Written, ended, item_side
 
@@ -49,12 +54,13 @@ class PackedRegime:
         self.sequences = sequences
         self.written = written
 
-    def request_inputs(self, requests: Requests, words: Ragged) -> Ragged:
-        """Return the positions that each request is answered from."""
+    def request_inputs(self, requests: Requests, words: Ragged) -> Inputs:
+        """Return what each request is answered from."""
         history = requests.history(self.settings.window)
-        if requests.task == Task.SEARCH:
-            history = with_query(history, requests)
-        return self.sequences.stream(history, words).tokens
+        if requests.task == Task.REC:
+            return Inputs.whole(self.sequences.stream(history, words).tokens)
+        stream = self.sequences.stream(with_query(history, requests), words)
+        return Inputs(stream.tokens, stream.rec_cut[np.arange(len(requests)), history.length])
 
     def training(self, train: TrainView, tasks: tuple[Task, ...]) -> Epochs:
         """Return what the epochs of training on ``tasks`` are made from."""
@@ -119,6 +125,7 @@ class PackedRegime:
         rec_cut = np.take_along_axis(stream.rec_cut, first, axis=1)
         codes = CodeTargets(
             inputs=inputs,
+            first=np.where(target & searched, stream.rec_cut, 0),
             visible=np.where(target, np.where(searched, stream.search_cut, rec_cut), 0),
             start=np.where(searched, vocabulary.searched, vocabulary.rec),
             kind=np.where(searched, SEMANTIC, COLLABORATIVE),
@@ -191,6 +198,7 @@ class PackedRegime:
         wanted = picked(np.where(found, rec_cut, 0))
         return CodeTargets(
             inputs=codes.inputs,
+            first=np.hstack([codes.first, np.zeros_like(wanted)]),
             visible=np.hstack([codes.visible, wanted]),
             start=np.hstack([codes.start, np.full_like(wanted, self.sequences.vocabulary.rec)]),
             kind=np.hstack([codes.kind, np.full_like(wanted, COLLABORATIVE)]),

@@ -19,7 +19,7 @@ from gensar.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.instructions import Instructions
 from gensar.packed import with_query
 from gensar.ragged import Ragged, join
-from gensar.sequences import NOTHING, Sequences
+from gensar.sequences import NOTHING, Inputs, Sequences
 from gensar.settings import GenSARSettings, TrainingTask
 from gensar.tasks import (
     ItemTexts,
@@ -69,11 +69,11 @@ class PlainRegime:
         self._before = {t: encode([b for b, _ in texts], 32) for t, texts in _SETS.items()}
         self._after = {t: encode([a for _, a in texts], 32) for t, texts in _SETS.items()}
 
-    def request_inputs(self, requests: Requests, words: Ragged) -> Ragged:
-        """Return the positions that each request is answered from, with the first instruction."""
+    def request_inputs(self, requests: Requests, words: Ragged) -> Inputs:
+        """Return what each request is answered from, with the first instruction."""
         task = REC if requests.task == Task.REC else SEARCH
         body = self._history(requests, words, with_own_query=task == SEARCH)
-        return self._instruct(task, body, np.zeros(len(requests), dtype=np.int64))
+        return Inputs.whole(self._instruct(task, body, np.zeros(len(requests), dtype=np.int64)))
 
     def training(self, train: TrainView, tasks: tuple[Task, ...]) -> Epochs:
         """Return what the epochs of training on ``tasks`` are made from."""

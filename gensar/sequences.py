@@ -19,7 +19,7 @@ from gensar.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.ragged import Ragged, join
 from gensar.vocabulary import END, Vocabulary
 
-__all__ = ["NOTHING", "Sequences", "Stream"]
+__all__ = ["NOTHING", "Inputs", "Sequences", "Stream"]
 
 NOTHING = -1
 
@@ -39,6 +39,25 @@ class Stream:
     tokens: Ragged
     rec_cut: NDArray[np.int64]
     search_cut: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What requests are answered from.
+
+    Attributes:
+        tokens: the positions of each request; values are ``[total, tokens per position]``.
+        first: int64 ``[requests]``, the first position that the decoder reads; the encoder reads
+            all of them.
+    """
+
+    tokens: Ragged
+    first: NDArray[np.int64]
+
+    @classmethod
+    def whole(cls, tokens: Ragged) -> Inputs:
+        """Return inputs that the decoder reads from the beginning."""
+        return cls(tokens, np.zeros(len(tokens), dtype=np.int64))
 
 
 class Sequences:

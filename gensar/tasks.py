@@ -37,14 +37,16 @@ class CodeTargets:
 
     Attributes:
         inputs: int64 ``[rows, positions, width]``.
-        visible: int64 ``[rows, targets]``, how many positions each target may read; 0 marks a
-            place without a target.
+        first: int64 ``[rows, targets]``, the first position that each target may read.
+        visible: int64 ``[rows, targets]``, the position behind the last that it may read; 0 marks
+            a place without a target.
         start: int64 ``[rows, targets]``, the decoder's first token.
         kind: int64 ``[rows, targets]``, which identifier.
         item: int64 ``[rows, targets]``.
     """
 
     inputs: NDArray[np.int64]
+    first: NDArray[np.int64]
     visible: NDArray[np.int64]
     start: NDArray[np.int64]
     kind: NDArray[np.int64]
@@ -160,8 +162,8 @@ def item_side(
     pseudo = plain = back = None
     if len(asked):
         queries = sequences.queries(texts.queries(asked, rng), np.ones(len(asked), dtype=bool))
-        kind = np.full(len(asked), SEMANTIC)
-        pseudo = one_code_target_each(join(begin[0], queries), asked, kind, vocabulary.searched)
+        kind, start = np.full(len(asked), SEMANTIC), vocabulary.searched
+        pseudo = one_code_target_each(join(begin[0], queries), asked, kind, start, first=1)
     if len(described):
         body = sequences.widen(texts.spell(texts.words.take(described)))
         kind = np.arange(len(described)) % 2
@@ -178,14 +180,15 @@ def item_side(
 
 
 def one_code_target_each(
-    inputs: Ragged, item: NDArray[np.integer], kind: NDArray[np.int64], start: int
+    inputs: Ragged, item: NDArray[np.integer], kind: NDArray[np.int64], start: int, first: int = 0
 ) -> CodeTargets:
-    """Return one target for each input, which reads the whole of it.
+    """Return one target for each input, which reads it from position ``first`` on.
 
     ``item`` and ``kind`` are ``[rows]``; ``start`` is the decoder's first token.
     """
     return CodeTargets(
         inputs=inputs.padded(NOTHING),
+        first=np.full((len(inputs), 1), first),
         visible=inputs.lengths[:, None],
         start=np.full((len(inputs), 1), start),
         kind=kind[:, None],

@@ -22,7 +22,7 @@ from gensar.generator import Epochs
 from gensar.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.packed import windows
 from gensar.ragged import Ragged, join
-from gensar.sequences import NOTHING, Sequences
+from gensar.sequences import NOTHING, Inputs, Sequences
 from gensar.tasks import CodeTargets, Step, one_code_target_each
 from gensar.vocabulary import END
 
@@ -86,12 +86,12 @@ class ApartRegime:
         self.query_tokens = query_tokens
         self.causal = causal
 
-    def request_inputs(self, requests: Requests, words: Ragged) -> Ragged:
-        """Return the positions that each request is answered from."""
+    def request_inputs(self, requests: Requests, words: Ragged) -> Inputs:
+        """Return what each request is answered from."""
         if requests.task == Task.SEARCH:
-            return self.query_inputs(words.take(requests.query))
+            return Inputs.whole(self.query_inputs(words.take(requests.query)))
         history = items_only(requests.history(self.window))
-        return self.sequences.stream(history, words).tokens
+        return Inputs.whole(self.sequences.stream(history, words).tokens)
 
     def query_inputs(self, words: Ragged) -> Ragged:
         """Return the positions of bare queries."""
@@ -166,6 +166,7 @@ class ApartRegime:
         first = np.maximum(np.arange(rows.shape[1]) - back, 0)
         return CodeTargets(
             inputs=stream.tokens.padded(NOTHING),
+            first=np.zeros(rows.shape, dtype=np.int64),
             visible=np.where(real, np.take_along_axis(stream.rec_cut, first, axis=1), 0),
             start=np.full(rows.shape, self.sequences.vocabulary.rec),
             kind=np.full(rows.shape, COLLABORATIVE),

@@ -15,7 +15,7 @@ from benchmark.model import TrainView
 from gensar.generator import Epochs
 from gensar.packed import PackedRegime
 from gensar.ragged import Ragged
-from gensar.sequences import Sequences
+from gensar.sequences import Inputs, Sequences
 from gensar.settings import GenSARSettings
 from gensar.tasks import Step
 from gensar.vocabulary import Vocabulary
@@ -92,8 +92,8 @@ class PersonalRegime:
         self._packed = PackedRegime(packed, sequences)
         self._bare = ApartRegime(sequences, window, batch, batch, query_tokens)
 
-    def request_inputs(self, requests: Requests, words: Ragged) -> Ragged:
-        """Return the positions that each request is answered from."""
+    def request_inputs(self, requests: Requests, words: Ragged) -> Inputs:
+        """Return what each request is answered from."""
         return self._packed.request_inputs(requests, words)
 
     def training(self, train: TrainView, tasks: tuple[Task, ...]) -> Epochs:

@@ -1,7 +1,7 @@
 """A residual-quantised autoencoder of one vector for each item (TIGER, section 3.1).
 
 The autoencoder of :mod:`gensar.rqvae` quantises two vectors at once, with codes that both share;
-this is the one that it grew out of (Lee et al. 2022), with the same codebooks.
+this is the one that it grew out of (Zeghidour et al. 2021), with the same codebooks.
 """
 
 from __future__ import annotations

@@ -96,9 +96,7 @@ class RecBoleModel(Model):
         # Two models compute the loss, too, and throw it away; 0 is the item that it leaves out.
         columns[ITEM] = np.zeros(len(requests), dtype=np.int64)
         scores = _numpy(scores_of(self.module, self.interaction(columns), self._items))
-        if requests.candidates is None:
-            return scores
-        return np.take_along_axis(scores, requests.candidates, axis=1)
+        return requests.of_candidates(scores)
 
     def _paired(self, requests: Requests) -> NDArray[np.float32]:
         columns = read_requests(requests, self.settings)

@@ -48,7 +48,13 @@ class UniSARSettings:
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {"epochs": 1},
-    "thorough": {"epochs": 10},
+    "thorough": {
+        "dropout": 0.2,
+        "negatives": 64,
+        "ahead": 3,
+        "epochs": 24,
+        "validate_every": 3,
+    },
     "paper": {
         "words": 50,
         "match": False,

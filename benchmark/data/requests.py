@@ -115,6 +115,19 @@ class Requests:
         for start in range(0, len(self), size):
             yield self[start : start + size]
 
+    def of_candidates(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what is asked for of scores of the whole catalogue.
+
+        Args:
+            scores: ``[requests, items]``.
+
+        Returns:
+            ``[requests, width]``; ``scores`` itself where the whole catalogue is asked for.
+        """
+        if self.candidates is None:
+            return scores
+        return np.take_along_axis(scores, self.candidates, axis=1)
+
     def query_texts(self) -> list[str]:
         """Return the words of each request's query, ``[requests]``; "" for recommendation."""
         return ["" if q == NO_QUERY else self.queries.texts[q] for q in self.query.tolist()]

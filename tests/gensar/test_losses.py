@@ -22,6 +22,7 @@ def _targets(seed: int = 0) -> CodeTargets:
     kind = np.array([[SEMANTIC, COLLABORATIVE], [COLLABORATIVE, SEMANTIC], [SEMANTIC, SEMANTIC]])
     return CodeTargets(
         inputs=rng.integers(1, VOCABULARY.size, (3, 5, 1)),
+        first=np.array([[0, 2], [1, 0], [3, 4]]),
         visible=visible,
         start=np.where(kind == SEMANTIC, VOCABULARY.searched, VOCABULARY.rec),
         kind=kind,
@@ -40,7 +41,7 @@ def test_the_loss_of_codes_is_the_cross_entropy_within_their_level(whole: bool) 
         codes = VOCABULARY.code_tokens(kind)[item].tolist()
         states = backbone.encode(torch.as_tensor(targets.inputs[row : row + 1]))
         logits = backbone.t5(
-            encoder_outputs=(states[:, : targets.visible[row, column]],),
+            encoder_outputs=(states[:, targets.first[row, column] : targets.visible[row, column]],),
             decoder_input_ids=torch.tensor([[int(targets.start[row, column]), *codes[:-1]]]),
         ).logits[0]
         for level, token in enumerate(codes):

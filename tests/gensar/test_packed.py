@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from benchmark.data.events import EventLog, Kind
 from benchmark.data.requests import Requests, Task
@@ -55,6 +56,7 @@ def _alone(targets: CodeTargets, row: int, column: int) -> CodeTargets:
     pick = (slice(row, row + 1), slice(column, column + 1))
     return CodeTargets(
         inputs=targets.inputs[row : row + 1, :visible],
+        first=targets.first[pick],
         visible=targets.visible[pick],
         start=targets.start[pick],
         kind=targets.kind[pick],
@@ -148,20 +150,40 @@ def _request(train: TrainView, row: int, window_start: int) -> Requests:
     )
 
 
+def _read(tokens: NDArray[np.int64], first: int) -> tuple[tuple[tuple[int, ...], ...], int]:
+    return tuple(map(tuple, tokens.tolist())), first
+
+
+@pytest.mark.parametrize("fused", [True, False], ids=["fused", "codes"])
+def test_the_decoder_of_a_search_reads_the_query_that_is_asked_and_of_a_recommendation_all(
+    fused: bool,
+) -> None:
+    train = train_view()
+    regime = _regime(fused, window=40)
+    for row in range(len(train.log)):
+        inputs = regime.request_inputs(_request(train, row, 0), WORDS)
+        if train.log.kind[row] == Kind.RECOMMENDED:
+            assert inputs.first.tolist() == [0]
+            continue
+        words = WORDS.take(train.log.query[[row]]).values.tolist()
+        read = inputs.tokens.values[inputs.first[0] :, 0].tolist()
+        assert read == [VOCABULARY.query, *words]
+
+
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "codes"])
 def test_a_target_reads_exactly_what_its_request_would_give(fused: bool) -> None:
     train = train_view()
     regime = _regime(fused, window=40)
     found = {
-        (int(targets.item[row, column]), tuple(map(tuple, alone.inputs[0].tolist())))
+        (int(targets.item[row, column]), *_read(alone.inputs[0], int(alone.first[0, 0])))
         for targets, row, column in _user_targets(_steps(regime, train))
         for alone in [_alone(targets, row, column)]
     }
     wanted = set()
     for row in range(len(train.log)):
         asked = _request(train, row, int(train.log.offsets[train.log.user[row]]))
-        tokens = regime.request_inputs(asked, WORDS)
-        wanted.add((int(train.log.item[row]), tuple(map(tuple, tokens.values.tolist()))))
+        inputs = regime.request_inputs(asked, WORDS)
+        wanted.add((int(train.log.item[row]), *_read(inputs.tokens.values, int(inputs.first[0]))))
     assert found == wanted
     assert len(found) == len(train.log)
 
@@ -170,7 +192,7 @@ def test_recommendation_from_searches_reads_what_stood_before_the_query() -> Non
     train = train_view()
     regime = _regime(window=40, rec_targets="all")
     found = {
-        (int(targets.item[row, column]), tuple(map(tuple, alone.inputs[0].tolist())))
+        (int(targets.item[row, column]), *_read(alone.inputs[0], int(alone.first[0, 0])))
         for targets, row, column in _user_targets(_steps(regime, train))
         for alone in [_alone(targets, row, column)]
         if targets.kind[row, column] == COLLABORATIVE
@@ -179,8 +201,8 @@ def test_recommendation_from_searches_reads_what_stood_before_the_query() -> Non
     for row in range(len(train.log)):
         asked = _request(train, row, int(train.log.offsets[train.log.user[row]]))
         asked = replace(asked, task=Task.REC, query=np.array([-1], dtype=np.int32))
-        tokens = regime.request_inputs(asked, WORDS)
-        wanted.add((int(train.log.item[row]), tuple(map(tuple, tokens.values.tolist()))))
+        inputs = regime.request_inputs(asked, WORDS)
+        wanted.add((int(train.log.item[row]), *_read(inputs.tokens.values, int(inputs.first[0]))))
     assert found == wanted
     assert len(found) == len(train.log)
     searches = _user_targets(_steps(regime, train, (Task.SEARCH,)))

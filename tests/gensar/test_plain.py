@@ -170,7 +170,7 @@ def test_requests_are_asked_with_the_first_instruction(task: Task) -> None:
         rows,
         np.empty((len(rows), 0), dtype=np.int64),
     )
-    found = _regime().request_inputs(asked, WORDS)
+    found = _regime().request_inputs(asked, WORDS).tokens
     before, after = SETS[str(task)][0]
     for i, row in enumerate(rows.tolist()):
         own = [VOCABULARY.query, *_spell(QUERIES[log.query[row]])] if log.query[row] >= 0 else []

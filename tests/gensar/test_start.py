@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from gensar.backbone import Backbone
 from gensar.start import start_embeddings
@@ -12,9 +13,11 @@ VOCABULARY = vocabulary_of(IDENTIFIERS)
 SCALE = 0.3
 
 
-def _started(seed: int = 0) -> Backbone:
+TEXT = np.random.default_rng(7).standard_normal((VOCABULARY.text, 8)).astype(np.float32)
+
+
+def _started(seed: int = 0, text: NDArray[np.float32] | None = TEXT) -> Backbone:
     backbone = backbone_of(VOCABULARY)
-    text = np.random.default_rng(7).standard_normal((VOCABULARY.text, 8)).astype(np.float32)
     start_embeddings(backbone, text, SCALE, seed)
     return backbone
 
@@ -51,3 +54,20 @@ def test_the_output_layer_starts_with_the_same_vectors_and_the_seed_decides_them
     assert first.t5.lm_head.weight.equal(first.t5.shared.weight)
     assert first.t5.shared.weight.equal(same.t5.shared.weight)
     assert not first.t5.shared.weight.equal(other.t5.shared.weight)
+
+
+def test_text_pieces_lie_to_each_other_about_as_their_places_do() -> None:
+    distances = torch.pdist(torch.as_tensor(TEXT))
+
+    def agreement(text: NDArray[np.float32] | None) -> float:
+        rows = _started(text=text).t5.shared.weight.detach()[: VOCABULARY.text]
+        return float(torch.corrcoef(torch.stack([torch.pdist(rows), distances]))[0, 1])
+
+    assert agreement(TEXT) > 0.5
+    assert abs(agreement(None)) < 0.2
+
+
+def test_text_without_a_place_starts_at_random_and_leaves_the_codes_where_they_are() -> None:
+    placed, random = (_started(text=text).t5.shared.weight.detach() for text in (TEXT, None))
+    assert random[VOCABULARY.text :].equal(placed[VOCABULARY.text :])
+    assert 0.8 * SCALE < float(random[: VOCABULARY.text].square().mean().sqrt()) < 1.2 * SCALE

@@ -34,9 +34,7 @@ class Distinct(Model):
             np.arange(requests.items) - last - 6 + requests.user[:, None] % 13
         ) % requests.items
         whole = self.scored(steps).astype(np.float32)
-        if requests.candidates is None:
-            return whole
-        return np.take_along_axis(whole, requests.candidates, axis=1)
+        return requests.of_candidates(whole)
 
     def scored(self, steps: NDArray[np.integer]) -> NDArray[np.floating]:
         return -steps / 7

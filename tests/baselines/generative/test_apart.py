@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -93,7 +93,7 @@ def test_a_target_s_loss_does_not_hang_on_what_stands_behind_what_it_reads() -> 
         pick = (slice(row, row + 1), slice(column, column + 1))
         one = CodeTargets(
             targets.inputs[row : row + 1],
-            *(a[pick] for a in (targets.visible, targets.start, targets.kind, targets.item)),
+            *(getattr(targets, each.name)[pick] for each in fields(targets)[1:]),
         )
         cut = replace(one, inputs=one.inputs[:, : int(one.visible[0, 0])])
         with torch.no_grad():
@@ -186,7 +186,7 @@ def test_a_search_request_reads_its_query_and_nothing_of_the_user(
     regime = _regime(fused=fused)
     asked = tiny.evaluation["test", Task.SEARCH].requests[:10]
     words = VOCABULARY.encode(asked.queries.texts, 8)
-    inputs = regime.request_inputs(asked, words)
+    inputs = regime.request_inputs(asked, words).tokens
     for row, query in enumerate(asked.query.tolist()):
         expected = [END, VOCABULARY.query, *words.take(np.array([query])).values.tolist()]
         start = inputs.offsets[row]
@@ -203,7 +203,7 @@ def test_a_recommendation_request_reads_the_items_of_all_events_and_no_words(
     asked = tiny.evaluation["test", Task.REC].requests[:10]
     history = asked.history(5)
     assert (history.kind[history.item >= 0] == Kind.SEARCHED).any()
-    inputs = regime.request_inputs(asked, vocabulary.encode(asked.queries.texts, 8))
+    inputs = regime.request_inputs(asked, vocabulary.encode(asked.queries.texts, 8)).tokens
     for row in range(len(asked)):
         start = inputs.offsets[row]
         read = inputs.values[start : start + inputs.lengths[row]].tolist()
