@@ -23,7 +23,11 @@ from gensar.quiet import without_progress_bars
 from gensar.settings import GeneratorSettings
 from gensar.vocabulary import END, PADDING, Vocabulary, train_tokenizer
 
-__all__ = ["Backbone", "readable", "t5_of", "tokenizer_of", "use_cheap_dropout"]
+__all__ = ["Backbone", "additive", "readable", "t5_of", "tokenizer_of", "use_cheap_dropout"]
+
+_LOGITS_AT_ONCE, _WEIGHTS_AT_ONCE = 2**19, 2**20
+"""Logits, and attention weights of the encoder, that a CPU computes together. More would not fit
+into its caches, and memory that large is asked from the system anew each time."""
 
 
 def t5_of(settings: GeneratorSettings, tokens: int) -> T5ForConditionalGeneration:
@@ -129,8 +133,26 @@ class Backbone(nn.Module):
             # Every position sees itself, padding too, so that no row of the softmax is empty.
             mask = past & (mask | torch.eye(length, dtype=torch.bool, device=tokens.device))
         embedded = self.embed(tokens)
-        additive = _additive(mask, embedded.dtype)
-        return self.t5.encoder(inputs_embeds=embedded, attention_mask=additive).last_hidden_state
+        attended = additive(mask, embedded.dtype)
+        return self.t5.encoder(inputs_embeds=embedded, attention_mask=attended).last_hidden_state
+
+    def encode_by_length(self, tokens: Tensor) -> Tensor:
+        """Do as :meth:`encode` does; a CPU takes a few rows of like length at a time.
+
+        What stands behind the last token of a row may be 0.
+        """
+        rows, longest, _ = tokens.shape
+        if tokens.device.type != "cpu":
+            return self.encode(tokens)
+        places = torch.arange(1, longest + 1)
+        lengths = (places * (tokens[:, :, 0] >= 0)).amax(dim=1)
+        order = lengths.argsort()
+        states = self.t5.shared.weight.new_zeros(rows, longest, self.t5.config.d_model)
+        size = max(1, _WEIGHTS_AT_ONCE // (self.t5.config.num_heads * longest**2))
+        for part in order.split(size):
+            length = int(lengths[part[-1]])
+            states[part, :length] = self.encode(tokens[part, :length])
+        return states
 
     def summary(self, states: Tensor, lengths: Tensor) -> Tensor | None:
         """Return the state of the last position that each target may read, ``[rows, targets, d]``.
@@ -171,8 +193,8 @@ class Backbone(nn.Module):
         hidden = decoder.dropout(embedded)
         width = hidden.shape[-1]
         causal = torch.ones(length, length, dtype=torch.bool, device=tokens.device).tril()
-        own = _additive(causal[None, None], hidden.dtype)
-        cross = _additive(visible, hidden.dtype)
+        own = additive(causal[None, None], hidden.dtype)
+        cross = additive(visible, hidden.dtype)
         cross = cross.unsqueeze(2).expand(-1, targets, length, -1)
         cross = cross.reshape(rows, 1, targets * length, -1)
         bias = None
@@ -189,12 +211,14 @@ class Backbone(nn.Module):
         return hidden.reshape(rows, targets, length, width)
 
     def code_log_probs(self, hidden: Tensor, kind: int, level: int) -> Tensor:
-        """Return log-probabilities ``[..., codes of the level]`` of the next code."""
+        """Return log-probabilities ``[..., codes of the level]`` of the next code, as float32."""
         start, stop = self.vocabulary.level_range(kind, level)
         table = self.t5.lm_head.weight
         if self.vocabulary_softmax:
-            return functional.log_softmax(hidden @ table.T, dim=-1)[..., start:stop]
-        return functional.log_softmax(hidden @ table[start:stop].T, dim=-1)
+            parts = hidden.flatten(0, -2).split(max(1, _LOGITS_AT_ONCE // len(table)))
+            found = [_of_some(part @ table.T, start, stop) for part in parts]
+            return torch.cat(found).view(*hidden.shape[:-1], stop - start)
+        return functional.log_softmax((hidden @ table[start:stop].T).float(), dim=-1)
 
     def text_logits(self, hidden: Tensor) -> Tensor:
         """Return logits ``[..., tokens]`` over text pieces, or over all tokens where codes are
@@ -203,6 +227,14 @@ class Backbone(nn.Module):
         if not self.vocabulary_softmax:
             table = table[: self.vocabulary.text]
         return hidden @ table.T
+
+
+def _of_some(logits: Tensor, start: int, stop: int) -> Tensor:
+    """Return the log-probabilities ``[rows, stop - start]`` of some of all logits, as float32."""
+    logits = logits.float()
+    largest = logits.amax(dim=-1, keepdim=True)
+    some = logits[:, start:stop] - largest
+    return some - logits.sub_(largest).exp_().sum(dim=-1, keepdim=True).log_()
 
 
 def readable(first: Tensor, stop: Tensor, positions: int) -> Tensor:
@@ -220,6 +252,7 @@ def readable(first: Tensor, stop: Tensor, positions: int) -> Tensor:
     return (places >= first.unsqueeze(-1)) & (places < stop.unsqueeze(-1))
 
 
-def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
+def additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return 0 where ``mask`` (bool) holds and a very small number elsewhere, of its shape."""
     zeros = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
     return zeros.masked_fill(~mask, torch.finfo(dtype).min)

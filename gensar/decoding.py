@@ -1,4 +1,9 @@
-"""Decoding constrained to identifiers that exist."""
+"""Decoding constrained to identifiers that exist: beam search, given items, the whole catalogue.
+
+The official code asks a nested dictionary, in Python, for each beam of each request at each step.
+Here the trie is a few flat tensors and a step is one lookup for all of them, as in STATIC
+(arXiv 2602.22647), and a prefix that several identifiers share is read once.
+"""
 
 from __future__ import annotations
 
@@ -8,50 +13,10 @@ import torch
 from torch import Tensor
 
 from gensar.backbone import Backbone
-from gensar.trie import Trie
+from gensar.stepping import Memory, Stepper
+from gensar.trie import Barred, Trie
 
-__all__ = ["Leaves", "Memory", "beam_search", "score_items"]
-
-
-@dataclass(frozen=True)
-class Memory:
-    """An encoded batch of requests.
-
-    Attributes:
-        states: ``[requests, positions, d]``.
-        visible: bool ``[requests, 1, positions]``.
-        summary: ``[requests, 1, d]``, see :meth:`Backbone.summary`, or ``None``.
-    """
-
-    states: Tensor
-    visible: Tensor
-    summary: Tensor | None
-
-
-@torch.no_grad()
-def score_items(
-    backbone: Backbone, memory: Memory, start: int, kind: int, codes: Tensor, tokens: Tensor
-) -> Tensor:
-    """Return the exact log-probability of each given identifier.
-
-    Args:
-        backbone: the model.
-        memory: the encoded requests.
-        start: the behaviour token that the decoder starts with.
-        kind: which identifier it writes.
-        codes: int64 ``[requests, candidates, levels]``, and ``tokens``, the same as tokens.
-
-    Returns:
-        ``[requests, candidates]``, the sum over levels.
-    """
-    begin = torch.full_like(tokens[..., :1], start)
-    inputs = torch.cat([begin, tokens[..., :-1]], dim=-1)
-    hidden = backbone.decode(inputs, memory.states, memory.visible, memory.summary)
-    total = torch.zeros(codes.shape[:2], dtype=hidden.dtype, device=hidden.device)
-    for level in range(codes.shape[2]):
-        log_probs = backbone.code_log_probs(hidden[:, :, level], kind, level)
-        total = total + log_probs.gather(-1, codes[:, :, level : level + 1]).squeeze(-1)
-    return total
+__all__ = ["Leaves", "beam_search", "score_catalogue", "score_items"]
 
 
 @torch.no_grad()
@@ -62,7 +27,7 @@ def beam_search(
     kind: int,
     trie: Trie,
     beams: int,
-    allowed: Tensor | None = None,
+    barred: Barred | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Write the most probable identifiers of each request.
 
@@ -73,33 +38,138 @@ def beam_search(
         kind: which identifier it writes.
         trie: all identifiers of that kind.
         beams: how many prefixes are kept at each level.
-        allowed: ``[requests, nodes]``, the number of permitted items below each node; a prefix
-            without any is never written. ``None`` permits all.
+        barred: a prefix that leads to nothing else is never written.
 
     Returns:
-        leaves of the trie int64 ``[requests, beams]``, best first, and their log-probabilities;
-        minus infinity where there were fewer permitted identifiers than beams.
+        leaves of the trie int64 ``[requests, beams]``, best first, and their log-probabilities
+        (float32); minus infinity where there were fewer identifiers than beams.
     """
     rows, device = len(memory.states), memory.states.device
+    stepper = Stepper(backbone, memory)
+    hidden, past = stepper.first(start)
     nodes = torch.zeros(rows, 1, dtype=torch.int64, device=device)
-    tokens = torch.full((rows, 1, 1), start, dtype=torch.int64, device=device)
     scores = torch.zeros(rows, 1, device=device)
     for level in range(trie.levels):
-        hidden = backbone.decode(tokens, memory.states, memory.visible, memory.summary)[:, :, -1]
         log_probs = backbone.code_log_probs(hidden, kind, level)
         child, code, real = trie.children(nodes, level)
-        if allowed is not None:
-            real = real & (allowed.gather(1, child.flatten(1)).view_as(child) > 0)
+        if barred is not None:
+            real = barred.open_children(nodes, real)
         grown = scores.unsqueeze(-1) + log_probs.gather(-1, code)
         grown = grown.masked_fill(~real, -torch.inf).flatten(1)
         scores, best = grown.topk(min(beams, grown.shape[1]), dim=1)
         nodes = child.flatten(1).gather(1, best)
-        parent = best // child.shape[2]
-        first = backbone.vocabulary.level_range(kind, level)[0]
-        written = code.flatten(1).gather(1, best) + first
-        kept = tokens.gather(1, parent.unsqueeze(-1).expand(-1, -1, tokens.shape[2]))
-        tokens = torch.cat([kept, written.unsqueeze(-1)], dim=-1)
+        if level + 1 < trie.levels:
+            first = backbone.vocabulary.level_range(kind, level)[0]
+            written = code.flatten(1).gather(1, best) + first
+            hidden, past = stepper.next(written, past.taken(best // child.shape[2]))
     return nodes, scores
+
+
+@torch.no_grad()
+def score_catalogue(
+    backbone: Backbone, memory: Memory, start: int, kind: int, trie: Trie
+) -> Tensor:
+    """Return the exact log-probability of every item's identifier, ``[requests, items]``.
+
+    See :func:`beam_search` for the arguments. Every node of the trie is read once.
+    """
+
+    levels = []
+    for number in range(trie.levels):
+        nodes = torch.arange(*trie.first_node[number : number + 2], device=trie.code.device)
+        before = trie.first_node[number - 1] if number else 0
+        edges = (nodes - 1).unsqueeze(0)
+        levels.append(_Level(trie.parent[edges] - before, trie.code[edges]))
+    scores = _walk(backbone, memory, start, kind, levels)
+    return scores[:, trie.path[:, -1] - trie.first_node[-2]]
+
+
+@torch.no_grad()
+def score_items(
+    backbone: Backbone,
+    memory: Memory,
+    start: int,
+    kind: int,
+    trie: Trie,
+    items: Tensor,
+    beams: int | None = None,
+) -> Tensor:
+    """Return the exact log-probability of each given item's identifier.
+
+    See :func:`beam_search` for the other arguments.
+
+    Args:
+        items: int64 ``[requests, candidates]``.
+        beams: where given, what a beam search of that width over the candidates alone would not
+            reach has minus infinity, as in the published evaluation.
+
+    Returns:
+        ``[requests, candidates]``, the sum over levels.
+    """
+    levels, place = [], torch.zeros_like(items)
+    column = torch.arange(items.shape[1], device=items.device).expand_as(items)
+    for number in range(trie.levels):
+        before = place
+        nodes = trie.path[items, number]
+        order = nodes.sort(dim=1)
+        new = order.values.diff(dim=1, prepend=order.values[:, :1]) != 0
+        place = torch.empty_like(items).scatter_(1, order.indices, new.cumsum(dim=1))
+        counts = place.amax(dim=1, keepdim=True) + 1
+        distinct = torch.arange(int(counts.max()), device=items.device)
+        # A candidate for each distinct prefix; rows of fewer prefixes repeat their first candidate.
+        chosen = torch.zeros(len(items), len(distinct), dtype=torch.int64, device=items.device)
+        chosen.scatter_(1, place, column)
+        code = trie.code[nodes.gather(1, chosen) - 1]
+        levels.append(_Level(before.gather(1, chosen), code, distinct < counts))
+    return _walk(backbone, memory, start, kind, levels, beams).gather(1, place)
+
+
+@dataclass(frozen=True)
+class _Level:
+    """The prefixes of one length that a walk reads.
+
+    Attributes:
+        parent: int64 ``[requests or 1, prefixes]``, the place of each one's parent in the level
+            before.
+        code: likewise, the last code.
+        real: bool, likewise, which of them there are; ``None`` for all.
+    """
+
+    parent: Tensor
+    code: Tensor
+    real: Tensor | None = None
+
+
+def _walk(
+    backbone: Backbone,
+    memory: Memory,
+    start: int,
+    kind: int,
+    levels: list[_Level],
+    beams: int | None = None,
+) -> Tensor:
+    """Return the log-probabilities of the last level's prefixes, ``[requests, prefixes]``.
+
+    With ``beams``, only so many prefixes of each level are followed, the others and what is not
+    real have minus infinity.
+    """
+    stepper = Stepper(backbone, memory)
+    hidden, past = stepper.first(start)
+    rows, device = len(memory.states), memory.states.device
+    scores = torch.zeros(rows, 1, device=device)
+    row = torch.arange(rows, device=device).unsqueeze(1)
+    for number, level in enumerate(levels):
+        log_probs = backbone.code_log_probs(hidden, kind, number)
+        scores = scores[row, level.parent] + log_probs[row, level.parent, level.code]
+        if beams is not None:
+            if level.real is not None:
+                scores = scores.masked_fill(~level.real, -torch.inf)
+            kept = scores.topk(min(beams, scores.shape[1]), dim=1)
+            scores = torch.full_like(scores, -torch.inf).scatter(1, kept.indices, kept.values)
+        if number + 1 < len(levels):
+            first = backbone.vocabulary.level_range(kind, number)[0]
+            hidden, past = stepper.next(level.code + first, past.taken(level.parent))
+    return scores
 
 
 @dataclass(frozen=True)
@@ -125,15 +195,13 @@ class Leaves:
         start = torch.searchsorted(leaf[order], marks)
         return cls(order, start, int(start.diff().max()))
 
-    def items(
-        self, nodes: Tensor, scores: Tensor, permitted: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    def items(self, nodes: Tensor, scores: Tensor, barred: Barred | None) -> tuple[Tensor, Tensor]:
         """Replace leaves by their items, which share the leaf's score.
 
         Args:
             nodes: int64 ``[requests, beams]``.
             scores: ``[requests, beams]``, descending.
-            permitted: bool ``[requests, items]``, or ``None`` where all are.
+            barred: items that are left out, if any.
 
         Returns:
             items ``[requests, n]``, best first, and scores; -1 and minus infinity where none.
@@ -142,8 +210,8 @@ class Leaves:
         real = places < self.start[nodes + 1].unsqueeze(-1)
         real = (real & scores.unsqueeze(-1).isfinite()).flatten(1)
         items = self.order[places.clamp_max(len(self.order) - 1)].flatten(1)
-        if permitted is not None:
-            real = real & permitted.gather(1, items)
+        if barred is not None:
+            real = real & ~barred.holds(items)
         spread = scores.repeat_interleave(self.widest, dim=1).masked_fill(~real, -torch.inf)
         best = torch.argsort(spread, dim=1, descending=True, stable=True)
         items = items.masked_fill(~real, -1)

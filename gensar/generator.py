@@ -21,14 +21,15 @@ from benchmark.data.catalogue import Queries
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
 from gensar.backbone import Backbone, readable, t5_of, tokenizer_of
-from gensar.decoding import Leaves, Memory, beam_search, score_items
+from gensar.decoding import Leaves, beam_search, score_catalogue, score_items
 from gensar.identifiers import COLLABORATIVE, SEMANTIC, Identifiers
 from gensar.ragged import Ragged
 from gensar.sequences import NOTHING, Inputs, Sequences
 from gensar.settings import GeneratorSettings
 from gensar.start import start_embeddings
+from gensar.stepping import Memory
 from gensar.tasks import Step
-from gensar.trie import Trie
+from gensar.trie import Barred, Trie
 from gensar.vocabulary import Vocabulary
 
 __all__ = ["Epochs", "Generator", "Identified", "Regime"]
@@ -135,8 +136,6 @@ class Generator(Model):
         self.backbone.eval()
         codes = vocabulary.identifiers.codes
         self._tries = [Trie.of(c, device) for c in codes]
-        self._codes = [torch.as_tensor(c, device=device) for c in codes]
-        self._tokens = [torch.as_tensor(vocabulary.code_tokens(k), device=device) for k in (0, 1)]
         self._tokenised: tuple[Queries, Ragged] | None = None
         self._leaves = [Leaves.of(trie) for trie in self._tries]
 
@@ -160,7 +159,7 @@ class Generator(Model):
                 asked.tokens.lengths[:, None],
             )
         )
-        states = self.backbone.encode(inputs)
+        states = self.backbone.encode_by_length(inputs)
         visible = readable(first, stop, states.shape[1])
         return Memory(states, visible, self.backbone.summary(states, stop))
 
@@ -178,39 +177,27 @@ class Generator(Model):
         With ``candidate_decoding="beam"`` candidates that the beam search over their trie does
         not reach score minus infinity, as in the published evaluation.
         """
-        candidates = requests.candidates
-        if candidates is None:
-            everything = np.arange(requests.items, dtype=np.int32)
-            candidates = np.broadcast_to(everything, (len(requests), requests.items))
-        decode = self._exact if self.settings.candidate_decoding == "exact" else self._beamed
-        size = max(1, SCORED_AT_ONCE // max(candidates.shape[1], 1))
-        parts = [
-            decode(requests[i : i + size], candidates[i : i + size].astype(np.int64))
-            for i in range(0, len(requests), size)
-        ]
-        return np.concatenate(parts) if parts else np.empty(candidates.shape, dtype=np.float32)
+        asked = requests.candidates
+        size = max(1, SCORED_AT_ONCE // max(requests.items if asked is None else asked.shape[1], 1))
+        parts = [self._score(requests[i : i + size]) for i in range(0, len(requests), size)]
+        shape = (0, requests.items) if asked is None else asked.shape
+        return np.concatenate(parts) if parts else np.empty(shape, dtype=np.float32)
 
-    def _exact(self, requests: Requests, candidates: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _score(self, requests: Requests) -> NDArray[np.float32]:
         kind = self.identifier_kind(requests.task)
-        chosen = torch.as_tensor(candidates, device=self.device)
-        scores = score_items(
-            self.backbone,
-            self.read(requests),
-            self.behaviour_token(requests.task),
-            kind,
-            self._codes[kind][chosen],
-            self._tokens[kind][chosen],
-        )
-        return scores.float().cpu().numpy()
-
-    def _beamed(self, requests: Requests, candidates: NDArray[np.int64]) -> NDArray[np.float32]:
-        # The further column takes what fills up lists: PAD counts from the end.
-        permitted = np.zeros((len(requests), requests.items + 1), dtype=bool)
-        np.put_along_axis(permitted, candidates, True, axis=1)
-        items, scores = self._search(requests, permitted[:, :-1], self.settings.beams)
-        table = np.full((len(requests), requests.items + 1), -np.inf, dtype=np.float32)
-        np.put_along_axis(table, items, scores, axis=1)
-        return np.take_along_axis(table, candidates, axis=1)
+        start, trie = self.behaviour_token(requests.task), self._tries[kind]
+        beams = self.settings.beams if self.settings.candidate_decoding == "beam" else None
+        memory, items = self.read(requests), requests.candidates
+        if items is None and beams is None:
+            scores = score_catalogue(self.backbone, memory, start, kind, trie)
+        else:
+            everything = np.arange(requests.items)
+            items = np.tile(everything, (len(requests), 1)) if items is None else items
+            # What fills up short lists stands for an item that is asked for anyway.
+            items = np.where(items == PAD, items.max(axis=1, keepdims=True), items)
+            chosen = torch.as_tensor(items.astype(np.int64), device=self.device)
+            scores = score_items(self.backbone, memory, start, kind, trie, chosen, beams)
+        return scores.cpu().numpy()
 
     def retrieve(self, requests: Requests, k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Write the best identifiers of the catalogue by constrained beam search."""
@@ -222,35 +209,23 @@ class Generator(Model):
     def _retrieve(
         self, requests: Requests, k: int
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        permitted = None
-        if requests.exclude_seen:
-            offsets, seen = requests.seen()
-            permitted = np.ones((len(requests), requests.items), dtype=bool)
-            permitted[np.repeat(np.arange(len(requests)), np.diff(offsets)), seen] = False
-        items, scores = self._search(requests, permitted, max(k, self.settings.beams))
-        missing = max(0, k - items.shape[1])
-        items = np.pad(items, ((0, 0), (0, missing)), constant_values=PAD)
-        scores = np.pad(scores, ((0, 0), (0, missing)), constant_values=-np.inf)
-        return items[:, :k], scores[:, :k]
-
-    def _search(
-        self, requests: Requests, permitted: NDArray[np.bool_] | None, beams: int
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Beam search over permitted items (``[requests, items]``); item -1 where none."""
         kind = self.identifier_kind(requests.task)
         trie = self._tries[kind]
-        mask = None if permitted is None else torch.as_tensor(permitted, device=self.device)
-        nodes, scores = beam_search(
+        barred = Barred.of(trie, *requests.seen()) if requests.exclude_seen else None
+        leaves, scores = beam_search(
             self.backbone,
             self.read(requests),
             self.behaviour_token(requests.task),
             kind,
             trie,
-            beams,
-            None if mask is None else trie.count_below(mask),
+            max(k, self.settings.beams),
+            barred,
         )
-        items, scores = self._leaves[kind].items(nodes, scores, mask)
-        return items.cpu().numpy().astype(np.int32), scores.float().cpu().numpy()
+        found, scores = self._leaves[kind].items(leaves, scores, barred)
+        missing = max(0, k - found.shape[1])
+        items = np.pad(found.cpu().numpy(), ((0, 0), (0, missing)), constant_values=PAD)
+        values = np.pad(scores.cpu().numpy(), ((0, 0), (0, missing)), constant_values=-np.inf)
+        return items[:, :k].astype(np.int32), values[:, :k]
 
     def parameters(self) -> int:
         """Return the number of the T5's parameters."""

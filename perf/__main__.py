@@ -55,6 +55,15 @@ def significance(as_json: AsJson = False) -> None:
     _show([found], found.to_dict() if as_json else None)
 
 
+@app.command()
+def decode(as_json: AsJson = False) -> None:
+    """Constrained decoding of identifiers, against generate of transformers."""
+    from perf.decode import measure
+
+    found = measure()
+    _show(found, [each.to_dict() for each in found] if as_json else None)
+
+
 def _show(found: list[Measurement], document: object) -> None:
     """Print the document, or else a table for each measurement; fail where answers differ."""
     if document is not None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.evaluation.metrics import compute
-from perf import metrics, sasrec, significance
+from perf import decode, metrics, sasrec, significance
 from perf.__main__ import app
 from perf.measurement import Measurement, import_peer
 from perf.recbole_peer import RecBolePeer
@@ -110,6 +111,43 @@ def test_p_values_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None
         significance, "randomisation_tests", lambda values, draws: np.full((4, 4), 0.999)
     )
     assert not significance.measure(models=4, requests=300, draws=2000, peer_draws=200).agree
+
+
+@pytest.fixture
+def small_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = {"BATCH": 3, "BEAMS": 4, "POSITIONS": 12, "CANDIDATES": 5, "BARRED": 6, "REPEATS": 1}
+    small |= {"CATALOGUES": {40: 4, 50: 8}, "GROWING": (30, 300)}
+    for name, value in small.items():
+        monkeypatch.setattr(decode, name, value)
+
+
+def test_decoding_agrees_with_generate(small_decoding: None) -> None:
+    done = CliRunner().invoke(app, ["decode", "--json"])
+    assert done.exit_code == 0, done.output
+    names = [each["name"] for each in json.loads(done.stdout)]
+    assert [name.split(",")[0] for name in names] == [
+        "beam search",
+        "what the constraint costs",
+        "beam search",
+        "what the constraint costs",
+        "exact scores of 5 candidates",
+        "exact ranking of all 40 items",
+        "growth from 30 to 300 items",
+    ]
+
+
+@pytest.mark.parametrize("part", ["beam_search", "score_items", "score_catalogue"])
+def test_decoding_that_differs_is_found(
+    part: str, small_decoding: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = getattr(decode, part)
+
+    def wrong(*arguments: Any) -> Any:
+        found = right(*arguments)
+        return (found[0], found[1] + 0.01) if part == "beam_search" else found + 0.01
+
+    monkeypatch.setattr(decode, part, wrong)
+    assert CliRunner().invoke(app, ["decode"]).exit_code == 1
 
 
 def test_a_missing_peer_is_named_with_what_installs_it() -> None:

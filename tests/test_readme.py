@@ -51,6 +51,7 @@ CHECKED_OTHERWISE = {
     "source .venv/bin/activate": "environment",
     "pip install --editable ./tfidf": "package",
     "python -m benchmark run --model sasrec,gensar --preset thorough --seeds 1,2,3": "run",
+    "python -m benchmark run --model gensar --ablations --seeds 1,2,3": "run",
     "python -m benchmark tune --model sasrec,gensar,unisar --preset thorough --trials 20": "run",
     "python -m benchmark run --model sasrec --dataset amazon-beauty --seen keep": "run",
     "python -m tests.evaluation.calibration": "module",

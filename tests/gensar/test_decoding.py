@@ -7,9 +7,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from gensar.backbone import Backbone
-from gensar.decoding import Leaves, Memory, beam_search, score_items
+from gensar.decoding import Leaves, beam_search, score_catalogue, score_items
 from gensar.identifiers import COLLABORATIVE, SEMANTIC
-from gensar.trie import Trie
+from gensar.stepping import Memory
+from gensar.trie import Barred, Trie
 from tests.gensar.support import backbone_of, random_identifiers, vocabulary_of
 
 ITEMS, REQUESTS = 40, 4
@@ -38,9 +39,7 @@ def _start(kind: int) -> int:
 
 
 def _exact(backbone: Backbone, memory: Memory, kind: int) -> Tensor:
-    codes = torch.as_tensor(IDENTIFIERS.codes[kind]).expand(REQUESTS, -1, -1)
-    tokens = torch.as_tensor(VOCABULARY.code_tokens(kind)).expand(REQUESTS, -1, -1)
-    return score_items(backbone, memory, _start(kind), kind, codes, tokens)
+    return score_catalogue(backbone, memory, _start(kind), kind, Trie.of(IDENTIFIERS.codes[kind]))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -59,6 +58,33 @@ def test_scores_are_those_of_one_pass_of_t5_for_each_candidate(kind: int, whole:
             expected[:, item] += log_probs[:, token - first]
     found = _exact(backbone, _memory(backbone), kind)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@torch.no_grad()
+def test_a_few_rows_at_a_time_are_encoded_as_all_together(
+    causal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gensar.backbone._WEIGHTS_AT_ONCE", 1)
+    backbone = backbone_of(VOCABULARY, causal)
+    tokens, real = _inputs()
+    inputs = torch.where(real, tokens, -1).unsqueeze(-1)
+    together, apart = backbone.encode(inputs), backbone.encode_by_length(inputs)
+    torch.testing.assert_close(apart[real], together[real], atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_a_few_logits_at_a_time_give_the_same_log_probabilities(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    backbone = backbone_of(VOCABULARY, vocabulary_softmax=True)
+    hidden = torch.randn(3, 5, 16, generator=torch.Generator().manual_seed(1))
+    hidden[0] *= 1000  # logits whose exponential is beyond float32
+    first, stop = VOCABULARY.level_range(SEMANTIC, 1)
+    expected = functional.log_softmax(hidden @ backbone.t5.lm_head.weight.T, dim=-1)
+    monkeypatch.setattr("gensar.backbone._LOGITS_AT_ONCE", 1)
+    found = backbone.code_log_probs(hidden, SEMANTIC, 1)
+    torch.testing.assert_close(found, expected[..., first:stop], atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -110,26 +136,94 @@ def test_beams_are_those_of_transformers() -> None:
     torch.testing.assert_close(scores.flatten(), out.sequences_scores, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.05, 0.5])
+@pytest.mark.parametrize("share", [1.0, 0.95, 0.5, 0.0])
 @torch.no_grad()
-def test_only_permitted_items_are_written_and_none_is_missed(share: float) -> None:
+def test_barred_items_are_not_written_and_no_other_is_missed(share: float) -> None:
     kind = COLLABORATIVE
     backbone = backbone_of(VOCABULARY, causal=True)
     memory = _memory(backbone)
     trie = Trie.of(IDENTIFIERS.codes[kind])
-    permitted = torch.as_tensor(np.random.default_rng(1).random((REQUESTS, ITEMS)) < share)
-    allowed = trie.count_below(permitted)
-    found = beam_search(backbone, memory, _start(kind), kind, trie, 100, allowed)
-    items, scores = Leaves.of(trie).items(*found, permitted)
+    away = np.random.default_rng(1).random((REQUESTS, ITEMS)) < share
+    barred = Barred.of(trie, np.cumsum([0, *away.sum(axis=1)]), np.nonzero(away)[1])
+    found = beam_search(backbone, memory, _start(kind), kind, trie, 100, barred)
+    items, scores = Leaves.of(trie).items(*found, barred)
     exact = _exact(backbone, memory, kind)
     for row in range(REQUESTS):
         real = items[row] >= 0
-        assert sorted(items[row][real].tolist()) == permitted[row].nonzero().flatten().tolist()
+        assert sorted(items[row][real].tolist()) == np.flatnonzero(~away[row]).tolist()
         assert scores[row][~real].isneginf().all()
         torch.testing.assert_close(
             scores[row][real], exact[row, items[row][real]], atol=1e-5, rtol=1e-5
         )
         assert scores[row].equal(scores[row].sort(descending=True).values)
+
+
+@torch.no_grad()
+def test_a_narrow_beam_is_not_spent_on_barred_items() -> None:
+    """Five beams find five identifiers, however many better ones are barred."""
+    kind = COLLABORATIVE
+    backbone = backbone_of(VOCABULARY)
+    memory = _memory(backbone)
+    trie = Trie.of(IDENTIFIERS.codes[kind])
+    best = _exact(backbone, memory, kind).argsort(dim=1, descending=True)[:, :30].numpy()
+    barred = Barred.of(trie, np.arange(0, 30 * REQUESTS + 1, 30), best.ravel())
+    found = beam_search(backbone, memory, _start(kind), kind, trie, 5, barred)
+    items, _ = Leaves.of(trie).items(*found, barred)
+    for row in range(REQUESTS):
+        given = items[row][items[row] >= 0].tolist()
+        assert len(given) >= 5 and not set(given) & set(best[row].tolist())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("causal", [False, True])
+@torch.no_grad()
+def test_given_items_score_as_in_the_whole_catalogue(kind: int, causal: bool) -> None:
+    """In any order, with repetitions, and with different numbers of shared prefixes."""
+    backbone = backbone_of(VOCABULARY, causal)
+    memory = _memory(backbone)
+    trie = Trie.of(IDENTIFIERS.codes[kind])
+    items = torch.as_tensor(np.random.default_rng(2).integers(0, ITEMS, (REQUESTS, 12)))
+    items[1] = 7
+    found = score_items(backbone, memory, _start(kind), kind, trie, items)
+    exact = _exact(backbone, memory, kind).gather(1, items)
+    torch.testing.assert_close(found, exact, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("beams", [1, 3, 8])
+@torch.no_grad()
+def test_beams_over_given_items_are_those_over_a_trie_of_them_alone(beams: int) -> None:
+    kind = COLLABORATIVE
+    backbone = backbone_of(VOCABULARY)
+    memory = _memory(backbone)
+    items = torch.as_tensor(
+        np.stack([np.random.default_rng(row).permutation(ITEMS)[:15] for row in range(REQUESTS)])
+    )
+    found = score_items(
+        backbone, memory, _start(kind), kind, Trie.of(IDENTIFIERS.codes[kind]), items, beams
+    )
+    for row in range(REQUESTS):
+        own = Trie.of(IDENTIFIERS.codes[kind][items[row].numpy()])
+        alone = Memory(memory.states[[row]], memory.visible[[row]], None)
+        leaves, scores = beam_search(backbone, alone, _start(kind), kind, own, beams)
+        reached = dict(zip(leaves[0].tolist(), scores[0].tolist(), strict=True))
+        expected = [reached.get(leaf, -np.inf) for leaf in own.path[:, -1].tolist()]
+        np.testing.assert_allclose(found[row].numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_bfloat16_orders_items_almost_as_float32(kind: int) -> None:
+    backbone = backbone_of(VOCABULARY)
+    memory = _memory(backbone)
+    exact = _exact(backbone, memory, kind)
+    half = backbone.to(torch.bfloat16)
+    rough = Memory(memory.states.bfloat16(), memory.visible, None)
+    scores = _exact(half, rough, kind)
+    assert scores.dtype == torch.float32
+    torch.testing.assert_close(scores, exact, atol=0.2, rtol=0.05)
+    trie = Trie.of(IDENTIFIERS.codes[kind])
+    leaves, found = beam_search(half, rough, _start(kind), kind, trie, 100)
+    assert leaves[found.isfinite()].numel() == REQUESTS * len(trie.path[:, -1].unique())
 
 
 @torch.no_grad()
@@ -159,7 +253,7 @@ def test_items_of_one_leaf_share_its_score() -> None:
     assert items[0, :4].tolist() == [2, 0, 1, 3]
     assert spread[0, :4].tolist() == [-1.0, -2.0, -2.0, -2.0]
     assert (items[0, 4:] == -1).all()
-    permitted = torch.tensor([[True, False, False, True]])
-    items, spread = Leaves.of(trie).items(nodes, scores, permitted)
+    barred = Barred.of(trie, np.array([0, 2]), np.array([2, 1]))
+    items, spread = Leaves.of(trie).items(nodes, scores, barred)
     assert items[0, :2].tolist() == [0, 3]
     assert spread[0, 2:].isneginf().all()

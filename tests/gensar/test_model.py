@@ -13,9 +13,10 @@ from benchmark.data.requests import PAD, Requests, Task
 from benchmark.evaluation.evaluate import HarnessValidation, seen_mask
 from benchmark.journal import Journal
 from benchmark.model import FitContext, Model
-from gensar.decoding import score_items
+from gensar.decoding import score_catalogue
 from gensar.identifiers import COLLABORATIVE, SEMANTIC, collision_rate
 from gensar.model import GenSAR
+from gensar.trie import Trie
 from tests.gensar.support import TASKS, fit
 
 KIND_OF = {Task.REC: COLLABORATIVE, Task.SEARCH: SEMANTIC}
@@ -65,10 +66,8 @@ def _without_history(data: Dataset, task: Task) -> Requests:
 
 def _exact(model: GenSAR, asked: Requests, kind: int, start: int) -> NDArray[np.float32]:
     """Score the whole catalogue by identifiers of ``kind``."""
-    identifiers, vocabulary = model.vocabulary.identifiers, model.vocabulary
-    codes = torch.as_tensor(identifiers.codes[kind]).expand(len(asked), -1, -1)
-    tokens = torch.as_tensor(vocabulary.code_tokens(kind)).expand(len(asked), -1, -1)
-    return score_items(model.backbone, model.read(asked), start, kind, codes, tokens).numpy()
+    trie = Trie.of(model.vocabulary.identifiers.codes[kind])
+    return score_catalogue(model.backbone, model.read(asked), start, kind, trie).numpy()
 
 
 def _restored(model: GenSAR, change) -> GenSAR:

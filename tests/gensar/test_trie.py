@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gensar.trie import Trie
+from gensar.trie import Barred, Trie
 
 TABLES = st.integers(1, 4).flatmap(
     lambda levels: st.lists(
@@ -71,20 +71,29 @@ def test_a_child_that_does_not_exist_has_code_0_and_no_children(rows) -> None:
 
 @given(TABLES, st.data())
 @settings(deadline=None)
-def test_permitted_items_are_counted_below_each_prefix(rows, data) -> None:
+def test_what_is_open_leads_to_an_item_that_is_not_barred(rows, data) -> None:
     trie = Trie.of(np.array(rows))
-    permitted = np.array(
-        data.draw(
-            st.lists(
-                st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)),
-                min_size=1,
-                max_size=3,
-            )
-        )
-    )
-    counts = trie.count_below(torch.as_tensor(permitted))
-    assert counts.shape == (len(permitted), trie.nodes)
-    for item, row in enumerate(rows):
-        for length, node in enumerate(trie.path[item].tolist(), start=1):
-            below = [other[:length] == row[:length] for other in rows]
-            np.testing.assert_array_equal(counts[:, node], (permitted & below).sum(axis=1))
+    some = st.lists(st.integers(0, len(rows) - 1), max_size=2 * len(rows))
+    barred_items = data.draw(st.lists(some, min_size=1, max_size=3))
+    offsets = np.cumsum([0, *map(len, barred_items)])
+    items = np.array([item for each in barred_items for item in each], dtype=np.int64)
+    barred = Barred.of(trie, offsets, items)
+    everything = torch.arange(len(rows)).expand(len(barred_items), -1)
+    expected = [[item in each for item in range(len(rows))] for each in barred_items]
+    assert barred.holds(everything).tolist() == expected
+    for level in range(trie.levels):
+        nodes = trie.path[:, level - 1].unique() if level else torch.zeros(1, dtype=torch.int64)
+        child, _, real = trie.children(nodes, level)
+        asked = nodes.expand(len(barred_items), -1), real.expand(len(barred_items), -1, -1)
+        left = barred.open_children(*asked)
+        for row, each in enumerate(barred_items):
+            good = {trie.path[item, level].item() for item in range(len(rows)) if item not in each}
+            assert set(child[left[row]].tolist()) == good
+
+
+def test_without_requests_nothing_is_barred() -> None:
+    trie = Trie.of(np.array([[0, 1], [1, 0]]))
+    none = np.empty(0, dtype=np.int64)
+    assert Barred.of(trie, np.zeros(1, dtype=np.int64), none).items.shape == (0, 0)
+    empty = Barred.of(trie, np.zeros(3, dtype=np.int64), none)
+    assert not empty.holds(torch.tensor([[0, 1], [1, 0]])).any()
