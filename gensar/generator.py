@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import T5Config, T5ForConditionalGeneration
 
+from benchmark.asking import Answer, request_after
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import PAD, Requests, Task
+from benchmark.errors import InputError, did_you_mean
 from benchmark.model import FitContext, Model, TrainView, Validation
 from gensar.backbone import Backbone, readable, t5_of, tokenizer_of
 from gensar.decoding import Leaves, beam_search, score_catalogue, score_items
@@ -106,6 +108,7 @@ class Generator(Model):
         # Imported here, because the trainer asks for a model like this one.
         from gensar.training import Trainer
 
+        self.item_ids, self.item_titles = train.items.ids, train.items.titles
         found = self.identify(train, validation, context)
         with context.journal.phase("backbone"):
             tokenizer = tokenizer_of(self.settings, self.texts(train))
@@ -227,6 +230,64 @@ class Generator(Model):
         values = np.pad(scores.cpu().numpy(), ((0, 0), (0, missing)), constant_values=-np.inf)
         return items[:, :k].astype(np.int32), values[:, :k]
 
+    def item_codes(self) -> dict[str, NDArray[np.int64]]:
+        """Return the codes of every item, ``[items, levels]``, by the kind of identifier."""
+        semantic, collaborative = self.vocabulary.identifiers.codes
+        if np.array_equal(semantic, collaborative):
+            return {"identifier": semantic}
+        return {"semantic": semantic, "collaborative": collaborative}
+
+    def recommend(
+        self, history: Sequence[str | tuple[str, str]], k: int = 10, again: bool = False
+    ) -> list[Answer]:
+        """Return the ``k`` items that a user takes next, best first.
+
+        Args:
+            history: what the user took so far, oldest first: an item's id, or an item's id and the
+                words by which the user found it.
+            k: number of items.
+            again: whether items of the history may be given again.
+
+        Raises:
+            InputError: an item is unknown, ``k`` is not positive, or the model does not recommend.
+        """
+        return self._answers(Task.REC, history, None, k, again)
+
+    def search(
+        self, history: Sequence[str | tuple[str, str]], query: str, k: int = 10
+    ) -> list[Answer]:
+        """Return the ``k`` items that the user searches for, best first; see :meth:`recommend`."""
+        if not query.strip():
+            raise InputError("a search needs words")
+        return self._answers(Task.SEARCH, history, query, k, again=True)
+
+    def _answers(
+        self,
+        task: Task,
+        history: Sequence[str | tuple[str, str]],
+        query: str | None,
+        k: int,
+        again: bool,
+    ) -> list[Answer]:
+        if task not in self.tasks:
+            raise InputError(f"{type(self).__name__} does not serve {task}")
+        if k < 1:
+            raise InputError(f"k must be at least 1, not {k}")
+        row = {item: number for number, item in enumerate(self.item_ids)}
+        events = [(event, None) if isinstance(event, str) else event for event in history]
+        for item, _ in events:
+            if item not in row:
+                raise InputError(f"unknown item '{item}'{did_you_mean(item, row)}")
+        asked = request_after(
+            [(row[item], words) for item, words in events], len(row), task, query, not again
+        )
+        items, scores = (found[0].tolist() for found in self.retrieve(asked, k))
+        return [
+            Answer(self.item_ids[item], self.item_titles[item], score)
+            for item, score in zip(items, scores, strict=True)
+            if item != PAD
+        ]
+
     def parameters(self) -> int:
         """Return the number of the T5's parameters."""
         return sum(p.numel() for p in self.backbone.t5.parameters())
@@ -240,12 +301,16 @@ class Generator(Model):
         arrays, values = self.vocabulary.identifiers.to_arrays()
         return arrays | weights, {
             **values,
+            "items": {"ids": self.item_ids, "titles": self.item_titles},
             "tokenizer": self.vocabulary.tokenizer.to_str(),
             "t5": self.backbone.t5.config.to_dict(),
         }
 
     def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
         """Take back what :meth:`state` returned."""
+        self.item_ids, self.item_titles = (
+            tuple(values["items"][name]) for name in ("ids", "titles")
+        )
         vocabulary = self.make_vocabulary(
             Tokenizer.from_str(values["tokenizer"]), Identifiers.from_arrays(arrays, values)
         )

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from benchmark.journal import Journal
 from benchmark.model import FitContext
+from gensar.explain import code_use, neighbours_kept
 from gensar.rqvae import RQVAE, Codebook, rise_and_fall
 from gensar.settings import GenSARSettings
 
@@ -159,9 +160,15 @@ def build_identifiers(
 
     weights = context.kept("rqvae", trained)
     rqvae.load_state_dict({name: torch.as_tensor(array) for name, array in weights.items()})
-    codes = _assign(rqvae, inputs, settings, context.journal)
+    report, codes = _assign(rqvae, inputs, settings)
     levels = settings.shared_levels + settings.specific_levels
     sizes = [(settings.codes,) * levels] * len(codes)
+    for told, own, size in zip(report.values(), codes, sizes, strict=True):
+        told["levels"] = code_use(own, size)
+        told["neighbours"] = {
+            space: neighbours_kept(lie, own) for space, lie in zip(report, inputs, strict=True)
+        }
+    context.journal.facts["identifiers"] = report
     if settings.collisions == "extra-code":
         for kind, found in enumerate(codes):
             if collision_rate(found) > 0:
@@ -251,9 +258,11 @@ def _codes_of(
 
 
 def _assign(
-    rqvae: RQVAE, vectors: tuple[Tensor, ...], settings: GenSARSettings, journal: Journal
-) -> list[NDArray[np.int64]]:
+    rqvae: RQVAE, vectors: tuple[Tensor, ...], settings: GenSARSettings
+) -> tuple[dict[str, dict[str, Any]], list[NDArray[np.int64]]]:
     """Give every item its nearest codes, then let Sinkhorn passes separate those that collide.
+
+    Returned are what the journal is told of each kind of identifier, and their codes.
 
     Items of the same vector, such as a film that is listed twice, get the same codes: Sinkhorn
     could tell them apart by nothing but the rounding of the machine.
@@ -269,7 +278,7 @@ def _assign(
         found = _codes_of(rqvae, tuple(v[chosen] for v in vectors), balanced=True)
         return found[same.ravel(), kind]
 
-    report: dict[str, object] = {}
+    report: dict[str, dict[str, Any]] = {}
     settled = []
     names = ("semantic", "collaborative") if len(vectors) == 2 else (settings.identifiers,)
     for kind, name in enumerate(names):
@@ -284,10 +293,8 @@ def _assign(
             "collision_rate_by_pass": rates,
             "items_sharing_an_identifier": int(counts[counts > 1].sum()),
             "resolved_by": settings.collisions,
-            "codes_used_by_level": [len(np.unique(column)) for column in codes.T],
         }
-    journal.facts["identifiers"] = report
-    return settled
+    return report, settled
 
 
 def separate_collisions(

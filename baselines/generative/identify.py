@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.generative.quantise import Quantisation
+from gensar.explain import code_use
 from gensar.identifiers import Identifiers, collision_rate, extra_codes
 
 __all__ = ["report", "separate_identifiers", "single_identifiers"]
@@ -48,13 +49,13 @@ def separate_identifiers(search: Quantisation, rec: Quantisation) -> Identifiers
     )
 
 
-def report(codes: NDArray[np.int64], levels: int) -> dict[str, object]:
+def report(codes: NDArray[np.int64], sizes: tuple[int, ...], levels: int) -> dict[str, object]:
     """Return what the journal is told of identifiers ``[items, levels or one more]``."""
     _, counts = np.unique(codes[:, :levels], axis=0, return_counts=True)
     return {
         "collision_rate": collision_rate(codes[:, :levels]),
         "items_sharing_an_identifier": int(counts[counts > 1].sum()),
-        "codes_used_by_level": [len(np.unique(column)) for column in codes.T],
+        "levels": code_use(codes, sizes),
     }
 
 

@@ -111,7 +111,7 @@ class SemanticIds(Generator):
                 found = [self._quantised(spaces[0], context)]
                 identifiers = single_identifiers(found[0].codes, found[0].vectors)
         journal.facts["identifiers"] = {
-            name: report(identifiers.codes[kind], settings.levels)
+            name: report(identifiers.codes[kind], identifiers.level_sizes[kind], settings.levels)
             for kind, name in ((SEMANTIC, "search"), (COLLABORATIVE, "rec"))
         }
         width = identifiers.vectors[SEMANTIC][0].shape[1]

@@ -91,7 +91,9 @@ class Tiger(Generator):
         with journal.phase("identifiers"):
             found = quantise(vectors, settings, context.seed, context.device)
             identifiers = single_identifiers(found.codes, found.vectors, always=True)
-        journal.facts["identifiers"] = report(identifiers.codes[0], settings.levels)
+        journal.facts["identifiers"] = report(
+            identifiers.codes[0], identifiers.level_sizes[0], settings.levels
+        )
         return Identified(identifiers)
 
     def _vectors(

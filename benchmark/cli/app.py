@@ -10,8 +10,10 @@ import typer
 from benchmark.cli.check import check
 from benchmark.cli.compare import compare
 from benchmark.cli.data import app as data_app
+from benchmark.cli.identifiers import identifiers
 from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.list import list_
+from benchmark.cli.predict import predict
 from benchmark.cli.publish import publish
 from benchmark.cli.run import run
 from benchmark.cli.trec import export, import_
@@ -51,6 +53,8 @@ app.command("leaderboard")(leaderboard)
 app.command("compare")(compare)
 app.command("check")(check)
 app.command("publish")(publish)
+app.command("predict")(predict)
+app.command("identifiers")(identifiers)
 app.command("export")(export)
 app.command("import")(import_)
 app.add_typer(data_app, name="data")

@@ -1,0 +1,142 @@
+"""Requests outside an evaluation: for a history given by hand, or for a user of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from benchmark.data.catalogue import Queries
+from benchmark.data.dataset import Dataset
+from benchmark.data.events import NO_QUERY, EventLog, Kind
+from benchmark.data.requests import Requests, Task
+from benchmark.errors import InputError
+
+__all__ = ["Answer", "UserRequest", "request_after", "request_of_user"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An item that a model gave.
+
+    Attributes:
+        item: its id.
+        title: what a person calls it.
+        score: the model's; only the order has a meaning that all models share.
+    """
+
+    item: str
+    title: str
+    score: float
+
+
+def request_after(
+    history: Sequence[tuple[int, str | None]],
+    items: int,
+    task: Task,
+    query: str | None,
+    exclude_seen: bool,
+) -> Requests:
+    """Return one request of a user who is in no data set.
+
+    Args:
+        history: the user's events, oldest first: row of the item in the catalogue, and the query
+            that it was found by, if it was.
+        items: number of items of the catalogue.
+        task: what is asked for.
+        query: the words that are searched for; ``None`` for recommendation.
+        exclude_seen: whether items of the history are left out of the answer.
+    """
+    texts = list(dict.fromkeys(q for q in (*(q for _, q in history), query) if q is not None))
+    row = {text: number for number, text in enumerate(texts)}
+    asked = [NO_QUERY if q is None else row[q] for _, q in history]
+    nobody = np.zeros(len(history), dtype=np.int64)
+    log = EventLog.from_columns(
+        user=nobody,
+        item=np.array([item for item, _ in history], dtype=np.int64),
+        time=np.arange(len(history)),
+        kind=np.array([Kind.RECOMMENDED if q == NO_QUERY else Kind.SEARCHED for q in asked]),
+        query=np.array(asked, dtype=np.int64),
+        session=nobody - 1,
+        users=1,
+    )
+    return Requests(
+        task=task,
+        user=np.zeros(1, dtype=np.int32),
+        time=np.array([len(history)], dtype=np.int64),
+        query=np.array([NO_QUERY if query is None else row[query]], dtype=np.int32),
+        queries=Queries(tuple(texts), tuple(texts), ("given",) * len(texts)),
+        items=items,
+        candidates=None,
+        exclude_seen=exclude_seen,
+        _log=log,
+        _stop=np.array([len(history)], dtype=np.int64),
+        _omit=np.empty((1, 0), dtype=np.int64),
+    )
+
+
+@dataclass(frozen=True)
+class UserRequest:
+    """A request of a user of a data set.
+
+    Attributes:
+        request: the single request.
+        relevant: the item that the user took next, where that is known.
+    """
+
+    request: Requests
+    relevant: int | None
+
+
+def request_of_user(
+    data: Dataset, user: int, task: Task, query: str | None = None
+) -> UserRequest | None:
+    """Return the user's test request of a task, or one behind all of the user's events.
+
+    Args:
+        data: the data set.
+        user: its number in the data set.
+        task: what is asked for.
+        query: words to search for instead of those of the test request.
+
+    Returns:
+        ``None`` where search has no words: none are given, and the user has no test request of it.
+
+    Raises:
+        InputError: there is no such user.
+    """
+    if not 0 <= user < data.log.users:
+        raise InputError(f"--user {user}: {data.name} has the users 0 to {data.log.users - 1}")
+    evaluation = data.evaluation.get(("test", task))
+    own = [] if evaluation is None else np.flatnonzero(evaluation.requests.user == user).tolist()
+    if evaluation is not None and own:
+        last = own[-1]
+        request = evaluation.requests[last : last + 1]
+        if query is None:
+            return UserRequest(request, int(evaluation.targets[last]))
+        return UserRequest(_asked(request, query), None)
+    if task == Task.SEARCH and query is None:
+        return None
+    stop = data.log.offsets[user + 1]
+    request = Requests(
+        task=task,
+        user=np.array([user], dtype=np.int32),
+        time=data.log.time[stop - 1 : stop] if stop > data.log.offsets[user] else np.zeros(1, int),
+        query=np.array([NO_QUERY], dtype=np.int32),
+        queries=data.queries,
+        items=len(data.items),
+        candidates=None,
+        exclude_seen=task == Task.REC and data.about.seen == "exclude",
+        _log=data.log,
+        _stop=np.array([stop]),
+        _omit=np.empty((1, 0), dtype=np.int64),
+    )
+    return UserRequest(request if query is None else _asked(request, query), None)
+
+
+def _asked(request: Requests, query: str) -> Requests:
+    """Return the request with other words."""
+    table = request.queries
+    wider = Queries((*table.ids, query), (*table.texts, query), (*table.kinds, "given"))
+    return replace(request, queries=wider, query=np.array([len(table)], dtype=np.int32))

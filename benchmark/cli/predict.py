@@ -1,0 +1,110 @@
+"""``predict``: what the model of a stored run gives to a user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from benchmark.cli.output import remark, remarks, show_json, show_table
+from benchmark.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmark.asking import UserRequest
+    from benchmark.data.dataset import Dataset
+    from benchmark.data.requests import Task
+    from benchmark.model import Model
+
+__all__ = ["predict"]
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
+    user: Annotated[int, typer.Option(help="Number of the user, as in requests.parquet.")],
+    query: Annotated[
+        str | None,
+        typer.Option(help="Words to search for; the test request's own if not."),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="Number of results.")] = 10,
+    history: Annotated[int, typer.Option(min=0, help="Events of the history to show.")] = 10,
+    dataset: Annotated[
+        str | None, typer.Option(help="Where the data set is, if its name is no card's.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Show a user's history and what the model of a stored run gives for each task."""
+    from benchmark.asking import request_of_user
+    from benchmark.data.requests import Task
+    from benchmark.results.export import stored_model
+    from benchmark.results.origin import dataset_of
+    from benchmark.results.record import read_run
+
+    if query is not None and not query.strip():
+        raise InputError("--query: it has no words")
+    record = read_run(run)
+    model = stored_model(record)
+    served = [Task(name) for name in record.info["tasks"]]
+    if query is not None and Task.SEARCH not in served:
+        raise InputError(f"--query: {record.info['model']} was not trained for search in {run}")
+    with remarks() as notify:
+        data = dataset_of(record, dataset, notify)
+    found = []
+    for task in served:
+        asked = request_of_user(data, user, task, query if task == Task.SEARCH else None)
+        if asked is None:
+            remark(f"user {user} has no search to be answered; name words by --query")
+        else:
+            found.append(_document(data, model, task, asked, k, history))
+    if as_json:
+        show_json({"model": record.info["model"], "user": user, "answers": found})
+        return
+    for each in found:
+        _show(each, record.info["model"], user)
+
+
+def _document(
+    data: Dataset, model: Model, task: Task, asked: UserRequest, k: int, events: int
+) -> dict[str, Any]:
+    request = asked.request
+    past = request.history(max(events, 1))
+    shown = range(min(int(past.length[0]), events))
+    items, scores = (found[0].tolist() for found in model.retrieve(request, k))
+    texts = request.queries.texts
+    return {
+        "task": str(task),
+        "query": request.query_texts()[0],
+        "history": [
+            {
+                **_named(data, int(past.item[0, i])),
+                "query": texts[past.query[0, i]] if past.query[0, i] >= 0 else None,
+            }
+            for i in shown
+        ],
+        "results": [
+            {**_named(data, item), "score": score, "taken": item == asked.relevant}
+            for item, score in zip(items, scores, strict=True)
+            if item >= 0
+        ],
+        "taken": None if asked.relevant is None else _named(data, asked.relevant),
+    }
+
+
+def _named(data: Dataset, item: int) -> dict[str, str]:
+    return {"item": data.items.ids[item], "title": data.items.titles[item]}
+
+
+def _show(found: dict[str, Any], model: str, user: int) -> None:
+    past = Table("item", "title", "found by", title=f"History of user {user}, newest last")
+    for event in found["history"]:
+        past.add_row(event["item"], event["title"], event["query"] or "")
+    show_table(past)
+    asked = f'search of "{found["query"]}"' if found["task"] == "search" else "recommendation"
+    results = Table("rank", "item", "title", "score", "", title=f"{model}: {asked}")
+    for rank, each in enumerate(found["results"], start=1):
+        mark = "taken next" if each["taken"] else ""
+        results.add_row(str(rank), each["item"], each["title"], f"{each['score']:.4f}", mark)
+    if found["taken"] and not any(each["taken"] for each in found["results"]):
+        results.caption = f"taken next: {found['taken']['item']}, {found['taken']['title']}"
+    show_table(results)
