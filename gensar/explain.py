@@ -68,7 +68,7 @@ def neighbours_kept(vectors: Tensor, codes: NDArray[np.int64]) -> list[dict[str,
 
 
 def _nearest(vectors: Tensor, rows: Tensor, batch: int = 256) -> Tensor:
-    """Return ``[rows, NEIGHBOURS]``, the items nearest to those at ``rows``, themselves left out."""
+    """Return ``[rows, NEIGHBOURS]``, the items nearest to each of ``rows`` and other than it."""
     parts = []
     for part in rows.split(batch):
         distance = torch.cdist(vectors[part], vectors)

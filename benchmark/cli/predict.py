@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from benchmark.cli.output import remark, remarks, show_json, show_table
+from benchmark.cli.output import remarks, show_json, show_table
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ def predict(
         raise InputError(f"--query: {record.info['model']} was not trained for search in {run}")
     with remarks() as notify:
         data = dataset_of(record, dataset, notify)
-    found = []
-    for task in served:
-        asked = request_of_user(data, user, task, query if task == Task.SEARCH else None)
-        if asked is None:
-            remark(f"user {user} has no search to be answered; name words by --query")
-        else:
-            found.append(_document(data, model, task, asked, k, history))
+        found = []
+        for task in served:
+            asked = request_of_user(data, user, task, query if task == Task.SEARCH else None)
+            if asked is None:
+                notify(f"user {user} has no search to be answered; name words by --query")
+            else:
+                found.append(_document(data, model, task, asked, k, history))
     if as_json:
         show_json({"model": record.info["model"], "user": user, "answers": found})
         return
