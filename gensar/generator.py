@@ -108,20 +108,24 @@ class Generator(Model):
         # Imported here, because the trainer asks for a model like this one.
         from gensar.training import Trainer
 
+        self.prepare(train, validation, context)
+        with context.journal.phase("backbone"):
+            Trainer(self, train, validation, context).run()
+
+    def prepare(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+        """Make identifiers and a backbone that has learned nothing yet."""
         self.item_ids, self.item_titles = train.items.ids, train.items.titles
         found = self.identify(train, validation, context)
-        with context.journal.phase("backbone"):
-            tokenizer = tokenizer_of(self.settings, self.texts(train))
-            vocabulary = self.make_vocabulary(tokenizer, found.identifiers)
-            with torch.random.fork_rng():
-                torch.manual_seed(context.seed)
-                t5 = t5_of(self.settings, vocabulary.size)
-            self._assemble(t5, vocabulary, context.device)
-            if self.settings.codebook_start and found.identifiers.vectors[0]:
-                pieces = found.place(vocabulary.pieces()) if found.place else None
-                scale = self.settings.embedding_scale
-                start_embeddings(self.backbone, pieces, scale, context.seed)
-            Trainer(self, train, validation, context).run()
+        tokenizer = tokenizer_of(self.settings, self.texts(train))
+        vocabulary = self.make_vocabulary(tokenizer, found.identifiers)
+        with torch.random.fork_rng():
+            torch.manual_seed(context.seed)
+            t5 = t5_of(self.settings, vocabulary.size)
+        self._assemble(t5, vocabulary, context.device)
+        if self.settings.codebook_start and found.identifiers.vectors[0]:
+            pieces = found.place(vocabulary.pieces()) if found.place else None
+            scale = self.settings.embedding_scale
+            start_embeddings(self.backbone, pieces, scale, context.seed)
 
     def _assemble(
         self, t5: T5ForConditionalGeneration, vocabulary: Vocabulary, device: str

@@ -56,6 +56,18 @@ def significance(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def train(
+    as_json: AsJson = False,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs that the peer trains for.")] = 4,
+) -> None:
+    """Training GenSAR to the same validation NDCG@10, against one target per sample."""
+    from perf.train import measure
+
+    found = measure(epochs)
+    _show([found], found.to_dict() if as_json else None)
+
+
+@app.command()
 def decode(as_json: AsJson = False) -> None:
     """Constrained decoding of identifiers, against generate of transformers."""
     from perf.decode import measure

@@ -7,8 +7,6 @@ a bounded time and is then measured; ours trains until its validation NDCG@10 is
 from __future__ import annotations
 
 import tempfile
-import time
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,43 +17,14 @@ from baselines.sasrec import SASRec, SASRecSettings
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.model import FitContext, Model
+from benchmark.model import FitContext
+from perf.clock import Clock, ReachedError
 from perf.measurement import Measurement
 from perf.recbole_peer import RecBolePeer
 
 __all__ = ["measure", "with_weights_of"]
 
 SIZES = {"n_layers": 2, "n_heads": 2, "hidden_size": 64, "inner_size": 256}
-
-
-class _ReachedError(Exception):
-    """Validation is as good as wanted."""
-
-
-@dataclass
-class _Clock:
-    """A validation that stops training at ``wanted`` and leaves its own time out of the count."""
-
-    inner: HarnessValidation
-    wanted: float
-    curve: list[tuple[float, float]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._started, self._validating = time.perf_counter(), 0.0
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        return self.inner.tasks
-
-    def measure(self, model: Model, limit: int | None = None) -> dict[str, float]:
-        """Measure, and stop training if the wanted value is reached."""
-        now = time.perf_counter()
-        measured = self.inner.measure(model, limit)
-        self.curve.append((now - self._started - self._validating, measured["rec"]))
-        if measured["rec"] >= self.wanted:
-            raise _ReachedError
-        self._validating += time.perf_counter() - now
-        return measured
 
 
 def measure(budget: float) -> Measurement:
@@ -84,10 +53,10 @@ def measure(budget: float) -> Measurement:
             peer.train_epoch()
         by_recbole = peer.validation_ndcg()
     by_us = validation.measure(with_weights_of(peer, ours, len(data.items)))["rec"]
-    clock = _Clock(validation, by_us)
+    clock = Clock(validation, by_us)
     try:
         ours.fit(data.train, clock, FitContext((Task.REC,), seed=1))
-    except _ReachedError:
+    except ReachedError:
         reached = True
     else:
         reached = False

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from baselines.sasrec import SASRec, SASRecSettings
@@ -15,10 +17,14 @@ from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.evaluation.metrics import compute
-from perf import decode, metrics, sasrec, significance
+from benchmark.model import FitContext
+from gensar.losses import code_loss, text_loss
+from gensar.model import GenSAR
+from perf import decode, metrics, sasrec, significance, train
 from perf.__main__ import app
 from perf.measurement import Measurement, import_peer
 from perf.recbole_peer import RecBolePeer
+from tests.gensar import support
 from tests.support import write_tiny
 
 SMALL = SASRecSettings(window=20, width=16, inner=16, validate_every=1, validation_requests=0)
@@ -148,6 +154,46 @@ def test_decoding_that_differs_is_found(
 
     monkeypatch.setattr(decode, part, wrong)
     assert CliRunner().invoke(app, ["decode"]).exit_code == 1
+
+
+def test_training_is_held_against_one_target_per_sample(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = load_dataset(tiny_folder, cache=tmp_path)
+    monkeypatch.setattr(train, "load_dataset", lambda name: data)
+    for name in ("OURS", "PEER"):
+        small = support.SMALL | {"epochs": 30, "validation_requests": 0, "batch": 16}
+        if name == "PEER":
+            small["rate"] = 1e-5
+        monkeypatch.setattr(train, name, replace(getattr(train, name), **small))
+    with support.without_text_encoder():
+        found = train.measure(2)
+    assert found.agree
+    peer, ours = found.details["peer_curve"], found.details["our_curve"]
+    wanted = found.details["mean validation ndcg@10 to be reached"]
+    assert len(peer) == 2 and wanted == max(value for _, value in peer)
+    assert all(value < wanted for _, value in ours[:-1]) and ours[-1][1] >= wanted
+    assert found.ours_s == ours[-1][0]
+    assert (found.peer_s, wanted) in peer
+
+
+def test_the_peer_learns_by_the_loss_of_transformers(tiny_folder: Path, tmp_path: Path) -> None:
+    """All tasks of a batch in one pass weigh by their tokens, as if each were asked alone."""
+    data = load_dataset(tiny_folder, cache=tmp_path)
+    context = FitContext(train.TASKS, seed=1)
+    with support.without_text_encoder():
+        model = GenSAR(replace(train.PEER, **support.SMALL, batch=300))
+        model.prepare(data.train, HarnessValidation(data, train.TASKS), context)
+    trainer = train._Eager(model, data.train, HarnessValidation(data, train.TASKS), context)
+    step = next(trainer.epochs(np.random.default_rng(0))[1])
+    model.backbone.eval()
+    with torch.no_grad():
+        parts = [code_loss(model.backbone, trainer.table, codes) for codes, _ in step.codes]
+        parts += [text_loss(model.backbone, texts, "cpu") for texts, _ in step.texts]
+    total, count = sum(float(loss) for loss, _ in parts), sum(count for _, count in parts)
+    assert len(step.codes) + len(step.texts) > 3
+    assert trainer._learn(step) == pytest.approx(total / count, rel=1e-4)
+    assert model.backbone.t5.shared.weight.grad is not None
 
 
 def test_a_missing_peer_is_named_with_what_installs_it() -> None:
