@@ -82,7 +82,7 @@ class GenSARSettings(GeneratorSettings):
     specific_levels: int = setting(2, "levels of each identifier's own")
     sinkhorn_epsilon: float = setting(0.003, "Sinkhorn regularisation of the last specific level")
     rqvae_epochs: int = setting(200, "epochs of the RQ-VAE")
-    rqvae_batch: int = setting(1024, "items in a batch of the RQ-VAE")
+    rqvae_batch: int = setting(128, "items in a batch of the RQ-VAE")
     rqvae_rate: float = setting(1e-3, "learning rate of the RQ-VAE")
     collision_passes: int = setting(20, "rounds of Sinkhorn over items that share an identifier")
     collisions: Literal["extra-code", "paper"] = setting(
@@ -144,6 +144,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "rqvae_hidden": (512, 256, 128, 64),
         "codes": 256,
         "rqvae_epochs": 500,
+        "rqvae_batch": 1024,
         "collisions": "paper",
         "backbone": "google-t5/t5-small",
         "codebook_start": False,

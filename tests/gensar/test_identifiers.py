@@ -207,3 +207,20 @@ def test_identifiers_come_back_from_arrays(settled: Quantiser) -> None:
         assert len(again.vectors[kind]) == len(found.vectors[kind]) > 0
         for book, same in zip(found.vectors[kind], again.vectors[kind], strict=True):
             np.testing.assert_array_equal(book, same)
+
+
+def test_the_weights_of_the_fewest_collisions_late_in_training_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Early in training codes collide least of all, and say least."""
+    seen: list[dict[str, Tensor]] = []
+
+    def rate(rqvae: RQVAE, vectors: tuple[Tensor, ...]) -> float:
+        seen.append({name: weight.clone() for name, weight in rqvae.state_dict().items()})
+        return [0.9, 0.5, 0.3, 0.4][len(seen) % 4]
+
+    monkeypatch.setattr(identifiers, "_mean_collision_rate", rate)
+    kept = _build(rqvae_epochs=8).rqvae.state_dict()
+    assert len(seen) == 4
+    for name, weight in seen[1].items():
+        torch.testing.assert_close(kept[name], weight, rtol=0, atol=0)
