@@ -77,7 +77,7 @@ class GenSARSettings(GeneratorSettings):
     )
     latent: int = setting(32, "width of each encoder's output in the RQ-VAE")
     rqvae_hidden: tuple[int, ...] = setting((128, 64), "hidden widths of the RQ-VAE's encoders")
-    codes: int = setting(64, "codes of each level")
+    codes: int = setting(32, "codes of each level")
     shared_levels: int = setting(2, "levels that both identifiers share")
     specific_levels: int = setting(2, "levels of each identifier's own")
     sinkhorn_epsilon: float = setting(0.003, "Sinkhorn regularisation of the last specific level")
