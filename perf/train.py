@@ -21,6 +21,7 @@ from benchmark.data.dataset import Dataset, TrainView
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
+from benchmark.journal import Journal
 from benchmark.model import FitContext, Validation
 from gensar.backbone import t5_of
 from gensar.generator import Identified
@@ -102,7 +103,7 @@ def measure(epochs: int) -> Measurement:
     """
     data = load_dataset("ml-100k")
     validation = HarnessValidation(data, TASKS)
-    context = FitContext(TASKS, seed=1)
+    context = FitContext(TASKS, seed=1, journal=Journal())
     identified = GenSAR(OURS).identify(data.train, validation, context)
     peer, peer_curve = _train(data, identified, PEER, epochs, float("inf"), _Eager)
     peer_s, wanted = max(peer_curve, key=lambda point: point[1])
@@ -134,7 +135,8 @@ def _train(
 ) -> tuple[_Counting, list[tuple[float, float]]]:
     """Train to the wanted value at most; return the trainer, and the curve over its seconds."""
     model = _Given(replace(settings, epochs=epochs), identified)
-    validation, context = HarnessValidation(data, TASKS), FitContext(TASKS, seed=1)
+    validation = HarnessValidation(data, TASKS)
+    context = FitContext(TASKS, seed=1, journal=Journal())
     model.prepare(data.train, validation, context)
     if kind is _Eager:
         # The backbone's own has a cheaper dropout.
