@@ -24,7 +24,7 @@ from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.journal import Journal
 from benchmark.model import FitContext, Validation
 from gensar.backbone import t5_of
-from gensar.generator import Identified
+from gensar.generator import Generator, Identified
 from gensar.model import GenSAR
 from gensar.settings import GenSARSettings
 from gensar.tasks import Step
@@ -74,7 +74,16 @@ class _Counting(Trainer):
 
 
 class _Eager(_Counting):
-    """Learns from all samples of a batch in one pass of ``transformers``."""
+    """Learns from all samples of a batch in one pass of ``transformers``, with its own dropout."""
+
+    def __init__(
+        self, model: Generator, train: TrainView, validation: Validation, context: FitContext
+    ) -> None:
+        plain = t5_of(model.settings, model.vocabulary.size)
+        plain.load_state_dict(model.backbone.t5.state_dict())
+        plain.set_attn_implementation("eager")
+        model.backbone.t5 = plain
+        super().__init__(model, train, validation, context)
 
     def _learn(self, step: Step) -> float:
         rows: list[tuple[Any, Any, Any]] = []
@@ -138,12 +147,6 @@ def _train(
     validation = HarnessValidation(data, TASKS)
     context = FitContext(TASKS, seed=1, journal=Journal())
     model.prepare(data.train, validation, context)
-    if kind is _Eager:
-        # The backbone's own has a cheaper dropout.
-        plain = t5_of(model.settings, model.vocabulary.size)
-        plain.load_state_dict(model.backbone.t5.state_dict())
-        plain.set_attn_implementation("eager")
-        model.backbone.t5 = plain
     clock = Clock(validation, wanted)
     trainer = kind(model, data.train, clock, context)
     with suppress(ReachedError):

@@ -224,3 +224,18 @@ def test_the_weights_of_the_fewest_collisions_late_in_training_are_kept(
     assert len(seen) == 4
     for name, weight in seen[1].items():
         torch.testing.assert_close(kept[name], weight, rtol=0, atol=0)
+
+
+def test_codebooks_start_from_more_items_than_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    start = RQVAE.start_codebooks
+
+    def recorded(self: RQVAE, vectors: tuple[Tensor, ...], seed: int) -> None:
+        sizes.append([len(part) for part in vectors])
+        start(self, vectors, seed)
+
+    monkeypatch.setattr(RQVAE, "start_codebooks", recorded)
+    monkeypatch.setattr(identifiers, "STARTING_ITEMS", 40)
+    for batch in (16, 50):
+        _build(rqvae_epochs=1, rqvae_batch=batch)
+    assert sizes == [[40, 40], [50, 50]]
