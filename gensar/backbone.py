@@ -25,9 +25,10 @@ from gensar.vocabulary import END, PADDING, Vocabulary, train_tokenizer
 
 __all__ = ["Backbone", "additive", "readable", "t5_of", "tokenizer_of", "use_cheap_dropout"]
 
-_LOGITS_AT_ONCE, _WEIGHTS_AT_ONCE = 2**19, 2**20
-"""Logits, and attention weights of the encoder, that a CPU computes together. More would not fit
-into its caches, and memory that large is asked from the system anew each time."""
+_LOGITS_AT_ONCE = 2**18
+"""Logits that a CPU computes together; more would not fit into its caches."""
+_LARGEST_EXPONENT = 80.0
+"""Sums of exponentials of less than this, and of more than its negative, are good in float32."""
 
 
 def t5_of(settings: GeneratorSettings, tokens: int) -> T5ForConditionalGeneration:
@@ -125,34 +126,26 @@ class Backbone(nn.Module):
 
     def encode(self, tokens: Tensor) -> Tensor:
         """Return the states ``[rows, length, d]`` of an input ``[rows, length, width]``."""
-        real = tokens[:, :, 0] >= 0
-        mask = real[:, None, None, :]
-        if self.causal:
-            length = tokens.shape[1]
-            past = torch.ones(length, length, dtype=torch.bool, device=tokens.device).tril()
-            # Every position sees itself, padding too, so that no row of the softmax is empty.
-            mask = past & (mask | torch.eye(length, dtype=torch.bool, device=tokens.device))
         embedded = self.embed(tokens)
-        attended = additive(mask, embedded.dtype)
+        attended = additive(self.attended(tokens[:, :, 0] >= 0), embedded.dtype)
         return self.t5.encoder(inputs_embeds=embedded, attention_mask=attended).last_hidden_state
 
-    def encode_by_length(self, tokens: Tensor) -> Tensor:
-        """Do as :meth:`encode` does; a CPU takes a few rows of like length at a time.
+    def attended(self, real: Tensor) -> Tensor:
+        """Return which positions each position of an input sees.
 
-        What stands behind the last token of a row may be 0.
+        Args:
+            real: bool ``[rows, length]``, which positions are no padding.
+
+        Returns:
+            bool ``[rows, 1, length or 1, length]``.
         """
-        rows, longest, _ = tokens.shape
-        if tokens.device.type != "cpu":
-            return self.encode(tokens)
-        places = torch.arange(1, longest + 1)
-        lengths = (places * (tokens[:, :, 0] >= 0)).amax(dim=1)
-        order = lengths.argsort()
-        states = self.t5.shared.weight.new_zeros(rows, longest, self.t5.config.d_model)
-        size = max(1, _WEIGHTS_AT_ONCE // (self.t5.config.num_heads * longest**2))
-        for part in order.split(size):
-            length = int(lengths[part[-1]])
-            states[part, :length] = self.encode(tokens[part, :length])
-        return states
+        mask = real[:, None, None, :]
+        if not self.causal:
+            return mask
+        length = real.shape[1]
+        past = torch.ones(length, length, dtype=torch.bool, device=real.device).tril()
+        # Every position sees itself, padding too, so that no row of the softmax is empty.
+        return past & (mask | torch.eye(length, dtype=torch.bool, device=real.device))
 
     def summary(self, states: Tensor, lengths: Tensor) -> Tensor | None:
         """Return the state of the last position that each target may read, ``[rows, targets, d]``.
@@ -214,11 +207,10 @@ class Backbone(nn.Module):
         """Return log-probabilities ``[..., codes of the level]`` of the next code, as float32."""
         start, stop = self.vocabulary.level_range(kind, level)
         table = self.t5.lm_head.weight
+        logits = (hidden @ table[start:stop].T).float()
         if self.vocabulary_softmax:
-            parts = hidden.flatten(0, -2).split(max(1, _LOGITS_AT_ONCE // len(table)))
-            found = [_of_some(part @ table.T, start, stop) for part in parts]
-            return torch.cat(found).view(*hidden.shape[:-1], stop - start)
-        return functional.log_softmax((hidden @ table[start:stop].T).float(), dim=-1)
+            return logits - log_normaliser(hidden, table).unsqueeze(-1)
+        return functional.log_softmax(logits, dim=-1)
 
     def text_logits(self, hidden: Tensor) -> Tensor:
         """Return logits ``[..., tokens]`` over text pieces, or over all tokens where codes are
@@ -229,12 +221,32 @@ class Backbone(nn.Module):
         return hidden @ table.T
 
 
-def _of_some(logits: Tensor, start: int, stop: int) -> Tensor:
-    """Return the log-probabilities ``[rows, stop - start]`` of some of all logits, as float32."""
-    logits = logits.float()
-    largest = logits.amax(dim=-1, keepdim=True)
-    some = logits[:, start:stop] - largest
-    return some - logits.sub_(largest).exp_().sum(dim=-1, keepdim=True).log_()
+def log_normaliser(hidden: Tensor, table: Tensor) -> Tensor:
+    """Return ``log sum exp(hidden @ table.T)`` over all rows of ``table``, as float32 ``[...]``.
+
+    Without gradients. A CPU takes a few logits at a time, in memory that is used again and again.
+
+    Args:
+        hidden: ``[..., d]``.
+        table: ``[tokens, d]``.
+    """
+    if hidden.device.type != "cpu":
+        return (hidden @ table.T).float().logsumexp(dim=-1)
+    states = hidden.flatten(0, -2)
+    # No logit is larger than this, so that no exponential is beyond float32, nor are all too small.
+    largest = states.float().norm(dim=-1).amax() * table.float().norm(dim=-1).amax()
+    if largest > _LARGEST_EXPONENT:
+        parts = states.split(max(1, _LOGITS_AT_ONCE // len(table)))
+        return torch.cat([(p @ table.T).float().logsumexp(-1) for p in parts]).view(
+            hidden.shape[:-1]
+        )
+    total = states.new_zeros(len(states), dtype=torch.float32)
+    size = max(1, _LOGITS_AT_ONCE // max(len(states), 1))
+    logits = table.new_empty(len(states), min(size, len(table)))
+    for part in table.split(size):
+        some = torch.mm(states, part.T, out=logits[:, : len(part)])
+        total += some.float().exp_().sum(dim=-1)
+    return total.log_().view(hidden.shape[:-1])
 
 
 def readable(first: Tensor, stop: Tensor, positions: int) -> Tensor:

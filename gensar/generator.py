@@ -26,6 +26,7 @@ from gensar.backbone import Backbone, readable, t5_of, tokenizer_of
 from gensar.decoding import Leaves, beam_search, score_catalogue, score_items
 from gensar.identifiers import COLLABORATIVE, SEMANTIC, Identifiers
 from gensar.ragged import Ragged
+from gensar.reading import encode_by_length
 from gensar.sequences import NOTHING, Inputs, Sequences
 from gensar.settings import GeneratorSettings
 from gensar.start import start_embeddings
@@ -166,7 +167,7 @@ class Generator(Model):
                 asked.tokens.lengths[:, None],
             )
         )
-        states = self.backbone.encode_by_length(inputs)
+        states = encode_by_length(self.backbone, inputs)
         visible = readable(first, stop, states.shape[1])
         return Memory(states, visible, self.backbone.summary(states, stop))
 

@@ -39,23 +39,26 @@ class Past:
     """Keys and values of the tokens that prefixes are made of.
 
     Attributes:
-        keys: of each block, ``[requests, prefixes, tokens, heads, width of a head]``.
-        values: likewise.
+        cached: ``[tokens, requests, prefixes, blocks, 2, heads * width of a head]``, keys first.
     """
 
-    keys: tuple[Tensor, ...]
-    values: tuple[Tensor, ...]
+    cached: Tensor
 
     def taken(self, parent: Tensor) -> Past:
-        """Return the past of the prefixes at ``parent``, int64 ``[requests or 1, prefixes]``."""
+        """Return the past of the prefixes at ``parent``, with room for one more token.
 
-        def take(cached: Tensor) -> Tensor:
-            if len(parent) == 1:
-                return cached.index_select(1, parent[0])
-            rows = torch.arange(len(cached), device=cached.device).unsqueeze(1)
-            return cached[rows, parent]
-
-        return Past(tuple(map(take, self.keys)), tuple(map(take, self.values)))
+        Args:
+            parent: int64 ``[requests or 1, prefixes]``.
+        """
+        tokens, requests, prefixes, *width = self.cached.shape
+        room = self.cached.new_empty(tokens + 1, requests, parent.shape[1], *width)
+        if len(parent) == 1:
+            torch.index_select(self.cached, 2, parent[0], out=room[:tokens])
+            return Past(room)
+        first = torch.arange(0, requests * prefixes, prefixes, device=parent.device)
+        rows = (first.unsqueeze(1) + parent).flatten()
+        torch.index_select(self.cached.flatten(1, 2), 1, rows, out=room[:tokens].flatten(1, 2))
+        return Past(room)
 
 
 class Stepper:
@@ -72,10 +75,12 @@ class Stepper:
         self._heads = backbone.t5.config.num_heads
         # [requests, 1, 1, positions]
         self._mask = additive(memory.visible.unsqueeze(1), memory.states.dtype)
-        self._cross = []
+        self._own, self._cross = [], []
         for block in backbone.t5.decoder.block:
-            attention = cast(Any, block).layer[1].EncDecAttention
-            parts = (attention.k(memory.states), attention.v(memory.states))
+            own, cross = (cast(Any, layer) for layer in list(cast(Any, block).layer)[:2])
+            own, cross = own.SelfAttention, cross.EncDecAttention
+            self._own.append(torch.cat([own.k.weight, own.v.weight, own.q.weight]).T)
+            parts = (cross.k(memory.states), cross.v(memory.states))
             self._cross.append([self._by_head(part).contiguous() for part in parts])
 
     def _by_head(self, states: Tensor) -> Tensor:
@@ -88,14 +93,15 @@ class Stepper:
         embedded = t5.shared.weight[start].expand(len(memory.states), 1, -1)
         if memory.summary is not None:
             embedded = embedded + memory.summary
-        return self._read(embedded, None)
+        shape = (1, *embedded.shape[:2], len(self._own), 2, self._own[0].shape[1] // 3)
+        return self._read(embedded, Past(embedded.new_empty(shape)))
 
     def next(self, tokens: Tensor, past: Past) -> tuple[Tensor, Past]:
         """Read one more token behind each prefix.
 
         Args:
             tokens: int64 ``[requests or 1, prefixes]``.
-            past: of as many prefixes.
+            past: of as many prefixes, with room for the tokens; it is filled.
 
         Returns:
             the states that the next token follows from, ``[requests, prefixes, d]``, and the past
@@ -104,43 +110,47 @@ class Stepper:
         embedded = self._backbone.t5.shared(tokens)
         return self._read(embedded.expand(len(self._memory.states), -1, -1), past)
 
-    def _read(self, hidden: Tensor, past: Past | None) -> tuple[Tensor, Past]:
-        decoder = self._backbone.t5.decoder
-        keys, values = [], []
-        bias = None
+    def _read(self, hidden: Tensor, past: Past) -> tuple[Tensor, Past]:
+        decoder: Any = self._backbone.t5.decoder
+        length = len(past.cached)
+        # [tokens, 1, 1, heads]
+        bias = (
+            decoder.block[0]
+            .layer[0]
+            .SelfAttention.compute_bias(
+                1, length, device=hidden.device, past_seen_tokens=length - 1
+            )[0, :, 0]
+            .T[:, None, None]
+        )
         for number, block in enumerate(decoder.block):
-            own, cross, feed_forward = cast(Any, block).layer
-            attention = own.SelfAttention
-            normed = own.layer_norm(hidden)
-            shape = (*normed.shape[:2], 1, self._heads, -1)
-            new_keys, new_values = (part(normed).view(shape) for part in (attention.k, attention.v))
-            if past is not None:
-                new_keys = torch.cat([past.keys[number], new_keys], dim=2)
-                new_values = torch.cat([past.values[number], new_values], dim=2)
-            keys.append(new_keys)
-            values.append(new_values)
-            if bias is None:
-                length = new_keys.shape[2]
-                bias = attention.compute_bias(
-                    1, length, device=hidden.device, past_seen_tokens=length - 1
-                )[0, :, 0].T.unsqueeze(-1)
-            query = attention.q(normed).view(shape)
-            # A sum over few tokens: a matrix product for each prefix would cost more.
-            weights = (query * new_keys).sum(-1, keepdim=True).add(bias).softmax(dim=2)
-            hidden = hidden + attention.o((weights * new_values).sum(2).flatten(2))
-            hidden = hidden + self._look(number, cross, hidden)
-            hidden = feed_forward(hidden)
+            own, cross, feed_forward = block.layer
+            found = self._look_back(number, own.layer_norm(hidden), past.cached, bias)
+            hidden = hidden + own.SelfAttention.o(found)
+            found = self._look_up(number, cross.EncDecAttention.q(cross.layer_norm(hidden)))
+            hidden = feed_forward(hidden + cross.EncDecAttention.o(found))
         hidden = decoder.final_layer_norm(hidden)
         if self._backbone.t5.config.scale_decoder_outputs:
             hidden = hidden * hidden.shape[-1] ** -0.5
-        return hidden, Past(tuple(keys), tuple(values))
+        return hidden, past
 
-    def _look(self, number: int, layer: Any, hidden: Tensor) -> Tensor:
+    def _look_back(self, number: int, normed: Tensor, cached: Tensor, bias: Tensor) -> Tensor:
+        """Return what each prefix's newest token takes from all its tokens; note its own keys and
+        values in ``cached``."""
+        width = cached.shape[-1]
+        parts = normed @ self._own[number]
+        cached[-1, :, :, number] = parts[..., : 2 * width].unflatten(-1, (2, width))
+        keys, values = cached[:, :, :, number].unflatten(-1, (self._heads, -1)).unbind(3)
+        query = parts[..., 2 * width :].unflatten(-1, (self._heads, -1))
+        # A sum over few tokens: a matrix product for each prefix would cost more.
+        weights = (query * keys).sum(-1).add_(bias).softmax(dim=0)
+        return (weights.unsqueeze(-1) * values).sum(0).flatten(2)
+
+    def _look_up(self, number: int, query: Tensor) -> Tensor:
         """Return what a block's prefixes take from their request's states."""
-        attention = layer.EncDecAttention
         keys, values = self._cross[number]
-        query = self._by_head(attention.q(layer.layer_norm(hidden)))
-        mask = self._mask.expand(-1, -1, hidden.shape[1], -1)
+        mask = self._mask.expand(-1, -1, query.shape[1], -1)
         # T5 does not scale by the width of a head.
-        found = functional.scaled_dot_product_attention(query, keys, values, mask, scale=1.0)
-        return attention.o(found.transpose(1, 2).flatten(2))
+        found = functional.scaled_dot_product_attention(
+            self._by_head(query), keys, values, mask, scale=1.0
+        )
+        return found.transpose(1, 2).flatten(2)

@@ -22,6 +22,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from gensar.backbone import Backbone, t5_of
 from gensar.decoding import Leaves, beam_search, score_catalogue, score_items
 from gensar.identifiers import COLLABORATIVE, Identifiers
+from gensar.reading import encode_by_length
 from gensar.settings import GenSARSettings
 from gensar.stepping import Memory, Stepper
 from gensar.trie import Barred, Trie
@@ -82,7 +83,7 @@ class _Case:
     def memory(self) -> Memory:
         """Encode the batch."""
         inputs = torch.where(self.real, self.inputs, -1).unsqueeze(-1)
-        states = self.backbone.encode_by_length(inputs)
+        states = encode_by_length(self.backbone, inputs)
         return Memory(states, self.real.unsqueeze(1), None)
 
     def beams(self, barred: Barred | None = None) -> tuple[Tensor, Tensor]:

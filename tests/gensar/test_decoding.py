@@ -9,6 +9,7 @@ from torch.nn import functional
 from gensar.backbone import Backbone
 from gensar.decoding import Leaves, beam_search, score_catalogue, score_items
 from gensar.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.reading import encode_by_length
 from gensar.stepping import Memory
 from gensar.trie import Barred, Trie
 from tests.gensar.support import backbone_of, random_identifiers, vocabulary_of
@@ -61,28 +62,31 @@ def test_scores_are_those_of_one_pass_of_t5_for_each_candidate(kind: int, whole:
 
 
 @pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("at_once", [1, 2**18])
 @torch.no_grad()
-def test_a_few_rows_at_a_time_are_encoded_as_all_together(
-    causal: bool, monkeypatch: pytest.MonkeyPatch
+def test_a_few_rows_at_a_time_are_encoded_as_transformers_encodes_all_together(
+    causal: bool, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gensar.backbone._WEIGHTS_AT_ONCE", 1)
+    monkeypatch.setattr("gensar.reading._WEIGHTS_AT_ONCE", at_once)
     backbone = backbone_of(VOCABULARY, causal)
     tokens, real = _inputs()
     inputs = torch.where(real, tokens, -1).unsqueeze(-1)
-    together, apart = backbone.encode(inputs), backbone.encode_by_length(inputs)
+    together, apart = backbone.encode(inputs), encode_by_length(backbone, inputs)
     torch.testing.assert_close(apart[real], together[real], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("scale", [1, 1000], ids=["small", "beyond float32"])
+@pytest.mark.parametrize("at_once", [1, 2**18])
 @torch.no_grad()
 def test_a_few_logits_at_a_time_give_the_same_log_probabilities(
-    monkeypatch: pytest.MonkeyPatch,
+    scale: float, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backbone = backbone_of(VOCABULARY, vocabulary_softmax=True)
     hidden = torch.randn(3, 5, 16, generator=torch.Generator().manual_seed(1))
-    hidden[0] *= 1000  # logits whose exponential is beyond float32
+    hidden[0] *= scale
     first, stop = VOCABULARY.level_range(SEMANTIC, 1)
     expected = functional.log_softmax(hidden @ backbone.t5.lm_head.weight.T, dim=-1)
-    monkeypatch.setattr("gensar.backbone._LOGITS_AT_ONCE", 1)
+    monkeypatch.setattr("gensar.backbone._LOGITS_AT_ONCE", at_once)
     found = backbone.code_log_probs(hidden, SEMANTIC, 1)
     torch.testing.assert_close(found, expected[..., first:stop], atol=1e-5, rtol=1e-5)
 

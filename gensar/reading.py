@@ -1,0 +1,72 @@
+"""The T5's encoder without gradients, a few inputs of like length at a time.
+
+A CPU is fastest while what it works on stays in its caches: the weights of attention between all
+positions do so for a few inputs only. Inputs of like length go together, so that little is padding.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from gensar.backbone import Backbone, additive
+
+__all__ = ["encode_by_length"]
+
+_WEIGHTS_AT_ONCE = 2**18
+"""Attention weights of a layer that a CPU computes together."""
+
+
+@torch.no_grad()
+def encode_by_length(backbone: Backbone, tokens: Tensor) -> Tensor:
+    """Return the states ``[rows, length, d]`` of an input ``[rows, length, width]``.
+
+    They are those of :meth:`Backbone.encode`; what stands behind the last token of a row may be 0.
+    """
+    if tokens.device.type != "cpu":
+        return backbone.encode(tokens)
+    rows, longest, _ = tokens.shape
+    real = tokens[:, :, 0] >= 0
+    lengths = (torch.arange(1, longest + 1) * real).amax(dim=1)
+    order = lengths.argsort()
+    encoder: Any = backbone.t5.encoder
+    own = [cast(Any, block).layer[0].SelfAttention for block in encoder.block]
+    projections = [torch.cat([a.q.weight, a.k.weight, a.v.weight]).T for a in own]
+    # [heads, positions, positions]
+    bias = own[0].compute_bias(longest, longest)[0]
+    states = bias.new_zeros(rows, longest, backbone.t5.config.d_model)
+    size = max(1, _WEIGHTS_AT_ONCE // (len(bias) * longest**2))
+    for part in order.split(size):
+        length = int(lengths[part[-1]])
+        seen = additive(backbone.attended(real[part, :length]), bias.dtype)
+        shown = (bias[:, :length, :length] + seen).flatten(0, 1)
+        found = _encode(backbone, tokens[part, :length], shown, projections)
+        states[part, :length] = found
+    return states
+
+
+def _encode(backbone: Backbone, tokens: Tensor, bias: Tensor, projections: list[Tensor]) -> Tensor:
+    """Encode rows of one length.
+
+    Args:
+        backbone: the model.
+        tokens: int64 ``[rows, length, width]``.
+        bias: ``[rows * heads, length, length]``, added to the weights of attention.
+        projections: of each block, to queries, keys and values, ``[d, 3 * heads * width]``.
+    """
+    encoder: Any = backbone.t5.encoder
+    rows, length, _ = tokens.shape
+    heads = len(bias) // rows
+    states = backbone.embed(tokens)
+    for block, projection in zip(encoder.block, projections, strict=True):
+        own, feed_forward = block.layer
+        parts = (own.layer_norm(states) @ projection).view(rows, length, 3, heads, -1)
+        # [rows * heads, length, width of a head]
+        query, key, value = parts.permute(2, 0, 3, 1, 4).flatten(1, 2)
+        # T5 does not scale by the width of a head.
+        weights = torch.baddbmm(bias, query, key.transpose(1, 2)).softmax(dim=-1)
+        found = (weights @ value).unflatten(0, (rows, heads)).transpose(1, 2).flatten(2)
+        states = feed_forward(states + own.SelfAttention.o(found))
+    return encoder.final_layer_norm(states)
