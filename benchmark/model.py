@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -50,6 +51,7 @@ class FitContext:
         device: ``"cpu"`` or ``"cuda"``.
         journal: takes phases, the validation curve and facts, and shows progress.
         checkpoints: a folder for checkpoints of this very run, or ``None``.
+        common: a folder for steps that other runs of the same command take as well, or ``None``.
     """
 
     tasks: tuple[Task, ...]
@@ -57,6 +59,19 @@ class FitContext:
     device: str = "cpu"
     journal: Journal = field(default_factory=lambda: Journal(quiet=True))
     checkpoints: Path | None = None
+    common: Path | None = None
+
+    def shared(self, *decided_by: object) -> FitContext:
+        """Return the context of a step whose checkpoints serve other runs of the same command too.
+
+        Args:
+            decided_by: whatever decides the step's outcome beside data, code, device and seed, as
+                JSON values. Runs that agree in all of it take the step from the first of them.
+        """
+        if self.common is None:
+            return self
+        text = json.dumps([self.seed, self.device, *decided_by], sort_keys=True)
+        return replace(self, checkpoints=self.common / hashlib.sha256(text.encode()).hexdigest())
 
     def kept(self, name: str, make: Callable[[], dict[str, NDArray]]) -> dict[str, NDArray]:
         """Return the arrays that ``make`` makes, kept with the checkpoints under ``name``.

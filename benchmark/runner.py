@@ -78,6 +78,7 @@ def run_model(
     device: str,
     results: Path,
     fresh: bool,
+    common: Path | None = None,
 ) -> RunResult:
     """Train, evaluate and record a model, unless the same run is stored already.
 
@@ -89,6 +90,7 @@ def run_model(
         device: ``auto``, ``cpu`` or ``cuda``.
         results: the folder that holds ``runs/`` and ``checkpoints/``.
         fresh: run even though the run is stored, and forget its checkpoints.
+        common: see :class:`FitContext`.
     """
     model = plan.entry.load()(plan.settings)
     identity = RunIdentity.of(plan, dataset, protocols, seed, resolve_device(device, model))
@@ -102,7 +104,7 @@ def run_model(
         except BenchmarkError as error:
             print(f"{error}; it is run again", file=sys.stderr)  # noqa: T201
     journal = Journal()
-    context = FitContext(plan.tasks, seed, identity.device, journal, checkpoints)
+    context = FitContext(plan.tasks, seed, identity.device, journal, checkpoints, common)
     with journal.phase("fit"):
         model.fit(dataset.train, HarnessValidation(dataset, plan.tasks), context)
     with journal.phase("evaluate"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -161,7 +162,10 @@ def build_identifiers(
         _train(rqvae, inputs, settings, context.seed, context.journal)
         return {name: weight.cpu().numpy() for name, weight in rqvae.state_dict().items()}
 
-    weights = context.kept("rqvae", trained)
+    # What the settings left out here say concerns the backbone alone, and ablations differ in it.
+    decisive = replace(settings, without=(), behaviour_tokens=True)
+    seen = [hashlib.sha256(v.tobytes()).hexdigest() for v in vectors]
+    weights = context.shared("rqvae", asdict(decisive), seen).kept("rqvae", trained)
     rqvae.load_state_dict({name: torch.as_tensor(array) for name, array in weights.items()})
     report, codes = _assign(rqvae, inputs, settings)
     levels = settings.shared_levels + settings.specific_levels

@@ -64,8 +64,10 @@ def collaborative_vectors(
     kind = find(model).load()
     source: Any = kind(build_settings(kind.Settings, kind.presets, preset))
     journal = Journal(quiet=context.journal.quiet)
-    folder = None if context.checkpoints is None else context.checkpoints / "collaborative"
     served = tuple(task for task in context.tasks if task in kind.tasks) or (Task.REC,)
+    measured = [task for task in validation.tasks if task in kind.tasks]
+    shared = context.shared(model, asdict(source.settings), served, measured)
+    folder = None if shared.checkpoints is None else shared.checkpoints / "collaborative"
     own = replace(context, tasks=served, journal=journal, checkpoints=folder)
     source.fit(train, validation, own)
     context.journal.facts["collaborative"] = {

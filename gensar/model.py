@@ -73,7 +73,8 @@ class GenSAR(Generator):
         spaces = []
         if settings.identifiers != "collaborative":
             with journal.phase("semantic vectors"):
-                found = context.kept("semantic", lambda: {"items": encode(train.items.texts)})
+                shared = context.shared("semantic vectors", settings.encoder)
+                found = shared.kept("semantic", lambda: {"items": encode(train.items.texts)})
             spaces.append(Space(found["items"], encode))
         if settings.identifiers != "semantic":
             preset, model = settings.collaborative_preset, settings.collaborative

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import re
+import shutil
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -33,6 +37,7 @@ from benchmark.cli.plan import (
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
+    from benchmark.plan import Plan
     from benchmark.runner import RunResult
 
 __all__ = ["run"]
@@ -74,15 +79,29 @@ def run(
 
     from benchmark.runner import run_model
 
+    common = _common_folder(results, plans, data.digest) if ablations else None
+    if common is not None and fresh:
+        shutil.rmtree(common, ignore_errors=True)
     done: list[RunResult] = []
     for plan, number in itertools.product(plans, numbers):
         progress(f"{plan.title} on {data.name}, seed {number}, preset {preset}")
         asked: Any = protocols
-        result = run_model(plan, data, asked, number, device.value, results, fresh)
+        result = run_model(plan, data, asked, number, device.value, results, fresh, common)
         if result.reused:
             progress(f"stored already, not run again (--fresh runs it): {result.record.folder}")
         done.append(result)
+    if common is not None:
+        shutil.rmtree(common, ignore_errors=True)
     _show(done, as_json)
+
+
+def _common_folder(results: Path, plans: list[Plan], data: str) -> Path:
+    """Return where ablations keep the steps that they have in common until all are done."""
+    from benchmark.results.identity import HARNESS, code_digest
+
+    asked = [(plan.entry.name, plan.tasks, asdict(plan.settings)) for plan in plans]
+    text = json.dumps([asked, data, code_digest(HARNESS)], sort_keys=True)
+    return results / "checkpoints" / f"common-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def _show(done: list[RunResult], as_json: bool) -> None:

@@ -11,6 +11,7 @@ from baselines.popularity import Popularity
 from benchmark.registry import ModelEntry
 from benchmark.results.record import scan_runs
 from benchmark.settings import setting
+from gensar import identifiers
 from gensar.settings import ABLATIONS
 from tests.gensar.support import SMALL, without_text_encoder
 
@@ -98,14 +99,24 @@ def test_a_setting_that_an_ablation_changes_cannot_be_set_as_well(parted: Comman
     assert "--set second" in done.err
 
 
-def test_gensar_is_run_without_each_of_its_parts_and_shown(
-    command: Command, tiny_folder: Path
-) -> None:
+@pytest.fixture
+def small_gensar(command: Command, tiny_folder: Path) -> Command:
+    """Run a small GenSAR on the tiny data set."""
     small = {**SMALL, "rqvae_epochs": 1, "epochs": 1, "rqvae_hidden": "16"}
     assignments = [part for k, v in small.items() for part in ("--set", f"{k}={v}")]
     asked = ("--model", "gensar", "--dataset", tiny_folder, "--preset", "quick", *assignments)
-    with without_text_encoder():
-        done = command("run", *asked, "--protocol", "full", "--ablations", "--json")
+
+    def call(*arguments: object) -> Any:
+        with without_text_encoder():
+            return command("run", *asked, "--protocol", "full", "--json", *arguments)
+
+    return call
+
+
+def test_gensar_is_run_without_each_of_its_parts_and_shown(
+    command: Command, small_gensar: Command
+) -> None:
+    done = small_gensar("--ablations")
     assert done.status == 0, done.err
     assert len(done.json) == 1 + len(ABLATIONS) + 2
     board = command("leaderboard", "--dataset", "tiny", "--format", "json").json
@@ -120,3 +131,37 @@ def test_gensar_is_run_without_each_of_its_parts_and_shown(
         "gensar (rec only)",
         "gensar (search only)",
     }
+
+
+def test_what_ablations_have_in_common_is_made_once_and_changes_nothing(
+    small_gensar: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[object] = []
+
+    def counted(*arguments: Any) -> None:
+        trained.append(arguments)
+        right(*arguments)
+
+    right = identifiers._train
+    monkeypatch.setattr(identifiers, "_train", counted)
+    small_gensar("--ablations")
+    assert len(trained) == 5  # whole; semantic, collaborative, separate, fused identifiers
+    assert not list((tmp_path / "results" / "checkpoints").glob("common-*"))
+    alone = {
+        "rec+search": small_gensar("--results", tmp_path / "a"),
+        "search": small_gensar("--results", tmp_path / "b", "--tasks", "search"),
+        "one fused identifier": small_gensar(
+            "--results", tmp_path / "c", "--set", "identifiers=fused"
+        ),
+    }
+    together = {
+        (run.info["ablation"] or {"name": "+".join(run.info["tasks"])})["name"]: run
+        for run in scan_runs(tmp_path / "results", pytest.fail)
+    }
+    for (name, done), results in zip(alone.items(), "abc", strict=True):
+        (row,) = done.json
+        assert not row["reused"]
+        (single,) = scan_runs(tmp_path / results, pytest.fail)
+        for file in ("requests.parquet", "model.safetensors"):
+            expected = (single.folder / file).read_bytes()
+            assert (together[name].folder / file).read_bytes() == expected, (name, file)
