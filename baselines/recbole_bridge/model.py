@@ -24,7 +24,13 @@ from baselines.recbole_bridge.samples import (
     read_requests,
     right_aligned,
 )
-from baselines.recbole_bridge.settings import PAIRED_PRESETS, PRESETS, RecBoleSettings, model_values
+from baselines.recbole_bridge.settings import (
+    PAIRED_PRESETS,
+    PRESETS,
+    UNMASKED_PRESETS,
+    RecBoleSettings,
+    model_values,
+)
 from baselines.recbole_bridge.trainer import RecBoleTrainer
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
@@ -136,6 +142,8 @@ def _class_for(name: str) -> type[RecBoleModel]:
     summary, reference = RUNNABLE[name]
     text = f"RecBole's {name}: {summary} ({reference})."
     presets = PRESETS if ranks_catalogue(name) else PAIRED_PRESETS
+    if name == "SINE":
+        presets = UNMASKED_PRESETS
     members = {"recbole_name": name, "presets": presets, "__doc__": text, "__module__": __name__}
     return cast(type[RecBoleModel], type(name, (RecBoleModel,), members))
 

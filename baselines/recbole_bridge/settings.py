@@ -14,7 +14,14 @@ import yaml
 from benchmark.errors import InputError, did_you_mean
 from benchmark.settings import setting
 
-__all__ = ["PAIRED_PRESETS", "PRESETS", "RecBoleSettings", "model_values", "own_values"]
+__all__ = [
+    "PAIRED_PRESETS",
+    "PRESETS",
+    "UNMASKED_PRESETS",
+    "RecBoleSettings",
+    "model_values",
+    "own_values",
+]
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,14 @@ PAIRED_PRESETS: dict[str, dict[str, Any]] = {
     for name in ("quick", "standard", "thorough")
 } | {"paper": PRESETS["paper"]}
 """For models that read the whole history anew for each item that they score: smaller networks."""
+
+UNMASKED_PRESETS: dict[str, dict[str, Any]] = {
+    name: {**PRESETS.get(name, {}), "window": 10} for name in ("quick", "standard", "thorough")
+} | {"paper": PRESETS["paper"]}
+"""For models whose attention takes padding for events: a long window drowns short histories.
+
+SINE on ml-100k, preset ``thorough``, seed 1: a validation NDCG@10 of 0.063 with a window of 50, of
+0.068 with 20, of 0.084 with 10."""
 
 _NAMES = {
     "layers": ("n_layers", "num_layers"),
