@@ -27,7 +27,7 @@ lint: $(VENV)/test.stamp  ## ruff and mypy
 	$(BIN)/mypy
 
 docs: $(VENV)/test.stamp  ## write the leaderboards of README and of the models' pages anew
-	$(BIN)/python -m benchmark leaderboard --results results/published --into README.md
+	$(BIN)/python -m benchmark leaderboard --results results/published --dataset ml-100k --brief --into README.md
 	$(BIN)/python -m tests.test_pages
 
 format: $(VENV)/test.stamp  ## let ruff mend what it can

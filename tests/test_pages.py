@@ -1,4 +1,4 @@
-"""Every model has a page whose results are those of the committed runs.
+"""Every model has a page whose results are those of the committed runs, and so have whole tables.
 
 ``python -m tests.test_pages`` writes the results of all pages anew.
 """
@@ -16,6 +16,12 @@ from benchmark.registry import available
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "models"
+BOARDS = {
+    "ml-100k": ["--results", "results/published", "--dataset", "ml-100k"],
+    "amazon-office": ["--results", "results/published", "--dataset", "amazon-office"],
+    "ablations": ["--results", "results/ablations", "--brief"],
+}
+"""Pages in ``docs/`` that show whole leaderboards, and what of."""
 SHARED = {"random": "diagnostic", "constant": "diagnostic"}
 OURS = ("baselines", "gensar")
 
@@ -38,6 +44,11 @@ def arguments(page: str) -> list[str]:
     file = str(PAGES / f"{page}.md")
     shown = ["--results", str(ROOT / "results" / "published"), "--brief", "--into", file]
     return [sys.executable, "-m", "benchmark", "leaderboard", "--model", _joined(page), *shown]
+
+
+def board_arguments(board: str) -> list[str]:
+    file = ["--into", str(ROOT / "docs" / f"{board}.md")]
+    return [sys.executable, "-m", "benchmark", "leaderboard", *BOARDS[board], *file]
 
 
 def _joined(page: str) -> str:
@@ -64,6 +75,14 @@ def test_the_results_of_a_page_are_those_of_the_committed_runs(page: str) -> Non
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("board", sorted(BOARDS))
+def test_a_board_is_that_of_the_committed_runs(board: str) -> None:
+    done = subprocess.run(
+        [*board_arguments(board), "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("page", NAMES)
 def test_settings_named_on_a_page_exist(page: str) -> None:
     text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
@@ -83,3 +102,5 @@ def test_settings_named_on_a_page_exist(page: str) -> None:
 if __name__ == "__main__":
     for each in NAMES:
         subprocess.run(arguments(each), cwd=ROOT, check=True)
+    for each in BOARDS:
+        subprocess.run(board_arguments(each), cwd=ROOT, check=True)
