@@ -27,7 +27,8 @@ from baselines.recbole_bridge.samples import (
 from baselines.recbole_bridge.settings import (
     PAIRED_PRESETS,
     PRESETS,
-    UNMASKED_PRESETS,
+    SHORT,
+    SHORT_PRESETS,
     RecBoleSettings,
     model_values,
 )
@@ -142,8 +143,8 @@ def _class_for(name: str) -> type[RecBoleModel]:
     summary, reference = RUNNABLE[name]
     text = f"RecBole's {name}: {summary} ({reference})."
     presets = PRESETS if ranks_catalogue(name) else PAIRED_PRESETS
-    if name == "SINE":
-        presets = UNMASKED_PRESETS
+    if name in SHORT:
+        presets = SHORT_PRESETS
     members = {"recbole_name": name, "presets": presets, "__doc__": text, "__module__": __name__}
     return cast(type[RecBoleModel], type(name, (RecBoleModel,), members))
 
