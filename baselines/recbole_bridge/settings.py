@@ -103,8 +103,8 @@ SHORT_PRESETS: dict[str, dict[str, Any]] = {
 SHORT = ("Caser", "SINE")
 """SINE's attention takes padding for events, so that a long window drowns short histories in it.
 On ml-100k, preset ``thorough``, seed 1, it had a validation NDCG@10 of 0.063 with a window of 50,
-of 0.068 with 20, of 0.084 with 10. Caser has a convolution for each height up to the window, so that
-its cost grows with the square; its paper reads at most 9 events."""
+of 0.068 with 20, of 0.084 with 10. Caser has a convolution for each height up to the window, so
+that its cost grows with the square; its paper reads at most 9 events."""
 
 _NAMES = {
     "layers": ("n_layers", "num_layers"),
