@@ -38,7 +38,10 @@ class BM25(Model):
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
     Settings = BM25Settings
-    searched: ClassVar[Mapping[str, Dimension]] = {"b": Range(0.0, 1.0), "k1": Range(0.2, 3.0)}
+    searched: ClassVar[Mapping[str, Dimension | None]] = {
+        "b": Range(0.0, 1.0),
+        "k1": Range(0.2, 3.0),
+    }
 
     def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
         """Index the items' texts."""

@@ -31,6 +31,7 @@ class BM25Pop(Model):
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
     Settings = BM25PopSettings
+    searched = BM25.searched
 
     settings: BM25PopSettings
 

@@ -13,6 +13,7 @@ from baselines.bi_encoder import BiEncoder, TuneSettings, query_item_pairs, tune
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
 from benchmark.settings import setting
+from benchmark.tuning.space import Dimension, Range
 
 __all__ = ["Dense", "DenseSettings"]
 
@@ -36,6 +37,8 @@ class Dense(Model):
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
     Settings = DenseSettings
     uses_gpu = True
+    # The encoder was trained before; rates of models that start from nothing would undo that.
+    searched: ClassVar[Mapping[str, Dimension | None]] = {"rate": Range(1e-5, 3e-4, log=True)}
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {"pairs": 512, "epochs": 1, "validation_requests": 200},
         "thorough": {"pairs": 0, "epochs": 3, "validation_requests": 0},

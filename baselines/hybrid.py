@@ -15,6 +15,7 @@ from baselines.dense import Dense, DenseSettings
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
 from benchmark.settings import setting
+from benchmark.tuning.space import Dimension, Range
 
 __all__ = ["Hybrid", "HybridSettings", "reciprocal_ranks"]
 
@@ -32,6 +33,11 @@ class Hybrid(Model):
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
     Settings = HybridSettings
     uses_gpu = True
+    searched: ClassVar[Mapping[str, Dimension | None]] = {
+        **BM25.searched,
+        **Dense.searched,
+        "constant": Range(1.0, 100.0, log=True),
+    }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = Dense.presets
 
     settings: HybridSettings

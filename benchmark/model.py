@@ -122,9 +122,9 @@ class Model(ABC):
     uses_gpu: ClassVar[bool] = False
     """Whether it computes on the device of its :class:`FitContext`; else it runs on the CPU."""
 
-    searched: ClassVar[Mapping[str, Dimension]] = {}
-    """Settings of its own that ``tune`` searches beside the shared ones, by name: a range or a
-    choice."""
+    searched: ClassVar[Mapping[str, Dimension | None]] = {}
+    """What ``tune`` searches beside the shared settings, or instead of them, by name: a range or a
+    choice, or ``None`` for a shared setting that this model cannot use."""
 
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """What ``run --ablations`` runs beside the full model: by name, the settings that change."""

@@ -31,6 +31,7 @@ from baselines.recbole_bridge.settings import (
     SHORT_PRESETS,
     RecBoleSettings,
     model_values,
+    unknown_to,
 )
 from baselines.recbole_bridge.trainer import RecBoleTrainer
 from benchmark.data.requests import Requests, Task
@@ -145,7 +146,13 @@ def _class_for(name: str) -> type[RecBoleModel]:
     presets = PRESETS if ranks_catalogue(name) else PAIRED_PRESETS
     if name in SHORT:
         presets = SHORT_PRESETS
-    members = {"recbole_name": name, "presets": presets, "__doc__": text, "__module__": __name__}
+    members = {
+        "recbole_name": name,
+        "presets": presets,
+        "searched": dict.fromkeys(unknown_to(name)),
+        "__doc__": text,
+        "__module__": __name__,
+    }
     return cast(type[RecBoleModel], type(name, (RecBoleModel,), members))
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "RecBoleSettings",
     "model_values",
     "own_values",
+    "unknown_to",
 ]
 
 
@@ -106,6 +107,7 @@ On ml-100k, preset ``thorough``, seed 1, it had a validation NDCG@10 of 0.063 wi
 of 0.068 with 20, of 0.084 with 10. Caser has a convolution for each height up to the window, so
 that its cost grows with the square; its paper reads at most 9 events."""
 
+_WIDTHS = ("embedding_size", "hidden_size")
 _NAMES = {
     "layers": ("n_layers", "num_layers"),
     "heads": ("n_heads",),
@@ -125,6 +127,13 @@ def own_values(model: str) -> dict[str, Any]:
     folder = Path(spec.submodule_search_locations[0]) / "properties" / "model"
     read = yaml.safe_load((folder / f"{model}.yaml").read_text(encoding="utf-8"))
     return {name: _number(value) for name, value in read.items()}
+
+
+def unknown_to(model: str) -> tuple[str, ...]:
+    """Return which of the settings ``width`` and ``dropout`` the model has nothing of."""
+    own = own_values(model)
+    names = {"width": _WIDTHS, "dropout": _NAMES["dropout"]}
+    return tuple(ours for ours, theirs in names.items() if not any(n in own for n in theirs))
 
 
 def model_values(model: str, settings: RecBoleSettings) -> dict[str, Any]:
@@ -153,7 +162,7 @@ def model_values(model: str, settings: RecBoleSettings) -> dict[str, Any]:
 
 
 def _widths(own: dict[str, Any], width: int) -> dict[str, Any]:
-    names = [name for name in ("embedding_size", "hidden_size") if name in own]
+    names = [name for name in _WIDTHS if name in own]
     return {name: width * own[name] // own[names[0]] for name in names}
 
 

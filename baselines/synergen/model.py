@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import astuple
 from typing import Any, ClassVar
 
@@ -21,6 +22,7 @@ from baselines.synergen.training import Trainer
 from baselines.words import Words
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.tuning.space import Choice, Dimension
 
 __all__ = ["SynerGen"]
 
@@ -37,6 +39,8 @@ class SynerGen(Model):
     Settings = SynerGenSettings
     presets = PRESETS
     uses_gpu = True
+    # Widths that heads of every preset divide.
+    searched: ClassVar[Mapping[str, Dimension | None]] = {"width": Choice((48, 96, 144))}
 
     settings: SynerGenSettings
 

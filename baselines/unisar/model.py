@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from benchmark.data.requests import Requests, Task
 from benchmark.dropout import use_byte_dropout
 from benchmark.model import FitContext, Model, TrainView, Validation
 from benchmark.training import train_to_best
+from benchmark.tuning.space import Choice, Dimension
 
 __all__ = ["UniSAR"]
 
@@ -29,6 +31,10 @@ class UniSAR(Model):
     Settings = UniSARSettings
     presets = PRESETS
     uses_gpu = True
+    # A penalty in the gradient, where other models have AdamW's decay of the weights.
+    searched: ClassVar[Mapping[str, Dimension | None]] = {
+        "weight_decay": Choice((0.0, 1e-6, 1e-5, 1e-4))
+    }
 
     settings: UniSARSettings
 

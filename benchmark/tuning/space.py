@@ -1,7 +1,8 @@
 """What a search may choose from.
 
-Settings of one name mean the same in every model, so they are searched over the same range in every
-model. What only one kind of model has (BM25's ``k1``), that model names itself.
+A setting that means the same in every model is searched over the same range in every model. What
+only one kind of model has (BM25's ``k1``), and what means something else there (the learning rate
+of an encoder that was trained before), that model names itself.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Range:
     log: bool = False
 
     def __contains__(self, value: Any) -> bool:
-        return self.low <= value <= self.high
+        return value is not None and self.low <= value <= self.high
 
     def described(self) -> dict[str, Any]:
         """Return it JSON-ready."""
@@ -60,4 +61,5 @@ def space_of(model: type[Model]) -> dict[str, Dimension]:
     """Return the settings of ``model`` that are searched, by name."""
     own = {f.name for f in fields(model.Settings)}
     shared = {name: dimension for name, dimension in SHARED.items() if name in own}
-    return dict(sorted({**shared, **model.searched}.items()))
+    both = {**shared, **model.searched}
+    return {name: dimension for name, dimension in sorted(both.items()) if dimension is not None}

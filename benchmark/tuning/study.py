@@ -146,11 +146,11 @@ def tune(
     while len(study.trials) < (trials if space else 1):
         number = len(study.trials)
         chosen = _propose(study, space) if number else {}
-        model = kind(replace(plan.settings, **chosen))
+        settings = {**asdict(plan.settings), **chosen}
         checkpoints = file.parent / "checkpoints" / str(number)
-        where = resolve_device(device, model)
+        where = resolve_device(device, kind(plan.settings))
         context = FitContext(plan.tasks, seed, where, Journal(), checkpoints)
-        trial = _try(model, dataset, context, list(space))
+        trial = _try(kind, settings, dataset, context, list(space))
         study = replace(study, trials=(*study.trials, trial))
         _write(file, study)
         shutil.rmtree(file.parent / "checkpoints", ignore_errors=True)
@@ -181,14 +181,22 @@ def _plain(settings: Any) -> dict[str, Any]:
     return plain
 
 
-def _try(model: Model, dataset: Dataset, context: FitContext, searched: list[str]) -> Trial:
+def _try(
+    kind: type[Model],
+    settings: dict[str, Any],
+    dataset: Dataset,
+    context: FitContext,
+    searched: list[str],
+) -> Trial:
+    """Train and measure once; values that the model refuses make a trial that failed."""
     started = time.monotonic()
-    tried = {name: getattr(model.settings, name) for name in searched}
+    tried = {name: settings[name] for name in searched}
     validation = HarnessValidation(dataset, context.tasks)
     try:
+        model = kind(kind.Settings(**settings))
         model.fit(dataset.train, validation, context)
         measured = validation.measure(model)
-    except BenchmarkError as error:
+    except (BenchmarkError, ValueError) as error:
         return Trial(tried, None, {}, time.monotonic() - started, str(error))
     value = sum(measured.values()) / max(len(measured), 1)
     return Trial(tried, value, measured, time.monotonic() - started)
