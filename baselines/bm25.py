@@ -13,6 +13,7 @@ import Stemmer
 from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests, Task
+from benchmark.errors import InputError
 from benchmark.model import FitContext, Model, TrainView, Validation
 from benchmark.settings import setting
 from benchmark.tuning.space import Dimension, Range
@@ -44,12 +45,19 @@ class BM25(Model):
     }
 
     def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
-        """Index the items' texts."""
+        """Index the items' texts.
+
+        Raises:
+            InputError: no text has a word.
+        """
         self._index(list(train.items.texts))
 
     def _index(self, texts: list[str]) -> None:
+        words = self._words(texts)
+        if not any(words):
+            raise InputError("word search needs items with a text; no item has a word in it")
         self.index = bm25s.BM25(k1=self.settings.k1, b=self.settings.b)
-        self.index.index(self._words(texts), show_progress=False)
+        self.index.index(words, show_progress=False)
 
     def _words(self, texts: list[str]) -> list[list[str]]:
         return bm25s.tokenize(

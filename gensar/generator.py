@@ -208,14 +208,23 @@ class Generator(Model):
         return scores.cpu().numpy()
 
     def retrieve(self, requests: Requests, k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Write the best identifiers of the catalogue by constrained beam search."""
-        found = [self._retrieve(part, k) for part in requests.batches(REQUESTS_AT_ONCE)]
+        """Write the best identifiers of the catalogue by constrained beam search.
+
+        No more than ``beams`` are found, however many are asked for.
+        """
+        return self._retrieve(requests, k, self.settings.beams)
+
+    def _retrieve(
+        self, requests: Requests, k: int, beams: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        parts = requests.batches(REQUESTS_AT_ONCE)
+        found = [self._written_best(part, k, beams) for part in parts]
         items = [np.empty((0, k), dtype=np.int32), *(pair[0] for pair in found)]
         scores = [np.empty((0, k), dtype=np.float32), *(pair[1] for pair in found)]
         return np.concatenate(items), np.concatenate(scores)
 
-    def _retrieve(
-        self, requests: Requests, k: int
+    def _written_best(
+        self, requests: Requests, k: int, beams: int
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         kind = self.identifier_kind(requests.task)
         trie = self._tries[kind]
@@ -226,7 +235,7 @@ class Generator(Model):
             self.behaviour_token(requests.task),
             kind,
             trie,
-            max(k, self.settings.beams),
+            beams,
             barred,
         )
         found, scores = self._leaves[kind].items(leaves, scores, barred)
@@ -286,7 +295,8 @@ class Generator(Model):
         asked = request_after(
             [(row[item], words) for item, words in events], len(row), task, query, not again
         )
-        items, scores = (found[0].tolist() for found in self.retrieve(asked, k))
+        found = self._retrieve(asked, k, max(k, self.settings.beams))
+        items, scores = (part[0].tolist() for part in found)
         return [
             Answer(self.item_ids[item], self.item_titles[item], score)
             for item, score in zip(items, scores, strict=True)

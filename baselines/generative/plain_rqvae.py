@@ -57,15 +57,17 @@ class PlainRQVAE(nn.Module):
             codes ``[rows, levels]``, the mean squared error of the reconstruction and the loss of
             the codebooks, summed over the levels.
         """
-        rest = self.encoder(vectors)
+        encoded = rest = self.encoder(vectors)
         summed = torch.zeros_like(rest)
         codes, losses = [], []
         for book in cast(Iterable[Codebook], self.books):
             code, quantised, loss = book(rest, 0.0)
-            rest, summed = rest - quantised, summed + quantised
+            # Detached, so that the commitment of every level moves the encoder.
+            rest, summed = rest - quantised.detach(), summed + quantised.detach()
             codes.append(code)
             losses.append(loss)
-        error = functional.mse_loss(self.decoder(summed), vectors)
+        straight_through = encoded + (summed - encoded).detach()
+        error = functional.mse_loss(self.decoder(straight_through), vectors)
         return torch.stack(codes, dim=1), error, torch.stack(losses).sum()
 
 

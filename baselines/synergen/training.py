@@ -125,11 +125,11 @@ class Trainer:
 def _some(
     wanted: NDArray[np.bool_], share: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Draw a share of each row's targets; return their columns and which of them are real."""
-    count = max(1, round(share * wanted.shape[1]))
+    """Draw a share of each row's targets, one at least; return columns, and which are drawn."""
+    counts = np.ceil(share * wanted.sum(axis=1)).astype(np.int64)
     draw = np.where(wanted, rng.random(wanted.shape), 2.0)
-    columns = np.argsort(draw, axis=1, kind="stable")[:, :count]
-    return columns, np.take_along_axis(wanted, columns, axis=1)
+    columns = np.argsort(draw, axis=1, kind="stable")[:, : max(1, counts.max(initial=0))]
+    return columns, np.arange(columns.shape[1]) < counts[:, None]
 
 
 def negatives(logits: Tensor, relevant: Tensor, count: int, hard: float) -> Tensor:

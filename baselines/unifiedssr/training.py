@@ -210,7 +210,7 @@ def branch_loss(
     if chosen.loss == "binary":
         shape = (len(wanted), chosen.negatives)
         others = torch.randint(max(len(table) - 1, 1), shape, device=wanted.device)
-        others = others + (others >= wanted[:, None]).long()
+        others = (others + (others >= wanted[:, None]).long()).clamp_max(len(table) - 1)
         own = (states * functional.embedding(wanted, table)).sum(dim=1)
         other = (functional.embedding(others, table) * states[:, None]).sum(dim=2)
         return -(functional.logsigmoid(own).sum() + functional.logsigmoid(-other).sum()) / count

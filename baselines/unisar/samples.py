@@ -50,22 +50,21 @@ def past_stretches(past: PastRequests, task: Task, rows: NDArray[np.int64]) -> R
 
 
 def wrong_answers(
-    task: Task, targets: NDArray[np.integer], candidates: NDArray[np.integer]
+    queries: NDArray[np.integer], targets: NDArray[np.integer], candidates: NDArray[np.integer]
 ) -> NDArray[np.bool_]:
     """Return which candidates are wrong for which event, bool ``[stretches, ahead, candidates]``.
 
-    Nothing that is recommended in a stretch is wrong for another of its events, as nothing tells
-    them apart. Searches are told apart by their queries, so there another event's item is wrong.
+    The item of another event of the stretch is wrong only if its query is another: nothing else
+    tells events apart. Recommendations have no query, so their items are never wrong.
 
     Args:
-        task: the task.
-        targets: ``[stretches, ahead]``, ``PAD`` where there is no event.
+        queries: ``[stretches, ahead]``, of each event.
+        targets: ``[stretches, ahead]``, its item; ``PAD`` where there is no event.
         candidates: ``[stretches, candidates]``, ``PAD`` where there is none.
     """
-    same = targets[:, :, None] == candidates[:, None, :]
-    if task is Task.REC:
-        same = np.broadcast_to(same.any(axis=1, keepdims=True), same.shape)
-    return ~same & (candidates >= 0)[:, None, :]
+    alike = queries[:, :, None] == queries[:, None, :]
+    right = alike @ (targets[:, :, None] == candidates[:, None, :])
+    return ~right & (candidates >= 0)[:, None, :]
 
 
 def ranking_loss(scores: Tensor, real: Tensor, wrong: Tensor, kind: str) -> Tensor:

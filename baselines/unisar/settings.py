@@ -47,7 +47,7 @@ class UniSARSettings:
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"epochs": 1},
+    "quick": {"epochs": 1, "validation_requests": 50},
     "thorough": {
         "dropout": 0.2,
         "negatives": 64,

@@ -103,6 +103,7 @@ class Trainer:
             requests.queries,
             distinct(wanted, histories.search.query, pairs.query, pairs.other_query),
         )
+        own = wanted
         if task is Task.REC:
             wanted = wanted[:, :1]
         asked = self.reader.ask(requests, wanted, histories, items, queries)
@@ -111,7 +112,7 @@ class Trainer:
         loss = ranking_loss(
             scores,
             self._tensor(targets >= 0),
-            self._tensor(wrong_answers(task, targets, candidates)),
+            self._tensor(wrong_answers(own, targets, candidates)),
             self.settings.loss,
         )
         if self.settings.align_weight and len(pairs.query):

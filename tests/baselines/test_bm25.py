@@ -13,6 +13,7 @@ from baselines.bm25 import BM25, BM25Settings
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Requests, Task
+from benchmark.errors import InputError
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.model import FitContext
 
@@ -88,3 +89,9 @@ def test_candidates_have_the_scores_that_they_have_in_the_catalogue(tiny: Datase
     scores = model.score(replace(whole.requests, candidates=whole.sampled))
     expected = np.take_along_axis(model.score(whole.requests), whole.sampled, axis=1)
     np.testing.assert_array_equal(scores, expected)
+
+
+@pytest.mark.parametrize("text", ["", "the of", "?!"])
+def test_a_catalogue_without_a_word_is_refused_in_one_line(tiny: Dataset, text: str) -> None:
+    with pytest.raises(InputError, match="no item has a word"):
+        _fitted(tiny, (text,) * len(tiny.items), BM25Settings())

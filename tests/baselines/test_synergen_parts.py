@@ -12,7 +12,7 @@ from baselines.synergen.inputs import Windows, context_of, visible
 from baselines.synergen.losses import in_batch_loss, ranking_loss
 from baselines.synergen.network import Layer
 from baselines.synergen.rotary import Clock, rotate
-from baselines.synergen.training import negatives
+from baselines.synergen.training import _some, negatives
 from benchmark.data.events import EventLog
 from benchmark.data.requests import History
 
@@ -191,3 +191,15 @@ def test_hard_negatives_are_what_retrieval_likes() -> None:
         found = negatives(logits, relevant, 4, 0.5)
     assert (found[..., :2] < 2).all()
     assert (found[..., 2:].float().mean() - 49).abs() < 3
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 1.0])
+def test_a_share_of_each_row_s_targets_is_drawn_however_wide_the_row(share: float) -> None:
+    """Else a model of one task, whose rows hold fewer targets, would rank more of them."""
+    rng = np.random.default_rng(3)
+    wanted = rng.random((40, 64)) < rng.random((40, 1))
+    wanted[0] = False
+    columns, chosen = _some(wanted, share, rng)
+    assert np.take_along_axis(wanted, columns, axis=1)[chosen].all()
+    assert chosen.sum(axis=1).tolist() == np.ceil(share * wanted.sum(axis=1)).tolist()
+    assert all(len(set(row[real])) == real.sum() for row, real in zip(columns, chosen, strict=True))

@@ -142,7 +142,7 @@ def test_retrieval_gives_the_best_unseen_items_of_the_catalogue(
             start = model.behaviour_token(task)
             exact = _exact(model, asked, KIND_OF[task], start)
             seen = seen_mask(asked) if exclude else np.zeros_like(exact, dtype=bool)
-            items, scores = model.retrieve(asked, asked.items)
+            items, scores = _of_width(model, asked.items).retrieve(asked, asked.items)
             for row in range(len(asked)):
                 real = items[row] != PAD
                 assert set(items[row][real]) == set(np.flatnonzero(~seen[row]))
@@ -152,15 +152,23 @@ def test_retrieval_gives_the_best_unseen_items_of_the_catalogue(
                 assert np.isneginf(scores[row][~real]).all()
 
 
+def _of_width(model: GenSAR, beams: int) -> GenSAR:
+    other = GenSAR(replace(model.settings, beams=beams))
+    other.restore(*model.state())
+    return other
+
+
 def test_a_narrow_beam_still_gives_only_unseen_items_once(packed: GenSAR, tiny: Dataset) -> None:
-    narrow = GenSAR(replace(packed.settings, beams=3))
-    narrow.restore(*packed.state())
+    narrow = _of_width(packed, 3)
     for task in TASKS:
         asked = replace(_asked(tiny, task), exclude_seen=True)
-        items, _ = narrow.retrieve(asked, 3)
-        assert ((items >= 0) & (items < asked.items)).all()
-        assert all(len(set(row)) == 3 for row in items.tolist())
-        assert not np.take_along_axis(seen_mask(asked), items, axis=1).any()
+        items, scores = narrow.retrieve(asked, 5)
+        found = items[:, :3]
+        assert ((found >= 0) & (found < asked.items)).all()
+        assert all(len(set(row)) == 3 for row in found.tolist())
+        assert not np.take_along_axis(seen_mask(asked), found, axis=1).any()
+        assert (items[:, 3:] == PAD).all()  # no more than there are beams
+        assert np.isneginf(scores[:, 3:]).all()
 
 
 def test_candidates_that_the_beams_do_not_reach_score_minus_infinity(

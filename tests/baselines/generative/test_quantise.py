@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from baselines.generative.identify import separate_identifiers, single_identifiers
-from baselines.generative.plain_rqvae import train_rqvae
+from baselines.generative.plain_rqvae import PlainRQVAE, train_rqvae
 from baselines.generative.quantise import Quantisation, quantise, residual_kmeans, residual_lfq
 from baselines.generative.settings import IdentifierSettings
 from benchmark.errors import InputError
@@ -175,3 +175,25 @@ def test_a_vocabulary_without_any_text_has_its_special_tokens_only() -> None:
     assert len(vocabulary.encode(["never seen", ""], 4)) == 2
     assert (vocabulary.encode(["never seen"], 4).values < 3).all()
     assert Sequences(vocabulary, fused=True).width == 1 + codes.codes.shape[1] + 1
+
+
+def test_the_commitment_of_every_level_and_the_reconstruction_once_move_the_encoder() -> None:
+    """TIGER's loss: the residual is committed to its code at each level, not at the first alone."""
+    torch.manual_seed(0)
+    network = PlainRQVAE(width=5, latent=4, hidden=(), codes=6, levels=3)
+    vectors = torch.randn(7, 5)
+    network.start_codebooks(torch.randn(30, 5), seed=1)
+    encoded = network.encoder(vectors).detach().requires_grad_()
+    network.encoder.forward = lambda _: encoded  # type: ignore[method-assign]
+    codes, error, loss = network(vectors)
+    (by_level,) = torch.autograd.grad(loss, encoded, retain_graph=True)
+    (by_error,) = torch.autograd.grad(error, encoded)
+    rest, expected = encoded.detach(), torch.zeros_like(encoded)
+    for book, code in zip(network.books, codes.T, strict=True):
+        left = rest - book.vectors[code].detach()
+        expected += 0.25 * 2 * left / left.numel()
+        rest = left
+    torch.testing.assert_close(by_level, expected)
+    summed = (encoded.detach() - rest).requires_grad_()
+    again = torch.nn.functional.mse_loss(network.decoder(summed), vectors)
+    torch.testing.assert_close(by_error, torch.autograd.grad(again, summed)[0])

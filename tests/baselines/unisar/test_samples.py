@@ -11,7 +11,7 @@ import torch
 from baselines.unisar.histories import read_histories
 from baselines.unisar.samples import KIND, past_stretches, ranking_loss, stretches, wrong_answers
 from benchmark.data.dataset import Dataset, TrainView
-from benchmark.data.events import NO_SESSION, EventLog, Kind
+from benchmark.data.events import NO_QUERY, NO_SESSION, EventLog, Kind
 from benchmark.data.past import PastRequests
 from benchmark.data.requests import PAD, Task
 
@@ -91,13 +91,14 @@ def test_events_at_one_time_stand_recommended_first(tiny: Dataset) -> None:
 
 
 def test_only_a_query_tells_the_events_of_a_stretch_apart() -> None:
-    targets = np.array([[4, 5, PAD]])
-    candidates = np.array([[4, 5, PAD, 6, 5]])
-    rec = wrong_answers(Task.REC, targets, candidates)[0]
-    assert rec[:2].tolist() == [[False, False, False, True, False]] * 2
-    search = wrong_answers(Task.SEARCH, targets, candidates)[0]
-    assert search[0].tolist() == [False, True, False, True, True]
-    assert search[1].tolist() == [True, False, False, True, False]
+    targets = np.array([[4, 5, PAD, 8]])
+    candidates = np.array([[4, 5, PAD, 8, 6, 5]])
+    rec = wrong_answers(np.full((1, 4), NO_QUERY), targets, candidates)[0]
+    assert rec[:2].tolist() == [[False, False, False, False, True, False]] * 2
+    search = wrong_answers(np.array([[1, 2, NO_QUERY, 1]]), targets, candidates)[0]
+    assert search[0].tolist() == [False, True, False, False, True, True]
+    assert search[1].tolist() == [True, False, False, True, True, False]
+    assert search[3].tolist() == search[0].tolist()  # another click of the same query
 
 
 @pytest.mark.parametrize("kind", ["softmax", "binary"])
