@@ -44,17 +44,19 @@ WARM_UP = 0.1
 class TuneSettings:
     """How a bi-encoder is tuned."""
 
-    longest: int = setting(32, "word pieces of a text that are read")
-    temperature: float = setting(0.05, "what cosines are divided by in the softmax over the batch")
-    dropout: float = setting(0.0, "dropout while tuning; none is a third faster")
-    batch: int = setting(128, "pairs in a batch, each the others' negatives")
-    rate: float = setting(1e-4, "learning rate")
+    longest: int = setting(32, "word pieces of a text that are read", low=1)
+    temperature: float = setting(
+        0.05, "what cosines are divided by in the softmax over the batch", low=1e-9
+    )
+    dropout: float = setting(0.0, "dropout while tuning; none is a third faster", high=1)
+    batch: int = setting(128, "pairs in a batch, each the others' negatives", low=1)
+    rate: float = setting(1e-4, "learning rate", low=1e-9)
     weight_decay: float = setting(0.01, "weight decay")
     pairs: int = setting(4096, "pairs of a group in an epoch, 0 for all; the next epoch goes on")
     epochs: int = setting(5, "most epochs; the rate falls to 0 by then")
-    validate_every: int = setting(1, "epochs between validations")
+    validate_every: int = setting(1, "epochs between validations", low=1)
     validation_requests: int = setting(2000, "requests in a validation, 0 for all")
-    patience: int = setting(2, "validations without a gain before training stops")
+    patience: int = setting(2, "validations without a gain before training stops", low=1)
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,17 @@ class BM25Settings:
     """Settings of :class:`BM25`; the defaults are Lucene's."""
 
     k1: float = setting(1.2, "how soon repeated words count no more")
-    b: float = setting(0.75, "how much long texts are held back, 0 to 1")
+    b: float = setting(0.75, "how much long texts are held back, 0 to 1", high=1)
     language: str = setting("english", "Snowball stemmer")
     stop_words: str = setting("en", "bm25s stop word list")
+
+    def __post_init__(self) -> None:
+        if self.language not in Stemmer.algorithms():
+            raise ValueError(f"setting 'language': Snowball has no stemmer for '{self.language}'")
+        try:
+            bm25s.tokenize(["a"], stopwords=self.stop_words, show_progress=False)
+        except ValueError as error:
+            raise ValueError(f"setting 'stop_words': bm25s has no '{self.stop_words}'") from error
 
 
 class BM25(Model):

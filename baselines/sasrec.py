@@ -17,7 +17,7 @@ from benchmark.data.events import EventLog, Kind
 from benchmark.data.requests import Requests, Task
 from benchmark.dropout import use_byte_dropout
 from benchmark.model import FitContext, Model, TrainView, Validation
-from benchmark.settings import setting
+from benchmark.settings import check_heads, setting
 
 __all__ = ["SASRec", "SASRecSettings"]
 
@@ -26,26 +26,29 @@ __all__ = ["SASRec", "SASRecSettings"]
 class SASRecSettings:
     """Settings of :class:`SASRec`; the defaults are those of ``standard``."""
 
-    width: int = setting(64, "width of embeddings and layers")
-    layers: int = setting(2, "transformer layers")
-    heads: int = setting(2, "attention heads")
-    inner: int = setting(256, "width of the feed-forward layers")
-    dropout: float = setting(0.4, "dropout of embeddings and layers")
-    attention_dropout: float = setting(0.3, "dropout of attention weights")
-    window: int = setting(50, "events of the history that are read")
+    width: int = setting(64, "width of embeddings and layers", low=1)
+    layers: int = setting(2, "transformer layers", low=1)
+    heads: int = setting(2, "attention heads", low=1)
+    inner: int = setting(256, "width of the feed-forward layers", low=1)
+    dropout: float = setting(0.4, "dropout of embeddings and layers", high=1)
+    attention_dropout: float = setting(0.3, "dropout of attention weights", high=1)
+    window: int = setting(50, "events of the history that are read", low=1)
     history: Literal["all", "rec"] = setting(
         "all", "read and predict all events, or recommendation events only"
     )
     loss: Literal["softmax", "binary"] = setting(
         "softmax", "over the whole catalogue, or against one random item as in the paper"
     )
-    batch: int = setting(32, "sequences in a batch")
-    rate: float = setting(1e-3, "learning rate")
+    batch: int = setting(32, "sequences in a batch", low=1)
+    rate: float = setting(1e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(0.0, "weight decay")
     epochs: int = setting(30, "most epochs; the rate falls to 0 by then")
-    validate_every: int = setting(3, "epochs between validations")
+    validate_every: int = setting(3, "epochs between validations", low=1)
     validation_requests: int = setting(2000, "requests in a validation, 0 for all")
-    patience: int = setting(3, "validations without a gain before training stops")
+    patience: int = setting(3, "validations without a gain before training stops", low=1)
+
+    def __post_init__(self) -> None:
+        check_heads(self.width, self.heads)
 
 
 class SASRec(Model):

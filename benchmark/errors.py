@@ -8,6 +8,10 @@ from difflib import get_close_matches
 __all__ = ["BenchmarkError", "CheckFailedError", "InputError", "did_you_mean"]
 
 
+MOST_NAMES = 60
+"""The longest list of known names that an error shows."""
+
+
 class BenchmarkError(Exception):
     """Base of all errors whose message is meant for the user, without a traceback."""
 
@@ -25,7 +29,13 @@ class CheckFailedError(BenchmarkError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the nearest known name, else the list of known names."""
+    """Return ``"; did you mean 'x'?"`` for the nearest known name, else the list of known names.
+
+    Upper and lower case do not count. A list too long to be read is left out.
+    """
     known = sorted(known)
-    near = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(known)}"
+    plain = {each.lower(): each for each in reversed(known)}
+    near = get_close_matches(name.lower(), plain, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean '{plain[near[0]]}'?"
+    return f"; known: {', '.join(known)}" if len(known) <= MOST_NAMES else ""

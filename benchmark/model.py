@@ -19,6 +19,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.journal import Journal
 from benchmark.settings import settings_from_json
 from benchmark.tuning.space import Dimension
+from benchmark.writing import writing
 
 __all__ = ["FitContext", "Model", "NoSettings", "TrainView", "Validation", "top_k"]
 
@@ -93,10 +94,8 @@ class FitContext:
             except SafetensorError as error:
                 raise BenchmarkError(f"{file}: damaged checkpoint; --fresh starts over") from error
         made = make()
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_suffix(".tmp")
-        unfinished.write_bytes(save({n: np.ascontiguousarray(a) for n, a in made.items()}))
-        unfinished.replace(file)
+        with writing(file) as unfinished:
+            unfinished.write_bytes(save({n: np.ascontiguousarray(a) for n, a in made.items()}))
         return made
 
 

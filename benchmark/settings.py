@@ -10,14 +10,28 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from benchmark.errors import InputError, did_you_mean
 
-__all__ = ["PRESETS", "build_settings", "parse_assignment", "setting", "settings_from_json"]
+__all__ = [
+    "PRESETS",
+    "build_settings",
+    "check_heads",
+    "parse_assignment",
+    "setting",
+    "settings_from_json",
+]
 
 PRESETS = ("quick", "standard", "thorough", "paper")
 
 
-def setting(default: Any, text: str) -> Any:
-    """Return a field of a settings class: its default, and what a person has to know of it."""
-    return field(default=default, metadata={"doc": text})
+def setting(default: Any, text: str, low: float = 0, high: float = math.inf) -> Any:
+    """Return a field of a settings class.
+
+    Args:
+        default: its value where nothing else is said.
+        text: what a person has to know of it.
+        low: the least that a number may be (each of several).
+        high: the most.
+    """
+    return field(default=default, metadata={"doc": text, "low": low, "high": high})
 
 
 def build_settings(
@@ -36,13 +50,15 @@ def build_settings(
         assignments: ``(field, text)`` pairs, applied last.
 
     Raises:
-        InputError: an unknown preset or field, or a text that does not fit the field's type.
+        InputError: an unknown preset or field, or a text that fits neither the field's type nor its
+            bounds.
     """
     if preset not in PRESETS:
         raise InputError(f"unknown preset '{preset}'{did_you_mean(preset, PRESETS)}")
     assert is_dataclass(kind)
     hints = get_type_hints(kind)
-    names = [f.name for f in fields(kind)]
+    about = {f.name: f.metadata for f in fields(kind)}
+    names = list(about)
     values: dict[str, Any] = dict(presets.get(preset, {}))
     for name, text in assignments:
         if name not in names:
@@ -50,10 +66,21 @@ def build_settings(
                 raise InputError(f"unknown setting '{name}': this model has no settings")
             raise InputError(f"unknown setting '{name}'{did_you_mean(name, names)}")
         values[name] = _convert(name, text, hints[name])
+        _check_bounds(name, values[name], about[name])
     try:
         return kind(**values)
     except ValueError as error:
         raise InputError(str(error)) from error
+
+
+def check_heads(width: int, heads: int) -> None:
+    """Refuse a width that attention heads cannot share out evenly.
+
+    Raises:
+        ValueError: which :func:`build_settings` tells the user.
+    """
+    if width % heads:
+        raise ValueError(f"setting 'width': {width} is no multiple of {heads} heads")
 
 
 def settings_from_json(kind: type, values: Mapping[str, Any]) -> Any:
@@ -68,6 +95,14 @@ def parse_assignment(text: str) -> tuple[str | None, str, str]:
     if not sign or not name or (dot and not model):
         raise InputError(f"--set {text}: write it as NAME=VALUE or MODEL.NAME=VALUE")
     return (model if dot else None), name, value.strip()
+
+
+def _check_bounds(name: str, value: Any, about: Mapping[str, Any]) -> None:
+    low, high = about.get("low", -math.inf), about.get("high", math.inf)
+    for each in value if isinstance(value, tuple) else (value,):
+        if isinstance(each, (int, float)) and not low <= each <= high:
+            wanted = f"at least {low}" if high == math.inf else f"from {low} to {high}"
+            raise InputError(f"setting '{name}': {each} is not {wanted}")
 
 
 def _convert(name: str, text: str, hint: Any) -> Any:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from benchmark.errors import BenchmarkError
 from benchmark.model import FitContext, Model, Validation
+from benchmark.writing import writing
 
 __all__ = ["EpochLoop", "Schedule", "set_rate", "train_to_best"]
 
@@ -93,7 +94,6 @@ class EpochLoop:
         folder = self.context.checkpoints
         if folder is None:
             return
-        folder.mkdir(parents=True, exist_ok=True)
         state = {
             "weights": self.module.state_dict(),
             "best": self._best,
@@ -104,9 +104,9 @@ class EpochLoop:
             "best_epoch": self._best_epoch,
             "curve": self.context.journal.curve,
         }
-        unfinished = folder / f"{self.name}.tmp"
-        torch.save(state, unfinished)
-        unfinished.replace(folder / f"{self.name}.pt")
+        file = folder / f"{self.name}.pt"
+        with writing(file) as unfinished:
+            torch.save(state, unfinished)
 
     def _resume(self) -> tuple[int, bool]:
         """Take up the last checkpoint; return the epochs behind and whether training had ended."""

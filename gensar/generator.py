@@ -271,7 +271,7 @@ class Generator(Model):
         self, history: Sequence[str | tuple[str, str]], query: str, k: int = 10
     ) -> list[Answer]:
         """Return the ``k`` items that the user searches for, best first; see :meth:`recommend`."""
-        if not query.strip():
+        if not query.strip() or not query.isprintable():
             raise InputError("a search needs words")
         return self._answers(Task.SEARCH, history, query, k, again=True)
 
@@ -295,6 +295,7 @@ class Generator(Model):
         asked = request_after(
             [(row[item], words) for item, words in events], len(row), task, query, not again
         )
+        k = min(k, len(row))
         found = self._retrieve(asked, k, max(k, self.settings.beams))
         items, scores = (part[0].tolist() for part in found)
         return [

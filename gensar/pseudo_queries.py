@@ -51,19 +51,23 @@ class PseudoQuerySettings:
         "what writes queries: 'own' for a small T5 that learns from the data set's searches, "
         "'words' for one to four words of the text, or a doc2query model's hub name",
     )
-    queries_per_item: int = setting(10, "queries written for each item")
-    sampled_from: int = setting(10, "each next piece is drawn among so many most probable ones")
-    probability_mass: float = setting(
-        1.0, "and among the fewest that make up so much of the probability"
+    queries_per_item: int = setting(10, "queries written for each item", low=1)
+    sampled_from: int = setting(
+        10, "each next piece is drawn among so many most probable ones", low=1
     )
-    generated_tokens: int = setting(32, "longest written query, in tokens")
-    generator_text_tokens: int = setting(64, "tokens of an item's text that the generator reads")
-    generator_width: int = setting(64, "width of the own generator")
-    generator_layers: int = setting(1, "layers of its encoder and of its decoder")
-    generator_batch: int = setting(32, "pairs of item and query in a batch of it")
-    generator_rate: float = setting(4e-3, "its peak learning rate")
+    probability_mass: float = setting(
+        1.0, "and among the fewest that make up so much of the probability", high=1
+    )
+    generated_tokens: int = setting(32, "longest written query, in tokens", low=1)
+    generator_text_tokens: int = setting(
+        64, "tokens of an item's text that the generator reads", low=1
+    )
+    generator_width: int = setting(64, "width of the own generator", low=1)
+    generator_layers: int = setting(1, "layers of its encoder and of its decoder", low=1)
+    generator_batch: int = setting(32, "pairs of item and query in a batch of it", low=1)
+    generator_rate: float = setting(4e-3, "its peak learning rate", low=1e-9)
     generator_copies: int = setting(
-        3, "epochs in which it first learns to pick words of the items' own texts"
+        3, "epochs in which it first learns to pick words of the items' own texts", low=1
     )
     generator_epochs: int = setting(3, "its epochs over the distinct pairs after that")
 

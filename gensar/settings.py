@@ -26,12 +26,12 @@ class GeneratorSettings:
     """Settings of every model that writes identifiers (:class:`gensar.generator.Generator`)."""
 
     backbone: str = setting("config", "'config' for a T5 of the sizes below, or a hub name")
-    width: int = setting(64, "width of the T5")
-    layers: int = setting(2, "layers of its encoder and of its decoder")
-    heads: int = setting(4, "attention heads")
-    feed_forward: int = setting(256, "width of its feed-forward layers")
-    dropout: float = setting(0.1, "dropout of the T5")
-    text_tokens: int = setting(4096, "size of the text vocabulary trained on the data set")
+    width: int = setting(64, "width of the T5", low=1)
+    layers: int = setting(2, "layers of its encoder and of its decoder", low=1)
+    heads: int = setting(4, "attention heads", low=1)
+    feed_forward: int = setting(256, "width of its feed-forward layers", low=1)
+    dropout: float = setting(0.1, "dropout of the T5", high=1)
+    text_tokens: int = setting(4096, "size of the text vocabulary trained on the data set", low=1)
     codebook_start: bool = setting(
         True, "start the embeddings of codes and text pieces from the RQ-VAE"
     )
@@ -42,18 +42,20 @@ class GeneratorSettings:
     vocabulary_softmax: bool = setting(
         False, "normalise code probabilities over the whole vocabulary, not over the level"
     )
-    window: int = setting(64, "events in a training sequence and in a request's history (packed)")
-    query_tokens: int = setting(16, "longest query, in tokens")
-    batch: int = setting(16, "sequences (packed) or samples (plain) in a batch")
-    accumulate: int = setting(1, "batches whose gradients make one step")
-    rate: float = setting(4e-3, "peak learning rate")
+    window: int = setting(
+        64, "events in a training sequence and in a request's history (packed)", low=1
+    )
+    query_tokens: int = setting(16, "longest query, in tokens", low=1)
+    batch: int = setting(16, "sequences (packed) or samples (plain) in a batch", low=1)
+    accumulate: int = setting(1, "batches whose gradients make one step", low=1)
+    rate: float = setting(4e-3, "peak learning rate", low=1e-9)
     weight_decay: float = setting(0.01, "weight decay")
-    warm_up: float = setting(0.02, "share of the training that warms the learning rate up")
+    warm_up: float = setting(0.02, "share of the training that warms the learning rate up", high=1)
     epochs: int = setting(9, "most epochs over the training events; the rate falls to 0 by then")
-    validate_every: int = setting(3, "epochs between validations")
+    validate_every: int = setting(3, "epochs between validations", low=1)
     validation_requests: int = setting(400, "requests of each task in a validation, 0 for all")
-    patience: int = setting(1000, "validations without a gain before training stops")
-    beams: int = setting(50, "beams over the catalogue")
+    patience: int = setting(1000, "validations without a gain before training stops", low=1)
+    beams: int = setting(50, "beams over the catalogue", low=1)
     candidate_decoding: Literal["exact", "beam"] = setting(
         "exact", "given candidates: score each one, or beam search over their trie as published"
     )
@@ -75,15 +77,17 @@ class GenSARSettings(GeneratorSettings):
         "what the tasks write: two identifiers with shared codes as published, only one of them, "
         "two without shared codes, or one made from both vectors",
     )
-    latent: int = setting(32, "width of each encoder's output in the RQ-VAE")
-    rqvae_hidden: tuple[int, ...] = setting((128, 64), "hidden widths of the RQ-VAE's encoders")
-    codes: int = setting(32, "codes of each level")
+    latent: int = setting(32, "width of each encoder's output in the RQ-VAE", low=1)
+    rqvae_hidden: tuple[int, ...] = setting(
+        (128, 64), "hidden widths of the RQ-VAE's encoders", low=1
+    )
+    codes: int = setting(32, "codes of each level", low=1)
     shared_levels: int = setting(2, "levels that both identifiers share")
     specific_levels: int = setting(2, "levels of each identifier's own")
     sinkhorn_epsilon: float = setting(0.003, "Sinkhorn regularisation of the last specific level")
     rqvae_epochs: int = setting(200, "epochs of the RQ-VAE")
-    rqvae_batch: int = setting(128, "items in a batch of the RQ-VAE")
-    rqvae_rate: float = setting(1e-3, "learning rate of the RQ-VAE")
+    rqvae_batch: int = setting(128, "items in a batch of the RQ-VAE", low=1)
+    rqvae_rate: float = setting(1e-3, "learning rate of the RQ-VAE", low=1e-9)
     collision_passes: int = setting(20, "rounds of Sinkhorn over items that share an identifier")
     collisions: Literal["extra-code", "paper"] = setting(
         "extra-code", "what is left after them: one more code, or shared identifiers as published"
@@ -103,10 +107,10 @@ class GenSARSettings(GeneratorSettings):
         "queries of pseudo-query search: 'words' of the item's text, 'own' for a small T5 that "
         "learns from the data set's searches, or a doc2query model's hub name",
     )
-    queries_per_item: int = setting(20, "queries that such a model writes for each item")
+    queries_per_item: int = setting(20, "queries that such a model writes for each item", low=1)
     recent_rec: int = setting(5, "recommendation events in a request's history (plain)")
     recent_search: int = setting(5, "search events in a request's history (plain)")
-    item_text_tokens: int = setting(32, "words of an item's text that are read")
+    item_text_tokens: int = setting(32, "words of an item's text that are read", low=1)
     item_samples: int = setting(96, "samples of each item-side task in a batch (packed)")
     search_samples: int = setting(0, "search samples in an epoch, 0 for each event once (plain)")
     query_samples: int = setting(1000, "query generation samples in an epoch (plain)")
@@ -116,6 +120,12 @@ class GenSARSettings(GeneratorSettings):
     )
     item_weight: float = setting(1.0, "weight of the item-side identifier tasks in the loss")
     text_weight: float = setting(0.1, "weight of the tasks that write text in the loss")
+
+    def __post_init__(self) -> None:
+        if self.shared_levels + self.specific_levels < 1:
+            raise ValueError("settings 'shared_levels', 'specific_levels': no level is left")
+        if set(self.without) == set(get_args(TrainingTask)):
+            raise ValueError("setting 'without': no training task is left")
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from benchmark.errors import InputError
 from benchmark.registry import available
 from benchmark.settings import PRESETS, build_settings, parse_assignment, settings_from_json
+from gensar.settings import TrainingTask
 
 
 @dataclass(frozen=True)
@@ -186,3 +187,44 @@ def test_every_preset_of_every_model_is_valid_and_documented(name: str) -> None:
         written = json.loads(json.dumps(asdict(settings), allow_nan=False))
         assert settings_from_json(kind.Settings, written) == settings
     assert all(f.metadata.get("doc") for f in fields(kind.Settings))
+
+
+@pytest.mark.parametrize("name", sorted(available()))
+def test_no_number_below_its_bound_is_taken(name: str) -> None:
+    kind = available()[name].load()
+    for each in fields(kind.Settings):
+        default = getattr(kind.Settings(), each.name)
+        if isinstance(default, (int, float)) and not isinstance(default, bool):
+            with pytest.raises(InputError, match=f"setting '{each.name}': -1"):
+                build_settings(kind.Settings, {}, "standard", [(each.name, "-1")])
+
+
+@pytest.mark.parametrize(
+    ("model", "setting", "value"),
+    [
+        ("sasrec", "width", "0"),
+        ("sasrec", "heads", "3"),
+        ("sasrec", "dropout", "1.5"),
+        ("unisar", "heads", "7"),
+        ("gensar", "beams", "0"),
+        ("gensar", "rqvae_hidden", "16,0"),
+        ("gensar", "without", ",".join(get_args(TrainingTask))),
+        ("recbole:SASRec", "width", "0"),
+        ("bm25", "b", "1.1"),
+        ("bm25", "language", "klingon"),
+        ("bm25", "stop_words", "xx"),
+    ],
+)
+def test_values_that_no_model_could_work_with_are_refused(
+    model: str, setting: str, value: str
+) -> None:
+    kind = available()[model].load()
+    with pytest.raises(InputError, match=f"'{'width' if setting == 'heads' else setting}'"):
+        build_settings(kind.Settings, kind.presets, "standard", [(setting, value)])
+
+
+def test_levels_of_an_identifier_cannot_all_be_taken_away() -> None:
+    kind = available()["gensar"].load()
+    none = [("shared_levels", "0"), ("specific_levels", "0")]
+    with pytest.raises(InputError, match="no level is left"):
+        build_settings(kind.Settings, kind.presets, "standard", none)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from benchmark.data.requests import Task
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, InputError
 from benchmark.journal import Journal
 from benchmark.model import FitContext
 from benchmark.training import EpochLoop
@@ -147,6 +147,19 @@ def test_an_interrupted_checkpoint_leaves_the_one_before(
     assert again.run() == whole.run()
     assert again.trained[0] == 3
     assert_equal(again.weights(), whole.weights())
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(state: object, file: Path) -> None:
+        file.write_bytes(b"half")
+        raise RuntimeError("enforce fail at inline_container.cc:858\n. unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(InputError, match=r"net\.pt: cannot be written: [^\n]+$"):
+        _Training(tmp_path).run()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -38,21 +38,23 @@ class DSISettings(PseudoQuerySettings, GeneratorSettings):
     encoder: str = setting(
         "minilm", "text encoder of what is clustered: the bundled MiniLM or a hub name"
     )
-    branches: int = setting(10, "most clusters that a cluster is split into (hierarchical)")
-    leaf_items: int = setting(10, "most items of a cluster that is not split (hierarchical)")
+    branches: int = setting(10, "most clusters that a cluster is split into (hierarchical)", low=2)
+    leaf_items: int = setting(10, "most items of a cluster that is not split (hierarchical)", low=1)
     indexing: Literal["queries", "text", "both"] = setting(
         "queries", "an item is learned from generated queries, from its own text, or from both"
     )
     real_queries: bool = setting(True, "learn from training searches too; false is DSI-QG's form")
     personalised: bool = setting(False, "read the user's history before the query")
-    item_text_tokens: int = setting(64, "tokens of an item's text that are read (text, both)")
-    sequences: int = setting(16, "users' sequences in a step (personalised)")
+    item_text_tokens: int = setting(
+        64, "tokens of an item's text that are read (text, both)", low=1
+    )
+    sequences: int = setting(16, "users' sequences in a step (personalised)", low=1)
     codebook_start: bool = setting(
         True, "start the embeddings of first codes and text pieces from the text encoder"
     )
-    query_tokens: int = setting(32, "longest query, in tokens")
-    batch: int = setting(128, "pairs of query and item in a step")
-    rate: float = setting(4e-3, "peak learning rate")
+    query_tokens: int = setting(32, "longest query, in tokens", low=1)
+    batch: int = setting(128, "pairs of query and item in a step", low=1)
+    rate: float = setting(4e-3, "peak learning rate", low=1e-9)
     epochs: int = setting(15, "most epochs over the pairs; the rate falls to 0 by then")
 
     def __post_init__(self) -> None:

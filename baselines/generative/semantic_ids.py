@@ -42,14 +42,16 @@ class SemanticIdsSettings(IdentifierSettings):
         "fused-svd",
         "multi-task",
     ] = setting("multi-task", "the vectors that identifiers are made from")
-    interaction_width: int = setting(64, "width of the vectors of who met what (rec-tuned)")
+    interaction_width: int = setting(64, "width of the vectors of who met what (rec-tuned)", low=1)
     tune_epochs: int = setting(3, "epochs in which the text encoder is tuned")
     tune_pairs: int = setting(2048, "pairs of each kind in such an epoch, 0 for all")
-    tune_batch: int = setting(128, "pairs in a batch, each the others' negatives")
-    tune_rate: float = setting(1e-4, "learning rate of the text encoder")
-    tune_temperature: float = setting(0.05, "what cosines are divided by in its loss")
-    text_pieces: int = setting(32, "word pieces of a text that the encoder reads")
-    search_batch: int = setting(512, "most pairs of query and item in a step of the generator")
+    tune_batch: int = setting(128, "pairs in a batch, each the others' negatives", low=1)
+    tune_rate: float = setting(1e-4, "learning rate of the text encoder", low=1e-9)
+    tune_temperature: float = setting(0.05, "what cosines are divided by in its loss", low=1e-9)
+    text_pieces: int = setting(32, "word pieces of a text that the encoder reads", low=1)
+    search_batch: int = setting(
+        512, "most pairs of query and item in a step of the generator", low=1
+    )
 
 
 class SemanticIds(Generator):

@@ -33,24 +33,24 @@ class RecBoleSettings:
     Sizes that are ``none`` stay as RecBole's own file for the model has them.
     """
 
-    width: int | None = setting(None, "embedding_size; a hidden_size keeps its ratio to it")
-    layers: int | None = setting(None, "n_layers or num_layers")
-    heads: int | None = setting(None, "n_heads")
-    inner: int | None = setting(None, "inner_size, the width of the feed-forward layers")
-    dropout: float | None = setting(None, "all dropout probabilities of RecBole's file")
+    width: int | None = setting(None, "embedding_size; a hidden_size keeps its ratio to it", low=1)
+    layers: int | None = setting(None, "n_layers or num_layers", low=1)
+    heads: int | None = setting(None, "n_heads", low=1)
+    inner: int | None = setting(None, "inner_size, the width of the feed-forward layers", low=1)
+    dropout: float | None = setting(None, "all dropout probabilities of RecBole's file", high=1)
     options: str = setting("", "more of RecBole's names, as name=value;name=value")
-    window: int = setting(20, "events of the history that are read")
+    window: int = setting(20, "events of the history that are read", low=1)
     history: Literal["all", "rec"] = setting(
         "all", "read and predict all events, or recommendation events only"
     )
-    batch: int = setting(128, "samples in a batch")
-    rate: float = setting(2e-3, "learning rate")
+    batch: int = setting(128, "samples in a batch", low=1)
+    rate: float = setting(2e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(0.0, "weight decay")
     samples: int = setting(20_000, "training events predicted in an epoch, 0 for all")
     epochs: int = setting(15, "most epochs; the rate falls to 0 by then")
-    validate_every: int = setting(3, "epochs between validations")
+    validate_every: int = setting(3, "epochs between validations", low=1)
     validation_requests: int = setting(1000, "requests in a validation, 0 for all")
-    patience: int = setting(3, "validations without a gain before training stops")
+    patience: int = setting(3, "validations without a gain before training stops", low=1)
 
     def __post_init__(self) -> None:
         if self.window < 2:

@@ -15,12 +15,12 @@ __all__ = ["PRESETS", "SynerGenSettings"]
 class SynerGenSettings:
     """Settings of :class:`~baselines.synergen.model.SynerGen`; the defaults are ``standard``."""
 
-    width: int = setting(64, "width of embeddings and layers")
-    layers: int = setting(2, "transformer layers")
-    heads: int = setting(2, "attention heads; width / heads must be a multiple of 4")
-    inner: int = setting(128, "width of the gated feed-forward layers")
-    dropout: float = setting(0.3, "dropout of embeddings and layers")
-    window: int = setting(64, "events of the history that are read")
+    width: int = setting(64, "width of embeddings and layers", low=1)
+    layers: int = setting(2, "transformer layers", low=1)
+    heads: int = setting(2, "attention heads; width / heads must be a multiple of 4", low=1)
+    inner: int = setting(128, "width of the gated feed-forward layers", low=1)
+    dropout: float = setting(0.3, "dropout of embeddings and layers", high=1)
+    window: int = setting(64, "events of the history that are read", low=1)
     ties: Literal["hidden", "ordered"] = setting(
         "hidden",
         "events of a token's own moment: hidden (strict timestamps), or read in the log's order",
@@ -31,27 +31,33 @@ class SynerGenSettings:
     queries: Literal["minilm", "words"] = setting(
         "minilm", "query vectors: bundled text encoder, or mean of learned word pieces"
     )
-    query_words: int = setting(16, "word pieces of a query that are read, with queries=words")
+    query_words: int = setting(
+        16, "word pieces of a query that are read, with queries=words", low=1
+    )
     retrieval_loss: Literal["catalogue", "batch"] = setting(
         "batch", "InfoNCE against the batch's targets with logQ correction, or all items"
     )
-    temperature: float = setting(0.05, "temperature of InfoNCE")
+    temperature: float = setting(0.05, "temperature of InfoNCE", low=1e-9)
     negatives: int = setting(4, "ranking tokens with another item for each target that is ranked")
-    hard: float = setting(0.5, "share of the negatives drawn by retrieval score, not uniformly")
-    ranked: float = setting(0.25, "share of the targets that get ranking tokens in an epoch")
+    hard: float = setting(
+        0.5, "share of the negatives drawn by retrieval score, not uniformly", high=1
+    )
+    ranked: float = setting(
+        0.25, "share of the targets that get ranking tokens in an epoch", high=1
+    )
     ranking: Literal["score", "retrieval", "sum"] = setting(
         "sum", "final score: of the ranking token, retrieval's cosine / temperature, or their sum"
     )
     shortlist: int = setting(
         200, "best items by retrieval that are re-ranked, 0 for the whole catalogue"
     )
-    batch: int = setting(16, "sequences in a batch")
-    rate: float = setting(1e-3, "learning rate")
+    batch: int = setting(16, "sequences in a batch", low=1)
+    rate: float = setting(1e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(0.01, "weight decay")
     epochs: int = setting(14, "most epochs; the rate falls to 0 by then")
-    validate_every: int = setting(2, "epochs between validations")
+    validate_every: int = setting(2, "epochs between validations", low=1)
     validation_requests: int = setting(400, "requests in a validation, 0 for all")
-    patience: int = setting(4, "validations without a gain before training stops")
+    patience: int = setting(4, "validations without a gain before training stops", low=1)
 
     def __post_init__(self) -> None:
         if self.width % (4 * self.heads):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated, NoReturn
 
@@ -64,6 +65,7 @@ def main() -> NoReturn:
     """Run the command line; exit status 0 done, 1 a check failed, 2 bad usage or input."""
     debug = "--debug" in sys.argv[1:]
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         status = app(args=arguments, prog_name="python -m benchmark", standalone_mode=False)
     except BenchmarkError as error:
@@ -79,9 +81,22 @@ def main() -> NoReturn:
         _fail(message, 2)
     except (KeyboardInterrupt, typer.Abort):
         status = _INTERRUPTED
+    except Exception:
+        # A library may catch the interrupt and fail with an error of its own.
+        if not _interrupts:
+            raise
+        status = _INTERRUPTED
     if status == _INTERRUPTED:  # recent Typer returns it in place of KeyboardInterrupt
         _fail("interrupted; the same command goes on from the last checkpoint", _INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+_interrupts: list[int] = []
+
+
+def _interrupt(number: int, frame: object) -> None:
+    _interrupts.append(number)
+    raise KeyboardInterrupt
 
 
 def _fail(message: str, status: int) -> NoReturn:

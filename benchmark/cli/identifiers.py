@@ -33,21 +33,25 @@ def identifiers(
     from benchmark.results.record import read_run
 
     record = read_run(run)
-    told = record.info["facts"].get("identifiers")
-    if not told:
+    told = record.info.get("facts", {}).get("identifiers")
+    if not told or not isinstance(told, dict):
         raise InputError(f"{run}: {record.info['model']} tells nothing of identifiers")
+    if picture is not None and picture.suffix != ".svg":
+        raise InputError(f"--picture {picture}: name a file that ends in .svg")
+    if picture is not None and not picture.parent.is_dir():
+        raise InputError(f"--picture {picture}: there is no folder {picture.parent}")
+    shared = None if item is None else _prefixes(record, item)
     if picture is not None:
         from benchmark.report.codes import draw
 
         draw(_by_kind(told), picture)
-    if item is None:
+    if shared is None:
         if as_json:
             show_json(told)
         else:
             for kind, facts in _by_kind(told).items():
                 _show_facts(kind, facts)
         return
-    shared = _prefixes(record, item)
     if as_json:
         show_json(shared)
         return

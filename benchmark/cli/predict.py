@@ -27,7 +27,12 @@ def predict(
         str | None,
         typer.Option(help="Words to search for; the test request's own if not."),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="Number of results.")] = 10,
+    k: Annotated[
+        int,
+        typer.Option(
+            "-k", min=1, help="Most results; a generative model has no more than its beams."
+        ),
+    ] = 10,
     history: Annotated[int, typer.Option(min=0, help="Events of the history to show.")] = 10,
     dataset: Annotated[
         str | None, typer.Option(help="Where the data set is, if its name is no card's.")
@@ -43,6 +48,8 @@ def predict(
 
     if query is not None and not query.strip():
         raise InputError("--query: it has no words")
+    if query is not None and not query.isprintable():
+        raise InputError("--query: it is no text in UTF-8, or has control characters in it")
     record = read_run(run)
     model = stored_model(record)
     served = [Task(name) for name in record.info["tasks"]]
@@ -68,9 +75,10 @@ def _document(
     data: Dataset, model: Model, task: Task, asked: UserRequest, k: int, events: int
 ) -> dict[str, Any]:
     request = asked.request
-    past = request.history(max(events, 1))
+    past = request.history(min(max(events, 1), len(data.log)))
     shown = range(min(int(past.length[0]), events))
-    items, scores = (found[0].tolist() for found in model.retrieve(request, k))
+    answers = model.retrieve(request, min(k, len(data.items)))
+    items, scores = (found[0].tolist() for found in answers)
     texts = request.queries.texts
     return {
         "task": str(task),

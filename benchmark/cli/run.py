@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 import shutil
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -79,7 +80,7 @@ def run(
 
     from benchmark.runner import run_model
 
-    common = _common_folder(results, plans, data.digest) if ablations else None
+    common = _common_folder(results, plans, numbers, data.digest) if ablations else None
     if common is not None and fresh:
         shutil.rmtree(common, ignore_errors=True)
     done: list[RunResult] = []
@@ -95,12 +96,15 @@ def run(
     _show(done, as_json)
 
 
-def _common_folder(results: Path, plans: list[Plan], data: str) -> Path:
+def _common_folder(results: Path, plans: list[Plan], seeds: list[int], data: str) -> Path:
     """Return where ablations keep the steps that they have in common until all are done."""
-    from benchmark.results.identity import HARNESS, code_digest
+    from benchmark.results.identity import code_behind, code_digest
 
-    asked = [(plan.entry.name, plan.tasks, asdict(plan.settings)) for plan in plans]
-    text = json.dumps([asked, data, code_digest(HARNESS)], sort_keys=True)
+    asked = [
+        (p.entry.name, p.tasks, asdict(p.settings), code_digest(code_behind(p.entry)))
+        for p in plans
+    ]
+    text = json.dumps([asked, seeds, data], sort_keys=True)
     return results / "checkpoints" / f"common-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
@@ -128,7 +132,13 @@ def _seeds(seed: int | None, seeds: str | None) -> list[int]:
 
 
 def _tables(done: Iterable[RunResult]) -> list[Table]:
-    """Return a table of metrics and a table of costs."""
+    """Return a table of metrics and a table of costs.
+
+    A model of both tasks that was run for one of them beside the joint run is marked so.
+    """
+    served: dict[str, set[str]] = defaultdict(set)
+    for result in done:
+        served[result.record.info["model"]].update(result.record.info["tasks"])
     shown = ("ndcg@10", "hr@10", "mrr@10")
     quality = Table("model", "seed", "task", "protocol", *shown, "requests")
     costs = Table("model", "seed", "time by phase", "peak memory", "parameters", "record")
@@ -136,6 +146,8 @@ def _tables(done: Iterable[RunResult]) -> list[Table]:
         info = result.record.info
         part = info.get("ablation")
         name = f"{info['model']} ({part['name']})" if part else info["model"]
+        if len(info["tasks"]) < len(served[info["model"]]):
+            name += f" ({info['tasks'][0]} only)"
         for task, protocols in info["metrics"].items():
             for protocol, means in protocols.items():
                 values = [f"{means[name]:.4f}" for name in shown]

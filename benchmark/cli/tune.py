@@ -39,7 +39,9 @@ def tune(
     dataset: DatasetOption = "ml-100k",
     tasks: TasksOption = None,
     trials: Annotated[int, typer.Option(help="Trials for each model, stored ones included.")] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the search and of training.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Seed of search and training.")
+    ] = 1,
     preset: PresetOption = "standard",
     set_: SetOption = None,
     device: DeviceOption = Device.auto,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import InputError
+from benchmark.writing import writing
 
 __all__ = ["draw"]
 
@@ -33,10 +33,8 @@ def draw(kinds: dict[str, Any], file: Path) -> None:
         for (left, right), (kind, facts) in zip(axes, kinds.items(), strict=True):
             _draw_levels(left, kind, facts["levels"])
             _draw_neighbours(right, kind, facts.get("neighbours") or {})
-        try:
-            figure.savefig(file, format="svg", metadata={"Date": None})
-        except OSError as error:
-            raise InputError(f"--picture {file}: {error.strerror}") from error
+        with writing(file) as unfinished:
+            figure.savefig(unfinished, format="svg", metadata={"Date": None})
 
 
 def _draw_levels(axes: Any, kind: str, levels: list[dict[str, float]]) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 from benchmark.data.dataset import Dataset
 from benchmark.plan import Plan
+from benchmark.registry import ModelEntry
 
-__all__ = ["RunIdentity", "code_digest"]
+__all__ = ["RunIdentity", "code_behind", "code_digest"]
 
 HARNESS = ("benchmark", "baselines", "gensar")
 _READERS = ("cli/", "report/")
@@ -59,7 +60,6 @@ class RunIdentity:
         cls, plan: Plan, dataset: Dataset, protocols: tuple[str, ...], seed: int, device: str
     ) -> RunIdentity:
         """Describe a run before it starts."""
-        package = plan.entry.source.partition(":")[0].partition(".")[0]
         return cls(
             model=plan.entry.name,
             preset=plan.preset,
@@ -71,7 +71,7 @@ class RunIdentity:
             protocols=protocols,
             seed=seed,
             device=device,
-            code=code_digest(tuple(sorted({*HARNESS, package}))),
+            code=code_digest(code_behind(plan.entry)),
             tuning=None if plan.study is None else plan.study.digest(),
             ablation=None if plan.ablation is None else plan.ablation.name,
         )
@@ -83,6 +83,11 @@ class RunIdentity:
         decisive = {k: v for k, v in asdict(self).items() if k not in {"preset", *unset}}
         text = json.dumps(decisive, sort_keys=True)
         return f"{self.preset}-s{self.seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def code_behind(entry: ModelEntry) -> tuple[str, ...]:
+    """Return the packages whose code decides what a model's runs give."""
+    return tuple(sorted({*HARNESS, entry.source.partition(":")[0].partition(".")[0]}))
 
 
 @lru_cache(maxsize=8)

@@ -19,9 +19,10 @@ from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.journal import Journal
 from benchmark.model import FitContext, Model
 from benchmark.plan import Plan
-from benchmark.results.identity import HARNESS, code_digest
+from benchmark.results.identity import code_behind, code_digest
 from benchmark.runner import resolve_device
 from benchmark.tuning.space import Dimension, Range, space_of
+from benchmark.writing import writing
 
 __all__ = ["Study", "Trial", "find_study", "tune"]
 
@@ -161,7 +162,6 @@ def tune(
 
 def _begun(plan: Plan, dataset: Dataset, seed: int, space: dict[str, Dimension]) -> Study:
     """Return the study without a trial yet."""
-    package = plan.entry.source.partition(":")[0].partition(".")[0]
     return Study(
         plan.entry.name,
         plan.preset,
@@ -171,7 +171,7 @@ def _begun(plan: Plan, dataset: Dataset, seed: int, space: dict[str, Dimension])
         tuple(map(str, plan.tasks)),
         seed,
         {name: dimension.described() for name, dimension in space.items()},
-        code_digest(tuple(sorted({*HARNESS, package}))),
+        code_digest(code_behind(plan.entry)),
     )
 
 
@@ -210,7 +210,7 @@ def _propose(study: Study, space: dict[str, Dimension]) -> dict[str, Any]:
     """
     distributions = {name: _distribution(dimension) for name, dimension in space.items()}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    sampler = optuna.samplers.TPESampler(seed=study.seed * 100_003 + len(study.trials))
+    sampler = optuna.samplers.TPESampler(seed=(study.seed * 100_003 + len(study.trials)) % 2**32)
     search = optuna.create_study(direction="maximize", sampler=sampler)
     for trial in study.trials:
         # A preset's own values may lie outside of the space.
@@ -267,14 +267,9 @@ def _file(results: Path, study: Study) -> Path:
 
 
 def _write(file: Path, study: Study) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_suffix(".tmp")
-        text = json.dumps({"schema": SCHEMA_VERSION, **asdict(study)}, indent=1, allow_nan=False)
+    text = json.dumps({"schema": SCHEMA_VERSION, **asdict(study)}, indent=1, allow_nan=False)
+    with writing(file) as unfinished:
         unfinished.write_text(text + "\n", encoding="utf-8")
-        unfinished.replace(file)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written: {error.strerror or error}") from error
 
 
 def _read(file: Path) -> Study:

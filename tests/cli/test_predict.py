@@ -19,7 +19,7 @@ def gensar_run(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> P
     results = tmp_path_factory.mktemp("predict")
     assignments = [
         f"{name}={','.join(map(str, value)) if isinstance(value, tuple) else value}"
-        for name, value in SMALL.items()
+        for name, value in {**SMALL, "beams": 100}.items()
     ]
     sets = [part for each in assignments for part in ("--set", each)]
     with without_text_encoder():
@@ -78,8 +78,15 @@ def test_bad_questions_are_refused(
     assert_refused(predict("--user", 10_000))
     assert_refused(predict("--user", 1, "--query", " "))
     assert_refused(predict("--user", 1, "-k", 0))
+    assert_refused(predict("--user", 1, "--query", "drama \udcff"))
     assert_refused(command("predict", tmp_path, "--user", 1))
     assert_refused(command("predict", gensar_run, "--user", 1, "--dataset", "ml-100k"))
+
+
+def test_no_number_of_results_or_events_is_too_large(predict: Command) -> None:
+    many = predict("--user", 1, "-k", 10**20, "--history", 10**20, "--json")
+    assert many.status == 0
+    assert many.json == predict("--user", 1, "-k", 100, "--history", 100, "--json").json
 
 
 def test_identifiers_of_an_item_and_who_shares_them(command: Command, gensar_run: Path) -> None:
@@ -121,5 +128,10 @@ def test_what_has_no_identifiers_is_refused(
 ) -> None:
     popularity = next((gensar_run.parents[1] / "popularity").iterdir())
     assert_refused(command("identifiers", popularity))
-    assert_refused(command("identifiers", gensar_run, "--item", "no such"))
+    picture = tmp_path / "half.svg"
+    assert_refused(command("identifiers", gensar_run, "--item", "no such", "--picture", picture))
+    assert not picture.exists()
+    before = (gensar_run / "run.json").read_bytes()
+    assert_refused(command("identifiers", gensar_run, "--picture", gensar_run / "run.json"))
+    assert (gensar_run / "run.json").read_bytes() == before
     assert_refused(command("identifiers", gensar_run, "--picture", tmp_path / "none" / "x.svg"))

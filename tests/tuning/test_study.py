@@ -158,6 +158,13 @@ def test_a_damaged_study_is_told_in_one_line(tiny: Dataset, tmp_path: Path) -> N
             _tune(tiny, tmp_path, 2)
 
 
+@pytest.mark.parametrize("seed", [0, 2**31 - 1])
+def test_any_seed_that_a_run_takes_can_be_searched_with(
+    seed: int, tiny: Dataset, tmp_path: Path
+) -> None:
+    assert len(_tune(tiny, tmp_path, 2, seed=seed).trials) == 2
+
+
 def test_settings_of_one_name_are_searched_alike_in_every_model() -> None:
     assert space_of(BM25) == dict(BM25.searched)
     assert space_of(Popularity) == {}
