@@ -27,8 +27,8 @@ __all__ = ["Backbone", "additive", "readable", "t5_of", "tokenizer_of", "use_che
 
 _LOGITS_AT_ONCE = 2**18
 """Logits that a CPU computes together; more would not fit into its caches."""
-_LARGEST_EXPONENT = 80.0
-"""Sums of exponentials of less than this, and of more than its negative, are good in float32."""
+_LARGEST_EXPONENT = 64.0
+"""Sums of exponentials of numbers up to this size, of either sign, are good in float32."""
 
 
 def t5_of(settings: GeneratorSettings, tokens: int) -> T5ForConditionalGeneration:

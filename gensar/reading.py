@@ -29,7 +29,8 @@ def encode_by_length(backbone: Backbone, tokens: Tensor) -> Tensor:
         return backbone.encode(tokens)
     rows, longest, _ = tokens.shape
     real = tokens[:, :, 0] >= 0
-    lengths = (torch.arange(1, longest + 1) * real).amax(dim=1)
+    # An input without a token is read as one of padding.
+    lengths = (torch.arange(1, longest + 1) * real).amax(dim=1).clamp_min(1)
     order = lengths.argsort()
     encoder: Any = backbone.t5.encoder
     own = [cast(Any, block).layer[0].SelfAttention for block in encoder.block]

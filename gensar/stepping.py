@@ -113,15 +113,9 @@ class Stepper:
     def _read(self, hidden: Tensor, past: Past) -> tuple[Tensor, Past]:
         decoder: Any = self._backbone.t5.decoder
         length = len(past.cached)
-        # [tokens, 1, 1, heads]
-        bias = (
-            decoder.block[0]
-            .layer[0]
-            .SelfAttention.compute_bias(
-                1, length, device=hidden.device, past_seen_tokens=length - 1
-            )[0, :, 0]
-            .T[:, None, None]
-        )
+        places = decoder.block[0].layer[0].SelfAttention
+        bias = places.compute_bias(1, length, device=hidden.device, past_seen_tokens=length - 1)
+        bias = bias[0, :, 0].T[:, None, None]  # [tokens, 1, 1, heads]
         for number, block in enumerate(decoder.block):
             own, cross, feed_forward = block.layer
             found = self._look_back(number, own.layer_norm(hidden), past.cached, bias)

@@ -73,6 +73,8 @@ def test_a_few_rows_at_a_time_are_encoded_as_transformers_encodes_all_together(
     inputs = torch.where(real, tokens, -1).unsqueeze(-1)
     together, apart = backbone.encode(inputs), encode_by_length(backbone, inputs)
     torch.testing.assert_close(apart[real], together[real], atol=1e-5, rtol=1e-5)
+    nothing = encode_by_length(backbone, torch.full((2, 3, 1), -1))
+    assert nothing.isfinite().all()
 
 
 @pytest.mark.parametrize("scale", [1, 1000], ids=["small", "beyond float32"])
