@@ -18,7 +18,7 @@ test: lint  ## ruff, mypy and pytest
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 check: $(VENV)/run.stamp  ## train with preset quick and hold the results against results/baseline
-	$(BIN)/python -m benchmark run --model popularity,bm25,sasrec,gensar --preset quick --results build/results
+	$(BIN)/python -m benchmark run --model popularity,bm25,sasrec,gensar --preset quick --seeds 1,2,3 --results build/results
 	$(BIN)/python -m benchmark check --baseline results/baseline --results build/results
 
 lint: $(VENV)/test.stamp  ## ruff and mypy

@@ -164,34 +164,44 @@ def detectable_difference(
 
     By the normal approximation, from the spread that was seen.
     """
-    return _detectable(differences, power, level / 2)
-
-
-def _detectable(differences: NDArray[np.float64], power: float, tail: float) -> float:
     if len(differences) < 2:
         return math.inf
     error = float(differences.std(ddof=1)) / math.sqrt(len(differences))
-    return error * float(stats.norm.isf(tail) + stats.norm.ppf(power))
+    return error * float(stats.norm.isf(level / 2) + stats.norm.ppf(power))
 
 
 def non_inferiority(
     differences: NDArray[np.float64], margin: float = 0.0, level: float = LEVEL
 ) -> NonInferiority:
-    """Test whether a new run is worse than its baseline by more than ``margin``.
+    """Test whether new runs are worse than their baselines by more than ``margin``.
 
-    One-sided paired t test. A drop that noise explains passes; how large a drop could have been
-    found is told beside.
+    One-sided paired t test over units. A drop that noise explains passes; how large a drop could
+    have been found is told beside. Several trainings are averaged, and what they differ by is noise
+    too: the variance of their means is added to that of the units, with Welch's and Satterthwaite's
+    degrees of freedom. Trainings that repeat their baseline in every bit differ by nothing.
 
     Args:
-        differences: new minus baseline, ``[units]``, higher is better.
+        differences: new minus baseline, higher is better, ``[units]`` or ``[trainings, units]``.
         margin: the drop that is accepted, 0 or more, in units of the metric.
-        level: probability of failing a run that is worse by just the margin.
+        level: probability of failing runs that are worse by just the margin.
     """
-    mean = float(differences.mean())
-    if len(differences) < 2 or np.ptp(differences) == 0:
+    trainings = np.atleast_2d(differences)
+    mean = float(trainings.mean())
+    parts = [_variance_of_mean(trainings.mean(0)), _variance_of_mean(trainings.mean(1))]
+    variance = sum(value for value, _ in parts)
+    if variance == 0:
         passed = mean >= -margin
         return NonInferiority(mean, mean, 1.0 if passed else 0.0, passed, 0.0)
-    found = stats.ttest_1samp(differences, -margin, alternative="less")
-    bound = float(found.confidence_interval(1 - level).high)
-    p = float(found.pvalue)
-    return NonInferiority(mean, bound, p, p >= level, _detectable(differences, 0.8, level) + margin)
+    freedom = variance**2 / sum(value**2 / free for value, free in parts if value > 0)
+    error = math.sqrt(variance)
+    p = float(stats.t.cdf((mean + margin) / error, freedom))
+    bound = mean + error * float(stats.t.isf(level, freedom))
+    found = margin + error * float(stats.t.isf(level, freedom) + stats.t.isf(0.2, freedom))
+    return NonInferiority(mean, bound, p, p >= level, found)
+
+
+def _variance_of_mean(values: NDArray[np.float64]) -> tuple[float, int]:
+    """Return the variance of the mean of ``[values]``, and its degrees of freedom."""
+    if len(values) < 2 or np.ptp(values) == 0:
+        return 0.0, 1
+    return float(values.var(ddof=1)) / len(values), len(values) - 1

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
+
 from benchmark.errors import InputError
 from benchmark.evaluation.paired import LEVEL, NonInferiority, by_unit, non_inferiority
 from benchmark.report.comparison import metric_values, paired_tables
@@ -17,15 +20,15 @@ __all__ = ["Checked", "Outcome", "check", "named"]
 
 @dataclass(frozen=True)
 class Checked:
-    """One metric of a fresh run against its baseline.
+    """One metric of fresh runs against their baseline.
 
     Attributes:
         run: what was asked, for people.
         task: the task.
         protocol: the protocol.
         metric: the metric.
-        baseline: its mean in the baseline.
-        fresh: its mean in the fresh run.
+        baseline: its mean in the baseline, over seeds.
+        fresh: its mean in the fresh runs.
         test: of non-inferiority.
     """
 
@@ -51,23 +54,25 @@ class Outcome:
         return not self.problems and all(each.test.passed for each in self.checked)
 
 
-def named(run: RunRecord) -> str:
-    """Return what a run was asked, in the words of the command that asks it."""
+def named(run: RunRecord, *others: RunRecord) -> str:
+    """Return what a run, or one of each of several seeds, was asked: in the command's words."""
     info = run.info
     changed = "".join(f" --set {name}={value}" for name, value in sorted(info["changed"].items()))
+    seeds = ", ".join(str(each.info["seed"]) for each in (run, *others))
     return (
         f"{info['model']} on {info['dataset']} ({','.join(info['tasks'])};"
-        f" {info['preset']}{changed}, seed {info['seed']}, seen {info['seen']})"
+        f" {info['preset']}{changed}, seed{'s' if others else ''} {seeds}, seen {info['seen']})"
     )
 
 
 def check(
     baseline: Iterable[RunRecord], fresh: Iterable[RunRecord], margin: float = 0.0
 ) -> Outcome:
-    """Compare every run of the baseline with the newest fresh run of the same request.
+    """Compare the runs of the baseline with the newest fresh runs of the same requests.
 
     A request is the same if model, data set, tasks, preset, changed settings and seed are; the
-    code, and defaults of settings with it, may have moved on.
+    code, and defaults of settings with it, may have moved on. Runs that differ in their seed only
+    are checked together, so that what seeds differ by counts as noise.
 
     Args:
         baseline: the runs to hold up.
@@ -75,32 +80,51 @@ def check(
         margin: the drop of a metric that is accepted, 0 or more.
     """
     newest = newest_by_request(fresh)
+    together: dict[str, list[RunRecord]] = {}
+    for run in sorted(baseline, key=lambda run: run.info["seed"]):
+        together.setdefault(request_of(run, seed=False), []).append(run)
     checked: list[Checked] = []
     problems: list[str] = []
-    for run in baseline:
-        other = newest.get(request_of(run))
-        if other is None:
-            problems.append(f"{named(run)}: no such run in the results; run it first")
-            continue
-        try:
-            checked += _against(run, other, margin)
-        except InputError as error:
-            problems.append(f"{named(run)}: {error}")
+    for runs in together.values():
+        tables, bad = [], []
+        for run in runs:
+            other = newest.get(request_of(run))
+            try:
+                tables.append(_tables(run, other))
+            except InputError as error:
+                bad.append(f"{named(run)}: {error}")
+        problems += bad
+        if not bad:
+            checked += _checked(named(*runs), tables, margin)
     return Outcome(tuple(checked), tuple(problems))
 
 
-def _against(baseline: RunRecord, fresh: RunRecord, margin: float) -> list[Checked]:
-    pairs = paired_tables(baseline, fresh)
+Tables = dict[tuple[str, str], tuple[pd.DataFrame, pd.DataFrame]]
+"""By task and protocol: the counts of a run of the baseline and of the fresh one."""
+
+
+def _tables(baseline: RunRecord, fresh: RunRecord | None) -> Tables:
+    if fresh is None:
+        raise InputError("no such run in the results; run it first")
+    found = {key: (before, after) for key, before, after in paired_tables(baseline, fresh)}
     asked = set(baseline.requests()[["task", "protocol"]].itertuples(index=False, name=None))
-    missing = asked - {key for key, _, _ in pairs}
-    if missing:
+    if missing := asked - set(found):
         lacking = ", ".join(" ".join(key) for key in sorted(missing))
         raise InputError(f"{fresh.folder}: was not asked {lacking}")
+    return found
+
+
+def _checked(run: str, seeds: list[Tables], margin: float) -> list[Checked]:
     found = []
-    for (task, protocol), before, after in pairs:
+    for task, protocol in seeds[0]:
+        pairs = [tables[task, protocol] for tables in seeds]
+        users = pairs[0][0]["user"].to_numpy()
         for metric in SHOWN:
-            old, new = metric_values(before, metric), metric_values(after, metric)
-            test = non_inferiority(by_unit(new - old, before["user"].to_numpy()), margin, LEVEL)
-            means = float(old.mean()), float(new.mean())
-            found.append(Checked(named(baseline), task, protocol, metric, *means, test))
+            old, new = (
+                np.stack([metric_values(pair[at], metric) for pair in pairs]) for at in (0, 1)
+            )
+            test = non_inferiority(by_unit(new - old, users), margin, LEVEL)
+            found.append(
+                Checked(run, task, protocol, metric, float(old.mean()), float(new.mean()), test)
+            )
     return found

@@ -14,13 +14,14 @@ from benchmark.results.record import RunRecord, run_folder, scan_runs, write_run
 __all__ = ["newest_by_request", "publish", "request_of"]
 
 
-def request_of(run: RunRecord) -> str:
+def request_of(run: RunRecord, seed: bool = True) -> str:
     """Return what was asked for, as a key: the same before and after a change of the code.
 
-    Defaults of settings belong to the code, so it is the changed settings that count.
+    Defaults of settings belong to the code, so it is the changed settings that count. Without
+    ``seed`` the key is that of all seeds together.
     """
-    names = ("model", "dataset", "tasks", "preset", "changed", "seed", "seen", "leakage")
-    asked = [run.info[name] for name in names]
+    names = ("model", "dataset", "tasks", "preset", "changed", "seen", "leakage")
+    asked = [run.info[name] for name in names] + [run.info["seed"]] * seed
     if run.info.get("ablation"):
         asked.append(run.info["ablation"]["name"])
     return json.dumps(asked, sort_keys=True)

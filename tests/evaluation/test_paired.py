@@ -111,6 +111,23 @@ class TestNonInferiority:
         assert not non_inferiority(np.full(20, -0.1)).passed
         assert non_inferiority(np.full(20, -0.1), margin=0.2).passed
 
+    def test_one_training_is_the_t_test_of_its_units(self) -> None:
+        assert non_inferiority(NORMAL[None] - 0.3) == non_inferiority(NORMAL - 0.3)
+
+    def test_trainings_that_all_drop_alike_fail(self) -> None:
+        drop = np.random.default_rng(8).normal(-0.3, 1, 400) + np.array([[0.01], [0.0], [-0.01]])
+        assert not non_inferiority(drop).passed
+
+    def test_trainings_that_differ_by_chance_seldom_fail(self) -> None:
+        """The same model, trained anew elsewhere: its luck is drawn before its units."""
+        rng = np.random.default_rng(9)
+        luck = rng.normal(0, 0.1, (1000, 3, 1))
+        runs = luck + rng.normal(0, 1, (1000, 3, 400))
+        failed = [not non_inferiority(run).passed for run in runs]
+        assert np.mean(failed) <= stats.binom.ppf(0.995, 1000, 0.05) / 1000
+        blind = [not non_inferiority(run[0]).passed for run in runs]
+        assert np.mean(blind) > 0.1
+
 
 def test_the_interval_of_the_mean_is_scipys() -> None:
     expected = stats.ttest_1samp(NORMAL, 0.0).confidence_interval(0.95)

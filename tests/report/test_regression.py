@@ -61,6 +61,20 @@ def test_a_drop_within_noise_passes(tmp_path: Path) -> None:
     assert check([runs[1]], [runs[0]]).passed
 
 
+def test_runs_that_differ_in_their_seed_are_checked_together(tmp_path: Path) -> None:
+    """One seed fell, another rose as much: trained elsewhere, not worse."""
+    worse = shuffled(GOOD, 0.05)
+    before = [run(tmp_path / "a", above, seed=i) for i, above in enumerate((GOOD, worse, GOOD), 1)]
+    after = [run(tmp_path / "b", above, seed=i) for i, above in enumerate((worse, GOOD, GOOD), 1)]
+    outcome = check(before, after)
+    assert outcome.passed
+    assert len(outcome.checked) == 6
+    assert "seeds 1, 2, 3" in outcome.checked[0].run
+    assert not check(before[:1], after[:1]).passed
+    (problem,) = check(before, after[:2]).problems
+    assert "seed 3" in problem and "no such run" in problem
+
+
 @pytest.mark.parametrize("name", ["dataset_digest", "candidates_digest"])
 def test_other_data_or_candidates_fail(tmp_path: Path, name: str) -> None:
     outcome = check([run(tmp_path / "a")], [run(tmp_path / "b", **{name: "e" * 64})])
