@@ -321,8 +321,9 @@ def separate_collisions(
 
     Args:
         codes: int64 ``[items, levels]``.
-        reassign: maps rows of items ``[n]`` to new codes ``[n, levels]``.
-        passes: at most so many rounds; it ends early when every identifier is unique.
+        reassign: maps rows of items ``[n]`` to new codes ``[n, levels]``, the same ones each time.
+        passes: at most so many rounds; it ends early when every identifier is unique, and after a
+            round that moved nothing, as no other round would.
 
     Returns:
         the new codes, and the collision rate before the first and after each pass.
@@ -332,6 +333,7 @@ def separate_collisions(
     for _ in range(passes):
         if rates[-1] == 0:
             break
+        before = codes.copy()
         _, group, counts = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
         order = np.argsort(group.ravel(), kind="stable")
         taken = Counter(map(tuple, codes.tolist()))
@@ -349,6 +351,8 @@ def separate_collisions(
             else:
                 taken[old] += len(rows)
         rates.append(collision_rate(codes))
+        if np.array_equal(codes, before):
+            break
     return codes, rates
 
 

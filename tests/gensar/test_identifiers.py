@@ -64,7 +64,7 @@ def test_passes_move_only_last_codes_and_never_make_more_collisions(rows, passes
     assert rates[-1] == collision_rate(after)
     assert rates == sorted(rates, reverse=True)
     assert len(rates) <= passes + 1
-    assert len(rates) == passes + 1 or rates[-1] == 0
+    assert len(rates) == passes + 1 or rates[-1] in (0, *rates[-2:-1])
     np.testing.assert_array_equal(after[:, :-1], before[:, :-1])
     alone = [i for i, row in enumerate(rows) if rows.count(row) == 1]
     if len(rates) <= 2:
@@ -84,6 +84,18 @@ def test_a_pass_that_separates_every_group_is_the_last(rows) -> None:
 
     _, rates = separate_collisions(before, reassign, 9)
     assert rates[1:] == ([0.0] if rates[0] > 0 else [])
+
+
+@given(CODES, st.integers(0, 10**6))
+def test_when_rounds_end_early_one_more_would_move_nothing(rows, seed) -> None:
+    def reassign(members: np.ndarray) -> np.ndarray:
+        rng = np.random.default_rng([seed, *members.tolist()])
+        return rng.integers(0, 3, (len(members), 3))
+
+    found, rates = separate_collisions(np.array(rows), reassign, 20)
+    more, _ = separate_collisions(found, reassign, 1)
+    if len(rates) < 21:
+        np.testing.assert_array_equal(more, found)
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +138,7 @@ def test_the_journal_tells_the_collision_rate_before_and_after_each_pass(
         told = journal.facts["identifiers"][name]  # type: ignore[index]
         rates = told["collision_rate_by_pass"]
         codes = settled.identifiers.codes[kind][:, :4]
-        assert len(rates) == 1 + GenSARSettings().collision_passes
+        assert 1 < len(rates) <= 1 + GenSARSettings().collision_passes
         assert rates == sorted(rates, reverse=True)
         assert rates[-1] == collision_rate(codes)
         _, group, counts = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
