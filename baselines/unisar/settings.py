@@ -41,11 +41,11 @@ class UniSARSettings:
     align_pairs: int = setting(512, "most pairs of a batch's histories that are aligned")
     contrast_weight: float = setting(0.01, "weight of the contrast of the views (lambda 2)")
     contrast_temperature: float = setting(0.1, "temperature of that contrast", low=1e-9)
-    batch: int = setting(256, "events in a batch of the task that has more of them", low=1)
+    batch: int = setting(64, "events in a batch of the task that has more of them", low=1)
     rate: float = setting(1e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(1e-5, "L2 penalty, not of biases")
-    epochs: int = setting(6, "most epochs; the rate falls to 0 by then")
-    validate_every: int = setting(1, "epochs between validations", low=1)
+    epochs: int = setting(8, "most epochs; the rate falls to 0 by then")
+    validate_every: int = setting(2, "epochs between validations", low=1)
     validation_requests: int = setting(300, "requests in a validation, 0 for all")
     patience: int = setting(3, "validations without a gain before training stops", low=1)
 
@@ -54,8 +54,9 @@ class UniSARSettings:
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"epochs": 1, "validation_requests": 50},
+    "quick": {"batch": 256, "epochs": 1, "validation_requests": 50},
     "thorough": {
+        "batch": 256,
         "dropout": 0.2,
         "negatives": 64,
         "ahead": 3,
@@ -73,6 +74,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "align_pairs": 0,
         "batch": 1024,
         "epochs": 100,
+        "validate_every": 1,
         "validation_requests": 0,
         "patience": 5,
     },

@@ -18,7 +18,15 @@ from benchmark.model import FitContext, Model
 
 BOTH = tuple(Task)
 SMALL = UniSARSettings(
-    width=16, id_width=8, inner=16, window=5, ahead=2, batch=64, epochs=2, rate=3e-3
+    width=16,
+    id_width=8,
+    inner=16,
+    window=5,
+    ahead=2,
+    batch=64,
+    epochs=2,
+    rate=3e-3,
+    validate_every=1,
 )
 
 
