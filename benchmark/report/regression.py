@@ -18,6 +18,10 @@ from benchmark.results.record import RunRecord
 __all__ = ["Checked", "Outcome", "check", "named"]
 
 
+Tables = dict[tuple[str, str], tuple[pd.DataFrame, pd.DataFrame]]
+"""By task and protocol: the counts of a run of the baseline and of the fresh one."""
+
+
 @dataclass(frozen=True)
 class Checked:
     """One metric of fresh runs against their baseline.
@@ -80,27 +84,23 @@ def check(
         margin: the drop of a metric that is accepted, 0 or more.
     """
     newest = newest_by_request(fresh)
-    together: dict[str, list[RunRecord]] = {}
-    for run in sorted(baseline, key=lambda run: run.info["seed"]):
-        together.setdefault(request_of(run, seed=False), []).append(run)
-    checked: list[Checked] = []
+    together: dict[tuple[str, ...], list[tuple[RunRecord, Tables]]] = {}
     problems: list[str] = []
-    for runs in together.values():
-        tables, bad = [], []
-        for run in runs:
-            other = newest.get(request_of(run))
-            try:
-                tables.append(_tables(run, other))
-            except InputError as error:
-                bad.append(f"{named(run)}: {error}")
-        problems += bad
-        if not bad:
-            checked += _checked(named(*runs), tables, margin)
+    for run in sorted(baseline, key=lambda run: run.info["seed"]):
+        other = newest.get(request_of(run))
+        try:
+            tables = _tables(run, other)
+        except InputError as error:
+            problems.append(f"{named(run)}: {error}")
+            continue
+        data = (run.info[name] for name in ("dataset_digest", "candidates_digest"))
+        key = (request_of(run, seed=False), *data, *sorted(map(str, tables)))
+        together.setdefault(key, []).append((run, tables))
+    checked: list[Checked] = []
+    for seeds in together.values():
+        name = named(*(run for run, _ in seeds))
+        checked += _checked(name, [tables for _, tables in seeds], margin)
     return Outcome(tuple(checked), tuple(problems))
-
-
-Tables = dict[tuple[str, str], tuple[pd.DataFrame, pd.DataFrame]]
-"""By task and protocol: the counts of a run of the baseline and of the fresh one."""
 
 
 def _tables(baseline: RunRecord, fresh: RunRecord | None) -> Tables:

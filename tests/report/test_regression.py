@@ -75,6 +75,16 @@ def test_runs_that_differ_in_their_seed_are_checked_together(tmp_path: Path) -> 
     assert "seed 3" in problem and "no such run" in problem
 
 
+def test_seeds_that_were_asked_by_other_protocols_or_data_are_checked_apart(tmp_path: Path) -> None:
+    both = record(tmp_path, "m", {FULL: [0] * 9, SAMPLED: [0] * 9}, seed=1)
+    one = record(tmp_path, "m", {FULL: [0] * 9}, seed=2)
+    other = record(tmp_path, "m", {FULL: [0] * 5}, seed=3, dataset_digest="e" * 64)
+    runs = [both, one, other]
+    outcome = check(runs, runs)
+    assert outcome.passed
+    assert len({each.run for each in outcome.checked}) == 3
+
+
 @pytest.mark.parametrize("name", ["dataset_digest", "candidates_digest"])
 def test_other_data_or_candidates_fail(tmp_path: Path, name: str) -> None:
     outcome = check([run(tmp_path / "a")], [run(tmp_path / "b", **{name: "e" * 64})])
