@@ -21,7 +21,9 @@ def request_of(run: RunRecord, seed: bool = True) -> str:
     ``seed`` the key is that of all seeds together.
     """
     names = ("model", "dataset", "tasks", "preset", "changed", "seen", "leakage")
-    asked = [run.info[name] for name in names] + [run.info["seed"]] * seed
+    asked = [run.info[name] for name in names]
+    if seed:
+        asked.append(run.info["seed"])
     if run.info.get("ablation"):
         asked.append(run.info["ablation"]["name"])
     return json.dumps(asked, sort_keys=True)

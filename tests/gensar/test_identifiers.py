@@ -86,6 +86,14 @@ def test_a_pass_that_separates_every_group_is_the_last(rows) -> None:
     assert rates[1:] == ([0.0] if rates[0] > 0 else [])
 
 
+@given(CODES)
+def test_a_round_that_moves_nothing_is_the_last(rows) -> None:
+    before = np.array(rows)
+    after, rates = separate_collisions(before, lambda members: before[members], 9)
+    np.testing.assert_array_equal(after, before)
+    assert len(rates) == (2 if rates[0] > 0 else 1)
+
+
 @given(CODES, st.integers(0, 10**6))
 def test_when_rounds_end_early_one_more_would_move_nothing(rows, seed) -> None:
     def reassign(members: np.ndarray) -> np.ndarray:
