@@ -19,16 +19,12 @@ from transformers.models.t5.modeling_t5 import T5Attention
 
 from benchmark.dropout import use_byte_dropout
 from benchmark.errors import BenchmarkError
+from gensar.products import keep_freed_memory, log_normaliser, product
 from gensar.quiet import without_progress_bars
 from gensar.settings import GeneratorSettings
 from gensar.vocabulary import END, PADDING, Vocabulary, train_tokenizer
 
 __all__ = ["Backbone", "additive", "readable", "t5_of", "tokenizer_of", "use_cheap_dropout"]
-
-_LOGITS_AT_ONCE = 2**18
-"""Logits that a CPU computes together; more would not fit into its caches."""
-_LARGEST_EXPONENT = 64.0
-"""Sums of exponentials of numbers up to this size, of either sign, are good in float32."""
 
 
 def t5_of(settings: GeneratorSettings, tokens: int) -> T5ForConditionalGeneration:
@@ -117,6 +113,7 @@ class Backbone(nn.Module):
         self.vocabulary_softmax = vocabulary_softmax
         self.vocabulary = vocabulary
         use_cheap_dropout(t5)
+        keep_freed_memory()
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Sum the embeddings at each position of ``[rows, length, width]``; -1 adds nothing."""
@@ -207,7 +204,7 @@ class Backbone(nn.Module):
         """Return log-probabilities ``[..., codes of the level]`` of the next code, as float32."""
         start, stop = self.vocabulary.level_range(kind, level)
         table = self.t5.lm_head.weight
-        logits = (hidden @ table[start:stop].T).float()
+        logits = product(hidden, table[start:stop]).float()
         if self.vocabulary_softmax:
             return logits - log_normaliser(hidden, table).unsqueeze(-1)
         return functional.log_softmax(logits, dim=-1)
@@ -219,34 +216,6 @@ class Backbone(nn.Module):
         if not self.vocabulary_softmax:
             table = table[: self.vocabulary.text]
         return hidden @ table.T
-
-
-def log_normaliser(hidden: Tensor, table: Tensor) -> Tensor:
-    """Return ``log sum exp(hidden @ table.T)`` over all rows of ``table``, as float32 ``[...]``.
-
-    Without gradients. A CPU takes a few logits at a time, in memory that is used again and again.
-
-    Args:
-        hidden: ``[..., d]``.
-        table: ``[tokens, d]``.
-    """
-    if hidden.device.type != "cpu":
-        return (hidden @ table.T).float().logsumexp(dim=-1)
-    states = hidden.flatten(0, -2)
-    # No logit is larger than this, so that no exponential is beyond float32, nor are all too small.
-    largest = states.float().norm(dim=-1).amax() * table.float().norm(dim=-1).amax()
-    if largest > _LARGEST_EXPONENT:
-        parts = states.split(max(1, _LOGITS_AT_ONCE // len(table)))
-        return torch.cat([(p @ table.T).float().logsumexp(-1) for p in parts]).view(
-            hidden.shape[:-1]
-        )
-    total = states.new_zeros(len(states), dtype=torch.float32)
-    size = max(1, _LOGITS_AT_ONCE // max(len(states), 1))
-    logits = table.new_empty(len(states), min(size, len(table)))
-    for part in table.split(size):
-        some = torch.mm(states, part.T, out=logits[:, : len(part)])
-        total += some.float().exp_().sum(dim=-1)
-    return total.log_().view(hidden.shape[:-1])
 
 
 def readable(first: Tensor, stop: Tensor, positions: int) -> Tensor:

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from gensar.backbone import Backbone, additive
+from gensar.products import feed_forward, product
 
 __all__ = ["encode_by_length"]
 
-_WEIGHTS_AT_ONCE = 2**18
+_WEIGHTS_AT_ONCE = 2**19
 """Attention weights of a layer that a CPU computes together."""
 
 
@@ -34,7 +35,7 @@ def encode_by_length(backbone: Backbone, tokens: Tensor) -> Tensor:
     order = lengths.argsort()
     encoder: Any = backbone.t5.encoder
     own = [cast(Any, block).layer[0].SelfAttention for block in encoder.block]
-    projections = [torch.cat([a.q.weight, a.k.weight, a.v.weight]).T for a in own]
+    projections = [torch.cat([a.q.weight, a.k.weight, a.v.weight]) for a in own]
     # [heads, positions, positions]
     bias = own[0].compute_bias(longest, longest)[0]
     states = bias.new_zeros(rows, longest, backbone.t5.config.d_model)
@@ -55,19 +56,19 @@ def _encode(backbone: Backbone, tokens: Tensor, bias: Tensor, projections: list[
         backbone: the model.
         tokens: int64 ``[rows, length, width]``.
         bias: ``[rows * heads, length, length]``, added to the weights of attention.
-        projections: of each block, to queries, keys and values, ``[d, 3 * heads * width]``.
+        projections: of each block, to queries, keys and values, ``[3 * heads * width, d]``.
     """
     encoder: Any = backbone.t5.encoder
     rows, length, _ = tokens.shape
     heads = len(bias) // rows
     states = backbone.embed(tokens)
     for block, projection in zip(encoder.block, projections, strict=True):
-        own, feed_forward = block.layer
-        parts = (own.layer_norm(states) @ projection).view(rows, length, 3, heads, -1)
+        own, last = block.layer
+        parts = product(own.layer_norm(states), projection).view(rows, length, 3, heads, -1)
         # [rows * heads, length, width of a head]
         query, key, value = parts.permute(2, 0, 3, 1, 4).flatten(1, 2)
         # T5 does not scale by the width of a head.
         weights = torch.baddbmm(bias, query, key.transpose(1, 2)).softmax(dim=-1)
         found = (weights @ value).unflatten(0, (rows, heads)).transpose(1, 2).flatten(2)
-        states = feed_forward(states + own.SelfAttention.o(found))
+        states = feed_forward(last, states + product(found, own.SelfAttention.o.weight))
     return encoder.final_layer_norm(states)

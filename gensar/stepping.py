@@ -7,6 +7,7 @@ prefix that it grew from.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gensar.backbone import Backbone, additive
+from gensar.products import feed_forward, product
 
 __all__ = ["Memory", "Past", "Stepper"]
 
@@ -38,27 +40,29 @@ class Memory:
 class Past:
     """Keys and values of the tokens that prefixes are made of.
 
+    They lie in many tensors, not in one: memory of a few pages is used again and again, where a
+    large piece would be asked of the system anew for each batch.
+
     Attributes:
-        cached: ``[tokens, requests, prefixes, blocks, 2, heads * width of a head]``, keys first.
+        cached: for each token, and there for each block, ``[requests, prefixes, 2 * heads * width
+            of a head]``, keys first.
     """
 
-    cached: Tensor
+    cached: tuple[tuple[Tensor, ...], ...] = ()
 
     def taken(self, parent: Tensor) -> Past:
-        """Return the past of the prefixes at ``parent``, with room for one more token.
-
-        Args:
-            parent: int64 ``[requests or 1, prefixes]``.
-        """
-        tokens, requests, prefixes, *width = self.cached.shape
-        room = self.cached.new_empty(tokens + 1, requests, parent.shape[1], *width)
+        """Return the past of the prefixes at ``parent``, int64 ``[requests or 1, prefixes]``."""
         if len(parent) == 1:
-            torch.index_select(self.cached, 2, parent[0], out=room[:tokens])
-            return Past(room)
+            return self._each(lambda part: part.index_select(1, parent[0]))
+        requests, prefixes, _ = self.cached[0][0].shape
         first = torch.arange(0, requests * prefixes, prefixes, device=parent.device)
         rows = (first.unsqueeze(1) + parent).flatten()
-        torch.index_select(self.cached.flatten(1, 2), 1, rows, out=room[:tokens].flatten(1, 2))
-        return Past(room)
+        return self._each(
+            lambda part: part.flatten(0, 1).index_select(0, rows).unflatten(0, parent.shape)
+        )
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Past:
+        return Past(tuple(tuple(change(part) for part in token) for token in self.cached))
 
 
 class Stepper:
@@ -79,8 +83,8 @@ class Stepper:
         for block in backbone.t5.decoder.block:
             own, cross = (cast(Any, layer) for layer in list(cast(Any, block).layer)[:2])
             own, cross = own.SelfAttention, cross.EncDecAttention
-            self._own.append(torch.cat([own.k.weight, own.v.weight, own.q.weight]).T)
-            parts = (cross.k(memory.states), cross.v(memory.states))
+            self._own.append(torch.cat([own.q.weight, own.k.weight, own.v.weight]))
+            parts = [product(memory.states, part.weight) for part in (cross.k, cross.v)]
             self._cross.append([self._by_head(part).contiguous() for part in parts])
 
     def _by_head(self, states: Tensor) -> Tensor:
@@ -93,15 +97,14 @@ class Stepper:
         embedded = t5.shared.weight[start].expand(len(memory.states), 1, -1)
         if memory.summary is not None:
             embedded = embedded + memory.summary
-        shape = (1, *embedded.shape[:2], len(self._own), 2, self._own[0].shape[1] // 3)
-        return self._read(embedded, Past(embedded.new_empty(shape)))
+        return self._read(embedded, Past())
 
     def next(self, tokens: Tensor, past: Past) -> tuple[Tensor, Past]:
         """Read one more token behind each prefix.
 
         Args:
             tokens: int64 ``[requests or 1, prefixes]``.
-            past: of as many prefixes, with room for the tokens; it is filled.
+            past: of as many prefixes.
 
         Returns:
             the states that the next token follows from, ``[requests, prefixes, d]``, and the past
@@ -112,32 +115,41 @@ class Stepper:
 
     def _read(self, hidden: Tensor, past: Past) -> tuple[Tensor, Past]:
         decoder: Any = self._backbone.t5.decoder
-        length = len(past.cached)
+        before = len(past.cached)
         places = decoder.block[0].layer[0].SelfAttention
-        bias = places.compute_bias(1, length, device=hidden.device, past_seen_tokens=length - 1)
+        bias = places.compute_bias(1, before + 1, device=hidden.device, past_seen_tokens=before)
         bias = bias[0, :, 0].T[:, None, None]  # [tokens, 1, 1, heads]
+        newest = []
         for number, block in enumerate(decoder.block):
-            own, cross, feed_forward = block.layer
-            found = self._look_back(number, own.layer_norm(hidden), past.cached, bias)
-            hidden = hidden + own.SelfAttention.o(found)
-            found = self._look_up(number, cross.EncDecAttention.q(cross.layer_norm(hidden)))
-            hidden = feed_forward(hidden + cross.EncDecAttention.o(found))
+            own, cross, last = block.layer
+            parts = product(own.layer_norm(hidden), self._own[number])
+            query, noted = parts.tensor_split([parts.shape[-1] // 3], dim=-1)
+            newest.append(noted.contiguous())
+            read = [token[number] for token in past.cached] + newest[-1:]
+            found = self._look_back(query, read, bias)
+            hidden = hidden + product(found, own.SelfAttention.o.weight)
+            query = product(cross.layer_norm(hidden), cross.EncDecAttention.q.weight)
+            found = self._look_up(number, query)
+            hidden = feed_forward(last, hidden + product(found, cross.EncDecAttention.o.weight))
         hidden = decoder.final_layer_norm(hidden)
         if self._backbone.t5.config.scale_decoder_outputs:
             hidden = hidden * hidden.shape[-1] ** -0.5
-        return hidden, past
+        return hidden, Past((*past.cached, tuple(newest)))
 
-    def _look_back(self, number: int, normed: Tensor, cached: Tensor, bias: Tensor) -> Tensor:
-        """Return what each prefix's newest token takes from all its tokens; note its own keys and
-        values in ``cached``."""
-        width = cached.shape[-1]
-        parts = normed @ self._own[number]
-        cached[-1, :, :, number] = parts[..., : 2 * width].unflatten(-1, (2, width))
-        keys, values = cached[:, :, :, number].unflatten(-1, (self._heads, -1)).unbind(3)
-        query = parts[..., 2 * width :].unflatten(-1, (self._heads, -1))
-        # A sum over few tokens: a matrix product for each prefix would cost more.
-        weights = (query * keys).sum(-1).add_(bias).softmax(dim=0)
-        return (weights.unsqueeze(-1) * values).sum(0).flatten(2)
+    def _look_back(self, query: Tensor, cached: list[Tensor], bias: Tensor) -> Tensor:
+        """Return what each prefix's newest token takes from all its tokens.
+
+        A sum over few tokens: a matrix product for each prefix would cost more.
+        """
+        query = query.unflatten(-1, (self._heads, -1))
+        # [requests, prefixes, 2, heads, width of a head]
+        by_head = [part.unflatten(-1, (2, self._heads, -1)) for part in cached]
+        weights = torch.stack([(query * part[:, :, 0]).sum(-1) for part in by_head])
+        weights = weights.add_(bias).softmax(dim=0).unsqueeze(-1)
+        found = weights[0] * by_head[0][:, :, 1]
+        for weight, part in zip(weights[1:], by_head[1:], strict=True):
+            found.addcmul_(weight, part[:, :, 1])
+        return found.flatten(2)
 
     def _look_up(self, number: int, query: Tensor) -> Tensor:
         """Return what a block's prefixes take from their request's states."""

@@ -88,7 +88,7 @@ def test_a_few_logits_at_a_time_give_the_same_log_probabilities(
     hidden[0] *= scale
     first, stop = VOCABULARY.level_range(SEMANTIC, 1)
     expected = functional.log_softmax(hidden @ backbone.t5.lm_head.weight.T, dim=-1)
-    monkeypatch.setattr("gensar.backbone._LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr("gensar.products._LOGITS_AT_ONCE", at_once)
     found = backbone.code_log_probs(hidden, SEMANTIC, 1)
     torch.testing.assert_close(found, expected[..., first:stop], atol=1e-5, rtol=1e-5)
 

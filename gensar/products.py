@@ -1,0 +1,80 @@
+"""Matrix products and sums of exponentials without gradients, as fast as a CPU can.
+
+PyTorch leaves float32 products to MKL, which uses AVX-512 on Intel's processors only. oneDNN, which
+PyTorch carries as well, uses it wherever it is: on an AMD EPYC of 2025 it multiplied ``[1920, 64]``
+by ``[64, 512]`` 2.2 times as fast.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["feed_forward", "keep_freed_memory", "log_normaliser", "product"]
+
+_LOGITS_AT_ONCE = 2**19
+"""Logits that a CPU computes together; more would not fit into its caches."""
+_LARGEST_EXPONENT = 64.0
+"""Sums of exponentials of numbers up to this size, of either sign, are good in float32."""
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what is freed, not give it back to the system.
+
+    Else it asks for the pages of every larger result anew, which takes longer than to compute it.
+    glibc keeps twice the size of the largest piece freed so far; 32 MiB is the most that counts
+    (``mallopt(3)``).
+    """
+    torch.empty(31 * 2**20, dtype=torch.uint8)
+
+
+def product(states: Tensor, weight: Tensor) -> Tensor:
+    """Return ``states @ weight.T``.
+
+    Args:
+        states: ``[..., d]``.
+        weight: ``[outputs, d]``.
+    """
+    onednn = torch.backends.mkldnn.is_available() and states.device.type == "cpu"
+    if onednn and states.dtype == torch.float32 and states.numel():
+        return torch.ops.mkldnn._linear_pointwise(states, weight, None, "none", [], "")
+    return states @ weight.T
+
+
+def feed_forward(layer: Any, states: Tensor) -> Tensor:
+    """Return what a T5's feed-forward layer makes of ``states`` (``[..., d]``), dropout left out."""
+    dense = layer.DenseReluDense
+    normed = layer.layer_norm(states)
+    if hasattr(dense, "wi_0"):  # gated, as in T5 1.1
+        inner = dense.act(product(normed, dense.wi_0.weight)) * product(normed, dense.wi_1.weight)
+    else:
+        inner = dense.act(product(normed, dense.wi.weight))
+    return states + product(inner, dense.wo.weight)
+
+
+def log_normaliser(hidden: Tensor, table: Tensor) -> Tensor:
+    """Return ``log sum exp(hidden @ table.T)`` over all rows of ``table``, as float32 ``[...]``.
+
+    A CPU takes a few logits at a time, and powers of two, which cost it a quarter of powers of e.
+
+    Args:
+        hidden: ``[..., d]``.
+        table: ``[tokens, d]``.
+    """
+    if hidden.device.type != "cpu":
+        return (hidden @ table.T).float().logsumexp(dim=-1)
+    states = hidden.flatten(0, -2)
+    # No logit is larger than this, so that no exponential is beyond float32, nor are all too small.
+    largest = states.float().norm(dim=-1).amax() * table.float().norm(dim=-1).amax()
+    if largest > _LARGEST_EXPONENT:
+        parts = states.split(max(1, _LOGITS_AT_ONCE // len(table)))
+        found = torch.cat([product(part, table).float().logsumexp(-1) for part in parts])
+        return found.view(hidden.shape[:-1])
+    states = states * math.log2(math.e)
+    total = states.new_zeros(len(states), dtype=torch.float32)
+    for part in table.split(max(1, _LOGITS_AT_ONCE // max(len(states), 1))):
+        total += product(states, part).float().exp2_().sum(dim=-1)
+    return total.log_().view(hidden.shape[:-1])

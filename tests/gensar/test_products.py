@@ -1,0 +1,37 @@
+"""Products without gradients are those of PyTorch and of the T5's own modules."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import T5Config
+from transformers.models.t5.modeling_t5 import T5LayerFF
+
+from gensar.products import feed_forward, product
+
+
+@pytest.mark.parametrize("shape", [(5, 8), (2, 3, 8), (0, 8), (2, 0, 8), (1, 1, 8)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@torch.no_grad()
+def test_a_product_is_that_with_the_transposed_weight(
+    shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    torch.manual_seed(1)
+    states, weight = torch.randn(shape, dtype=dtype), torch.randn(6, 8, dtype=dtype)
+    torch.testing.assert_close(product(states, weight), states @ weight.T)
+
+
+@torch.no_grad()
+def test_parts_of_larger_tensors_are_multiplied_as_copies_are() -> None:
+    torch.manual_seed(1)
+    states, weight = torch.randn(4, 16, 5).transpose(1, 2)[:, 1:], torch.randn(9, 16)[2:7]
+    torch.testing.assert_close(product(states, weight), states.clone() @ weight.clone().T)
+
+
+@pytest.mark.parametrize("kind", ["relu", "gated-gelu"])
+@torch.no_grad()
+def test_the_feed_forward_layer_is_that_of_transformers(kind: str) -> None:
+    torch.manual_seed(1)
+    layer = T5LayerFF(T5Config(d_model=8, d_ff=12, feed_forward_proj=kind)).eval()
+    states = torch.randn(2, 3, 8)
+    torch.testing.assert_close(feed_forward(layer, states), layer(states))
