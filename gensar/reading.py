@@ -6,6 +6,7 @@ positions do so for a few inputs only. Inputs of like length go together, so tha
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import torch
@@ -18,6 +19,8 @@ __all__ = ["encode_by_length"]
 
 _WEIGHTS_AT_ONCE = 2**19
 """Attention weights of a layer that a CPU computes together."""
+_LENGTHS = 8
+"""Inputs are padded to multiples of this."""
 
 
 @torch.no_grad()
@@ -40,8 +43,10 @@ def encode_by_length(backbone: Backbone, tokens: Tensor) -> Tensor:
     bias = own[0].compute_bias(longest, longest)[0]
     states = bias.new_zeros(rows, longest, backbone.t5.config.d_model)
     size = max(1, _WEIGHTS_AT_ONCE // (len(bias) * longest**2))
+    # Few different sizes: the first product of a size takes longer.
+    size = 2 ** int(math.log2(size))
     for part in order.split(size):
-        length = int(lengths[part[-1]])
+        length = min(longest, -(-int(lengths[part[-1]]) // _LENGTHS) * _LENGTHS)
         seen = additive(backbone.attended(real[part, :length]), bias.dtype)
         shown = (bias[:, :length, :length] + seen).flatten(0, 1)
         found = _encode(backbone, tokens[part, :length], shown, projections)
