@@ -65,19 +65,18 @@ class Journal:
     curve: list[dict[str, float]] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
     quiet: bool = False
-    _open: list[str] = field(default_factory=list)
+    _open: list[tuple[str, float]] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Time a phase; its entry is written even when it ends in an error."""
-        self._open.append(name)
-        started = time.monotonic()
+        self._open.append((name, time.monotonic()))
         try:
             yield
         finally:
-            path = "/".join(self._open)
-            self._open.pop()
+            path = "/".join(name for name, _ in self._open)
+            _, started = self._open.pop()
             memory = psutil.Process().memory_info().rss / 2**20
             self.phases.append(Phase(path, time.monotonic() - started, memory))
 
@@ -100,3 +99,21 @@ class Journal:
     def validated(self, **values: float) -> None:
         """Add a point to the validation curve, stamped with the seconds since the run began."""
         self.curve.append({"seconds": round(time.monotonic() - self._started, 3), **values})
+
+    def elapsed(self) -> list[float]:
+        """Return the seconds since the run began, then those since each open phase did."""
+        now = time.monotonic()
+        return [now - self._started, *(now - started for _, started in self._open)]
+
+    def take_up(self, curve: list[dict[str, float]], elapsed: list[float]) -> None:
+        """Go on where an interrupted run stood, so that its time counts too.
+
+        Args:
+            curve: the points that it had.
+            elapsed: what :meth:`elapsed` was then, inside the same phases.
+        """
+        self.curve[:] = curve
+        now = time.monotonic()
+        self._started = now - elapsed[0]
+        names = [name for name, _ in self._open]
+        self._open = [(n, now - e) for n, e in zip(names, elapsed[1:], strict=True)]

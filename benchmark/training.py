@@ -103,6 +103,7 @@ class EpochLoop:
             "best_value": self._best_value,
             "best_epoch": self._best_epoch,
             "curve": self.context.journal.curve,
+            "elapsed": self.context.journal.elapsed(),
         }
         file = folder / f"{self.name}.pt"
         with writing(file) as unfinished:
@@ -117,13 +118,14 @@ class EpochLoop:
         file = folder / f"{self.name}.pt"
         try:
             state = torch.load(file, weights_only=True, map_location=self.context.device)
-        except (RuntimeError, UnpicklingError, EOFError, ValueError) as error:
+            curve, elapsed = state["curve"], state["elapsed"]
+        except (RuntimeError, UnpicklingError, EOFError, ValueError, KeyError) as error:
             raise BenchmarkError(f"{file}: damaged checkpoint; --fresh starts over") from error
         self.module.load_state_dict(state["weights"])
         self.optimiser.load_state_dict(state["optimiser"])
         self._best = state["best"]
         self._best_value, self._best_epoch = state["best_value"], state["best_epoch"]
-        self.context.journal.curve[:] = state["curve"]
+        self.context.journal.take_up(curve, elapsed)
         return state["epoch"], state["stopped"]
 
 

@@ -116,6 +116,41 @@ def test_resumed_training_is_uninterrupted_training(
     assert last.curve() == whole.curve()
 
 
+def test_the_time_of_an_interrupted_run_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("benchmark.journal.time.monotonic", lambda: now[0])
+
+    class Slow(_Training):
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            self.journal = Journal(quiet=True, _started=now[0])
+
+        def _train(self, epoch: int) -> float:
+            loss = super()._train(epoch)
+            now[0] += 10
+            return loss
+
+        def timed(self) -> dict[str, float]:
+            with self.journal.phase("fit"):
+                now[0] += 5
+                with self.journal.phase("backbone"):
+                    self.run()
+            return {phase.name: phase.seconds for phase in self.journal.phases}
+
+    whole = Slow(None).timed()
+    assert whole == {"fit/backbone": 10.0 * EPOCHS, "fit": 10.0 * EPOCHS + 5}
+    with pytest.raises(KeyboardInterrupt):
+        Slow(tmp_path, stop_in=4).timed()
+    now[0] += 1000
+    again = Slow(tmp_path)
+    assert again.timed() == whole
+    assert [point["seconds"] for point in again.journal.curve][-1] == whole["fit"]
+    now[0] += 1000
+    assert Slow(tmp_path).timed() == whole
+
+
 def test_training_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         _Training(tmp_path, stop_in=4).run()
