@@ -28,6 +28,7 @@ from tests.gensar import support
 from tests.support import write_tiny
 
 SMALL = SASRecSettings(window=20, width=16, inner=16, validate_every=1, validation_requests=0)
+ROOT = Path(__file__).resolve().parents[1]
 FOUND = Measurement("sasrec", ours_s=2.0, peer="other 1.0", peer_s=30.0, agree=True)
 
 
@@ -199,3 +200,17 @@ def test_the_peer_learns_by_the_loss_of_transformers(tiny_folder: Path, tmp_path
 def test_a_missing_peer_is_named_with_what_installs_it() -> None:
     with pytest.raises(SystemExit, match=r"no_such_peer is not installed.*\[perf\]"):
         import_peer("no_such_peer")
+
+
+@pytest.mark.parametrize("name", ["decode", "train"])
+def test_the_page_on_speed_shows_the_records(name: str) -> None:
+    page = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")] for line in page.splitlines()]
+    shown = {row[1]: (row[3], row[4], row[5]) for row in rows if len(row) == 7}
+    for each in json.loads((ROOT / "perf" / "records" / f"{name}.json").read_text()):
+        assert each["agree"]
+        ours, theirs, ratio = shown[each["name"]]
+        for text, value in ((ours, each["ours_s"]), (theirs, each["peer_s"])):
+            digits = len(text.removesuffix(" s").partition(".")[2])
+            assert text == f"{value:.{digits}f} s"
+        assert ratio == f"{each['ratio']:.{len(ratio.partition('.')[2])}f}"
