@@ -19,6 +19,7 @@ PAGES = ROOT / "docs" / "models"
 BOARDS = {
     "ml-100k": ["--results", "results/published", "--dataset", "ml-100k"],
     "amazon-office": ["--results", "results/published", "--dataset", "amazon-office"],
+    "ablations": ["--results", "results/ablations", "--brief"],
 }
 """Pages in ``docs/`` that show whole leaderboards, and what of."""
 SHARED = {"random": "diagnostic", "constant": "diagnostic"}
