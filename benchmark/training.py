@@ -118,14 +118,13 @@ class EpochLoop:
         file = folder / f"{self.name}.pt"
         try:
             state = torch.load(file, weights_only=True, map_location=self.context.device)
-            curve, elapsed = state["curve"], state["elapsed"]
+            self.module.load_state_dict(state["weights"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self._best = state["best"]
+            self._best_value, self._best_epoch = state["best_value"], state["best_epoch"]
+            self.context.journal.take_up(state["curve"], state["elapsed"])
         except (RuntimeError, UnpicklingError, EOFError, ValueError, KeyError) as error:
             raise BenchmarkError(f"{file}: damaged checkpoint; --fresh starts over") from error
-        self.module.load_state_dict(state["weights"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self._best = state["best"]
-        self._best_value, self._best_epoch = state["best_value"], state["best_epoch"]
-        self.context.journal.take_up(curve, elapsed)
         return state["epoch"], state["stopped"]
 
 

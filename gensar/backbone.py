@@ -90,7 +90,7 @@ def use_cheap_dropout(t5: T5ForConditionalGeneration) -> None:
 
 
 class Backbone(nn.Module):
-    """A T5 with packed decoding.
+    """A T5 with packed decoding. The process keeps memory that is freed from then on.
 
     Args:
         t5: the model.

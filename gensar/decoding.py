@@ -18,6 +18,9 @@ from gensar.trie import Barred, Trie
 
 __all__ = ["Leaves", "beam_search", "score_catalogue", "score_items"]
 
+_WIDTHS = 4
+"""Given items are scored by multiples of so many distinct prefixes."""
+
 
 @torch.no_grad()
 def beam_search(
@@ -115,7 +118,9 @@ def score_items(
         new = order.values.diff(dim=1, prepend=order.values[:, :1]) != 0
         place = torch.empty_like(items).scatter_(1, order.indices, new.cumsum(dim=1))
         counts = place.amax(dim=1, keepdim=True) + 1
-        distinct = torch.arange(int(counts.max()), device=items.device)
+        # Round widths, see gensar.products.
+        widest = -(-int(counts.max()) // _WIDTHS) * _WIDTHS
+        distinct = torch.arange(widest, device=items.device)
         # A candidate for each distinct prefix; rows of fewer prefixes repeat their first candidate.
         chosen = torch.zeros(len(items), len(distinct), dtype=torch.int64, device=items.device)
         chosen.scatter_(1, place, column)

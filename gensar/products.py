@@ -3,7 +3,8 @@
 PyTorch leaves float32 products to MKL, which uses AVX-512 on Intel's processors only. oneDNN, which
 PyTorch carries as well, uses it wherever it is: on an AMD EPYC of 2025 it multiplied ``[1920, 64]``
 by ``[64, 512]`` 2.2 times as fast. But it writes the code of a product when it first meets its
-sizes, which takes as long as a few products: this is for sizes that come again, not for training.
+sizes, which takes as long as a few products, and keeps it, in about half a MiB. So it is asked for
+round numbers of rows only, which come again; decoding and encoding take care to have them.
 """
 
 from __future__ import annotations
@@ -14,8 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["feed_forward", "keep_freed_memory", "log_normaliser", "product"]
+__all__ = ["ROUND", "feed_forward", "keep_freed_memory", "log_normaliser", "product"]
 
+ROUND = 32
+"""oneDNN is asked for multiples of so many rows."""
+_HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(
+    torch.ops.mkldnn, "_linear_pointwise"
+)
 _LOGITS_AT_ONCE = 2**19
 """Logits that a CPU computes together; more would not fit into its caches."""
 _LARGEST_EXPONENT = 64.0
@@ -25,9 +31,9 @@ _LARGEST_EXPONENT = 64.0
 def keep_freed_memory() -> None:
     """Let the C library keep what is freed, not give it back to the system.
 
-    Else it asks for the pages of every larger result anew, which takes longer than to compute it.
-    glibc keeps twice the size of the largest piece freed so far; 32 MiB is the most that counts
-    (``mallopt(3)``).
+    This holds for the whole process. Else it asks for the pages of every larger result anew, which
+    takes longer than to compute it. glibc keeps twice the size of the largest piece freed so far;
+    32 MiB is the most that counts (``mallopt(3)``).
     """
     torch.empty(31 * 2**20, dtype=torch.uint8)
 
@@ -39,8 +45,13 @@ def product(states: Tensor, weight: Tensor) -> Tensor:
         states: ``[..., d]``.
         weight: ``[outputs, d]``.
     """
-    onednn = torch.backends.mkldnn.is_available() and states.device.type == "cpu"
-    if onednn and states.dtype == torch.float32 and states.numel():
+    if (
+        _HAS_ONEDNN
+        and states.device.type == "cpu"
+        and states.dtype == weight.dtype == torch.float32
+        and 0 < (rows := states.shape[:-1].numel()) == rows // ROUND * ROUND
+        and not (torch.is_grad_enabled() and (states.requires_grad or weight.requires_grad))
+    ):
         return torch.ops.mkldnn._linear_pointwise(states, weight, None, "none", [], "")
     return states @ weight.T
 
@@ -53,7 +64,8 @@ def feed_forward(layer: Any, states: Tensor) -> Tensor:
         inner = dense.act(product(normed, dense.wi_0.weight)) * product(normed, dense.wi_1.weight)
     else:
         inner = dense.act(product(normed, dense.wi.weight))
-    return states + product(inner, dense.wo.weight)
+    # transformers keeps this weight in float32 where the others are float16.
+    return states + product(inner.to(dense.wo.weight.dtype), dense.wo.weight)
 
 
 def log_normaliser(hidden: Tensor, table: Tensor) -> Tensor:
@@ -70,12 +82,12 @@ def log_normaliser(hidden: Tensor, table: Tensor) -> Tensor:
     states = hidden.flatten(0, -2)
     # No logit is larger than this, so that no exponential is beyond float32, nor are all too small.
     largest = states.float().norm(dim=-1).amax() * table.float().norm(dim=-1).amax()
-    if largest > _LARGEST_EXPONENT:
+    if largest > _LARGEST_EXPONENT or states.dtype != torch.float32:
         parts = states.split(max(1, _LOGITS_AT_ONCE // len(table)))
         found = torch.cat([product(part, table).float().logsumexp(-1) for part in parts])
         return found.view(hidden.shape[:-1])
     states = states * math.log2(math.e)
     total = states.new_zeros(len(states), dtype=torch.float32)
     for part in table.split(max(1, _LOGITS_AT_ONCE // max(len(states), 1))):
-        total += product(states, part).float().exp2_().sum(dim=-1)
+        total += product(states, part).exp2_().sum(dim=-1)
     return total.log_().view(hidden.shape[:-1])

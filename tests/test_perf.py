@@ -202,12 +202,17 @@ def test_a_missing_peer_is_named_with_what_installs_it() -> None:
         import_peer("no_such_peer")
 
 
-@pytest.mark.parametrize("name", ["decode", "train"])
-def test_the_page_on_speed_shows_the_records(name: str) -> None:
+def test_the_page_on_speed_shows_the_records() -> None:
     page = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.split("|")] for line in page.splitlines()]
     shown = {row[1]: (row[3], row[4], row[5]) for row in rows if len(row) == 7}
-    for each in json.loads((ROOT / "perf" / "records" / f"{name}.json").read_text()):
+    records = [
+        each
+        for name in ("decode", "train")
+        for each in json.loads((ROOT / "perf" / "records" / f"{name}.json").read_text())
+    ]
+    assert set(shown) - {"measurement", "---"} == {each["name"] for each in records}
+    for each in records:
         assert each["agree"]
         ours, theirs, ratio = shown[each["name"]]
         for text, value in ((ours, each["ours_s"]), (theirs, each["peer_s"])):

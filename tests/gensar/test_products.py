@@ -10,7 +10,7 @@ from transformers.models.t5.modeling_t5 import T5LayerFF
 from gensar.products import feed_forward, product
 
 
-@pytest.mark.parametrize("shape", [(5, 8), (2, 3, 8), (0, 8), (2, 0, 8), (1, 1, 8)])
+@pytest.mark.parametrize("shape", [(5, 8), (64, 8), (4, 16, 8), (2, 3, 8), (0, 8), (2, 0, 8)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @torch.no_grad()
 def test_a_product_is_that_with_the_transposed_weight(
@@ -24,7 +24,7 @@ def test_a_product_is_that_with_the_transposed_weight(
 @torch.no_grad()
 def test_parts_of_larger_tensors_are_multiplied_as_copies_are() -> None:
     torch.manual_seed(1)
-    states, weight = torch.randn(4, 16, 5).transpose(1, 2)[:, 1:], torch.randn(9, 16)[2:7]
+    states, weight = torch.randn(8, 16, 5).transpose(1, 2)[:, 1:], torch.randn(9, 16)[2:7]
     torch.testing.assert_close(product(states, weight), states.clone() @ weight.clone().T)
 
 
@@ -33,5 +33,22 @@ def test_parts_of_larger_tensors_are_multiplied_as_copies_are() -> None:
 def test_the_feed_forward_layer_is_that_of_transformers(kind: str) -> None:
     torch.manual_seed(1)
     layer = T5LayerFF(T5Config(d_model=8, d_ff=12, feed_forward_proj=kind)).eval()
-    states = torch.randn(2, 3, 8)
+    states = torch.randn(2, 32, 8)
     torch.testing.assert_close(feed_forward(layer, states), layer(states))
+
+
+@pytest.mark.parametrize("kind", ["relu", "gated-gelu"])
+@torch.no_grad()
+def test_a_weight_that_stays_float32_in_half_precision_is_met(kind: str) -> None:
+    torch.manual_seed(1)
+    layer = T5LayerFF(T5Config(d_model=8, d_ff=12, feed_forward_proj=kind)).eval().bfloat16()
+    layer.DenseReluDense.wo.float()
+    states = torch.randn(2, 32, 8, dtype=torch.bfloat16)
+    torch.testing.assert_close(feed_forward(layer, states), layer(states))
+
+
+def test_gradients_flow_through_a_product() -> None:
+    states, weight = torch.randn(32, 8), torch.randn(6, 8, requires_grad=True)
+    product(states, weight).sum().backward()
+    assert weight.grad is not None
+    torch.testing.assert_close(weight.grad, states.sum(0).expand(6, 8))
