@@ -1,10 +1,10 @@
-"""Matrix products and sums of exponentials without gradients, as fast as a CPU can.
+"""Matrix products and sums of exponentials of a model that answers, as fast as a CPU can.
 
 PyTorch leaves float32 products to MKL, which uses AVX-512 on Intel's processors only. oneDNN, which
 PyTorch carries as well, uses it wherever it is: on an AMD EPYC of 2025 it multiplied ``[1920, 64]``
 by ``[64, 512]`` 2.2 times as fast. But it writes the code of a product when it first meets its
 sizes, which takes as long as a few products, and keeps it, in about half a MiB. So it is asked for
-round numbers of rows only, which come again; decoding and encoding take care to have them.
+round numbers of rows only, which come again, and only without gradients: PyTorch knows none of it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["ROUND", "feed_forward", "keep_freed_memory", "log_normaliser", "product"]
+__all__ = ["feed_forward", "keep_freed_memory", "log_normaliser", "product"]
 
-ROUND = 32
+_ROUND = 32
 """oneDNN is asked for multiples of so many rows."""
 _HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(
     torch.ops.mkldnn, "_linear_pointwise"
@@ -49,7 +49,8 @@ def product(states: Tensor, weight: Tensor) -> Tensor:
         _HAS_ONEDNN
         and states.device.type == "cpu"
         and states.dtype == weight.dtype == torch.float32
-        and 0 < (rows := states.shape[:-1].numel()) == rows // ROUND * ROUND
+        and states.numel() > 0
+        and states.shape[:-1].numel() % _ROUND == 0
         and not (torch.is_grad_enabled() and (states.requires_grad or weight.requires_grad))
     ):
         return torch.ops.mkldnn._linear_pointwise(states, weight, None, "none", [], "")

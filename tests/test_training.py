@@ -151,6 +151,19 @@ def test_the_time_of_an_interrupted_run_counts(
     assert Slow(tmp_path).timed() == whole
 
 
+@pytest.mark.parametrize("elapsed", [{}, {"elapsed": [1.0, 2.0, 3.0]}], ids=["none", "too many"])
+def test_a_checkpoint_without_the_right_times_is_called_damaged(
+    tmp_path: Path, elapsed: dict[str, list[float]]
+) -> None:
+    _Training(tmp_path).run()
+    file = tmp_path / "net.pt"
+    state = torch.load(file, weights_only=True)
+    del state["elapsed"]
+    torch.save(state | elapsed, file)
+    with pytest.raises(BenchmarkError, match="damaged checkpoint; --fresh starts over"):
+        _Training(tmp_path).run()
+
+
 def test_training_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         _Training(tmp_path, stop_in=4).run()
