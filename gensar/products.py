@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["feed_forward", "keep_freed_memory", "log_normaliser", "product"]
+__all__ = ["feed_forward", "keep_freed_memory", "log_normaliser", "normed", "product"]
 
 _ROUND = 32
 """oneDNN is asked for multiples of so many rows."""
@@ -38,35 +38,61 @@ def keep_freed_memory() -> None:
     torch.empty(31 * 2**20, dtype=torch.uint8)
 
 
-def product(states: Tensor, weight: Tensor) -> Tensor:
-    """Return ``states @ weight.T``.
+def product(
+    states: Tensor, weight: Tensor, added: Tensor | None = None, *, relu: bool = False
+) -> Tensor:
+    """Return ``states @ weight.T``; what follows a product costs least while its rows are at hand.
 
     Args:
         states: ``[..., d]``.
         weight: ``[outputs, d]``.
+        added: ``[..., outputs]``, added to the product, if given.
+        relu: whether what is below 0 becomes 0; not together with ``added``.
     """
     if (
         _HAS_ONEDNN
         and states.device.type == "cpu"
-        and states.dtype == weight.dtype == torch.float32
+        and {part.dtype for part in (states, weight, added) if part is not None} == {torch.float32}
         and states.numel() > 0
         and states.shape[:-1].numel() % _ROUND == 0
         and not (torch.is_grad_enabled() and (states.requires_grad or weight.requires_grad))
     ):
-        return torch.ops.mkldnn._linear_pointwise(states, weight, None, "none", [], "")
-    return states @ weight.T
+        by_onednn = torch.ops.mkldnn._linear_pointwise
+        if added is not None:
+            return by_onednn.binary(states, added, weight, None, "add")
+        return by_onednn(states, weight, None, "relu" if relu else "none", [], "")
+    found = states @ weight.T
+    if added is not None:
+        return found + added
+    return found.relu() if relu else found
+
+
+def normed(layer: Any, states: Tensor) -> Tensor:
+    """Return what a T5's layer norm makes of ``[..., d]``: rows divided by their root mean square.
+
+    Transformers writes down the squares of all numbers; the length of a row needs no such copy.
+    """
+    plain = states.dtype == layer.weight.dtype == torch.float32 and states.device.type == "cpu"
+    # With apex installed, transformers takes its layer norm, which has no such attribute.
+    if not plain or torch.is_grad_enabled() or not hasattr(layer, "variance_epsilon"):
+        return layer(states)
+    length = torch.linalg.vector_norm(states, dim=-1, keepdim=True)
+    scale = (length.square_() / states.shape[-1]).add_(layer.variance_epsilon).rsqrt_()
+    return (states * scale).mul_(layer.weight)
 
 
 def feed_forward(layer: Any, states: Tensor) -> Tensor:
     """Return what a T5's feed-forward layer makes of ``[..., d]``, without dropout."""
     dense = layer.DenseReluDense
-    normed = layer.layer_norm(states)
+    given = normed(layer.layer_norm, states)
     if hasattr(dense, "wi_0"):  # gated, as in T5 1.1
-        inner = dense.act(product(normed, dense.wi_0.weight)) * product(normed, dense.wi_1.weight)
+        inner = dense.act(product(given, dense.wi_0.weight)) * product(given, dense.wi_1.weight)
+    elif isinstance(dense.act, torch.nn.ReLU):
+        inner = product(given, dense.wi.weight, relu=True)
     else:
-        inner = dense.act(product(normed, dense.wi.weight))
+        inner = dense.act(product(given, dense.wi.weight))
     # transformers keeps this weight in float32 where the others are float16.
-    return states + product(inner.to(dense.wo.weight.dtype), dense.wo.weight)
+    return product(inner.to(dense.wo.weight.dtype), dense.wo.weight, states)
 
 
 def log_normaliser(hidden: Tensor, table: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """The T5's encoder without gradients, a few inputs of like length at a time.
 
-A CPU is fastest while what it works on stays in its caches: the weights of attention between all
-positions do so for a few inputs only. Inputs of like length go together, so that little is padding.
+A CPU is fastest while what it works on stays in its caches: T5's bias and the mask, a number for
+each pair of positions, do so for a few inputs only. Inputs of like length go together, so that
+little is padding.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from gensar.backbone import Backbone, additive
-from gensar.products import feed_forward, product
+from gensar.products import feed_forward, normed, product
 
 __all__ = ["encode_by_length"]
 
-_WEIGHTS_AT_ONCE = 2**19
-"""Attention weights of a layer that a CPU computes together."""
+_WEIGHTS_AT_ONCE = 2**20
+"""Weights of a layer's attention that are computed together."""
 _LENGTHS = 8
 """Inputs are padded to multiples of this."""
 
@@ -48,7 +50,7 @@ def encode_by_length(backbone: Backbone, tokens: Tensor) -> Tensor:
     for part in order.split(size):
         length = min(longest, -(-int(lengths[part[-1]]) // _LENGTHS) * _LENGTHS)
         seen = additive(backbone.attended(real[part, :length]), bias.dtype)
-        shown = (bias[:, :length, :length] + seen).flatten(0, 1)
+        shown = bias[:, :length, :length] + seen
         found = _encode(backbone, tokens[part, :length], shown, projections)
         states[part, :length] = found
     return states
@@ -60,20 +62,19 @@ def _encode(backbone: Backbone, tokens: Tensor, bias: Tensor, projections: list[
     Args:
         backbone: the model.
         tokens: int64 ``[rows, length, width]``.
-        bias: ``[rows * heads, length, length]``, added to the weights of attention.
+        bias: ``[rows, heads, length, length]``, added to the weights of attention.
         projections: of each block, to queries, keys and values, ``[3 * heads * width, d]``.
     """
     encoder: Any = backbone.t5.encoder
     rows, length, _ = tokens.shape
-    heads = len(bias) // rows
     states = backbone.embed(tokens)
     for block, projection in zip(encoder.block, projections, strict=True):
         own, last = block.layer
-        parts = product(own.layer_norm(states), projection).view(rows, length, 3, heads, -1)
-        # [rows * heads, length, width of a head]
-        query, key, value = parts.permute(2, 0, 3, 1, 4).flatten(1, 2)
+        parts = product(normed(own.layer_norm, states), projection)
+        # [rows, heads, length, width of a head]
+        query, key, value = parts.view(rows, length, 3, bias.shape[1], -1).permute(2, 0, 3, 1, 4)
         # T5 does not scale by the width of a head.
-        weights = torch.baddbmm(bias, query, key.transpose(1, 2)).softmax(dim=-1)
-        found = (weights @ value).unflatten(0, (rows, heads)).transpose(1, 2).flatten(2)
-        states = feed_forward(last, states + product(found, own.SelfAttention.o.weight))
-    return encoder.final_layer_norm(states)
+        found = functional.scaled_dot_product_attention(query, key, value, bias, scale=1.0)
+        found = found.transpose(1, 2).flatten(2)
+        states = feed_forward(last, product(found, own.SelfAttention.o.weight, states))
+    return normed(encoder.final_layer_norm, states)

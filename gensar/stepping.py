@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gensar.backbone import Backbone, additive
-from gensar.products import feed_forward, product
+from gensar.products import feed_forward, normed, product
 
 __all__ = ["Memory", "Past", "Stepper"]
 
@@ -79,13 +79,16 @@ class Stepper:
         self._heads = backbone.t5.config.num_heads
         # [requests, 1, 1, positions]
         self._mask = additive(memory.visible.unsqueeze(1), memory.states.dtype)
-        self._own, self._cross = [], []
+        self._own, cross_weights = [], []
         for block in backbone.t5.decoder.block:
             own, cross = (cast(Any, layer) for layer in list(cast(Any, block).layer)[:2])
             own, cross = own.SelfAttention, cross.EncDecAttention
             self._own.append(torch.cat([own.q.weight, own.k.weight, own.v.weight]))
-            parts = [product(memory.states, part.weight) for part in (cross.k, cross.v)]
-            self._cross.append([self._by_head(part).contiguous() for part in parts])
+            cross_weights += [cross.k.weight, cross.v.weight]
+        parts = product(memory.states, torch.cat(cross_weights))
+        parts = parts.unflatten(-1, (len(self._own), 2, self._heads, -1))
+        # For each block, keys and values [requests, heads, positions, width of a head].
+        self._cross = parts.permute(2, 3, 0, 4, 1, 5).contiguous()
 
     def _by_head(self, states: Tensor) -> Tensor:
         """``[requests, n, heads * width]`` to ``[requests, heads, n, width]``."""
@@ -122,16 +125,16 @@ class Stepper:
         newest = []
         for number, block in enumerate(decoder.block):
             own, cross, last = block.layer
-            parts = product(own.layer_norm(hidden), self._own[number])
+            parts = product(normed(own.layer_norm, hidden), self._own[number])
             query, noted = parts.tensor_split([parts.shape[-1] // 3], dim=-1)
             newest.append(noted.contiguous())
             read = [token[number] for token in past.cached] + newest[-1:]
             found = self._look_back(query, read, bias)
-            hidden = hidden + product(found, own.SelfAttention.o.weight)
-            query = product(cross.layer_norm(hidden), cross.EncDecAttention.q.weight)
+            hidden = product(found, own.SelfAttention.o.weight, hidden)
+            query = product(normed(cross.layer_norm, hidden), cross.EncDecAttention.q.weight)
             found = self._look_up(number, query)
-            hidden = feed_forward(last, hidden + product(found, cross.EncDecAttention.o.weight))
-        hidden = decoder.final_layer_norm(hidden)
+            hidden = feed_forward(last, product(found, cross.EncDecAttention.o.weight, hidden))
+        hidden = normed(decoder.final_layer_norm, hidden)
         if self._backbone.t5.config.scale_decoder_outputs:
             hidden = hidden * hidden.shape[-1] ** -0.5
         return hidden, Past((*past.cached, tuple(newest)))
