@@ -36,8 +36,7 @@ LEVELS = 4
 CATALOGUES = {1_682: 64, 60_000: 256}
 """Number of items, and of codes of a level."""
 GROWING = (10_000, 100_000, 1_000_000)
-ROUNDS = 5
-"""Ours and the peer take turns so often, so that what else the machine does meets both."""
+REPEATS = 9
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def _against_generate(case: _Case, items: int) -> Measurement:
             return_dict_in_generate=True,
         )
 
-    (ours_s, (ranked, scores)), (peer_s, theirs) = _in_turns(case.beams, peer)
+    (ours_s, (ranked, scores)), (peer_s, theirs) = _timed(case.beams, peer)
     number = {tuple(path): item for item, path in enumerate(case.tokens().tolist())}
     written = [number[tuple(path)] for path in theirs.sequences[:, 1:].tolist()]
     apart = float((scores.flatten() - theirs.sequences_scores).abs().max())
@@ -170,7 +169,7 @@ def _against_free(case: _Case, items: int) -> Measurement:
                 hidden, past = stepper.next(best % codes + first, past.taken(best // codes))
         return scores
 
-    (ours_s, (_, scores)), (free_s, any_scores) = _in_turns(case.beams, free)
+    (ours_s, (_, scores)), (free_s, any_scores) = _timed(case.beams, free)
     return Measurement(
         name=f"what the constraint costs, {items:,} items",
         ours_s=ours_s,
@@ -208,7 +207,7 @@ def _given(case: _Case) -> Measurement:
                 scores[:, number] += log_probs.gather(-1, labels[:, [level]] - first)[:, 0]
         return scores
 
-    (ours_s, scores), (peer_s, expected) = _in_turns(ours, peer)
+    (ours_s, scores), (peer_s, expected) = _timed(ours, peer)
     apart = float((scores - expected).abs().max() / expected.abs().max())
     return Measurement(
         name=f"exact scores of {CANDIDATES} candidates",
@@ -233,7 +232,7 @@ def _whole(case: _Case) -> Measurement:
         )
         return case.leaves.items(*found, None)
 
-    (ours_s, scores), (peer_s, (ranked, beam_scores)) = _in_turns(walk, wide)
+    (ours_s, scores), (peer_s, (ranked, beam_scores)) = _timed(walk, wide)
     apart = float((scores.gather(1, ranked) - beam_scores).abs().max())
     whole = bool((ranked.sort(dim=1).values == torch.arange(items)).all())
     return Measurement(
@@ -255,7 +254,7 @@ def _growth() -> Measurement:
         away = np.random.default_rng(2).integers(0, items, BARRED * BATCH)
         return lambda: case.beams(Barred.of(case.trie, offsets, away))
 
-    found = _in_turns(*map(search_over, GROWING))
+    found = _timed(*map(search_over, GROWING))
     seconds = {items: taken for items, (taken, _) in zip(GROWING, found, strict=True)}
     small, large = seconds[GROWING[0]], seconds[GROWING[-1]]
     return Measurement(
@@ -268,19 +267,23 @@ def _growth() -> Measurement:
     )
 
 
-def _in_turns(*works: Callable[[], Any]) -> list[tuple[float, Any]]:
-    """Return the median seconds of each work and its answer, after calls that do not count."""
-    # The system's allocator settles during the first calls.
-    answers = [[work() for _ in range(3)][-1] for work in works]
-    seconds: list[list[float]] = [[] for _ in works]
-    for _ in range(ROUNDS):
-        for taken, work in zip(seconds, works, strict=True):
+def _timed(*works: Callable[[], Any]) -> list[tuple[float, Any]]:
+    """Return the median seconds of each work and its answer, after calls that do not count.
+
+    One work after the other: what ``generate`` leaves in the allocator slows the calls after it.
+    """
+    found = []
+    for work in works:
+        # The system's allocator settles during the first calls.
+        for _ in range(3):
+            answer = work()
+        seconds = []
+        for _ in range(REPEATS):
             begin = time.perf_counter()
             work()
-            taken.append(time.perf_counter() - begin)
-    return [
-        (float(np.median(taken)), answer) for taken, answer in zip(seconds, answers, strict=True)
-    ]
+            seconds.append(time.perf_counter() - begin)
+        found.append((float(np.median(seconds)), answer))
+    return found
 
 
 def _distinct(items: int, codes: int, rng: np.random.Generator) -> NDArray[np.int64]:

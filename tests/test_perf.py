@@ -122,7 +122,7 @@ def test_p_values_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture
 def small_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    small = {"BATCH": 3, "BEAMS": 4, "POSITIONS": 12, "CANDIDATES": 5, "BARRED": 6, "ROUNDS": 1}
+    small = {"BATCH": 3, "BEAMS": 4, "POSITIONS": 12, "CANDIDATES": 5, "BARRED": 6, "REPEATS": 1}
     small |= {"CATALOGUES": {40: 4, 50: 8}, "GROWING": (30, 300)}
     for name, value in small.items():
         monkeypatch.setattr(decode, name, value)
