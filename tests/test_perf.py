@@ -157,6 +157,15 @@ def test_decoding_that_differs_is_found(
     assert CliRunner().invoke(app, ["decode"]).exit_code == 1
 
 
+def test_a_barred_item_that_is_given_is_found(
+    small_decoding: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = decode.Barred.of
+    nobody = np.zeros(decode.BATCH + 1, dtype=np.int64)
+    monkeypatch.setattr(decode.Barred, "of", lambda trie, _, items: right(trie, nobody, items[:0]))
+    assert not decode._growth().agree
+
+
 def test_training_is_held_against_one_target_per_sample(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
