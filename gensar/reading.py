@@ -41,8 +41,8 @@ def encode_by_length(backbone: Backbone, tokens: Tensor) -> Tensor:
     encoder: Any = backbone.t5.encoder
     own = [cast(Any, block).layer[0].SelfAttention for block in encoder.block]
     projections = [torch.cat([a.q.weight, a.k.weight, a.v.weight]) for a in own]
-    # [heads, positions, positions]
-    bias = own[0].compute_bias(longest, longest)[0]
+    # [heads, positions, positions], in this order in memory too: attention would copy any other.
+    bias = own[0].compute_bias(longest, longest)[0].contiguous()
     states = bias.new_zeros(rows, longest, backbone.t5.config.d_model)
     size = max(1, _WEIGHTS_AT_ONCE // (len(bias) * longest**2))
     # Few different sizes: the first product of a size takes longer.

@@ -79,16 +79,14 @@ class Stepper:
         self._heads = backbone.t5.config.num_heads
         # [requests, 1, 1, positions]
         self._mask = additive(memory.visible.unsqueeze(1), memory.states.dtype)
-        self._own, cross_weights = [], []
+        self._own, self._cross = [], []
         for block in backbone.t5.decoder.block:
             own, cross = (cast(Any, layer) for layer in list(cast(Any, block).layer)[:2])
             own, cross = own.SelfAttention, cross.EncDecAttention
             self._own.append(torch.cat([own.q.weight, own.k.weight, own.v.weight]))
-            cross_weights += [cross.k.weight, cross.v.weight]
-        parts = product(memory.states, torch.cat(cross_weights))
-        parts = parts.unflatten(-1, (len(self._own), 2, self._heads, -1))
-        # For each block, keys and values [requests, heads, positions, width of a head].
-        self._cross = parts.permute(2, 3, 0, 4, 1, 5).contiguous()
+            parts = product(memory.states, torch.cat([cross.k.weight, cross.v.weight]))
+            # Keys and values [requests, heads, positions, width of a head].
+            self._cross.append(parts.unflatten(-1, (2, self._heads, -1)).permute(2, 0, 3, 1, 4))
 
     def _by_head(self, states: Tensor) -> Tensor:
         """``[requests, n, heads * width]`` to ``[requests, heads, n, width]``."""
