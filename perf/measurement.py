@@ -10,6 +10,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
+from benchmark.runner import cpu_name
+
 __all__ = ["Measurement", "import_peer"]
 
 
@@ -41,6 +43,7 @@ class Measurement:
         environment = {
             "python": platform.python_version(),
             "platform": platform.platform(),
+            "cpu": cpu_name(),
             "cpus": os.cpu_count(),
             "threads": torch.get_num_threads(),
             "torch": version("torch"),

@@ -35,6 +35,9 @@ class Change:
         high: its upper end.
         p: of Fisher's randomisation test between both.
         p_holm: after Holm's correction over one table.
+        by_seed: the change of each seed that both were run with, in order of seeds. The test asks
+            whether the difference holds for other requests; this shows whether it holds for other
+            trainings.
     """
 
     reference: float | None
@@ -44,6 +47,7 @@ class Change:
     high: float | None = None
     p: float | None = None
     p_holm: float | None = None
+    by_seed: tuple[float, ...] = ()
 
 
 class _Compared(Protocol):
@@ -68,7 +72,8 @@ def change_of(reference: Group | None, variant: Group, task: str) -> Change:
     units = [by_unit(m.scores(SHOWN[0]), users) for m in (before, after)]
     low, high = _ratio_interval(*units)
     p = randomisation_test(units[1] - units[0])
-    return Change(means[0], means[1], means[1] / means[0] - 1, low, high, p)
+    change = means[1] / means[0] - 1
+    return Change(means[0], means[1], change, low, high, p, by_seed=_by_seed(before, after))
 
 
 def corrected(rows: list[_Row]) -> list[_Row]:
@@ -86,6 +91,15 @@ def _measured(group: Group | None, task: str) -> Measured | None:
         return None
     entry = group.entry(task, PROTOCOL)
     return None if entry.lacking else measure(entry, task, PROTOCOL)
+
+
+def _by_seed(before: Measured, after: Measured) -> tuple[float, ...]:
+    means = [
+        dict(zip(m.seeds, m.by_seed[SHOWN[0]].mean(axis=1).tolist(), strict=True))
+        for m in (before, after)
+    ]
+    common = [seed for seed in means[0] if means[0][seed] and seed in means[1]]
+    return tuple(means[1][seed] / means[0][seed] - 1 for seed in common)
 
 
 def _ratio_interval(

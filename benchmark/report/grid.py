@@ -93,15 +93,17 @@ def ablation_grids(board: Board) -> list[Grid]:
 def _ablations(table: AblationTable) -> Grid:
     full: list[Cell] = []
     for mean in (table.rec, table.search):
-        full += [_cell(mean), Cell(""), Cell("")]
+        full += [_cell(mean), Cell(""), Cell(""), Cell("")]
     body = [(Cell(_marked("full model", table.seeds)), *full)]
     for part in table.parts:
         cells: list[Cell] = []
         for change in (part.rec, part.search):
-            cells += [*_changes(change)[1:], p_cell(change.p_holm)]
+            each = ", ".join(f"{found:+.0%}" for found in change.by_seed)
+            cells += [*_changes(change)[1:], Cell(each or NOTHING), p_cell(change.p_holm)]
         body.append((Cell(_marked(part.name, part.seeds)), *cells))
     asked = ", ".join(filter(None, (table.preset, table.changed)))
-    headers = ("model", *(f"{t} {w}".strip() for t in TASKS for w in ("", "change", "p (Holm)")))
+    shown = ("", "change", "by seed", "p (Holm)")
+    headers = ("model", *(f"{task} {words}".strip() for task in TASKS for words in shown))
     title = f"Ablations of {table.model} ({asked}): NDCG@10 (whole catalogue)"
     return Grid(title, headers, tuple(body))
 
@@ -144,6 +146,11 @@ def notes(board: Board) -> list[str]:
         counts += [table.seeds, *(part.seeds for part in table.parts)]
     if any(seeds < FEW_SEEDS for seeds in counts):
         found.append(f"† fewer than {FEW_SEEDS} seeds: the spread over seeds is not known well.")
+    if board.ablations:
+        found.append(
+            "Change by seed: of each seed that both were run with. p tells whether other requests"
+            " would show the change, not whether other trainings would."
+        )
     if any(t.task == "search" and t.protocol == "sampled" for t in board.tables):
         found.append(
             "Sampled search lists are the best wrong answers of BM25, so they are adversarial to"

@@ -45,6 +45,11 @@ class Measured:
         return self.by_seed[metric].mean(axis=0)
 
     @property
+    def seeds(self) -> list[int]:
+        """The seed of each run, ascending."""
+        return [run.info["seed"] for run in self.entry.runs]
+
+    @property
     def users(self) -> NDArray[np.int32]:
         """The user of each request, ``[requests]``."""
         return self.requests["user"].to_numpy()

@@ -52,6 +52,10 @@ def test_each_ablation_is_held_against_the_full_model_over_the_same_users(study:
     assert first.rec.value == pytest.approx(part.mean())
     assert first.rec.change == pytest.approx(part.mean() / full.mean() - 1)
     assert first.rec.p == randomisation_test(by_unit(part - full, np.arange(60) // 2))
+    moved = [gains(ranks(30 + s, 9)).mean() / gains(ranks(s, 3)).mean() - 1 for s in (1, 2)]
+    assert first.rec.by_seed == pytest.approx(moved)
+    shown = next(line for line in to_markdown([study]).splitlines() if "without codes" in line)
+    assert f" {moved[0]:+.0%}, {moved[1]:+.0%} " in shown
 
 
 def test_both_tasks_trained_alone_stand_below_and_holm_counts_every_row(study: Board) -> None:
