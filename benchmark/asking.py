@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from benchmark.data.events import NO_QUERY, EventLog, Kind
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
 
-__all__ = ["Answer", "UserRequest", "request_after", "request_of_user"]
+__all__ = ["Answer", "UserRequest", "is_text", "request_after", "request_of_user"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class Answer:
     item: str
     title: str
     score: float
+
+
+def is_text(words: str) -> bool:
+    """Return whether a text has neither control characters nor halves of surrogate pairs."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in words)
 
 
 def request_after(

@@ -23,6 +23,8 @@ class ByteDropout(nn.Module):
         """Return ``values`` with entries dropped and the rest scaled up, while training."""
         if not self.training or self.threshold == 0:
             return values
+        if self.threshold == 256:
+            return torch.zeros_like(values)
         words = torch.empty(-(-values.numel() // 8), dtype=torch.int64, device=values.device)
         octets = words.random_(-(2**63), None).view(torch.uint8)[: values.numel()]
         kept = (octets >= self.threshold).view(values.shape)

@@ -36,7 +36,10 @@ def t5_of(settings: GeneratorSettings, tokens: int) -> T5ForConditionalGeneratio
     if settings.backbone != "config":
         try:
             with without_progress_bars():
-                model = T5ForConditionalGeneration.from_pretrained(settings.backbone)
+                # Some are stored in half precision, in which AdamW's steps would be lost.
+                model = T5ForConditionalGeneration.from_pretrained(
+                    settings.backbone, dtype=torch.float32
+                )
         except OSError as error:
             raise BenchmarkError(
                 f"backbone '{settings.backbone}' cannot be loaded from the hub; "

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import T5Config, T5ForConditionalGeneration
 
-from benchmark.asking import Answer, request_after
+from benchmark.asking import Answer, is_text, request_after
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import PAD, Requests, Task
-from benchmark.errors import InputError, did_you_mean
+from benchmark.errors import BenchmarkError, InputError, did_you_mean
 from benchmark.model import FitContext, Model, TrainView, Validation
 from gensar.backbone import Backbone, readable, t5_of, tokenizer_of
 from gensar.decoding import Leaves, beam_search, score_catalogue, score_items
@@ -116,6 +116,7 @@ class Generator(Model):
     def prepare(self, train: TrainView, validation: Validation, context: FitContext) -> None:
         """Make identifiers and a backbone that has learned nothing yet."""
         self.item_ids, self.item_titles = train.items.ids, train.items.titles
+        self.trained_for = context.tasks
         found = self.identify(train, validation, context)
         tokenizer = tokenizer_of(self.settings, self.texts(train))
         vocabulary = self.make_vocabulary(tokenizer, found.identifiers)
@@ -123,7 +124,8 @@ class Generator(Model):
             torch.manual_seed(context.seed)
             t5 = t5_of(self.settings, vocabulary.size)
         self._assemble(t5, vocabulary, context.device)
-        if self.settings.codebook_start and found.identifiers.vectors[0]:
+        new = self.settings.backbone == "config"
+        if new and self.settings.codebook_start and found.identifiers.vectors[0]:
             pieces = found.place(vocabulary.pieces()) if found.place else None
             scale = self.settings.embedding_scale
             start_embeddings(self.backbone, pieces, scale, context.seed)
@@ -263,7 +265,8 @@ class Generator(Model):
             again: whether items of the history may be given again.
 
         Raises:
-            InputError: an item is unknown, ``k`` is not positive, or the model does not recommend.
+            InputError: an item is unknown, words are no text, ``k`` is not positive, or the model
+                was not trained to recommend.
         """
         return self._answers(Task.REC, history, None, k, again)
 
@@ -271,7 +274,7 @@ class Generator(Model):
         self, history: Sequence[str | tuple[str, str]], query: str, k: int = 10
     ) -> list[Answer]:
         """Return the ``k`` items that the user searches for, best first; see :meth:`recommend`."""
-        if not query.strip() or not query.isprintable():
+        if not query.strip():
             raise InputError("a search needs words")
         return self._answers(Task.SEARCH, history, query, k, again=True)
 
@@ -283,8 +286,8 @@ class Generator(Model):
         k: int,
         again: bool,
     ) -> list[Answer]:
-        if task not in self.tasks:
-            raise InputError(f"{type(self).__name__} does not serve {task}")
+        if task not in self.trained_for:
+            raise InputError(f"this {type(self).__name__} was not trained for {task}")
         if k < 1:
             raise InputError(f"k must be at least 1, not {k}")
         row = {item: number for number, item in enumerate(self.item_ids)}
@@ -292,6 +295,9 @@ class Generator(Model):
         for item, _ in events:
             if item not in row:
                 raise InputError(f"unknown item '{item}'{did_you_mean(item, row)}")
+        for words in (query, *(found for _, found in events)):
+            if words is not None and not is_text(words):
+                raise InputError("words of a search have control characters or are no UTF-8")
         asked = request_after(
             [(row[item], words) for item, words in events], len(row), task, query, not again
         )
@@ -318,12 +324,18 @@ class Generator(Model):
         return arrays | weights, {
             **values,
             "items": {"ids": self.item_ids, "titles": self.item_titles},
+            "tasks": list(map(str, self.trained_for)),
             "tokenizer": self.vocabulary.tokenizer.to_str(),
             "t5": self.backbone.t5.config.to_dict(),
         }
 
     def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
-        """Take back what :meth:`state` returned."""
+        """Take back what :meth:`state` returned.
+
+        Raises:
+            BenchmarkError: weights of the T5 are missing.
+        """
+        self.trained_for = tuple(map(Task, values["tasks"]))
         self.item_ids, self.item_titles = (
             tuple(values["items"][name]) for name in ("ids", "titles")
         )
@@ -333,6 +345,10 @@ class Generator(Model):
         with torch.random.fork_rng():
             t5 = T5ForConditionalGeneration(T5Config(**values["t5"]))
         weights = {n[3:]: torch.as_tensor(a) for n, a in arrays.items() if n.startswith("t5.")}
+        # Weights that are tied to others are not among them.
         t5.load_state_dict(weights, strict=False)
         t5.tie_weights()
+        lacking = sorted(name for name, _ in t5.named_parameters() if name not in weights)
+        if lacking:
+            raise BenchmarkError(f"{len(lacking)} weights are missing, {lacking[0]} for one")
         self._assemble(t5, vocabulary, "cpu")

@@ -57,15 +57,6 @@ class Identifiers:
     level_sizes: tuple[tuple[int, ...], tuple[int, ...]]
     vectors: tuple[tuple[NDArray[np.float32], ...], tuple[NDArray[np.float32], ...]]
 
-    def swapped(self) -> Identifiers:
-        """Return the same identifiers with semantic and collaborative exchanged."""
-        return Identifiers(
-            (self.codes[1], self.codes[0]),
-            self.shared_levels,
-            (self.level_sizes[1], self.level_sizes[0]),
-            (self.vectors[1], self.vectors[0]),
-        )
-
     def to_arrays(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return arrays and JSON-ready values for a model's state."""
         arrays: dict[str, NDArray] = {}

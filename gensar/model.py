@@ -86,7 +86,8 @@ class GenSAR(Generator):
     def _write_queries(self, train: TrainView, context: FitContext) -> Written | None:
         """Write the queries of pseudo-query search, unless they are words of the texts."""
         settings = self.settings
-        if settings.pseudo_queries == "words" or "pseudo-query-search" in settings.without:
+        learned = Task.SEARCH in context.tasks and "pseudo-query-search" not in settings.without
+        if settings.pseudo_queries == "words" or not learned:
             return None
         return generate_queries(
             train,

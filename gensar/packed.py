@@ -136,7 +136,7 @@ class PackedRegime:
         step = Step([(codes, 1.0)], [])
         if "query-generation" not in without:
             step.texts.extend(self._queries(inputs, stream, history, found, words, rng))
-        self._add_item_side(step, texts, rng)
+        self._add_item_side(step, tasks, texts, rng)
         return step
 
     def _queries(
@@ -163,16 +163,18 @@ class PackedRegime:
         )
         return [(asked, self.settings.text_weight)]
 
-    def _add_item_side(self, step: Step, texts: ItemTexts, rng: np.random.Generator) -> None:
-        """Add the tasks that read no history."""
+    def _add_item_side(
+        self, step: Step, tasks: tuple[Task, ...], texts: ItemTexts, rng: np.random.Generator
+    ) -> None:
+        """Add the tasks that read no history; pseudo-queries are for a model that searches."""
         settings = self.settings
         if not settings.item_samples or not texts.any:
             return
         some, few = settings.item_samples, max(1, settings.item_samples // 8)
         names = ("pseudo-query-search", "text-to-identifier", "identifier-to-text")
+        counts = (some if Task.SEARCH in tasks else 0, some, few)
         wanted = [
-            0 if name in settings.without else n
-            for name, n in zip(names, (some, some, few), strict=True)
+            0 if name in settings.without else n for name, n in zip(names, counts, strict=True)
         ]
         pseudo, described, back = item_side(
             self.sequences, texts, (wanted[0], wanted[1], wanted[2]), rng

@@ -169,7 +169,7 @@ class PlainRegime:
                 )
                 first = {REC: vocabulary.rec, IDENTIFY: PADDING}.get(number, vocabulary.searched)
                 step.codes.append((one_code_target_each(inputs, item, kind, first), 1.0))
-        return step
+        return step.by_token(vocabulary.identifiers)
 
     def _history(self, requests: Requests, words: Ragged, with_own_query: bool) -> Ragged:
         history = _merged(

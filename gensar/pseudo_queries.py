@@ -62,7 +62,7 @@ class PseudoQuerySettings:
     generator_text_tokens: int = setting(
         64, "tokens of an item's text that the generator reads", low=1
     )
-    generator_width: int = setting(64, "width of the own generator", low=1)
+    generator_width: int = setting(64, "width of the own generator", low=4)
     generator_layers: int = setting(1, "layers of its encoder and of its decoder", low=1)
     generator_batch: int = setting(32, "pairs of item and query in a batch of it", low=1)
     generator_rate: float = setting(4e-3, "its peak learning rate", low=1e-9)
@@ -157,7 +157,7 @@ def _from_hub(settings: PseudoQuerySettings) -> _Writer:
     try:
         with without_progress_bars():
             tokenizer = AutoTokenizer.from_pretrained(settings.generator)
-            t5 = T5ForConditionalGeneration.from_pretrained(settings.generator)
+            t5 = T5ForConditionalGeneration.from_pretrained(settings.generator, dtype=torch.float32)
     except (OSError, ValueError) as error:
         raise BenchmarkError(
             f"query generator '{settings.generator}' cannot be loaded from the hub; "

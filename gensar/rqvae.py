@@ -33,8 +33,11 @@ def sinkhorn_codes(distances: Tensor, epsilon: float, iterations: int = 50) -> T
         iterations: alternations of row and column normalisation.
 
     Returns:
-        int64 ``[rows]``. Distances are first mapped to [-1, 1], as the published code does.
+        int64 ``[rows]``. Distances are first mapped to [-1, 1], as the published code does. A row
+        alone, which would always get code 0, takes the nearest.
     """
+    if len(distances) == 1:
+        return distances.argmin(dim=1)
     low, high = distances.min(), distances.max()
     middle, reach = (high + low) / 2, ((high - low) / 2).clamp_min(1e-5)
     kernel = torch.exp(-((distances - middle) / reach).double() / epsilon)

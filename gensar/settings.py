@@ -8,7 +8,14 @@ from typing import Any, Literal, get_args
 
 from benchmark.settings import setting
 
-__all__ = ["ABLATIONS", "PRESETS", "GenSARSettings", "GeneratorSettings", "TrainingTask"]
+__all__ = [
+    "ABLATIONS",
+    "PRESETS",
+    "SMALLEST_EPSILON",
+    "GenSARSettings",
+    "GeneratorSettings",
+    "TrainingTask",
+]
 
 TrainingTask = Literal[
     "next-item",
@@ -19,6 +26,8 @@ TrainingTask = Literal[
     "identifier-to-text",
 ]
 """The six tasks that GenSAR is trained on (section 3.4)."""
+SMALLEST_EPSILON = 0.0015
+"""Sinkhorn's exponentials, of up to 1 / epsilon, are beyond float64 below this."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,7 @@ class GeneratorSettings:
     dropout: float = setting(0.1, "dropout of the T5", high=1)
     text_tokens: int = setting(4096, "size of the text vocabulary trained on the data set", low=1)
     codebook_start: bool = setting(
-        True, "start the embeddings of codes and text pieces from the RQ-VAE"
+        True, "start the embeddings of codes and text pieces from the RQ-VAE (backbone=config)"
     )
     embedding_scale: float = setting(0.3, "root mean square of embeddings so started")
     item_tokens: Literal["fused", "codes"] = setting(
@@ -59,6 +68,10 @@ class GeneratorSettings:
     candidate_decoding: Literal["exact", "beam"] = setting(
         "exact", "given candidates: score each one, or beam search over their trie as published"
     )
+
+    def __post_init__(self) -> None:
+        if self.width < self.heads:
+            raise ValueError(f"settings 'width', 'heads': no width is left for {self.heads} heads")
 
 
 @dataclass(frozen=True)
@@ -122,6 +135,9 @@ class GenSARSettings(GeneratorSettings):
     text_weight: float = setting(0.1, "weight of the tasks that write text in the loss")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if 0 < self.sinkhorn_epsilon < SMALLEST_EPSILON:
+            raise ValueError(f"setting 'sinkhorn_epsilon': 0, or at least {SMALLEST_EPSILON}")
         if self.shared_levels + self.specific_levels < 1:
             raise ValueError("settings 'shared_levels', 'specific_levels': no level is left")
         if set(self.without) == set(get_args(TrainingTask)):

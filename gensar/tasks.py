@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gensar.identifiers import SEMANTIC
+from gensar.identifiers import SEMANTIC, Identifiers
 from gensar.ragged import Ragged, join
 from gensar.sequences import NOTHING, Sequences
 from gensar.vocabulary import END, PADDING, Vocabulary
@@ -76,6 +76,20 @@ class Step:
 
     codes: list[tuple[CodeTargets, float]]
     texts: list[tuple[TextTargets, float]]
+
+    def by_token(self, identifiers: Identifiers) -> Step:
+        """Return the same targets weighted by how many codes or text pieces they are.
+
+        The loss then is the mean over all of them, as of one batch in which the tasks are mixed.
+        """
+        levels = np.array([codes.shape[1] for codes in identifiers.codes])
+        written = [int((levels[t.kind] * (t.visible > 0)).sum()) for t, _ in self.codes]
+        spelled = [int((t.text != PADDING).sum()) for t, _ in self.texts]
+        total = max(sum(written) + sum(spelled), 1)
+        return Step(
+            [(t, n / total) for (t, _), n in zip(self.codes, written, strict=True)],
+            [(t, n / total) for (t, _), n in zip(self.texts, spelled, strict=True)],
+        )
 
 
 Written = tuple[list[str], NDArray[np.int64]]

@@ -50,30 +50,35 @@ class Trainer:
         )
 
     def _epoch(self, epoch: int) -> float:
-        """Train for one epoch and return the mean loss per code of the users' own events."""
+        """Train for one epoch; return the mean loss per code of each step's first targets.
+
+        In the packed regime those are the users' own events.
+        """
         settings, backbone = self.settings, self.model.backbone
+        many = settings.accumulate
         rng = np.random.default_rng([self.context.seed, epoch])
         steps, batches = self.epochs(rng)
         total = 0.0
         for number, step in enumerate(batches):
             done = (epoch + number / steps) / settings.epochs
             set_rate(self.optimiser, settings.rate, done, settings.warm_up)
-            total += self._backward(step)
-            if (number + 1) % settings.accumulate == 0 or number + 1 == steps:
+            together = min(many, steps - number // many * many)
+            total += self._backward(step, 1 / together)
+            if (number + 1) % many == 0 or number + 1 == steps:
                 torch.nn.utils.clip_grad_norm_(backbone.parameters(), 1.0)
                 self.optimiser.step()
                 self.optimiser.zero_grad()
         return total / max(steps, 1)
 
-    def _backward(self, step: Step) -> float:
-        """Add the gradients of one batch; each kind of target is averaged over its tokens."""
+    def _backward(self, step: Step, share: float) -> float:
+        """Add ``share`` of the gradients of one batch; each kind of target is averaged by token."""
         backbone, device = self.model.backbone, self.context.device
         first = 0.0
         for number, (codes, weight) in enumerate(step.codes):
             loss, count = code_loss(backbone, self.table, codes)
-            (weight / self.settings.accumulate * loss / max(count, 1)).backward()
+            (share * weight * loss / max(count, 1)).backward()
             first = loss.item() / max(count, 1) if number == 0 else first
         for texts, weight in step.texts:
             loss, count = text_loss(backbone, texts, device)
-            (weight / self.settings.accumulate * loss / max(count, 1)).backward()
+            (share * weight * loss / max(count, 1)).backward()
         return first

@@ -64,13 +64,13 @@ class _Counting(Trainer):
 
     targets = 0
 
-    def _backward(self, step: Step) -> float:
+    def _backward(self, step: Step, share: float) -> float:
         self.targets += sum(int((codes.visible > 0).sum()) for codes, _ in step.codes)
         self.targets += sum(len(texts.text) for texts, _ in step.texts)
-        return self._learn(step)
+        return self._learn(step, share)
 
-    def _learn(self, step: Step) -> float:
-        return super()._backward(step)
+    def _learn(self, step: Step, share: float) -> float:
+        return super()._backward(step, share)
 
 
 class _Eager(_Counting):
@@ -85,7 +85,7 @@ class _Eager(_Counting):
         model.backbone.t5 = plain
         super().__init__(model, train, validation, context)
 
-    def _learn(self, step: Step) -> float:
+    def _learn(self, step: Step, share: float) -> float:
         rows: list[tuple[Any, Any, Any]] = []
         for codes, _ in step.codes:
             tokens = self.table.padded[codes.kind[:, 0], codes.item[:, 0]]
@@ -100,7 +100,7 @@ class _Eager(_Counting):
             decoder_input_ids=written.clamp_min(PADDING),
             labels=labels.masked_fill(labels <= PADDING, -100),
         ).loss
-        loss.backward()
+        (share * loss).backward()
         return loss.item()
 
 

@@ -75,11 +75,22 @@ def test_a_stored_model_answers_as_the_one_that_was_trained(
     assert stored.search(history, "comedy") == model.search(history, "comedy")
 
 
+def test_a_model_that_was_not_trained_for_a_task_says_so(model: GenSAR, tmp_path) -> None:
+    arrays, values = model.state()
+    other = GenSAR(model.settings)
+    other.restore(arrays, {**values, "tasks": ["rec"]})
+    assert other.recommend([], 3) == model.recommend([], 3)
+    with pytest.raises(InputError, match="not trained for search"):
+        other.search([], "drama")
+
+
 def test_bad_questions_are_refused(model: GenSAR, tiny: Dataset) -> None:
     for ask, message in (
         (lambda: model.recommend(["no such item"]), "unknown item"),
         (lambda: model.recommend([], 0), "k must be at least 1"),
         (lambda: model.search([], "  "), "needs words"),
+        (lambda: model.search([], "drama\x07"), "control characters"),
+        (lambda: model.recommend([(tiny.items.ids[0], "\ud800")]), "control characters"),
         (lambda: request_of_user(tiny, tiny.log.users, Task.REC), "has the users 0 to"),
         (lambda: request_of_user(tiny, -1, Task.REC), "has the users 0 to"),
     ):

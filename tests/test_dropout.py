@@ -26,6 +26,10 @@ def test_the_share_of_zeros_and_the_mean_are_those_of_dropout(probability: float
     assert abs(float(dropped.double().mean()) - 1) < error / (1 - probability)
 
 
+def test_all_may_be_dropped() -> None:
+    assert (_dropped(1.0, torch.ones(9)) == 0).all()
+
+
 @pytest.mark.parametrize("place", range(8))
 def test_every_byte_of_a_random_number_drops_alike(place: int) -> None:
     dropped = _dropped(0.25, torch.ones(MANY))[place::8]

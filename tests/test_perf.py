@@ -202,7 +202,7 @@ def test_the_peer_learns_by_the_loss_of_transformers(tiny_folder: Path, tmp_path
         parts += [text_loss(model.backbone, texts, "cpu") for texts, _ in step.texts]
     total, count = sum(float(loss) for loss, _ in parts), sum(count for _, count in parts)
     assert len(step.codes) + len(step.texts) > 3
-    assert trainer._learn(step) == pytest.approx(total / count, rel=1e-4)
+    assert trainer._learn(step, 1.0) == pytest.approx(total / count, rel=1e-4)
     assert model.backbone.t5.shared.weight.grad is not None
 
 

@@ -58,6 +58,7 @@ class DSISettings(PseudoQuerySettings, GeneratorSettings):
     epochs: int = setting(15, "most epochs over the pairs; the rate falls to 0 by then")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.personalised and not self.real_queries:
             raise ValueError("personalised=true learns from histories: it needs real_queries=true")
         if self.branches < 2 or self.leaf_items < 1:

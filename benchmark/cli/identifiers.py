@@ -36,6 +36,8 @@ def identifiers(
     told = record.info.get("facts", {}).get("identifiers")
     if not told or not isinstance(told, dict):
         raise InputError(f"{run}: {record.info['model']} tells nothing of identifiers")
+    if not all("levels" in facts for facts in _by_kind(told).values()):
+        raise InputError(f"{run}: an older version told too little of identifiers; run it again")
     if picture is not None and picture.suffix != ".svg":
         raise InputError(f"--picture {picture}: name a file that ends in .svg")
     if picture is not None and not picture.parent.is_dir():

@@ -40,7 +40,7 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Show a user's history and what the model of a stored run gives for each task."""
-    from benchmark.asking import request_of_user
+    from benchmark.asking import is_text, request_of_user
     from benchmark.data.requests import Task
     from benchmark.results.export import stored_model
     from benchmark.results.origin import dataset_of
@@ -48,7 +48,7 @@ def predict(
 
     if query is not None and not query.strip():
         raise InputError("--query: it has no words")
-    if query is not None and not query.isprintable():
+    if query is not None and not is_text(query):
         raise InputError("--query: it is no text in UTF-8, or has control characters in it")
     record = read_run(run)
     model = stored_model(record)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,11 @@ def test_bad_questions_are_refused(
     assert_refused(command("predict", gensar_run, "--user", 1, "--dataset", "ml-100k"))
 
 
+def test_words_of_every_script_are_searched_for(predict: Command) -> None:
+    for words in ("drama\u3000comedy", "drama\u00a0comedy", "drama\u200cs"):
+        assert predict("--user", 1, "--query", words, "--json").json["answers"][1]["query"] == words
+
+
 def test_no_number_of_results_or_events_is_too_large(predict: Command) -> None:
     many = predict("--user", 1, "-k", 10**20, "--history", 10**20, "--json")
     assert many.status == 0
@@ -128,6 +135,11 @@ def test_what_has_no_identifiers_is_refused(
 ) -> None:
     popularity = next((gensar_run.parents[1] / "popularity").iterdir())
     assert_refused(command("identifiers", popularity))
+    older = shutil.copytree(gensar_run, tmp_path / "older")
+    about = json.loads((older / "run.json").read_text(encoding="utf-8"))
+    about["facts"]["identifiers"] = {"codes_used_by_level": [3, 3]}
+    (older / "run.json").write_text(json.dumps(about), encoding="utf-8")
+    assert_refused(command("identifiers", older))
     picture = tmp_path / "half.svg"
     assert_refused(command("identifiers", gensar_run, "--item", "no such", "--picture", picture))
     assert not picture.exists()

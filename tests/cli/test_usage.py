@@ -34,6 +34,14 @@ MISTAKES = {
     "no value": ([*RUN, "--set", "k1"], r"--set k1: write it as NAME=VALUE"),
     "no number": ([*RUN, "--set", "k1=abc"], r"'k1': 'abc' is not a finite number"),
     "not finite": ([*RUN, "--set", "k1=nan"], r"'k1': 'nan' is not a finite number"),
+    "no width for a head": (
+        ["run", "--model", "gensar", "--set", "width=2"],
+        r"'width', 'heads': no width is left for 4 heads",
+    ),
+    "Sinkhorn beyond float64": (
+        ["run", "--model", "gensar", "--set", "sinkhorn_epsilon=0.001"],
+        r"'sinkhorn_epsilon': 0, or at least 0.0015",
+    ),
     "device": ([*RUN, "--device", "gpu"], r"--device.*'cuda'"),
     "seed": ([*RUN, "--seed", "one"], r"--seed.*integer"),
     "negative seed": ([*RUN, "--seed", "-1"], r"seed -1: choose one from 0 to"),

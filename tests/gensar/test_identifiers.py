@@ -189,16 +189,6 @@ def test_the_seed_decides_the_identifiers(settled: Quantiser) -> None:
             np.testing.assert_array_equal(book, same)
 
 
-def test_swapping_twice_gives_the_same_identifiers(settled: Quantiser) -> None:
-    found, swapped = settled.identifiers, settled.identifiers.swapped()
-    np.testing.assert_array_equal(swapped.codes[SEMANTIC], found.codes[COLLABORATIVE])
-    assert swapped.vectors[SEMANTIC] is found.vectors[COLLABORATIVE]
-    back = swapped.swapped()
-    for kind in (SEMANTIC, COLLABORATIVE):
-        np.testing.assert_array_equal(back.codes[kind], found.codes[kind])
-        assert back.level_sizes[kind] == found.level_sizes[kind]
-
-
 def test_vectors_are_placed_where_the_items_of_the_same_vector_are(settled: Quantiser) -> None:
     semantic, _ = _vectors()
     scaled = (semantic - semantic.mean(axis=0)) / np.sqrt(

@@ -10,13 +10,18 @@ from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.requests import PAD, Requests, Task
+from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation, seen_mask
 from benchmark.journal import Journal
 from benchmark.model import FitContext, Model
+from gensar.backbone import t5_of
 from gensar.decoding import score_catalogue
 from gensar.identifiers import COLLABORATIVE, SEMANTIC, collision_rate
 from gensar.model import GenSAR
+from gensar.settings import GenSARSettings
+from gensar.training import Trainer
 from gensar.trie import Trie
+from gensar.vocabulary import train_tokenizer
 from tests.gensar.support import TASKS, fit
 
 KIND_OF = {Task.REC: COLLABORATIVE, Task.SEARCH: SEMANTIC}
@@ -109,6 +114,35 @@ def test_swapped_identifiers_change_the_answers_to_both_tasks(
         others, other_scores = swapped.retrieve(_asked(tiny, task), 10)
         assert np.abs(other_scores - scores).max() > 1e-3
         assert (others != items).any()
+
+
+def test_a_pretrained_backbone_keeps_its_embeddings_and_is_trained_in_full_precision(
+    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [text for text in tiny.train.items.texts if text]
+    tokenizer = train_tokenizer(texts, 200)
+    pieces = tokenizer.get_vocab_size()
+    t5 = t5_of(GenSARSettings(width=16, heads=2, layers=1, feed_forward=32), pieces)
+    t5.to(torch.bfloat16).save_pretrained(tmp_path / "t5")
+    monkeypatch.setattr("gensar.generator.tokenizer_of", lambda *_: tokenizer)
+    started: list[torch.Tensor] = []
+
+    class Noted(Trainer):
+        def run(self) -> None:
+            started.append(self.model.backbone.t5.shared.weight.detach().clone()[:pieces])
+            super().run()
+
+    monkeypatch.setattr("gensar.training.Trainer", Noted)
+    model = fit(tiny, backbone=str(tmp_path / "t5"), epochs=1)
+    torch.testing.assert_close(started[0], t5.shared.weight.detach().float()[:pieces])
+    model.save(tmp_path / "saved")
+    assert {w.dtype for w in model.backbone.parameters()} == {torch.float32}
+
+
+def test_weights_that_are_missing_are_named(packed: GenSAR) -> None:
+    name = "decoder.final_layer_norm.weight"
+    with pytest.raises(BenchmarkError, match=f"1 weights are missing, {name}"):
+        _restored(packed, lambda arrays, _: arrays.pop(f"t5.{name}"))
 
 
 @pytest.mark.parametrize("task", TASKS)

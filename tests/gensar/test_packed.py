@@ -19,7 +19,7 @@ from gensar.ragged import Ragged
 from gensar.sequences import NOTHING, Sequences
 from gensar.settings import GenSARSettings
 from gensar.tasks import CodeTargets, ItemTexts, Step
-from gensar.vocabulary import END
+from gensar.vocabulary import END, PADDING
 from tests.gensar.support import (
     ITEMS,
     QUERIES,
@@ -109,6 +109,15 @@ def test_a_target_s_loss_is_that_of_the_target_alone_with_its_history(
             only[tuple(place)] = targets.visible[tuple(place)]
             packed, _ = code_loss(BACKBONE, TABLE, replace(targets, visible=only))
             torch.testing.assert_close(packed, loss, atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_model_of_one_task_is_trained_for_nothing_of_the_other(task: Task) -> None:
+    start = {Task.REC: VOCABULARY.rec, Task.SEARCH: VOCABULARY.searched}
+    steps = _steps(_regime(), train_view(), (task,))
+    found = [t.start[t.visible > 0] for step in steps for t, _ in step.codes]
+    assert set(np.concatenate(found).tolist()) == {start[task], PADDING}
+    assert any(step.texts for step in steps)
 
 
 @torch.no_grad()

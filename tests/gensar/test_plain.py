@@ -5,18 +5,27 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 
 from benchmark.data.events import Kind
 from benchmark.data.requests import Requests, Task
 from benchmark.model import TrainView
 from gensar import instructions
 from gensar.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.losses import CodeTable, code_loss, text_loss
 from gensar.plain import PlainRegime
 from gensar.sequences import NOTHING, Sequences
 from gensar.settings import GenSARSettings
 from gensar.tasks import ItemTexts, Step
 from gensar.vocabulary import END, PADDING, Vocabulary, train_tokenizer
-from tests.gensar.support import ITEMS, QUERIES, TASKS, random_identifiers, train_view
+from tests.gensar.support import (
+    ITEMS,
+    QUERIES,
+    TASKS,
+    backbone_of,
+    random_identifiers,
+    train_view,
+)
 
 SETS = {
     "rec": instructions.RECOMMEND,
@@ -134,6 +143,18 @@ def test_only_the_asked_tasks_are_trained() -> None:
         for start, kind, _, _ in _written(step)
     }
     assert found == {(VOCABULARY.rec, 1), (PADDING, 0), (PADDING, 1)}
+
+
+@torch.no_grad()
+def test_every_token_of_a_batch_counts_the_same_whatever_its_task() -> None:
+    backbone = backbone_of(VOCABULARY, vocabulary_softmax=True)
+    table = CodeTable(backbone, "cpu")
+    for step in _steps(_regime(), train_view()):
+        parts = [(code_loss(backbone, table, t), weight) for t, weight in step.codes]
+        parts += [(text_loss(backbone, t, "cpu"), weight) for t, weight in step.texts]
+        trained = sum(weight * loss / count for (loss, count), weight in parts)
+        mean = sum(loss for (loss, _), _ in parts) / sum(count for (_, count), _ in parts)
+        torch.testing.assert_close(trained, mean)
 
 
 def test_described_items_are_given_their_own_text() -> None:

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import logsumexp
 
 from gensar.rqvae import RQVAE, Codebook, sinkhorn_codes
+from gensar.settings import SMALLEST_EPSILON
 
 ROWS, CODES, LATENT = 12, 5, 4
 
@@ -98,6 +99,16 @@ def test_sinkhorn_agrees_with_a_log_domain_reference(seed: int, epsilon: float) 
         plan = plan - logsumexp(plan, axis=0, keepdims=True) - np.log(4)
     codes = sinkhorn_codes(torch.as_tensor(distances), epsilon).numpy()
     np.testing.assert_allclose(plan[np.arange(9), codes], plan.max(axis=1), atol=1e-3)
+
+
+def test_a_row_alone_takes_its_nearest_code() -> None:
+    assert sinkhorn_codes(torch.tensor([[3.0, 1.0, 2.0]]), 0.003).tolist() == [1]
+
+
+def test_the_smallest_regularisation_that_settings_allow_gives_numbers() -> None:
+    distances = torch.as_tensor(np.random.default_rng(0).random((64, 8)))
+    codes = sinkhorn_codes(distances, SMALLEST_EPSILON).numpy()
+    assert np.bincount(codes, minlength=8).min() >= 4
 
 
 @pytest.mark.parametrize("seed", range(5))
