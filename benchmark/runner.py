@@ -28,7 +28,7 @@ from benchmark.results.record import RunRecord, read_run, run_folder, write_run
 from benchmark.results.table import to_table
 from benchmark.settings import build_settings
 
-__all__ = ["RunResult", "circumstances", "resolve_device", "run_model", "summarise"]
+__all__ = ["RunResult", "circumstances", "cpu_name", "resolve_device", "run_model", "summarise"]
 
 _RECORDED_PACKAGES = (
     "torch",
