@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -139,7 +140,12 @@ def test_what_has_no_identifiers_is_refused(
     about = json.loads((older / "run.json").read_text(encoding="utf-8"))
     about["facts"]["identifiers"] = {"codes_used_by_level": [3, 3]}
     (older / "run.json").write_text(json.dumps(about), encoding="utf-8")
-    assert_refused(command("identifiers", older))
+    checksums = json.loads((older / "checksums.json").read_text(encoding="utf-8"))
+    checksums["run.json"] = hashlib.sha256((older / "run.json").read_bytes()).hexdigest()
+    (older / "checksums.json").write_text(json.dumps(checksums), encoding="utf-8")
+    refused = command("identifiers", older)
+    assert_refused(refused)
+    assert "an older version" in refused.err
     picture = tmp_path / "half.svg"
     assert_refused(command("identifiers", gensar_run, "--item", "no such", "--picture", picture))
     assert not picture.exists()

@@ -19,6 +19,7 @@ from gensar.decoding import score_catalogue
 from gensar.identifiers import COLLABORATIVE, SEMANTIC, collision_rate
 from gensar.model import GenSAR
 from gensar.settings import GenSARSettings
+from gensar.tasks import Step
 from gensar.training import Trainer
 from gensar.trie import Trie
 from gensar.vocabulary import train_tokenizer
@@ -137,6 +138,34 @@ def test_a_pretrained_backbone_keeps_its_embeddings_and_is_trained_in_full_preci
     torch.testing.assert_close(started[0], t5.shared.weight.detach().float()[:pieces])
     model.save(tmp_path / "saved")
     assert {w.dtype for w in model.backbone.parameters()} == {torch.float32}
+
+
+def test_every_step_is_the_mean_of_its_batches(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[float] = []
+
+    class Noted(Trainer):
+        def _backward(self, step: Step, share: float) -> float:
+            shares.append(share)
+            return super()._backward(step, share)
+
+    monkeypatch.setattr("gensar.training.Trainer", Noted)
+    fit(tiny, epochs=1, batch=4, accumulate=4)
+    groups = [shares[first : first + 4] for first in range(0, len(shares), 4)]
+    assert 0 < len(groups[-1]) < 4 < len(shares)
+    assert [sum(group) for group in groups] == pytest.approx([1.0] * len(groups))
+
+
+def test_a_model_that_does_not_search_has_no_queries_written(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("gensar.model.generate_queries", lambda *given: asked.append(given))
+    for tasks in (TASKS, (Task.REC,)):
+        context = FitContext(tasks, 1)
+        GenSAR(GenSARSettings(pseudo_queries="own"))._write_queries(tiny.train, context)
+    assert len(asked) == 1
 
 
 def test_weights_that_are_missing_are_named(packed: GenSAR) -> None:
