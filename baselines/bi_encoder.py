@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.encoder import load_encoder
 from benchmark.data.dataset import TrainView
 from benchmark.data.events import Kind
+from benchmark.learning.epoch_loop import EpochLoop, set_rate
+from benchmark.learning.sentence_encoder import load_encoder
 from benchmark.model import FitContext
 from benchmark.settings import setting
-from benchmark.training import EpochLoop, set_rate
 
 __all__ = [
     "BiEncoder",

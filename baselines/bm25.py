@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
 from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.search_space import Dimension, Range
 from benchmark.settings import setting
-from benchmark.tuning.space import Dimension, Range
 
 __all__ = ["BM25", "BM25Settings"]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from baselines.bi_encoder import BiEncoder, TuneSettings, query_item_pairs, tune
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.search_space import Dimension, Range
 from benchmark.settings import setting
-from benchmark.tuning.space import Dimension, Range
 
 __all__ = ["Dense", "DenseSettings"]
 

@@ -14,8 +14,8 @@ from baselines.bm25 import BM25, BM25Settings
 from baselines.dense import Dense, DenseSettings
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.search_space import Dimension, Range
 from benchmark.settings import setting
-from benchmark.tuning.space import Dimension, Range
 
 __all__ = ["Hybrid", "HybridSettings", "reciprocal_ranks"]
 

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baselines.recbole_modules import RecBoleSASRec, build_sasrec
+from baselines.recbole_bridge.modules import RecBoleSASRec, build_sasrec
 from baselines.sequence_training import SequenceTrainer
 from benchmark.data.events import EventLog, Kind
 from benchmark.data.requests import Requests, Task
-from benchmark.dropout import use_byte_dropout
+from benchmark.learning.dropout import use_byte_dropout
 from benchmark.model import FitContext, Model, TrainView, Validation
 from benchmark.settings import check_heads, setting
 

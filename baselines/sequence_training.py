@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from benchmark.data.events import EventLog
 from benchmark.data.requests import PAD
+from benchmark.learning.epoch_loop import set_rate, train_to_best
 from benchmark.model import FitContext, Validation
-from benchmark.training import set_rate, train_to_best
 
 if TYPE_CHECKING:
     from baselines.sasrec import SASRec

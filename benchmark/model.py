@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from benchmark.data.dataset import TrainView
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import BenchmarkError
-from benchmark.journal import Journal
+from benchmark.files import writing
+from benchmark.run_log import Journal
+from benchmark.search_space import Dimension
 from benchmark.settings import settings_from_json
-from benchmark.tuning.space import Dimension
-from benchmark.writing import writing
 
 __all__ = ["FitContext", "Model", "NoSettings", "TrainView", "Validation", "top_k"]
 

@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from baselines.generative.spaces import Space, fused_concat
 from benchmark.data.requests import Task
 from benchmark.model import FitContext, TrainView, Validation
-from gensar.generator import Generator, Identified, Regime
-from gensar.identifiers import Identifiers, build_identifiers
-from gensar.item_vectors import collaborative_vectors, semantic_vectors
-from gensar.packed import PackedRegime
-from gensar.plain import PlainRegime
-from gensar.pseudo_queries import PseudoQuerySettings, generate_queries
-from gensar.sequences import Sequences
+from gensar.engine.generator import Generator, Identified, Regime
+from gensar.engine.identifiers import Identifiers, build_identifiers
+from gensar.engine.item_vectors import collaborative_vectors, semantic_vectors
+from gensar.engine.query_generation import PseudoQuerySettings, generate_queries
+from gensar.engine.sequences import Sequences
+from gensar.engine.spaces import Space, fused_concat
+from gensar.engine.targets import Written
+from gensar.engine.vocabulary import Vocabulary
+from gensar.regimes.packed import PackedRegime
+from gensar.regimes.per_sample import PlainRegime
 from gensar.settings import ABLATIONS, PRESETS, GenSARSettings
-from gensar.tasks import Written
-from gensar.vocabulary import Vocabulary
 
 __all__ = ["GenSAR"]
 

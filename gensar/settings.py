@@ -32,7 +32,7 @@ SMALLEST_EPSILON = 0.0015
 
 @dataclass(frozen=True)
 class GeneratorSettings:
-    """Settings of every model that writes identifiers (:class:`gensar.generator.Generator`)."""
+    """Settings of every model that writes identifiers."""
 
     backbone: str = setting("config", "'config' for a T5 of the sizes below, or a hub name")
     width: int = setting(64, "width of the T5", low=1)

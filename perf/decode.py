@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
-from gensar.backbone import Backbone, t5_of
-from gensar.decoding import Leaves, beam_search, score_catalogue, score_items
-from gensar.identifiers import COLLABORATIVE, Identifiers
-from gensar.reading import encode_by_length
+from gensar.engine.backbone import Backbone, t5_of
+from gensar.engine.beam_search import Leaves, beam_search, score_catalogue, score_items
+from gensar.engine.bucketed_encoder import encode_by_length
+from gensar.engine.identifiers import COLLABORATIVE, Identifiers
+from gensar.engine.incremental_decoder import Memory, Stepper
+from gensar.engine.trie import Barred, Trie
+from gensar.engine.vocabulary import Vocabulary, train_tokenizer
 from gensar.settings import GenSARSettings
-from gensar.stepping import Memory, Stepper
-from gensar.trie import Barred, Trie
-from gensar.vocabulary import Vocabulary, train_tokenizer
 from perf.measurement import Measurement
 
 __all__ = ["measure"]

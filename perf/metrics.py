@@ -20,8 +20,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.evaluation.counts import ranks_from_scores
 from benchmark.evaluation.metrics import compute
-from benchmark.evaluation.ranks import ranks_from_scores
 from perf.measurement import Measurement, import_peer
 
 __all__ = ["measure"]

@@ -10,7 +10,7 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.evaluation.randomisation import DRAWS, randomisation_tests
+from benchmark.statistics.randomisation import DRAWS, randomisation_tests
 from perf.measurement import Measurement, import_peer
 
 __all__ = ["measure"]

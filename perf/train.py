@@ -21,15 +21,15 @@ from benchmark.data.dataset import Dataset, TrainView
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.journal import Journal
 from benchmark.model import FitContext, Validation
-from gensar.backbone import t5_of
-from gensar.generator import Generator, Identified
+from benchmark.run_log import Journal
+from gensar.engine.backbone import t5_of
+from gensar.engine.generator import Generator, Identified
+from gensar.engine.targets import Step
+from gensar.engine.training import Trainer
+from gensar.engine.vocabulary import PADDING
 from gensar.model import GenSAR
 from gensar.settings import GenSARSettings
-from gensar.tasks import Step
-from gensar.training import Trainer
-from gensar.vocabulary import PADDING
 from perf.clock import Clock, ReachedError
 from perf.measurement import Measurement
 

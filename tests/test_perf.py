@@ -18,7 +18,7 @@ from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.evaluation.metrics import compute
 from benchmark.model import FitContext
-from gensar.losses import code_loss, text_loss
+from gensar.engine.losses import code_loss, text_loss
 from gensar.model import GenSAR
 from perf import decode, metrics, sasrec, significance, train
 from perf.__main__ import app

@@ -59,7 +59,7 @@ CHECKED_OTHERWISE = {
         "--set window=20 --set samples=0 --set epochs=10 --set batch=512 "
         "--set validation_requests=3000"
     ): "run",
-    "python -m tests.evaluation.calibration": "module",
+    "python -m tests.statistics.calibration": "module",
     (
         "python -m benchmark leaderboard --results results/published --dataset ml-100k "
         "--brief --into README.md"

@@ -1,6 +1,6 @@
 """Document identifiers of DSI (Tay et al. 2022, section 3.2): row numbers, or nested clusters.
 
-Both are one identifier for both kinds that :class:`gensar.identifiers.Identifiers` knows.
+Both are one identifier for both kinds that :class:`gensar.engine.identifiers.Identifiers` knows.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
-from gensar.identifiers import Identifiers, extra_codes
+from gensar.engine.identifiers import Identifiers, extra_codes
 
 __all__ = ["clustered_codes", "digit_codes", "identifiers_of"]
 

@@ -17,10 +17,10 @@ from baselines.generative.indexing import IndexingRegime, ItemSide, PersonalRegi
 from benchmark.data.requests import Task
 from benchmark.model import FitContext, TrainView, Validation
 from benchmark.settings import setting
-from gensar.generator import Generator, Identified, Regime
-from gensar.item_vectors import semantic_vectors
-from gensar.pseudo_queries import PseudoQuerySettings, generate_queries
-from gensar.sequences import Sequences
+from gensar.engine.generator import Generator, Identified, Regime
+from gensar.engine.item_vectors import semantic_vectors
+from gensar.engine.query_generation import PseudoQuerySettings, generate_queries
+from gensar.engine.sequences import Sequences
 from gensar.settings import GeneratorSettings
 
 __all__ = ["DSI", "DSISettings"]

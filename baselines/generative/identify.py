@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.generative.quantise import Quantisation
-from gensar.explain import code_use
-from gensar.identifiers import Identifiers, collision_rate, extra_codes
+from gensar.engine.diagnostics import code_use
+from gensar.engine.identifiers import Identifiers, collision_rate, extra_codes
 
 __all__ = ["report", "separate_identifiers", "single_identifiers"]
 

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from baselines.generative.apart import ApartRegime, Pairs, searched_pairs
 from benchmark.data.requests import Requests, Task
+from benchmark.learning.ragged import Ragged
 from benchmark.model import TrainView
-from gensar.generator import Epochs
-from gensar.packed import PackedRegime
-from gensar.ragged import Ragged
-from gensar.sequences import Inputs, Sequences
+from gensar.engine.generator import Epochs
+from gensar.engine.sequences import Inputs, Sequences
+from gensar.engine.targets import Step
+from gensar.engine.vocabulary import Vocabulary
+from gensar.regimes.packed import PackedRegime
 from gensar.settings import GenSARSettings
-from gensar.tasks import Step
-from gensar.vocabulary import Vocabulary
 
 __all__ = ["IndexingRegime", "ItemSide", "PersonalRegime"]
 

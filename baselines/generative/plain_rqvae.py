@@ -1,7 +1,7 @@
 """A residual-quantised autoencoder of one vector for each item (TIGER, section 3.1).
 
-The autoencoder of :mod:`gensar.rqvae` quantises two vectors at once, with codes that both share;
-this is the one that it grew out of (Zeghidour et al. 2021), with the same codebooks.
+The autoencoder of :mod:`gensar.engine.rqvae` quantises two vectors at once, with codes that both
+share; this is the one that it grew out of (Zeghidour et al. 2021), with the same codebooks.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.generative.settings import IdentifierSettings
-from gensar.identifiers import Scale
-from gensar.rqvae import Codebook, mlp, rise_and_fall
+from gensar.engine.identifiers import Scale
+from gensar.engine.rqvae import Codebook, mlp, rise_and_fall
 
 __all__ = ["PlainRQVAE", "TrainedRQVAE", "train_rqvae"]
 

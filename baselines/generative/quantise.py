@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from baselines.generative.plain_rqvae import train_rqvae
 from baselines.generative.settings import IdentifierSettings
 from benchmark.errors import InputError
-from gensar.rqvae import Codebook
+from gensar.engine.rqvae import Codebook
 
 __all__ = ["Quantisation", "quantise", "residual_kmeans", "residual_lfq"]
 

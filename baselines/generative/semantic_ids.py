@@ -17,14 +17,14 @@ from baselines.generative.apart import ApartRegime
 from baselines.generative.identify import report, separate_identifiers, single_identifiers
 from baselines.generative.quantise import Quantisation, quantise
 from baselines.generative.settings import IdentifierSettings
-from baselines.generative.spaces import Space, fused_concat, fused_svd, interaction_vectors
 from baselines.generative.text_spaces import TextSpaces, neighbour_pairs
 from benchmark.data.requests import Task
 from benchmark.model import FitContext, TrainView, Validation
 from benchmark.settings import setting
-from gensar.generator import Generator, Identified, Regime
-from gensar.identifiers import COLLABORATIVE, SEMANTIC
-from gensar.sequences import Sequences
+from gensar.engine.generator import Generator, Identified, Regime
+from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.engine.sequences import Sequences
+from gensar.engine.spaces import Space, fused_concat, fused_svd, interaction_vectors
 
 __all__ = ["SemanticIds", "SemanticIdsSettings"]
 

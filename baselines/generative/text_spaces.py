@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from baselines.bi_encoder import BiEncoder, PairGroup, TuneSettings, tune
-from baselines.generative.spaces import Space
 from benchmark.errors import InputError
-from benchmark.journal import Journal
 from benchmark.model import FitContext, TrainView
+from benchmark.run_log import Journal
+from gensar.engine.spaces import Space
 
 __all__ = ["TextSpaces", "neighbour_pairs"]
 

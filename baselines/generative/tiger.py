@@ -17,9 +17,9 @@ from benchmark.data.requests import Task
 from benchmark.errors import InputError
 from benchmark.model import FitContext, TrainView, Validation
 from benchmark.settings import setting
-from gensar.generator import Generator, Identified, Regime
-from gensar.item_vectors import collaborative_vectors, semantic_vectors
-from gensar.sequences import Sequences
+from gensar.engine.generator import Generator, Identified, Regime
+from gensar.engine.item_vectors import collaborative_vectors, semantic_vectors
+from gensar.engine.sequences import Sequences
 
 __all__ = ["Tiger", "TigerSettings"]
 

@@ -19,8 +19,8 @@ from baselines.recbole_bridge.environment import (
 )
 from baselines.recbole_bridge.samples import Wanted
 from baselines.recbole_bridge.settings import RecBoleSettings, model_values, own_values
-from benchmark.dropout import use_byte_dropout
 from benchmark.errors import InputError
+from benchmark.learning.dropout import use_byte_dropout
 
 __all__ = ["build", "move", "ranks_catalogue", "scores_of", "wanted_by"]
 

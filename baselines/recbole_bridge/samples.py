@@ -12,8 +12,8 @@ from baselines.recbole_bridge.config import FIELDS
 from baselines.recbole_bridge.masks import masked
 from baselines.recbole_bridge.settings import RecBoleSettings
 from benchmark.data.events import Kind
-from benchmark.data.past import PastRequests
 from benchmark.data.requests import Requests, Task
+from benchmark.learning.training_requests import PastRequests
 from benchmark.model import TrainView
 
 __all__ = ["Columns", "Samples", "Wanted", "read_requests", "right_aligned"]

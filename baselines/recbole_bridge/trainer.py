@@ -10,8 +10,8 @@ import torch
 
 from baselines.recbole_bridge.environment import own_randomness
 from baselines.recbole_bridge.samples import Samples
+from benchmark.learning.epoch_loop import set_rate, train_to_best
 from benchmark.model import FitContext, Validation
-from benchmark.training import set_rate, train_to_best
 
 if TYPE_CHECKING:
     from baselines.recbole_bridge.model import RecBoleModel

@@ -10,7 +10,7 @@ from baselines.synergen.network import Memory, Read, Transformer
 from baselines.synergen.rotary import Rotation
 from baselines.synergen.settings import SynerGenSettings
 from baselines.words import MeanOfWords
-from benchmark.dropout import ByteDropout
+from benchmark.learning.dropout import ByteDropout
 
 __all__ = ["Network"]
 

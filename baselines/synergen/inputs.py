@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.events import EventLog, Kind
 from benchmark.data.requests import History, Requests, Task, events_at
-from benchmark.data.twins import steps_to_first_twin
+from benchmark.learning.simultaneous_duplicates import steps_to_first_twin
 
 __all__ = ["Asked", "Context", "Ties", "Windows", "context_of", "request_tokens", "visible"]
 

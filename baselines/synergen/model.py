@@ -22,7 +22,7 @@ from baselines.synergen.training import Trainer
 from baselines.words import Words
 from benchmark.data.requests import Requests, Task
 from benchmark.model import FitContext, Model, TrainView, Validation
-from benchmark.tuning.space import Choice, Dimension
+from benchmark.search_space import Choice, Dimension
 
 __all__ = ["SynerGen"]
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.synergen.rotary import Rotation, rotate
-from benchmark.dropout import ByteDropout
+from benchmark.learning.dropout import ByteDropout
 
 __all__ = ["Layer", "Memory", "Read", "Transformer"]
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from baselines.words import Words
 from benchmark.data.catalogue import Queries
-from benchmark.journal import Journal
 from benchmark.model import FitContext
-from gensar.item_vectors import semantic_vectors
+from benchmark.run_log import Journal
+from gensar.engine.item_vectors import semantic_vectors
 
 __all__ = ["EncodedQueries", "WordQueries", "encode"]
 

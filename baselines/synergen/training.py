@@ -14,9 +14,9 @@ from baselines.synergen.inputs import Windows
 from baselines.synergen.losses import in_batch_loss, ranking_loss
 from benchmark.data.events import Kind
 from benchmark.data.requests import Task
+from benchmark.learning.epoch_loop import set_rate, train_to_best
 from benchmark.model import FitContext, TrainView, Validation
-from benchmark.training import set_rate, train_to_best
-from gensar.packed import windows
+from gensar.regimes.packed import windows
 
 if TYPE_CHECKING:
     from baselines.synergen.model import SynerGen

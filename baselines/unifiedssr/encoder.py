@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmark.dropout import ByteDropout
+from benchmark.learning.dropout import ByteDropout
 
 __all__ = ["SiameseEncoder", "SiameseLayer", "sinusoids"]
 

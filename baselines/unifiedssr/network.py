@@ -14,7 +14,7 @@ from baselines.unifiedssr.sequences import Sequences
 from baselines.unifiedssr.sessions import Sessions, inter_correlation, intra_correlation
 from baselines.unifiedssr.settings import UnifiedSSRSettings
 from baselines.words import MeanOfWords
-from benchmark.dropout import ByteDropout
+from benchmark.learning.dropout import ByteDropout
 
 __all__ = ["Encoded", "Network"]
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from baselines.sequence_training import stretches
 from benchmark.data.events import NO_QUERY, EventLog, Kind
 from benchmark.data.requests import PAD, Requests, Task
-from benchmark.data.twins import previous_twins
+from benchmark.learning.simultaneous_duplicates import previous_twins
 
 __all__ = ["START", "Sequences", "cut", "learnable", "of_requests", "of_rows"]
 

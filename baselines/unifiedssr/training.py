@@ -19,8 +19,8 @@ from baselines.unifiedssr.sequences import Sequences, cut, learnable, of_rows
 from baselines.unifiedssr.settings import UnifiedSSRSettings
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Task
+from benchmark.learning.epoch_loop import EpochLoop, set_rate
 from benchmark.model import FitContext, TrainView, Validation
-from benchmark.training import EpochLoop, set_rate
 
 if TYPE_CHECKING:
     from baselines.unifiedssr.model import UnifiedSSR

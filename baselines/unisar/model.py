@@ -16,10 +16,10 @@ from baselines.unisar.settings import PRESETS, UniSARSettings
 from baselines.unisar.training import Trainer
 from baselines.words import Words
 from benchmark.data.requests import Requests, Task
-from benchmark.dropout import use_byte_dropout
+from benchmark.learning.dropout import use_byte_dropout
+from benchmark.learning.epoch_loop import train_to_best
 from benchmark.model import FitContext, Model, TrainView, Validation
-from benchmark.training import train_to_best
-from benchmark.tuning.space import Choice, Dimension
+from benchmark.search_space import Choice, Dimension
 
 __all__ = ["UniSAR"]
 

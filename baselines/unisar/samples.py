@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmark.data.events import EventLog, Kind
-from benchmark.data.past import PastRequests
 from benchmark.data.requests import PAD, Requests, Task
+from benchmark.learning.training_requests import PastRequests
 
 __all__ = ["KIND", "past_stretches", "ranking_loss", "stretches", "wrong_answers"]
 

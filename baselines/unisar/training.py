@@ -24,10 +24,10 @@ from baselines.unisar.samples import (
 )
 from baselines.unisar.settings import UniSARSettings
 from benchmark.data.events import NO_QUERY
-from benchmark.data.past import PastRequests
 from benchmark.data.requests import PAD, Task
+from benchmark.learning.epoch_loop import set_rate
+from benchmark.learning.training_requests import PastRequests
 from benchmark.model import FitContext, TrainView
-from benchmark.training import set_rate
 
 __all__ = ["Trainer"]
 

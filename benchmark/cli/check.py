@@ -14,7 +14,7 @@ from benchmark.cli.output import remark, show_json, show_table
 from benchmark.errors import CheckFailedError, InputError
 
 if TYPE_CHECKING:
-    from benchmark.report.regression import Checked, Outcome
+    from benchmark.analysis.regression import Checked, Outcome
     from benchmark.results.record import RunRecord
 
 __all__ = ["check"]
@@ -31,7 +31,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Fail if a metric is worse than the baseline's, beyond noise and the margin."""
-    from benchmark.report import regression
+    from benchmark.analysis import regression
     from benchmark.results.record import scan_runs
 
     if not results.is_dir():

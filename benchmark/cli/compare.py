@@ -14,8 +14,8 @@ from benchmark.cli.output import remark, show_json, show_table
 from benchmark.errors import BenchmarkError, InputError, did_you_mean
 
 if TYPE_CHECKING:
+    from benchmark.analysis.comparison import Comparison, Example
     from benchmark.data.dataset import Dataset
-    from benchmark.report.comparison import Comparison, Example
     from benchmark.results.record import RunRecord
 
 __all__ = ["compare"]
@@ -36,9 +36,9 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Compare two stored runs request by request."""
+    from benchmark.analysis import comparison
+    from benchmark.analysis.scores import SHOWN
     from benchmark.evaluation.metrics import METRICS
-    from benchmark.report import comparison
-    from benchmark.report.measured import SHOWN
     from benchmark.results.record import read_run
 
     if metric is not None and metric not in METRICS:
@@ -55,7 +55,7 @@ def compare(
 
 def _dataset(run: RunRecord, name_or_path: str | None) -> Dataset | None:
     """Load the data set for its titles; they are a help, so without them there are numbers."""
-    from benchmark.results.origin import dataset_of
+    from benchmark.running.dataset_of import dataset_of
 
     try:
         return dataset_of(run, name_or_path)

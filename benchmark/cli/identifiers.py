@@ -12,7 +12,7 @@ from benchmark.cli.output import show_json, show_table
 from benchmark.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
-    from benchmark.results.codes import HasItemCodes
+    from benchmark.inspect.identifiers import HasItemCodes
     from benchmark.results.record import RunRecord
 
 __all__ = ["identifiers"]
@@ -44,7 +44,7 @@ def identifiers(
         raise InputError(f"--picture {picture}: there is no folder {picture.parent}")
     shared = None if item is None else _prefixes(record, item)
     if picture is not None:
-        from benchmark.report.codes import draw
+        from benchmark.report.identifiers import draw
 
         draw(_by_kind(told), picture)
     if shared is None:
@@ -85,8 +85,8 @@ def _show_facts(kind: str, facts: dict[str, Any]) -> None:
 
 
 def _prefixes(record: RunRecord, item: str) -> dict[str, Any]:
-    from benchmark.results.codes import HasItemCodes, prefixes_of
-    from benchmark.results.export import stored_model
+    from benchmark.exchange.export import stored_model
+    from benchmark.inspect.identifiers import HasItemCodes, prefixes_of
 
     model = stored_model(record)
     if not isinstance(model, HasItemCodes):

@@ -134,11 +134,11 @@ def _records(
 
 
 def _text(records: list[RunRecord], format_: Format, brief: bool) -> str:
-    from benchmark.report.leaderboard import boards
+    from benchmark.analysis.leaderboard import boards
 
     made = [board.brief() if brief else board for board in boards(records)]
     if format_ is Format.json:
-        from benchmark.report.document import to_document
+        from benchmark.report.json import to_document
 
         found = sorted({board.dataset for board in made})
         if len(found) > 1:

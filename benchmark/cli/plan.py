@@ -12,7 +12,7 @@ import typer
 
 from benchmark.cli.output import remarks
 from benchmark.errors import InputError, did_you_mean
-from benchmark.plan import Plan
+from benchmark.running.plan import Plan
 from benchmark.settings import PRESETS, build_settings, parse_assignment
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from benchmark.cli.output import remarks, show_json, show_table
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmark.asking import UserRequest
     from benchmark.data.dataset import Dataset
     from benchmark.data.requests import Task
+    from benchmark.inspect.ad_hoc_requests import UserRequest
     from benchmark.model import Model
 
 __all__ = ["predict"]
@@ -40,11 +40,11 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Show a user's history and what the model of a stored run gives for each task."""
-    from benchmark.asking import is_text, request_of_user
     from benchmark.data.requests import Task
-    from benchmark.results.export import stored_model
-    from benchmark.results.origin import dataset_of
+    from benchmark.exchange.export import stored_model
+    from benchmark.inspect.ad_hoc_requests import is_text, request_of_user
     from benchmark.results.record import read_run
+    from benchmark.running.dataset_of import dataset_of
 
     if query is not None and not query.strip():
         raise InputError("--query: it has no words")

@@ -38,8 +38,8 @@ from benchmark.cli.plan import (
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmark.plan import Plan
-    from benchmark.runner import RunResult
+    from benchmark.running.plan import Plan
+    from benchmark.running.runner import RunResult
 
 __all__ = ["run"]
 
@@ -78,7 +78,7 @@ def run(
     if ablations:
         plans = [part for plan in plans for part in plan.with_ablations()]
 
-    from benchmark.runner import run_model
+    from benchmark.running.runner import run_model
 
     common = _common_folder(results, plans, numbers, data.digest) if ablations else None
     if common is not None and fresh:
@@ -98,7 +98,7 @@ def run(
 
 def _common_folder(results: Path, plans: list[Plan], seeds: list[int], data: str) -> Path:
     """Return where ablations keep the steps that they have in common until all are done."""
-    from benchmark.results.identity import code_behind, code_digest
+    from benchmark.running.identity import code_behind, code_digest
 
     asked = [
         (p.entry.name, p.tasks, asdict(p.settings), code_digest(code_behind(p.entry)))

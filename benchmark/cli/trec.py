@@ -48,9 +48,9 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Ask the model of a stored run again, and write its answers as TREC files."""
-    from benchmark.results.export import export_run, stored_model
-    from benchmark.results.origin import dataset_of
+    from benchmark.exchange.export import export_run, stored_model
     from benchmark.results.record import read_run
+    from benchmark.running.dataset_of import dataset_of
 
     record = read_run(run)
     model = stored_model(record)
@@ -82,7 +82,7 @@ def import_(
     """Make a run record of the answers of a system outside this repository."""
     from benchmark.data.load import load_dataset
     from benchmark.data.requests import Task
-    from benchmark.results.external import check_name, import_run
+    from benchmark.exchange.import_run import check_name, import_run
 
     check_name(name)
     with remarks() as notify:

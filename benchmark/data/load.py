@@ -11,14 +11,14 @@ from typing import Literal
 
 import numpy as np
 
-from benchmark.data.bare import bare_card
 from benchmark.data.cache import cache_folder, fetch, store
 from benchmark.data.card import Card, card_names, cards_folder, data_folder, read_card
 from benchmark.data.dataset import About, Dataset, EvaluationSet, Part, TrainView
 from benchmark.data.events import NO_QUERY
+from benchmark.data.inferred_card import bare_card
 from benchmark.data.prepared import Prepared, PreparedRequests
 from benchmark.data.requests import Requests, Task
-from benchmark.data.scan import scan
+from benchmark.data.sources.checksum import scan
 from benchmark.errors import InputError, did_you_mean
 
 __all__ = ["DATA_VERSION", "Seen", "load_dataset", "resolve"]

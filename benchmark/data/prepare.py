@@ -9,21 +9,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from benchmark.data.atomic import Interactions, Texts, check_users, read_inter, read_texts
 from benchmark.data.candidates import bm25_best, recommendation_candidates, search_candidates
 from benchmark.data.card import Card
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Part
 from benchmark.data.events import NO_QUERY, EventLog, Kind
-from benchmark.data.faults import complain, shown
 from benchmark.data.prepared import (
     Prepared,
     PreparedRequests,
     digest_candidates,
     digest_content,
 )
-from benchmark.data.queries import queries_digest, simulate
 from benchmark.data.requests import Task
+from benchmark.data.simulate_queries import queries_digest, simulate
+from benchmark.data.sources.atomic import Interactions, Texts, check_users, read_inter, read_texts
+from benchmark.data.sources.diagnose import complain, shown
 from benchmark.data.split import split
 from benchmark.errors import InputError
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from benchmark.data.dataset import Dataset, EvaluationSet, Part
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.errors import BenchmarkError
+from benchmark.evaluation.counts import Ranks, ranks_from_scores, ranks_from_top
 from benchmark.evaluation.metrics import MAIN, compute
-from benchmark.evaluation.ranks import Ranks, ranks_from_scores, ranks_from_top
-from benchmark.journal import Journal
 from benchmark.model import Model, top_k
+from benchmark.run_log import Journal
 
 __all__ = ["PROTOCOLS", "HarnessValidation", "Protocol", "TaskOutcome", "evaluate"]
 

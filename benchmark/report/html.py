@@ -16,8 +16,9 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from benchmark.report.document import to_document
-from benchmark.report.grid import (
+from benchmark.analysis.leaderboard import ALL, SHOWN, Board, Pair, Row, Table
+from benchmark.report.json import to_document
+from benchmark.report.text_tables import (
     FEW_SEEDS,
     TASKS,
     Cell,
@@ -31,7 +32,6 @@ from benchmark.report.grid import (
     table_title,
     tradeoff_grids,
 )
-from benchmark.report.leaderboard import ALL, SHOWN, Board, Pair, Row, Table
 
 __all__ = ["to_html"]
 

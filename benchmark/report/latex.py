@@ -6,7 +6,8 @@ import re
 
 from tabulate import tabulate
 
-from benchmark.report.grid import (
+from benchmark.analysis.leaderboard import Board
+from benchmark.report.text_tables import (
     Cell,
     Grid,
     ablation_grids,
@@ -16,7 +17,6 @@ from benchmark.report.grid import (
     slice_grids,
     tradeoff_grids,
 )
-from benchmark.report.leaderboard import Board
 
 __all__ = ["to_latex"]
 

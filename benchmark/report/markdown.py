@@ -6,8 +6,9 @@ import re
 
 from tabulate import tabulate
 
+from benchmark.analysis.leaderboard import Board
 from benchmark.errors import InputError
-from benchmark.report.grid import (
+from benchmark.report.text_tables import (
     Cell,
     Grid,
     ablation_grids,
@@ -17,7 +18,6 @@ from benchmark.report.grid import (
     slice_grids,
     tradeoff_grids,
 )
-from benchmark.report.leaderboard import Board
 
 __all__ = ["END", "START", "between_markers", "to_markdown"]
 

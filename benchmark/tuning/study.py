@@ -16,13 +16,13 @@ import optuna
 from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.journal import Journal
+from benchmark.files import writing
 from benchmark.model import FitContext, Model
-from benchmark.plan import Plan
-from benchmark.results.identity import code_behind, code_digest
-from benchmark.runner import resolve_device
-from benchmark.tuning.space import Dimension, Range, space_of
-from benchmark.writing import writing
+from benchmark.run_log import Journal
+from benchmark.running.identity import code_behind, code_digest
+from benchmark.running.plan import Plan
+from benchmark.running.runner import resolve_device
+from benchmark.search_space import Dimension, Range, space_of
 
 __all__ = ["Study", "Trial", "find_study", "tune"]
 

@@ -17,12 +17,12 @@ from baselines.bi_encoder import (
     tune,
 )
 from baselines.dense import Dense, DenseSettings
-from baselines.encoder import load_encoder
 from benchmark.data.dataset import Dataset
 from benchmark.data.events import Kind
 from benchmark.data.requests import Task
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation
+from benchmark.learning.sentence_encoder import load_encoder
 from benchmark.model import FitContext, Model
 
 SEARCH = (Task.SEARCH,)

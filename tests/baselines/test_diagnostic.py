@@ -12,8 +12,8 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation, evaluate
 from benchmark.evaluation.metrics import compute
-from benchmark.journal import Journal
 from benchmark.model import FitContext, Model
+from benchmark.run_log import Journal
 
 TASKS = (Task.REC, Task.SEARCH)
 

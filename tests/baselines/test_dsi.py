@@ -15,8 +15,8 @@ from benchmark.errors import InputError
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.model import FitContext
 from benchmark.settings import build_settings
-from gensar.sequences import NOTHING
-from gensar.tasks import CodeTargets, Step
+from gensar.engine.sequences import NOTHING
+from gensar.engine.targets import CodeTargets, Step
 from tests.gensar.support import bag_of_words
 
 TASKS = (Task.SEARCH,)

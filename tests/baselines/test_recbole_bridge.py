@@ -25,9 +25,9 @@ from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
 from benchmark.evaluation.evaluate import HarnessValidation, evaluate
 from benchmark.evaluation.metrics import compute
-from benchmark.journal import Journal
 from benchmark.model import FitContext, Model
 from benchmark.registry import available, find
+from benchmark.run_log import Journal
 from perf.recbole_peer import RecBolePeer
 from perf.sasrec import with_weights_of
 from tests.support import write_tiny

@@ -159,7 +159,7 @@ def test_importing_recbole_s_modules_leaves_torch_as_it_was() -> None:
     code = (
         "import sys, numpy, torch\n"
         "before = torch.get_rng_state(), numpy.random.get_state()[1]\n"
-        "import baselines.recbole_modules\n"
+        "import baselines.recbole_bridge.modules\n"
         "assert not torch.is_anomaly_enabled()\n"
         "assert torch.get_rng_state().equal(before[0])\n"
         "assert (numpy.random.get_state()[1] == before[1]).all()\n"

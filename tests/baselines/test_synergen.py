@@ -13,11 +13,11 @@ from baselines.synergen.settings import SynerGenSettings
 from baselines.synergen.training import Trainer
 from benchmark.data.dataset import Dataset, TrainView
 from benchmark.data.events import EventLog, Kind
-from benchmark.data.past import PastRequests
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
+from benchmark.learning.training_requests import PastRequests
 from benchmark.model import FitContext
-from gensar.packed import windows
+from gensar.regimes.packed import windows
 
 BOTH = (Task.REC, Task.SEARCH)
 SMALL = SynerGenSettings(

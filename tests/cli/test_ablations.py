@@ -11,7 +11,7 @@ from baselines.popularity import Popularity
 from benchmark.registry import ModelEntry
 from benchmark.results.record import scan_runs
 from benchmark.settings import setting
-from gensar import identifiers
+from gensar.engine import identifiers
 from gensar.settings import ABLATIONS
 from tests.gensar.support import SMALL, without_text_encoder
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.data.load import load_dataset
 from benchmark.results.record import RunRecord, read_run
-from tests.data.test_atomic import MALFORMED
+from tests.data.sources.test_atomic import MALFORMED
 
 from .conftest import Command, assert_refused
 

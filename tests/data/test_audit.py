@@ -10,8 +10,8 @@ from benchmark.data.dataset import Dataset, EvaluationSet
 from benchmark.data.events import EventLog, Kind
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
+from tests.data.conftest import MakeFolder
 
-from .conftest import MakeFolder
 from .test_card import ITEMS, rows
 
 SEARCH = ("test", Task.SEARCH)

@@ -10,8 +10,8 @@ import pytest
 from benchmark.data import prepare as prepare_module
 from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
+from tests.data.conftest import MakeFolder
 
-from .conftest import MakeFolder
 from .test_card import ITEMS, card_in, rows
 
 QUERIES = {"share": 0.5, "known-item": {"share": 1.0, "fields": ["title", "brand"]}}

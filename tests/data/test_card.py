@@ -10,8 +10,7 @@ import yaml
 from benchmark.data.card import Card, card_names, cards_folder, read_card
 from benchmark.data.load import load_dataset
 from benchmark.errors import InputError
-
-from .conftest import MakeFolder
+from tests.data.conftest import MakeFolder
 
 MINIMAL: dict[str, Any] = {
     "name": "mine",

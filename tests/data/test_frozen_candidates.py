@@ -12,8 +12,7 @@ from benchmark.data.candidates import (
     search_candidates,
 )
 from benchmark.data.events import Kind
-
-from .conftest import log_of
+from tests.data.conftest import log_of
 
 EVENTS = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 19), st.integers(0, 6), st.integers(-1, 2)),

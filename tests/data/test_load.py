@@ -16,8 +16,8 @@ from benchmark.data.events import Kind
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
+from tests.data.conftest import MakeFolder
 
-from .conftest import MakeFolder
 from .test_card import ITEMS, card_in, rows
 
 

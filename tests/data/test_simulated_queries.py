@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmark.data.card import CategoryProtocol, KnownItemProtocol, QueryProtocol
-from benchmark.data.queries import (
+from benchmark.data.simulate_queries import (
     Simulated,
     category_paths,
     path_query,

@@ -12,8 +12,7 @@ from benchmark.data.events import EventLog, Kind
 from benchmark.data.requests import Task
 from benchmark.data.split import Parts, kind_of, split
 from benchmark.errors import InputError
-
-from .conftest import log_of, requests_of
+from tests.data.conftest import log_of, requests_of
 
 ITEMS = 6
 EVENTS = st.lists(

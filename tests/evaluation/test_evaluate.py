@@ -20,8 +20,8 @@ from benchmark.evaluation.evaluate import (
     seen_mask,
 )
 from benchmark.evaluation.metrics import compute
-from benchmark.journal import Journal
 from benchmark.model import FitContext, Model
+from benchmark.run_log import Journal
 
 TASKS = (Task.REC, Task.SEARCH)
 

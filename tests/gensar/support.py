@@ -17,11 +17,11 @@ from benchmark.data.events import EventLog, Kind
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.model import FitContext, TrainView
-from gensar.backbone import Backbone, t5_of
-from gensar.identifiers import Identifiers
+from gensar.engine.backbone import Backbone, t5_of
+from gensar.engine.identifiers import Identifiers
+from gensar.engine.vocabulary import Vocabulary, train_tokenizer
 from gensar.model import GenSAR
 from gensar.settings import GenSARSettings
-from gensar.vocabulary import Vocabulary, train_tokenizer
 
 ITEMS, USERS = 30, 6
 QUERIES = ("drama", "action comedy", "which item is next")

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from benchmark.data.requests import Task
-from benchmark.journal import Journal
 from benchmark.model import FitContext
-from gensar import identifiers
-from gensar.identifiers import (
+from benchmark.run_log import Journal
+from gensar.engine import identifiers
+from gensar.engine.identifiers import (
     COLLABORATIVE,
     SEMANTIC,
     Identifiers,
@@ -23,7 +23,7 @@ from gensar.identifiers import (
     collision_rate,
     separate_collisions,
 )
-from gensar.rqvae import RQVAE
+from gensar.engine.rqvae import RQVAE
 from gensar.settings import GenSARSettings
 from tests.gensar.support import SMALL
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from gensar.identifiers import COLLABORATIVE, SEMANTIC
-from gensar.losses import CodeTable, code_loss, text_loss
-from gensar.tasks import CodeTargets, TextTargets
-from gensar.vocabulary import END, PADDING
+from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.engine.losses import CodeTable, code_loss, text_loss
+from gensar.engine.targets import CodeTargets, TextTargets
+from gensar.engine.vocabulary import END, PADDING
 from tests.gensar.support import backbone_of, random_identifiers, vocabulary_of
 
 UNEQUAL = ((4, 4, 4, 4, 3), (4, 4, 4, 4))

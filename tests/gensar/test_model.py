@@ -12,17 +12,17 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation, seen_mask
-from benchmark.journal import Journal
 from benchmark.model import FitContext, Model
-from gensar.backbone import t5_of
-from gensar.decoding import score_catalogue
-from gensar.identifiers import COLLABORATIVE, SEMANTIC, collision_rate
+from benchmark.run_log import Journal
+from gensar.engine.backbone import t5_of
+from gensar.engine.beam_search import score_catalogue
+from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC, collision_rate
+from gensar.engine.targets import Step
+from gensar.engine.training import Trainer
+from gensar.engine.trie import Trie
+from gensar.engine.vocabulary import train_tokenizer
 from gensar.model import GenSAR
 from gensar.settings import GenSARSettings
-from gensar.tasks import Step
-from gensar.training import Trainer
-from gensar.trie import Trie
-from gensar.vocabulary import train_tokenizer
 from tests.gensar.support import TASKS, fit
 
 KIND_OF = {Task.REC: COLLABORATIVE, Task.SEARCH: SEMANTIC}
@@ -125,7 +125,7 @@ def test_a_pretrained_backbone_keeps_its_embeddings_and_is_trained_in_full_preci
     pieces = tokenizer.get_vocab_size()
     t5 = t5_of(GenSARSettings(width=16, heads=2, layers=1, feed_forward=32), pieces)
     t5.to(torch.bfloat16).save_pretrained(tmp_path / "t5")
-    monkeypatch.setattr("gensar.generator.tokenizer_of", lambda *_: tokenizer)
+    monkeypatch.setattr("gensar.engine.generator.tokenizer_of", lambda *_: tokenizer)
     started: list[torch.Tensor] = []
 
     class Noted(Trainer):
@@ -133,7 +133,7 @@ def test_a_pretrained_backbone_keeps_its_embeddings_and_is_trained_in_full_preci
             started.append(self.model.backbone.t5.shared.weight.detach().clone()[:pieces])
             super().run()
 
-    monkeypatch.setattr("gensar.training.Trainer", Noted)
+    monkeypatch.setattr("gensar.engine.training.Trainer", Noted)
     model = fit(tiny, backbone=str(tmp_path / "t5"), epochs=1)
     torch.testing.assert_close(started[0], t5.shared.weight.detach().float()[:pieces])
     model.save(tmp_path / "saved")
@@ -150,7 +150,7 @@ def test_every_step_is_the_mean_of_its_batches(
             shares.append(share)
             return super()._backward(step, share)
 
-    monkeypatch.setattr("gensar.training.Trainer", Noted)
+    monkeypatch.setattr("gensar.engine.training.Trainer", Noted)
     fit(tiny, epochs=1, batch=4, accumulate=4)
     groups = [shares[first : first + 4] for first in range(0, len(shares), 4)]
     assert 0 < len(groups[-1]) < 4 < len(shares)

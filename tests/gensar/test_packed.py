@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from benchmark.data.events import EventLog, Kind
 from benchmark.data.requests import Requests, Task
+from benchmark.learning.ragged import Ragged
 from benchmark.model import TrainView
-from gensar.identifiers import COLLABORATIVE, SEMANTIC
-from gensar.losses import CodeTable, code_loss
-from gensar.packed import PackedRegime, windows
-from gensar.ragged import Ragged
-from gensar.sequences import NOTHING, Sequences
+from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.engine.losses import CodeTable, code_loss
+from gensar.engine.sequences import NOTHING, Sequences
+from gensar.engine.targets import CodeTargets, ItemTexts, Step
+from gensar.engine.vocabulary import END, PADDING
+from gensar.regimes.packed import PackedRegime, windows
 from gensar.settings import GenSARSettings
-from gensar.tasks import CodeTargets, ItemTexts, Step
-from gensar.vocabulary import END, PADDING
 from tests.gensar.support import (
     ITEMS,
     QUERIES,
@@ -234,7 +234,7 @@ def test_tasks_write_their_identifier_behind_their_behaviour_token() -> None:
 def test_a_search_reads_its_own_query_and_a_generated_query_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gensar.packed.QUERY_GENERATION_SHARE", 1.0)
+    monkeypatch.setattr("gensar.regimes.packed.QUERY_GENERATION_SHARE", 1.0)
     steps = _steps(_regime(), train_view())
     spelled = [WORDS.take(np.array([q])).values.tolist() for q in range(len(QUERIES))]
     for targets, row, column in _user_targets(steps):

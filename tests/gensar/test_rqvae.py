@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.special import logsumexp
 
-from gensar.rqvae import RQVAE, Codebook, sinkhorn_codes
+from gensar.engine.rqvae import RQVAE, Codebook, sinkhorn_codes
 from gensar.settings import SMALLEST_EPSILON
 
 ROWS, CODES, LATENT = 12, 5, 4

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gensar.trie import Barred, Trie
+from gensar.engine.trie import Barred, Trie
 
 TABLES = st.integers(1, 4).flatmap(
     lambda levels: st.lists(

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gensar.vocabulary import END, PADDING, UNKNOWN, Vocabulary, train_tokenizer
+from gensar.engine.vocabulary import END, PADDING, UNKNOWN, Vocabulary, train_tokenizer
 from tests.gensar.support import random_identifiers, vocabulary_of
 
 SIZES = st.tuples(

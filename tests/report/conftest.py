@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from benchmark.analysis.leaderboard import Board, boards
 from benchmark.report.html import to_html
-from benchmark.report.leaderboard import Board, boards
 from benchmark.results.record import RunRecord
 from tests.report.study import FOREIGN, FULL, SAMPLED, SEARCH, ranks, write
 from tests.results.records import record

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.report.document import to_document
+from benchmark.analysis.leaderboard import Board, boards
 from benchmark.report.html import to_html
+from benchmark.report.json import to_document
 from benchmark.report.latex import to_latex
-from benchmark.report.leaderboard import Board, boards
 from benchmark.report.markdown import to_markdown
 from benchmark.results.record import scan_runs
 from tests.report.study import plans, write

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from benchmark.report.document import to_document
+from benchmark.analysis.leaderboard import Board, boards
 from benchmark.report.html import to_html
-from benchmark.report.leaderboard import Board, boards
+from benchmark.report.json import to_document
 from benchmark.report.markdown import to_markdown
 from benchmark.results.record import RunRecord
 from tests.report.study import FOREIGN, FULL, SEARCH

@@ -21,7 +21,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from benchmark.report.leaderboard import Board
+from benchmark.analysis.leaderboard import Board
 from tests.report.study import FOREIGN
 
 in_browser = pytest.mark.xdist_group("browser")

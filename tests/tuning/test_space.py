@@ -9,8 +9,8 @@ import pytest
 
 from baselines.recbole_bridge.module import build
 from benchmark.registry import available
+from benchmark.search_space import SHARED, Choice, Range, space_of
 from benchmark.settings import build_settings
-from benchmark.tuning.space import SHARED, Choice, Range, space_of
 
 MODELS = sorted(
     e.name for e in available().values() if e.source.startswith(("baselines", "gensar"))

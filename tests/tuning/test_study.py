@@ -16,9 +16,9 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.model import FitContext, TrainView, Validation
-from benchmark.plan import Plan
 from benchmark.registry import ModelEntry, find
-from benchmark.tuning.space import SHARED, Choice, Dimension, Range, space_of
+from benchmark.running.plan import Plan
+from benchmark.search_space import SHARED, Choice, Dimension, Range, space_of
 from benchmark.tuning.study import Study, find_study, tune
 
 BOTH = (Task.REC, Task.SEARCH)

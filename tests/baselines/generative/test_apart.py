@@ -11,11 +11,11 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.events import Kind
 from benchmark.data.requests import Task
 from benchmark.model import TrainView
-from gensar.identifiers import COLLABORATIVE, SEMANTIC
-from gensar.losses import CodeTable, code_loss
-from gensar.sequences import NOTHING, Sequences
-from gensar.tasks import CodeTargets, Step
-from gensar.vocabulary import END
+from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.engine.losses import CodeTable, code_loss
+from gensar.engine.sequences import NOTHING, Sequences
+from gensar.engine.targets import CodeTargets, Step
+from gensar.engine.vocabulary import END
 from tests.gensar.support import (
     ITEMS,
     QUERIES,

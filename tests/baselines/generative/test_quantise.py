@@ -12,9 +12,9 @@ from baselines.generative.plain_rqvae import PlainRQVAE, train_rqvae
 from baselines.generative.quantise import Quantisation, quantise, residual_kmeans, residual_lfq
 from baselines.generative.settings import IdentifierSettings
 from benchmark.errors import InputError
-from gensar.identifiers import COLLABORATIVE, SEMANTIC
-from gensar.sequences import Sequences
-from gensar.vocabulary import Vocabulary, train_tokenizer
+from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.engine.sequences import Sequences
+from gensar.engine.vocabulary import Vocabulary, train_tokenizer
 
 ITEMS, WIDTH, LEVELS, CODES = 60, 12, 3, 8
 SMALL = {"levels": LEVELS, "codes": CODES, "latent": 6, "rqvae_hidden": (10,), "rqvae_epochs": 20}

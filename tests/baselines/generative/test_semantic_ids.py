@@ -12,9 +12,9 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Task
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.journal import Journal
 from benchmark.model import FitContext, TrainView
-from gensar.identifiers import COLLABORATIVE, SEMANTIC
+from benchmark.run_log import Journal
+from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from tests.baselines.generative.support import (
     SMALL,
     asked,

@@ -15,8 +15,8 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.events import Kind
 from benchmark.data.requests import Requests, Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.journal import Journal
 from benchmark.model import FitContext, Model
+from benchmark.run_log import Journal
 
 BOTH = (Task.REC, Task.SEARCH)
 SMALL = UnifiedSSRSettings(

@@ -9,8 +9,8 @@ from baselines.unifiedssr.sequences import cut, learnable, of_requests, of_rows
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Dataset, TrainView
 from benchmark.data.events import EventLog, Kind
-from benchmark.data.past import PastRequests
 from benchmark.data.requests import Task
+from benchmark.learning.training_requests import PastRequests
 
 WORDS = np.array([[5, 6], [7, 0], [8, 9], [0, 0]])
 

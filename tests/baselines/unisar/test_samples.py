@@ -12,8 +12,8 @@ from baselines.unisar.histories import read_histories
 from baselines.unisar.samples import KIND, past_stretches, ranking_loss, stretches, wrong_answers
 from benchmark.data.dataset import Dataset, TrainView
 from benchmark.data.events import NO_QUERY, NO_SESSION, EventLog, Kind
-from benchmark.data.past import PastRequests
 from benchmark.data.requests import PAD, Task
+from benchmark.learning.training_requests import PastRequests
 
 
 @pytest.mark.parametrize("task", list(Task))

@@ -1,0 +1,1 @@
+"""What stored runs say: leaderboards, comparisons, checks, as data."""

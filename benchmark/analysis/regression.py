@@ -1,0 +1,130 @@
+"""Whether fresh runs are as good as the runs of a baseline, request by request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from benchmark.analysis.comparison import metric_values, paired_tables
+from benchmark.analysis.scores import SHOWN
+from benchmark.errors import InputError
+from benchmark.results.publish import newest_by_request, request_of
+from benchmark.results.record import RunRecord
+from benchmark.statistics.paired import LEVEL, NonInferiority, by_unit, non_inferiority
+
+__all__ = ["Checked", "Outcome", "check", "named"]
+
+
+Tables = dict[tuple[str, str], tuple[pd.DataFrame, pd.DataFrame]]
+"""By task and protocol: the counts of a run of the baseline and of the fresh one."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One metric of fresh runs against their baseline.
+
+    Attributes:
+        run: what was asked, for people.
+        task: the task.
+        protocol: the protocol.
+        metric: the metric.
+        baseline: its mean in the baseline, over seeds.
+        fresh: its mean in the fresh runs.
+        test: of non-inferiority.
+    """
+
+    run: str
+    task: str
+    protocol: str
+    metric: str
+    baseline: float
+    fresh: float
+    test: NonInferiority
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was checked, and ``problems``: what kept a run from being checked, a line each."""
+
+    checked: tuple[Checked, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is worse and nothing was left unchecked."""
+        return not self.problems and all(each.test.passed for each in self.checked)
+
+
+def named(run: RunRecord, *others: RunRecord) -> str:
+    """Return what a run, or one of each of several seeds, was asked: in the command's words."""
+    info = run.info
+    changed = "".join(f" --set {name}={value}" for name, value in sorted(info["changed"].items()))
+    seeds = ", ".join(str(each.info["seed"]) for each in (run, *others))
+    return (
+        f"{info['model']} on {info['dataset']} ({','.join(info['tasks'])};"
+        f" {info['preset']}{changed}, seed{'s' if others else ''} {seeds}, seen {info['seen']})"
+    )
+
+
+def check(
+    baseline: Iterable[RunRecord], fresh: Iterable[RunRecord], margin: float = 0.0
+) -> Outcome:
+    """Compare the runs of the baseline with the newest fresh runs of the same requests.
+
+    A request is the same if model, data set, tasks, preset, changed settings and seed are; the
+    code, and defaults of settings with it, may have moved on. Runs that differ in their seed only
+    are checked together, so that what seeds differ by counts as noise.
+
+    Args:
+        baseline: the runs to hold up.
+        fresh: the runs to look at; others than those of the baseline are ignored.
+        margin: the drop of a metric that is accepted, 0 or more.
+    """
+    newest = newest_by_request(fresh)
+    together: dict[tuple[str, ...], list[tuple[RunRecord, Tables]]] = {}
+    problems: list[str] = []
+    for run in sorted(baseline, key=lambda run: run.info["seed"]):
+        other = newest.get(request_of(run))
+        try:
+            tables = _tables(run, other)
+        except InputError as error:
+            problems.append(f"{named(run)}: {error}")
+            continue
+        data = (run.info[name] for name in ("dataset_digest", "candidates_digest"))
+        key = (request_of(run, seed=False), *data, *sorted(map(str, tables)))
+        together.setdefault(key, []).append((run, tables))
+    checked: list[Checked] = []
+    for seeds in together.values():
+        name = named(*(run for run, _ in seeds))
+        checked += _checked(name, [tables for _, tables in seeds], margin)
+    return Outcome(tuple(checked), tuple(problems))
+
+
+def _tables(baseline: RunRecord, fresh: RunRecord | None) -> Tables:
+    if fresh is None:
+        raise InputError("no such run in the results; run it first")
+    found = {key: (before, after) for key, before, after in paired_tables(baseline, fresh)}
+    asked = set(baseline.requests()[["task", "protocol"]].itertuples(index=False, name=None))
+    if missing := asked - set(found):
+        lacking = ", ".join(" ".join(key) for key in sorted(missing))
+        raise InputError(f"{fresh.folder}: was not asked {lacking}")
+    return found
+
+
+def _checked(run: str, seeds: list[Tables], margin: float) -> list[Checked]:
+    found = []
+    for task, protocol in seeds[0]:
+        pairs = [tables[task, protocol] for tables in seeds]
+        users = pairs[0][0]["user"].to_numpy()
+        for metric in SHOWN:
+            old, new = (
+                np.stack([metric_values(pair[at], metric) for pair in pairs]) for at in (0, 1)
+            )
+            test = non_inferiority(by_unit(new - old, users), margin, LEVEL)
+            found.append(
+                Checked(run, task, protocol, metric, float(old.mean()), float(new.mean()), test)
+            )
+    return found

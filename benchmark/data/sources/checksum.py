@@ -1,0 +1,73 @@
+"""One quick look at the bytes of a source file: its checksum, and whether something smells."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from benchmark.data.sources.diagnose import LONGEST_LINE, complain
+
+__all__ = ["Scan", "open_file", "scan"]
+
+_BLOCK = 8 * 2**20
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the bytes tell.
+
+    Attributes:
+        sha256: of the whole file, in hex.
+        suspicious: there is a NUL byte, a carriage return inside a line, or an overlong line.
+    """
+
+    sha256: str
+    suspicious: bool
+
+
+def scan(path: Path) -> Scan:
+    """Hash a file and look for NUL bytes, lone carriage returns and lines that are too long.
+
+    Raises:
+        InputError: the file is missing, unreadable or empty.
+    """
+    digest = hashlib.sha256()
+    size, run, nul, returns, pairs, long_line, last = 0, 0, False, 0, 0, False, b""
+    with open_file(path) as file:
+        while chunk := file.read(_BLOCK):
+            digest.update(chunk)
+            size += len(chunk)
+            nul = nul or b"\0" in chunk
+            if b"\r" in chunk or last == b"\r":
+                returns += chunk.count(b"\r")
+                pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+            last = chunk[-1:]
+            breaks = np.flatnonzero(np.frombuffer(chunk, dtype=np.uint8) == 10)
+            if len(breaks):
+                inside = int(np.diff(breaks).max()) if len(breaks) > 1 else 0
+                long_line = long_line or max(run + int(breaks[0]), inside) > LONGEST_LINE
+                run = len(chunk) - int(breaks[-1]) - 1
+            else:
+                run += len(chunk)
+            long_line = long_line or run > LONGEST_LINE
+    if size == 0:
+        raise complain(path, None, "the file is empty; its first line must name the fields")
+    return Scan(digest.hexdigest(), nul or long_line or returns != pairs)
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a source file for reading bytes.
+
+    Raises:
+        InputError: it is missing or unreadable.
+    """
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise complain(path, None, f"no such file in {path.parent}") from None
+    except OSError as error:
+        raise complain(path, None, f"cannot be read: {error.strerror}") from None

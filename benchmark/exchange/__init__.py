@@ -1,0 +1,1 @@
+"""TREC files, in and out."""

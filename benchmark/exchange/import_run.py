@@ -1,0 +1,200 @@
+"""Import: the answers of a system outside this repository become a run record like any other."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from benchmark.data.dataset import Dataset, EvaluationSet
+from benchmark.data.requests import PAD, Task
+from benchmark.errors import InputError
+from benchmark.evaluation.evaluate import PROTOCOLS, Protocol, evaluate
+from benchmark.exchange.stand_ins import Recited
+from benchmark.exchange.trec_read import Listing, read_listing
+from benchmark.registry import available
+from benchmark.results.record import RunRecord, read_run, run_folder, write_run
+from benchmark.results.table import to_table
+from benchmark.run_log import Journal
+from benchmark.running.identity import RunIdentity
+from benchmark.running.runner import circumstances, summarise
+
+__all__ = ["Imported", "check_name", "import_run"]
+
+PRESET = "imported"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The record that an import ended up in.
+
+    Attributes:
+        record: all that was imported under this name and seed.
+        requests: number of requests of the task.
+        unanswered: how many of them the file does not name.
+        listed: number of items that the file lists.
+        not_candidates: how many of them are no candidates of their request.
+    """
+
+    record: RunRecord
+    requests: int
+    unanswered: int
+    listed: int
+    not_candidates: int
+
+
+def check_name(name: str) -> None:
+    """Check what an outside system is to be called.
+
+    Raises:
+        InputError: it does not fit a folder's name, or a model of ours has it.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"--name '{name}': use up to 100 letters, digits, dots, dashes and underscores, the"
+            " first a letter or digit"
+        )
+    if name in available():
+        raise InputError(f"--name {name}: is a model of this installation; choose another name")
+
+
+def import_run(
+    file: Path,
+    name: str,
+    dataset: Dataset,
+    task: Task,
+    protocol: Protocol,
+    seed: int,
+    results: Path,
+) -> Imported:
+    """Make a run record of a TREC run file.
+
+    What was imported before under the same name and seed for the same data stays in the record,
+    unless it is of the same task and protocol.
+
+    Args:
+        file: the run file, see :mod:`benchmark.exchange.trec_read`. A candidate that it does not
+            list was never produced; a listed item that is no candidate does not count.
+        name: of the system, see :func:`check_name`.
+        dataset: what it was asked about.
+        task: what it was asked for.
+        protocol: how it was asked.
+        seed: of its training.
+        results: the folder that holds ``runs/``.
+
+    Raises:
+        InputError: anything wrong with the file or the name.
+    """
+    check_name(name)
+    evaluation = dataset.evaluation.get(("test", task))
+    if evaluation is None:
+        raise InputError(f"--task {task}: {dataset.name} has no {task} requests")
+    size = len(evaluation.targets)
+    listing = read_listing(file, task, size, dataset.items.ids)
+    unanswered = size - len(np.unique(listing.request))
+    ignored = _not_candidates(listing, evaluation, protocol)
+    origin = {"file": file.name, "sha256": listing.sha256}
+    facts = {str(task): {protocol: {**origin, "unanswered": unanswered, "not_candidates": ignored}}}
+    outcomes = evaluate(_recited(listing), name, dataset, "test", (task,), (protocol,), Journal())
+    metrics = summarise(outcomes)
+    metrics[str(task)][protocol]["seconds_per_request"] = None
+    table = to_table(outcomes, np.bincount(dataset.train.log.item, minlength=len(dataset.items)))
+    identity = _identity(name, dataset, seed)
+    folder = run_folder(results, dataset.name, name, identity.run_id)
+    if folder.exists():
+        older = read_run(folder)
+        metrics = _joined(older.info["metrics"], metrics)
+        facts = _joined(older.info["facts"], facts)
+        table = _below(older, table)
+    record = write_run(folder, _info(identity, dataset, metrics, facts), table, None)
+    return Imported(record, size, unanswered, len(listing.item), ignored)
+
+
+def _recited(listing: Listing) -> Recited:
+    """Return a model of the listing; scores become places within a request, which float32 holds."""
+    order = np.lexsort((listing.score, listing.request))
+    request, score = listing.request[order], listing.score[order]
+    first = np.diff(request, prepend=-1) != 0
+    rises = first | (np.diff(score, prepend=np.nan) != 0)
+    place = np.cumsum(rises)
+    within = place - np.maximum.accumulate(np.where(first, place, 0))
+    return Recited(request, listing.item[order], within.astype(np.float32))
+
+
+def _not_candidates(listing: Listing, evaluation: EvaluationSet, protocol: Protocol) -> int:
+    requests = evaluation.requests
+    numbers = np.arange(len(requests))
+    listed = listing.request.astype(np.int64) * requests.items + listing.item
+    targets = numbers * requests.items + evaluation.targets
+    if protocol == "sampled":
+        keys = numbers[:, None] * requests.items + evaluation.sampled
+        return int((~np.isin(listed, keys[evaluation.sampled != PAD])).sum())
+    if not requests.exclude_seen:
+        return 0
+    offsets, seen = requests.seen()
+    keys = np.repeat(numbers, np.diff(offsets)) * requests.items + seen
+    return int(np.isin(listed, np.setdiff1d(keys, targets)).sum())
+
+
+def _identity(name: str, dataset: Dataset, seed: int) -> RunIdentity:
+    """Return what all imports of a name, data set and seed have in common."""
+    return RunIdentity(
+        model=name,
+        preset=PRESET,
+        settings={},
+        dataset=dataset.name,
+        dataset_digest=dataset.digest,
+        candidates_digest=dataset.candidates_digest,
+        tasks=(),
+        protocols=(),
+        seed=seed,
+        device="external",
+        code="",
+    )
+
+
+def _joined(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
+    """Merge two ``{task: {protocol: anything}}``; where both have a value, the newer one counts."""
+    tasks = [str(t) for t in Task if str(t) in older or str(t) in newer]
+    return {t: {**older.get(t, {}), **newer.get(t, {})} for t in tasks}
+
+
+def _below(older: RunRecord, table: pa.Table) -> pa.Table:
+    """Put the rows of one task and protocol below the other ones of an older record."""
+    frame = older.requests()
+    others = frame["task"].ne(table["task"][0].as_py())
+    others |= frame["protocol"].ne(table["protocol"][0].as_py())
+    kept = pa.Table.from_pandas(frame[others], schema=table.schema, preserve_index=False)
+    order = [(column, "ascending") for column in ("task", "protocol", "request")]
+    return pa.concat_tables([kept, table]).sort_by(order).combine_chunks()
+
+
+def _info(
+    identity: RunIdentity, dataset: Dataset, metrics: dict[str, Any], facts: dict[str, Any]
+) -> dict[str, Any]:
+    sums = [f"{t}.{p} {facts[t][p]['sha256']}" for t in facts for p in sorted(facts[t])]
+    whole = replace(
+        identity,
+        tasks=tuple(metrics),
+        protocols=tuple(p for p in PROTOCOLS if any(p in means for means in metrics.values())),
+        code=hashlib.sha256("\n".join(sums).encode()).hexdigest(),
+    )
+    return {
+        "run": identity.run_id,
+        **asdict(whole),
+        "changed": {},
+        **circumstances(dataset),
+        "environment": {"device": "external"},
+        "phases": [],
+        "peak_memory_mib": None,
+        "parameters": None,
+        "curve": [],
+        "facts": facts,
+        "metrics": metrics,
+    }

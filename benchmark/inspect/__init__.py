@@ -1,0 +1,1 @@
+"""A look into a trained model: requests made by hand, identifiers."""

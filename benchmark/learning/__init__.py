@@ -1,0 +1,1 @@
+"""Tools of models that learn; what is here may import torch."""

@@ -1,0 +1,1 @@
+"""Generative retrieval: identifiers, vocabulary, backbone, training and constrained decoding."""

@@ -1,0 +1,223 @@
+"""Decoding constrained to identifiers that exist: beam search, given items, the whole catalogue.
+
+The official code asks a nested dictionary, in Python, for each beam of each request at each step.
+Here the trie is a few flat tensors and a step is one lookup for all of them, as in STATIC
+(arXiv 2602.22647), and a prefix that several identifiers share is read once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gensar.engine.backbone import Backbone
+from gensar.engine.incremental_decoder import Memory, Stepper
+from gensar.engine.trie import Barred, Trie
+
+__all__ = ["Leaves", "beam_search", "score_catalogue", "score_items"]
+
+_WIDTHS = 4
+"""Given items are scored by multiples of so many distinct prefixes."""
+
+
+@torch.no_grad()
+def beam_search(
+    backbone: Backbone,
+    memory: Memory,
+    start: int,
+    kind: int,
+    trie: Trie,
+    beams: int,
+    barred: Barred | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Write the most probable identifiers of each request.
+
+    Args:
+        backbone: the model.
+        memory: the encoded requests.
+        start: the behaviour token that the decoder starts with.
+        kind: which identifier it writes.
+        trie: all identifiers of that kind.
+        beams: how many prefixes are kept at each level.
+        barred: a prefix that leads to nothing else is never written.
+
+    Returns:
+        leaves of the trie int64 ``[requests, beams]``, best first, and their log-probabilities
+        (float32); minus infinity where there were fewer identifiers than beams.
+    """
+    rows, device = len(memory.states), memory.states.device
+    stepper = Stepper(backbone, memory)
+    hidden, past = stepper.first(start)
+    nodes = torch.zeros(rows, 1, dtype=torch.int64, device=device)
+    scores = torch.zeros(rows, 1, device=device)
+    for level in range(trie.levels):
+        log_probs = backbone.code_log_probs(hidden, kind, level)
+        child, code, real = trie.children(nodes, level)
+        if barred is not None:
+            real = barred.open_children(nodes, real)
+        grown = scores.unsqueeze(-1) + log_probs.gather(-1, code)
+        grown = grown.masked_fill(~real, -torch.inf).flatten(1)
+        scores, best = grown.topk(min(beams, grown.shape[1]), dim=1)
+        nodes = child.flatten(1).gather(1, best)
+        if level + 1 < trie.levels:
+            first = backbone.vocabulary.level_range(kind, level)[0]
+            written = code.flatten(1).gather(1, best) + first
+            hidden, past = stepper.next(written, past.taken(best // child.shape[2]))
+    return nodes, scores
+
+
+@torch.no_grad()
+def score_catalogue(
+    backbone: Backbone, memory: Memory, start: int, kind: int, trie: Trie
+) -> Tensor:
+    """Return the exact log-probability of every item's identifier, ``[requests, items]``.
+
+    See :func:`beam_search` for the arguments. Every node of the trie is read once.
+    """
+
+    levels = []
+    for number in range(trie.levels):
+        nodes = torch.arange(*trie.first_node[number : number + 2], device=trie.code.device)
+        before = trie.first_node[number - 1] if number else 0
+        edges = (nodes - 1).unsqueeze(0)
+        levels.append(_Level(trie.parent[edges] - before, trie.code[edges]))
+    scores = _walk(backbone, memory, start, kind, levels)
+    return scores[:, trie.path[:, -1] - trie.first_node[-2]]
+
+
+@torch.no_grad()
+def score_items(
+    backbone: Backbone,
+    memory: Memory,
+    start: int,
+    kind: int,
+    trie: Trie,
+    items: Tensor,
+    beams: int | None = None,
+) -> Tensor:
+    """Return the exact log-probability of each given item's identifier.
+
+    See :func:`beam_search` for the other arguments.
+
+    Args:
+        items: int64 ``[requests, candidates]``.
+        beams: where given, what a beam search of that width over the candidates alone would not
+            reach has minus infinity, as in the published evaluation.
+
+    Returns:
+        ``[requests, candidates]``, the sum over levels.
+    """
+    levels, place = [], torch.zeros_like(items)
+    column = torch.arange(items.shape[1], device=items.device).expand_as(items)
+    for number in range(trie.levels):
+        before = place
+        nodes = trie.path[items, number]
+        order = nodes.sort(dim=1)
+        new = order.values.diff(dim=1, prepend=order.values[:, :1]) != 0
+        place = torch.empty_like(items).scatter_(1, order.indices, new.cumsum(dim=1))
+        counts = place.amax(dim=1, keepdim=True) + 1
+        # Round widths, see gensar.engine.cpu_kernels.
+        widest = -(-int(counts.max()) // _WIDTHS) * _WIDTHS
+        distinct = torch.arange(widest, device=items.device)
+        # A candidate for each distinct prefix; rows of fewer prefixes repeat their first candidate.
+        chosen = torch.zeros(len(items), len(distinct), dtype=torch.int64, device=items.device)
+        chosen.scatter_(1, place, column)
+        code = trie.code[nodes.gather(1, chosen) - 1]
+        levels.append(_Level(before.gather(1, chosen), code, distinct < counts))
+    return _walk(backbone, memory, start, kind, levels, beams).gather(1, place)
+
+
+@dataclass(frozen=True)
+class _Level:
+    """The prefixes of one length that a walk reads.
+
+    Attributes:
+        parent: int64 ``[requests or 1, prefixes]``, the place of each one's parent in the level
+            before.
+        code: likewise, the last code.
+        real: bool, likewise, which of them there are; ``None`` for all.
+    """
+
+    parent: Tensor
+    code: Tensor
+    real: Tensor | None = None
+
+
+def _walk(
+    backbone: Backbone,
+    memory: Memory,
+    start: int,
+    kind: int,
+    levels: list[_Level],
+    beams: int | None = None,
+) -> Tensor:
+    """Return the log-probabilities of the last level's prefixes, ``[requests, prefixes]``.
+
+    With ``beams``, only so many prefixes of each level are followed, the others and what is not
+    real have minus infinity.
+    """
+    stepper = Stepper(backbone, memory)
+    hidden, past = stepper.first(start)
+    rows, device = len(memory.states), memory.states.device
+    scores = torch.zeros(rows, 1, device=device)
+    row = torch.arange(rows, device=device).unsqueeze(1)
+    for number, level in enumerate(levels):
+        log_probs = backbone.code_log_probs(hidden, kind, number)
+        scores = scores[row, level.parent] + log_probs[row, level.parent, level.code]
+        if beams is not None:
+            if level.real is not None:
+                scores = scores.masked_fill(~level.real, -torch.inf)
+            kept = scores.topk(min(beams, scores.shape[1]), dim=1)
+            scores = torch.full_like(scores, -torch.inf).scatter(1, kept.indices, kept.values)
+        if number + 1 < len(levels):
+            first = backbone.vocabulary.level_range(kind, number)[0]
+            hidden, past = stepper.next(level.code + first, past.taken(level.parent))
+    return scores
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """The items that stand at each leaf of a trie; more than one only where they may collide.
+
+    Attributes:
+        order: int64 ``[items]``, all items by leaf.
+        start: int64 ``[nodes + 1]``; node ``n`` owns ``order[start[n]:start[n + 1]]``.
+        widest: the largest number of items at one leaf.
+    """
+
+    order: Tensor
+    start: Tensor
+    widest: int
+
+    @classmethod
+    def of(cls, trie: Trie) -> Leaves:
+        """Index the items of a trie."""
+        leaf = trie.path[:, -1]
+        order = torch.argsort(leaf, stable=True)
+        marks = torch.arange(trie.nodes + 1, device=leaf.device)
+        start = torch.searchsorted(leaf[order], marks)
+        return cls(order, start, int(start.diff().max()))
+
+    def items(self, nodes: Tensor, scores: Tensor, barred: Barred | None) -> tuple[Tensor, Tensor]:
+        """Replace leaves by their items, which share the leaf's score.
+
+        Args:
+            nodes: int64 ``[requests, beams]``.
+            scores: ``[requests, beams]``, descending.
+            barred: items that are left out, if any.
+
+        Returns:
+            items ``[requests, n]``, best first, and scores; -1 and minus infinity where none.
+        """
+        places = self.start[nodes].unsqueeze(-1) + torch.arange(self.widest, device=nodes.device)
+        real = places < self.start[nodes + 1].unsqueeze(-1)
+        real = (real & scores.unsqueeze(-1).isfinite()).flatten(1)
+        items = self.order[places.clamp_max(len(self.order) - 1)].flatten(1)
+        if barred is not None:
+            real = real & ~barred.holds(items)
+        spread = scores.repeat_interleave(self.widest, dim=1).masked_fill(~real, -torch.inf)
+        best = torch.argsort(spread, dim=1, descending=True, stable=True)
+        items = items.masked_fill(~real, -1)
+        return items.gather(1, best), spread.gather(1, best)

@@ -1,0 +1,78 @@
+"""The two vectors of each item that identifiers are made from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.requests import Task
+from benchmark.learning.sentence_encoder import load_encoder
+from benchmark.model import FitContext, TrainView, Validation
+from benchmark.registry import find
+from benchmark.run_log import Journal
+from benchmark.settings import build_settings
+
+__all__ = ["collaborative_vectors", "semantic_vectors"]
+
+
+def semantic_vectors(
+    texts: tuple[str, ...], encoder: str, context: FitContext
+) -> NDArray[np.float32]:
+    """Encode the items' texts, ``[items, width]``, rows of unit length.
+
+    Args:
+        texts: one for each item; an item without text gets the vector of the empty text. Equal
+            texts get equal vectors, to the last bit.
+        encoder: ``minilm``, which comes with the installation, or a name on the hub.
+        context: where to compute.
+
+    Raises:
+        BenchmarkError: the bundled weights are not the published ones, or the hub is out of reach.
+    """
+    model = load_encoder(encoder, context.device)
+    distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    size = 256
+    with context.journal.progress("semantic vectors", len(distinct)) as bar:
+        parts = []
+        for start in range(0, len(distinct), size):
+            batch = list(distinct)[start : start + size]
+            parts.append(model.encode(batch, normalize_embeddings=True, show_progress_bar=False))
+            bar.advance(len(batch))
+    vectors = np.concatenate(parts).astype(np.float32)
+    return vectors[[distinct[text] for text in texts]]
+
+
+def collaborative_vectors(
+    train: TrainView,
+    validation: Validation,
+    context: FitContext,
+    preset: str,
+    model: str = "sasrec",
+) -> NDArray[np.float32]:
+    """Return a model's item embeddings ``[items, width]``, trained on the same training events.
+
+    Args:
+        train: the training events.
+        validation: decides when its training ends.
+        context: a model that serves one of its tasks only is trained for that.
+        preset: of the model's settings.
+        model: its name in the registry; it has a method ``item_vectors``.
+    """
+    kind = find(model).load()
+    source: Any = kind(build_settings(kind.Settings, kind.presets, preset))
+    journal = Journal(quiet=context.journal.quiet)
+    served = tuple(task for task in context.tasks if task in kind.tasks) or (Task.REC,)
+    measured = [task for task in validation.tasks if task in kind.tasks]
+    shared = context.shared(model, asdict(source.settings), served, measured)
+    folder = None if shared.checkpoints is None else shared.checkpoints / "collaborative"
+    own = replace(context, tasks=served, journal=journal, checkpoints=folder)
+    source.fit(train, validation, own)
+    context.journal.facts["collaborative"] = {
+        "model": model,
+        "settings": asdict(source.settings),
+        "curve": journal.curve,
+    }
+    return source.item_vectors()

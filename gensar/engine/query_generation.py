@@ -1,0 +1,293 @@
+"""Queries that an item might be found by, written by a model that learned it from real ones.
+
+A search model that only sees the queries of its training events never hears of an item that
+nobody searched for. A second T5 learns to write an item's queries from its text (doc2query,
+Nogueira and Lin 2019); what it then writes for every item stands beside the real queries (DSI-QG,
+Zhuang et al. 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import AutoTokenizer, T5ForConditionalGeneration
+
+from benchmark.data.events import Kind
+from benchmark.errors import BenchmarkError
+from benchmark.learning.epoch_loop import EpochLoop, set_rate
+from benchmark.learning.quiet import without_progress_bars
+from benchmark.learning.ragged import Ragged
+from benchmark.model import FitContext, TrainView
+from benchmark.run_log import Journal
+from benchmark.settings import setting
+from gensar.engine.backbone import t5_of, use_cheap_dropout
+from gensar.engine.targets import pseudo_queries
+from gensar.engine.vocabulary import END, PADDING, train_tokenizer
+from gensar.settings import GeneratorSettings
+
+__all__ = ["PseudoQuerySettings", "generate_queries", "known_pairs"]
+
+ITEMS_AT_ONCE = 64
+"""Items whose queries are sampled together."""
+COPIES = 8
+"""Samples of words that each item gives an epoch of copying."""
+WARM_UP = 0.05
+"""Share of each training of the own generator in which its rate rises."""
+
+
+@dataclass(frozen=True)
+class PseudoQuerySettings:
+    """Settings of :func:`generate_queries`, for a model's settings to inherit from."""
+
+    generator: str = setting(
+        "own",
+        "what writes queries: 'own' for a small T5 that learns from the data set's searches, "
+        "'words' for one to four words of the text, or a doc2query model's hub name",
+    )
+    queries_per_item: int = setting(10, "queries written for each item", low=1)
+    sampled_from: int = setting(
+        10, "each next piece is drawn among so many most probable ones", low=1
+    )
+    probability_mass: float = setting(
+        1.0, "and among the fewest that make up so much of the probability", high=1
+    )
+    generated_tokens: int = setting(32, "longest written query, in tokens", low=1)
+    generator_text_tokens: int = setting(
+        64, "tokens of an item's text that the generator reads", low=1
+    )
+    generator_width: int = setting(64, "width of the own generator", low=4)
+    generator_layers: int = setting(1, "layers of its encoder and of its decoder", low=1)
+    generator_batch: int = setting(32, "pairs of item and query in a batch of it", low=1)
+    generator_rate: float = setting(4e-3, "its peak learning rate", low=1e-9)
+    generator_copies: int = setting(
+        3, "epochs in which it first learns to pick words of the items' own texts", low=1
+    )
+    generator_epochs: int = setting(3, "its epochs over the distinct pairs after that")
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """A text-to-text model with its pieces.
+
+    Attributes:
+        t5: the model, ready to sample from.
+        encode: texts to pieces, each text ended as the model expects.
+        decode: rows of pieces to texts, special pieces left out.
+    """
+
+    t5: T5ForConditionalGeneration
+    encode: Callable[[Sequence[str]], Ragged]
+    decode: Callable[[list[list[int]]], list[str]]
+
+
+def generate_queries(
+    train: TrainView, settings: PseudoQuerySettings, context: FitContext
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Write ``queries_per_item`` queries for every item that has a text.
+
+    Everything follows from the training view and the seed. Where training holds no search to
+    learn from, the own generator gives way to ``words``; the journal's fact ``pseudo_queries``
+    says which one wrote.
+
+    Returns:
+        queries, and the item of each, int64 ``[queries]`` ascending. Empty ones are left out, one
+        written twice for an item is kept twice.
+
+    Raises:
+        BenchmarkError: the hub is out of reach or has no such model.
+    """
+    known = np.flatnonzero([bool(text.strip()) for text in train.items.texts])
+    texts = [train.items.texts[item] for item in known.tolist()]
+    kind = settings.generator
+    if kind == "own" and not len(known_pairs(train)):
+        kind = "words"
+    with context.journal.phase("pseudo-queries"):
+        if not texts or not settings.queries_per_item:
+            queries = []
+        elif kind == "words":
+            queries = _words(texts, settings.queries_per_item, context.seed)
+        else:
+            writer = _own(train, settings, context) if kind == "own" else _from_hub(settings)
+            queries = _sample(writer, texts, settings, context)
+    items = np.repeat(known, settings.queries_per_item) if queries else known[:0]
+    real = np.array([bool(query) for query in queries], dtype=bool)
+    queries = [query for query in queries if query]
+    context.journal.facts["pseudo_queries"] = {
+        "generator": kind,
+        "written": len(queries),
+        "distinct": len(set(queries)),
+        "examples": queries[:: max(1, len(queries) // 5)][:5],
+    }
+    return queries, items[real]
+
+
+def known_pairs(train: TrainView) -> NDArray[np.int64]:
+    """Return the distinct pairs of item and query in training searches, int64 ``[pairs, 2]``.
+
+    A pair counts once however often it occurs: else the few broadest queries are most of what
+    the generator learns to write. Items and queries without text are left out.
+    """
+    item_has = np.array([bool(text.strip()) for text in train.items.texts], dtype=bool)
+    query_has = np.array([bool(text.strip()) for text in train.queries.texts], dtype=bool)
+    found = train.log.kind == Kind.SEARCHED
+    pairs = np.column_stack([train.log.item[found], train.log.query[found]]).astype(np.int64)
+    pairs = np.unique(pairs, axis=0)
+    return pairs[item_has[pairs[:, 0]] & query_has[pairs[:, 1]]]
+
+
+def _words(texts: Sequence[str], each: int, seed: int) -> list[str]:
+    """Return ``each`` pseudo-queries of every text: one to four of its words in their order."""
+    split = [text.lower().split() for text in texts]
+    number = {word: row for row, word in enumerate(dict.fromkeys(w for s in split for w in s))}
+    rows = Ragged.of_lists([[number[word] for word in words] for words in split])
+    many = rows.take(np.repeat(np.arange(len(texts)), each))
+    drawn = pseudo_queries(many, np.random.default_rng([seed, 1]))
+    spelled = np.array(list(number), dtype=object)[drawn.values]
+    return [" ".join(words) for words in np.split(spelled, drawn.offsets[1:-1])]
+
+
+def _from_hub(settings: PseudoQuerySettings) -> _Writer:
+    try:
+        with without_progress_bars():
+            tokenizer = AutoTokenizer.from_pretrained(settings.generator)
+            t5 = T5ForConditionalGeneration.from_pretrained(settings.generator, dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        raise BenchmarkError(
+            f"query generator '{settings.generator}' cannot be loaded from the hub; "
+            "--set generator=own trains a small one on the data set"
+        ) from error
+
+    def encode(texts: Sequence[str]) -> Ragged:
+        longest = settings.generator_text_tokens
+        found = tokenizer(list(texts), truncation=True, max_length=longest)
+        return Ragged.of_lists(found["input_ids"])
+
+    def decode(rows: list[list[int]]) -> list[str]:
+        return tokenizer.batch_decode(rows, skip_special_tokens=True)
+
+    return _Writer(t5, encode, decode)
+
+
+def _own(train: TrainView, settings: PseudoQuerySettings, context: FitContext) -> _Writer:
+    """Train a small T5 from item text to query on the training searches.
+
+    What a pretrained T5 knows before, that most words of a query are copied from the text, it
+    learns first from :func:`_words` of the texts of all items.
+    """
+    pairs = known_pairs(train)
+    known = np.flatnonzero([bool(text.strip()) for text in train.items.texts])
+    picked = _words([train.items.texts[i] for i in known.tolist()], COPIES, context.seed)
+    copied = np.column_stack([np.repeat(known, COPIES), np.arange(len(picked))])
+    used = np.unique(pairs[:, 1]).tolist()
+    texts = [*train.items.texts, *(train.queries.texts[query] for query in used)]
+    tokenizer = train_tokenizer([text for text in texts if text], GeneratorSettings.text_tokens)
+    sizes = GeneratorSettings(
+        width=settings.generator_width,
+        layers=settings.generator_layers,
+        feed_forward=4 * settings.generator_width,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(context.seed)
+        t5 = t5_of(sizes, tokenizer.get_vocab_size())
+    nn.Module.to(t5, context.device)
+    use_cheap_dropout(t5)
+    source = _ended(tokenizer, train.items.texts, settings.generator_text_tokens)
+    losses = []
+    for name, epochs, queries, rows in (
+        ("query-words", settings.generator_copies, picked, copied),
+        ("queries", settings.generator_epochs, train.queries.texts, pairs),
+    ):
+        asked = _ended(tokenizer, queries, settings.generated_tokens)
+        losses.append(_train(name, t5, source, asked, rows, epochs, settings, context))
+    context.journal.facts["query_generator_losses"] = losses
+    return _Writer(
+        t5,
+        lambda texts: _ended(tokenizer, texts, settings.generator_text_tokens),
+        lambda found: tokenizer.decode_batch(found, skip_special_tokens=True),
+    )
+
+
+def _ended(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> Ragged:
+    """Return the pieces of each text with the end token behind them, at most ``longest``."""
+    found = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    return Ragged.of_lists([[*one.ids[: longest - 1], END] for one in found])
+
+
+def _train(
+    name: str,
+    t5: T5ForConditionalGeneration,
+    source: Ragged,
+    asked: Ragged,
+    pairs: NDArray[np.int64],
+    epochs: int,
+    settings: PseudoQuerySettings,
+    context: FitContext,
+) -> float | None:
+    """Train on ``pairs`` of rows of ``source`` and ``asked``; return the last epoch's mean loss.
+
+    ``name`` is that of the checkpoint.
+    """
+    optimiser = torch.optim.AdamW(t5.parameters(), lr=settings.generator_rate)
+
+    def padded(pieces: Ragged, rows: NDArray[np.int64]) -> Tensor:
+        return torch.as_tensor(pieces.take(rows).padded(PADDING), device=context.device)
+
+    def epoch(number: int) -> float:
+        order = np.random.default_rng([context.seed, number, len(name)]).permutation(pairs)
+        starts = range(0, len(order), settings.generator_batch)
+        total = 0.0
+        for step, start in enumerate(starts):
+            done = (number + step / len(starts)) / epochs
+            set_rate(optimiser, settings.generator_rate, done, WARM_UP)
+            chosen = order[start : start + settings.generator_batch]
+            read, wanted = padded(source, chosen[:, 0]), padded(asked, chosen[:, 1])
+            loss = t5(
+                input_ids=read,
+                attention_mask=(read != PADDING).long(),
+                labels=wanted.masked_fill(wanted == PADDING, -100),
+            ).loss
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(t5.parameters(), 1.0)
+            optimiser.step()
+            total += loss.item()
+        return total / len(starts)
+
+    # These losses are not the search model's, so they stay out of its curve.
+    alone = replace(context, journal=Journal(quiet=context.journal.quiet))
+    EpochLoop(name, t5, optimiser, alone, epochs, max(epochs, 1), 1).run(epoch, dict)
+    return alone.journal.curve[-1]["loss"] if alone.journal.curve else None
+
+
+def _sample(
+    writer: _Writer, texts: Sequence[str], settings: PseudoQuerySettings, context: FitContext
+) -> list[str]:
+    """Draw ``queries_per_item`` queries for each text; those of one text stand together."""
+    t5: Any = writer.t5  # the types of transformers' own methods do not fit its models
+    t5.to(context.device).eval()
+    sources = writer.encode(texts)
+    found: list[str] = []
+    with torch.random.fork_rng(), context.journal.progress("pseudo-queries", len(texts)) as bar:
+        torch.manual_seed(context.seed)
+        for start in range(0, len(texts), ITEMS_AT_ONCE):
+            part = sources.take(np.arange(start, min(start + ITEMS_AT_ONCE, len(texts))))
+            inputs = torch.as_tensor(part.padded(PADDING), device=context.device)
+            written = t5.generate(
+                input_ids=inputs,
+                attention_mask=(inputs != PADDING).long(),
+                do_sample=True,
+                top_k=settings.sampled_from,
+                top_p=settings.probability_mass,
+                num_return_sequences=settings.queries_per_item,
+                max_new_tokens=settings.generated_tokens,
+            )
+            found += (text.strip() for text in writer.decode(written.tolist()))
+            bar.advance(len(part))
+    return found

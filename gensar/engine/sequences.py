@@ -1,0 +1,152 @@
+"""From events to input tokens.
+
+An input position holds one or more tokens whose embeddings are summed. With ``fused`` items an
+item is a single position (behaviour token and all codes); with ``codes`` it is one position for
+each of them, as in the paper. Unused places hold ``NOTHING``. A vocabulary without behaviour tokens
+leaves codes and words alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.events import Kind
+from benchmark.data.requests import History
+from benchmark.learning.ragged import Ragged, join
+from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.engine.vocabulary import END, Vocabulary
+
+__all__ = ["NOTHING", "Inputs", "Sequences", "Stream"]
+
+NOTHING = -1
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Inputs in the order of their rows.
+
+    Attributes:
+        tokens: the positions of each row; values are ``[total, tokens per position]``.
+        rec_cut: int64 ``[rows, window]``, the number of positions before each event, which is
+            what a recommendation of it may read.
+        search_cut: the same for a search that led to it: everything before the clicked item, its
+            query included.
+    """
+
+    tokens: Ragged
+    rec_cut: NDArray[np.int64]
+    search_cut: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What requests are answered from.
+
+    Attributes:
+        tokens: the positions of each request; values are ``[total, tokens per position]``.
+        first: int64 ``[requests]``, the first position that the decoder reads; the encoder reads
+            all of them.
+    """
+
+    tokens: Ragged
+    first: NDArray[np.int64]
+
+    @classmethod
+    def whole(cls, tokens: Ragged) -> Inputs:
+        """Return inputs that the decoder reads from the beginning."""
+        return cls(tokens, np.zeros(len(tokens), dtype=np.int64))
+
+
+class Sequences:
+    """Builds inputs for one vocabulary.
+
+    Args:
+        vocabulary: numbers the tokens.
+        fused: whether an item is one position.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, fused: bool) -> None:
+        self.vocabulary = vocabulary
+        self._fused = fused
+        rec = self._item_block(vocabulary.rec, COLLABORATIVE, fused)
+        search = self._item_block(vocabulary.searched, SEMANTIC, fused)
+        width = max(rec.shape[2], search.shape[2])
+        length = max(rec.shape[1], search.shape[1])
+        self._blocks = np.full((2, len(rec), length, width), NOTHING, dtype=np.int64)
+        self._block_lengths = np.array([rec.shape[1], search.shape[1]])
+        self._blocks[Kind.RECOMMENDED, :, : rec.shape[1], : rec.shape[2]] = rec
+        self._blocks[Kind.SEARCHED, :, : search.shape[1], : search.shape[2]] = search
+        self.width = width
+
+    def _item_block(self, behaviour: int, kind: int, fused: bool) -> NDArray[np.int64]:
+        tokens = self.vocabulary.code_tokens(kind)
+        if self.vocabulary.behaviour_tokens:
+            tokens = np.column_stack([np.full(len(tokens), behaviour), tokens])
+        return tokens[:, None, :] if fused else tokens[:, :, None]
+
+    def widen(self, tokens: Ragged) -> Ragged:
+        """Turn a row of single tokens into a row of positions."""
+        values = np.full((len(tokens.values), self.width), NOTHING, dtype=np.int64)
+        values[:, 0] = tokens.values
+        return Ragged(values, tokens.lengths)
+
+    def repeat(self, token: int, present: NDArray[np.bool_]) -> Ragged:
+        """Return rows of one position with ``token`` where ``present``, else empty rows."""
+        lengths = present.astype(np.int64)
+        return self.widen(Ragged(np.full(int(lengths.sum()), token, dtype=np.int64), lengths))
+
+    def queries(self, words: Ragged, present: NDArray[np.bool_]) -> Ragged:
+        """Return query token and words where ``present``; other rows are empty."""
+        asked = self.widen(words.take(np.where(present, np.arange(len(words)), -1)))
+        if not self.vocabulary.behaviour_tokens:
+            return asked
+        return join(self.repeat(self.vocabulary.query, present), asked)
+
+    def items(self, item: NDArray[np.integer], kind: NDArray[np.integer]) -> Ragged:
+        """Return the positions of each item; an item of -1 is an empty row."""
+        lengths = np.where(item >= 0, self._block_lengths[kind], 0)
+        blocks = self._blocks[kind, np.maximum(item, 0)]
+        keep = np.arange(blocks.shape[1]) < lengths[:, None]
+        return Ragged(blocks[keep], lengths)
+
+    def bare(self, item: NDArray[np.integer], kind: NDArray[np.integer]) -> Ragged:
+        """Return the identifier of each item without behaviour token; ``kind`` is an
+        identifier's kind."""
+        event_kind = np.where(kind == SEMANTIC, Kind.SEARCHED, Kind.RECOMMENDED)
+        blocks = self.items(item, event_kind)
+        if not self.vocabulary.behaviour_tokens:
+            return blocks
+        if self._fused:
+            values = blocks.values.copy()
+            values[:, :-1], values[:, -1] = blocks.values[:, 1:], NOTHING
+            return Ragged(values, blocks.lengths)
+        keep = np.ones(len(blocks.values), dtype=bool)
+        keep[blocks.offsets[:-1]] = False
+        return Ragged(blocks.values[keep], blocks.lengths - 1)
+
+    def stream(self, history: History, words: Ragged) -> Stream:
+        """Return the events of each row as one input that begins with the end token.
+
+        Args:
+            history: ``[rows, window]``; an event whose item is -1 but which has a query (the
+                request's own) contributes its query only.
+            words: the text pieces of every query in the query table.
+        """
+        rows, window = history.item.shape
+        real = np.arange(window) < history.length[:, None]
+        owner = np.nonzero(real)[0]
+        item, kind, query = history.item[real], history.kind[real], history.query[real]
+        asked = self.queries(words.take(query), query >= 0)
+        clicked = self.items(item, kind)
+        events = join(asked, clicked)
+        start = self.repeat(END, np.ones(rows, dtype=bool))
+        body = events.regroup(owner, rows)
+        firsts = 1 + events.offsets[:-1] - body.offsets[:-1][owner]
+        rec_cut = np.zeros((rows, window), dtype=np.int64)
+        search_cut = np.zeros((rows, window), dtype=np.int64)
+        rec_cut[real] = firsts
+        search_cut[real] = firsts + asked.lengths
+        return Stream(join(start, body), rec_cut, search_cut)

@@ -1,0 +1,103 @@
+"""Tokens: text pieces first, then the three behaviour tokens, then the codes of every level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+from benchmark.learning.ragged import Ragged
+from gensar.engine.identifiers import Identifiers
+
+__all__ = ["END", "PADDING", "Vocabulary", "train_tokenizer"]
+
+PADDING, END, UNKNOWN = 0, 1, 2
+"""The same numbers as in T5's own vocabulary."""
+
+
+def train_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
+    """Train a byte-pair tokenizer on ``texts``; words it never saw fall apart into pieces."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()]
+    )
+    tokenizer.decoder = decoders.Metaspace()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, special_tokens=["<pad>", "</s>", "<unk>"], show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Numbers every token.
+
+    Attributes:
+        tokenizer: the text tokenizer; its pieces are ``0 … text - 1``.
+        text: size of the text part, special tokens included.
+        identifiers: the items' codes.
+        behaviour_tokens: whether there are behaviour tokens; without them the decoder always
+            starts with ``PADDING``, as T5's does.
+    """
+
+    tokenizer: Tokenizer
+    text: int
+    identifiers: Identifiers
+    behaviour_tokens: bool = True
+
+    @property
+    def rec(self) -> int:
+        """Behaviour token before the collaborative identifier of a recommended item."""
+        return self.text if self.behaviour_tokens else PADDING
+
+    @property
+    def query(self) -> int:
+        """Behaviour token before the words of a query."""
+        return self.text + 1 if self.behaviour_tokens else PADDING
+
+    @property
+    def searched(self) -> int:
+        """Behaviour token before the semantic identifier of an item found by search."""
+        return self.text + 2 if self.behaviour_tokens else PADDING
+
+    @property
+    def first_code(self) -> int:
+        """The first code token."""
+        return self.text + 3 * self.behaviour_tokens
+
+    def level_range(self, kind: int, level: int) -> tuple[int, int]:
+        """Return first and last + 1 of the tokens of a level of one kind of identifier.
+
+        Shared levels are the same tokens for both kinds.
+        """
+        sizes, shared = self.identifiers.level_sizes, self.identifiers.shared_levels
+        start = self.first_code + sum(sizes[0][: min(level, shared)])
+        if level >= shared:
+            start += sum(sizes[0][shared:]) * (kind == 1) + sum(sizes[kind][shared:level])
+        return start, start + sizes[kind][level]
+
+    @property
+    def size(self) -> int:
+        """Number of all tokens."""
+        return self.level_range(1, len(self.identifiers.level_sizes[1]) - 1)[1]
+
+    def code_tokens(self, kind: int) -> NDArray[np.int64]:
+        """Return the tokens of every item's identifier of a kind, ``[items, levels]``."""
+        codes = self.identifiers.codes[kind]
+        starts = [self.level_range(kind, level)[0] for level in range(codes.shape[1])]
+        return codes + np.array(starts, dtype=np.int64)
+
+    def pieces(self) -> tuple[str, ...]:
+        """Return every text piece as a person would write it, ``[text]``."""
+        pieces = (self.tokenizer.id_to_token(number) or "" for number in range(self.text))
+        return tuple(piece.replace("\u2581", " ").strip() for piece in pieces)
+
+    def encode(self, texts: Sequence[str], longest: int) -> Ragged:
+        """Return the pieces of each text, cut at ``longest``."""
+        encoded = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return Ragged.of_lists([e.ids[:longest] for e in encoded])

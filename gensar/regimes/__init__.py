@@ -1,0 +1,1 @@
+"""The two forms in which GenSAR is trained."""

@@ -1,0 +1,216 @@
+"""The plain regime, as published: one target per sample, an instruction around the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.events import Kind
+from benchmark.data.requests import History, Requests, Task
+from benchmark.learning.ragged import Ragged, join
+from benchmark.learning.training_requests import PastRequests
+from benchmark.model import TrainView
+from gensar import instructions
+from gensar.engine.generator import Epochs
+from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.engine.sequences import NOTHING, Inputs, Sequences
+from gensar.engine.targets import (
+    ItemTexts,
+    Step,
+    TextTargets,
+    Written,
+    ended,
+    one_code_target_each,
+)
+from gensar.engine.vocabulary import PADDING
+from gensar.instructions import Instructions
+from gensar.regimes.packed import with_query
+from gensar.settings import GenSARSettings, TrainingTask
+
+__all__ = ["PlainRegime"]
+
+NONE: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+REC, SEARCH, GENERATE, PSEUDO, IDENTIFY, DESCRIBE = range(6)  # in the order of TrainingTask
+_SETS: dict[int, Instructions] = {
+    REC: instructions.RECOMMEND,
+    SEARCH: instructions.SEARCH,
+    GENERATE: instructions.GENERATE_QUERY,
+    PSEUDO: instructions.SEARCH,
+    IDENTIFY: instructions.IDENTIFY,
+    DESCRIBE: instructions.DESCRIBE,
+}
+
+
+class PlainRegime:
+    """Builds the training steps and the requests' inputs.
+
+    A history is the last recommendation events and the last search events, merged by time;
+    at equal times recommendation comes first.
+
+    Args:
+        settings: ``recent_rec``, ``recent_search``, ``batch`` and the numbers of samples are used.
+        sequences: turns events into positions.
+        written: queries that a model wrote for the items; else words of their texts are taken.
+    """
+
+    causal = False
+
+    def __init__(
+        self, settings: GenSARSettings, sequences: Sequences, written: Written | None = None
+    ) -> None:
+        self.settings = settings
+        self.sequences = sequences
+        self.written = written
+        encode = sequences.vocabulary.encode
+        self._before = {t: encode([b for b, _ in texts], 32) for t, texts in _SETS.items()}
+        self._after = {t: encode([a for _, a in texts], 32) for t, texts in _SETS.items()}
+
+    def request_inputs(self, requests: Requests, words: Ragged) -> Inputs:
+        """Return what each request is answered from, with the first instruction."""
+        task = REC if requests.task == Task.REC else SEARCH
+        body = self._history(requests, words, with_own_query=task == SEARCH)
+        return Inputs.whole(self._instruct(task, body, np.zeros(len(requests), dtype=np.int64)))
+
+    def training(self, train: TrainView, tasks: tuple[Task, ...]) -> Epochs:
+        """Return what the epochs of training on ``tasks`` are made from."""
+        vocabulary, settings = self.sequences.vocabulary, self.settings
+        words = vocabulary.encode(train.queries.texts, settings.query_tokens)
+        texts = ItemTexts.of(train.items.texts, vocabulary, settings.item_text_tokens)
+        if self.written is not None:
+            texts = texts.with_written(self.written, vocabulary, settings.query_tokens)
+        return partial(self.epoch, train, tasks, words, texts)
+
+    def epoch(
+        self,
+        train: TrainView,
+        tasks: tuple[Task, ...],
+        words: Ragged,
+        texts: ItemTexts,
+        rng: np.random.Generator,
+    ) -> tuple[int, Iterator[Step]]:
+        """Return the number of steps of an epoch, and the steps.
+
+        All tasks' samples are shuffled together; the numbers follow section 4 of the published
+        launcher, where 0 search samples stands for each search event once.
+        """
+        settings = self.settings
+        rec = np.flatnonzero(train.log.kind == Kind.RECOMMENDED) if Task.REC in tasks else NONE
+        found = np.flatnonzero(train.log.kind == Kind.SEARCHED) if Task.SEARCH in tasks else NONE
+        known, findable = texts.known, texts.findable
+        search: NDArray[np.int64] = found
+        generate = pseudo = NONE
+        if len(found):
+            if settings.search_samples:
+                search = rng.choice(found, settings.search_samples)
+            generate = rng.choice(found, settings.query_samples)
+            pseudo = rng.choice(findable, settings.pseudo_samples) if len(findable) else NONE
+        described = rng.choice(known, settings.text_samples) if len(known) else NONE
+        named = rng.choice(known, settings.text_samples) if len(known) else NONE
+        groups = [
+            NONE if name in settings.without else group
+            for name, group in zip(
+                get_args(TrainingTask),
+                (rec, search, generate, pseudo, described, named),
+                strict=True,
+            )
+        ]
+        task = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
+        what = np.concatenate(groups)
+        order = rng.permutation(len(task))
+        starts = range(0, len(order), settings.batch)
+        past = PastRequests(train)
+
+        def steps() -> Iterator[Step]:
+            for start in starts:
+                chosen = order[start : start + settings.batch]
+                yield self._step(train, past, words, texts, task[chosen], what[chosen], rng)
+
+        return len(starts), steps()
+
+    def _step(
+        self,
+        train: TrainView,
+        past: PastRequests,
+        words: Ragged,
+        texts: ItemTexts,
+        task: NDArray[np.int64],
+        what: NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> Step:
+        vocabulary = self.sequences.vocabulary
+        step = Step([], [])
+        for number in np.unique(task).tolist():
+            chosen = what[task == number]
+            kinds = np.arange(len(chosen)) % 2
+            if number in (REC, SEARCH, GENERATE):
+                asked = past.of(Task.REC if number == REC else Task.SEARCH, chosen)
+                body = self._history(asked, words, with_own_query=number == SEARCH)
+            elif number == PSEUDO:
+                queries = texts.queries(chosen, rng)
+                body = self.sequences.queries(queries, np.ones(len(chosen), dtype=bool))
+            elif number == IDENTIFY:
+                body = self.sequences.widen(texts.spell(texts.words.take(chosen)))
+            else:
+                body = self.sequences.bare(chosen, kinds)
+            inputs = self._instruct(number, body, rng.integers(0, 10, len(chosen)))
+            item = train.log.item[chosen] if number in (REC, SEARCH) else chosen
+            if number in (GENERATE, DESCRIBE):
+                text = words.take(train.log.query[chosen]) if number == GENERATE else None
+                text = texts.spell(texts.words.take(chosen)) if text is None else text
+                first = vocabulary.query if number == GENERATE else PADDING
+                step.texts.append((_text_targets(inputs, text, first), 1.0))
+            else:
+                kind = {REC: np.full_like(kinds, COLLABORATIVE), IDENTIFY: kinds}.get(
+                    number, np.full_like(kinds, SEMANTIC)
+                )
+                first = {REC: vocabulary.rec, IDENTIFY: PADDING}.get(number, vocabulary.searched)
+                step.codes.append((one_code_target_each(inputs, item, kind, first), 1.0))
+        return step.by_token(vocabulary.identifiers)
+
+    def _history(self, requests: Requests, words: Ragged, with_own_query: bool) -> Ragged:
+        history = _merged(
+            requests.history(self.settings.recent_rec, Kind.RECOMMENDED),
+            requests.history(self.settings.recent_search, Kind.SEARCHED),
+        )
+        if with_own_query:
+            history = with_query(history, requests)
+        return self.sequences.stream(history, words).tokens
+
+    def _instruct(self, task: int, body: Ragged, number: NDArray[np.int64]) -> Ragged:
+        widen = self.sequences.widen
+        before, after = self._before[task].take(number), self._after[task].take(number)
+        return join(widen(before), body, widen(after))
+
+
+def _merged(first: History, second: History) -> History:
+    """Merge two histories by time; at equal times ``first`` comes first."""
+    real = np.concatenate(
+        [np.arange(h.item.shape[1]) < h.length[:, None] for h in (first, second)],
+        axis=1,
+    )
+    time = np.concatenate([first.time, second.time], axis=1)
+    order = np.lexsort((time, ~real), axis=1)
+
+    def column(a: NDArray, b: NDArray) -> NDArray:
+        return np.take_along_axis(np.concatenate([a, b], axis=1), order, axis=1)
+
+    return History(
+        item=column(first.item, second.item),
+        kind=column(first.kind, second.kind),
+        query=column(first.query, second.query),
+        time=column(first.time, second.time),
+        length=first.length + second.length,
+    )
+
+
+def _text_targets(inputs: Ragged, text: Ragged, start: int) -> TextTargets:
+    return TextTargets(
+        inputs=inputs.padded(NOTHING),
+        visible=inputs.lengths,
+        start=np.full(len(inputs), start),
+        text=ended(text),
+    )

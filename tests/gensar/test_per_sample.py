@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from benchmark.data.events import Kind
+from benchmark.data.requests import Requests, Task
+from benchmark.model import TrainView
+from gensar import instructions
+from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.engine.losses import CodeTable, code_loss, text_loss
+from gensar.engine.sequences import NOTHING, Sequences
+from gensar.engine.targets import ItemTexts, Step
+from gensar.engine.vocabulary import END, PADDING, Vocabulary, train_tokenizer
+from gensar.regimes.per_sample import PlainRegime
+from gensar.settings import GenSARSettings
+from tests.gensar.support import (
+    ITEMS,
+    QUERIES,
+    TASKS,
+    backbone_of,
+    random_identifiers,
+    train_view,
+)
+
+SETS = {
+    "rec": instructions.RECOMMEND,
+    "search": instructions.SEARCH,
+    "generate": instructions.GENERATE_QUERY,
+    "identify": instructions.IDENTIFY,
+    "describe": instructions.DESCRIBE,
+}
+VOCABULARY = Vocabulary(
+    train_tokenizer([" ".join(pair) for texts in SETS.values() for pair in texts], 900),
+    900,
+    random_identifiers(ITEMS, ((4, 4, 4, 4, 9), (4, 4, 4, 4))),
+)
+WORDS = VOCABULARY.encode(QUERIES, 8)
+ITEM_TEXTS = ["drama comedy" + " next" * (item % 3) for item in range(ITEMS)]
+TEXTS = ItemTexts.of(ITEM_TEXTS, VOCABULARY, 8)
+SAMPLES = {"query_samples": 11, "pseudo_samples": 12, "text_samples": 13}
+
+
+def _regime(**changed: int) -> PlainRegime:
+    chosen = {"batch": 7, "recent_rec": 3, "recent_search": 2, **SAMPLES, **changed}
+    return PlainRegime(GenSARSettings(**chosen), Sequences(VOCABULARY, fused=False))  # type: ignore[arg-type]
+
+
+def _steps(regime: PlainRegime, train: TrainView, tasks: tuple[Task, ...] = TASKS) -> list[Step]:
+    count, steps = regime.epoch(train, tasks, WORDS, TEXTS, np.random.default_rng(3))
+    found = list(steps)
+    assert len(found) == count
+    return found
+
+
+def _spell(text: str) -> list[int]:
+    return VOCABULARY.encode([text], 99).values.tolist()
+
+
+def _events(train: TrainView, rows: list[int]) -> list[int]:
+    """Return the tokens of log rows, one by one."""
+    log, out = train.log, [END]
+    for row in rows:
+        if log.kind[row] == Kind.SEARCHED:
+            out += [VOCABULARY.query, *_spell(QUERIES[log.query[row]]), VOCABULARY.searched]
+            out += VOCABULARY.code_tokens(SEMANTIC)[log.item[row]].tolist()
+        else:
+            out += [VOCABULARY.rec, *VOCABULARY.code_tokens(COLLABORATIVE)[log.item[row]].tolist()]
+    return out
+
+
+def _past(train: TrainView, row: int) -> list[int]:
+    """Return the last 3 recommendations and 2 searches before ``row``, none of them a twin."""
+    log = train.log
+    same = [log.user, log.time, log.item]
+    rows = [
+        other
+        for other in range(int(log.offsets[log.user[row]]), row)
+        if any(column[other] != column[row] for column in same)
+    ]
+    recent = [
+        [other for other in rows if log.kind[other] == kind][-last:]
+        for kind, last in ((Kind.RECOMMENDED, 3), (Kind.SEARCHED, 2))
+    ]
+    return sorted(itertools.chain(*recent), key=lambda other: log.time[other])
+
+
+def _written(step: Step) -> list[tuple[int, int, int, tuple[int, ...]]]:
+    """Return start token, kind, item and input of every identifier that is asked for."""
+    return [
+        (
+            int(t.start[r, 0]),
+            int(t.kind[r, 0]),
+            int(t.item[r, 0]),
+            tuple(t.inputs[r, : t.visible[r, 0], 0].tolist()),
+        )
+        for t, _ in step.codes
+        for r in range(len(t.item))
+    ]
+
+
+@pytest.mark.parametrize("twins", [False, True])
+def test_every_event_is_one_sample_read_from_its_past_in_some_instruction(twins: bool) -> None:
+    train = train_view(twins)
+    log = train.log
+    found = [one for step in _steps(_regime(), train) for one in _written(step)]
+    bodies: dict[tuple[int, int, tuple[int, ...]], int] = {}
+    for row in range(len(log)):
+        search = log.kind[row] == Kind.SEARCHED
+        body = _events(train, _past(train, row))
+        if search:
+            body += [VOCABULARY.query, *_spell(QUERIES[log.query[row]])]
+        key = VOCABULARY.searched if search else VOCABULARY.rec
+        for before, after in SETS["search" if search else "rec"]:
+            bodies[key, int(log.item[row]), (*_spell(before), *body, *_spell(after))] = row
+    rows = Counter(bodies[s, i, x] for s, _, i, x in found if (s, i, x) in bodies)
+    assert rows == Counter(range(len(log)))
+
+
+def test_each_task_has_its_number_of_samples_and_its_identifier() -> None:
+    train = train_view()
+    steps = _steps(_regime(search_samples=9), train)
+    found = Counter((s, k) for step in steps for s, k, _, _ in _written(step))
+    recommended = int((train.log.kind == Kind.RECOMMENDED).sum())
+    assert found[VOCABULARY.rec, COLLABORATIVE] == recommended
+    assert found[VOCABULARY.searched, SEMANTIC] == 9 + SAMPLES["pseudo_samples"]
+    bare = [found[PADDING, kind] for kind in (SEMANTIC, COLLABORATIVE)]
+    assert sum(bare) == SAMPLES["text_samples"]
+    assert min(bare) > 0
+    assert len(found) == 4
+    starts = Counter(int(s) for step in steps for t, _ in step.texts for s in t.start)
+    assert starts == {VOCABULARY.query: 11, PADDING: 13}
+
+
+def test_only_the_asked_tasks_are_trained() -> None:
+    found = {
+        (start, kind)
+        for step in _steps(_regime(), train_view(), (Task.REC,))
+        for start, kind, _, _ in _written(step)
+    }
+    assert found == {(VOCABULARY.rec, 1), (PADDING, 0), (PADDING, 1)}
+
+
+@torch.no_grad()
+def test_every_token_of_a_batch_counts_the_same_whatever_its_task() -> None:
+    backbone = backbone_of(VOCABULARY, vocabulary_softmax=True)
+    table = CodeTable(backbone, "cpu")
+    for step in _steps(_regime(), train_view()):
+        parts = [(code_loss(backbone, table, t), weight) for t, weight in step.codes]
+        parts += [(text_loss(backbone, t, "cpu"), weight) for t, weight in step.texts]
+        trained = sum(weight * loss / count for (loss, count), weight in parts)
+        mean = sum(loss for (loss, _), _ in parts) / sum(count for (_, count), _ in parts)
+        torch.testing.assert_close(trained, mean)
+
+
+def test_described_items_are_given_their_own_text() -> None:
+    texts = {tuple(_spell(text)) for text in ITEM_TEXTS}
+    for step in _steps(_regime(), train_view()):
+        for start, _, item, inputs in _written(step):
+            if start == PADDING:
+                text = tuple(_spell(ITEM_TEXTS[item]))
+                wanted = {(*_spell(b), *text, *_spell(a)) for b, a in SETS["identify"]}
+                assert inputs in wanted
+        for target, _ in step.texts:
+            for row, start in enumerate(target.start):
+                if start == PADDING:
+                    pieces = target.text[row][target.text[row] > END]
+                    assert tuple(pieces.tolist()) in texts
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_requests_are_asked_with_the_first_instruction(task: Task) -> None:
+    train = train_view()
+    log = train.log
+    kind = Kind.SEARCHED if task == Task.SEARCH else Kind.RECOMMENDED
+    rows = np.flatnonzero(log.kind == kind)
+    asked = Requests(
+        task,
+        log.user[rows],
+        log.time[rows],
+        log.query[rows],
+        train.queries,
+        ITEMS,
+        None,
+        False,
+        log,
+        rows,
+        np.empty((len(rows), 0), dtype=np.int64),
+    )
+    found = _regime().request_inputs(asked, WORDS).tokens
+    before, after = SETS[str(task)][0]
+    for i, row in enumerate(rows.tolist()):
+        own = [VOCABULARY.query, *_spell(QUERIES[log.query[row]])] if log.query[row] >= 0 else []
+        body = [*_events(train, _past(train, row)), *own]
+        tokens = found.values[found.offsets[i] : found.offsets[i + 1]]
+        assert tokens[:, 0].tolist() == [*_spell(before), *body, *_spell(after)]
+        assert (tokens[:, 1:] == NOTHING).all()

@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from benchmark.data.requests import Task
+from benchmark.errors import BenchmarkError, InputError
+from benchmark.learning.epoch_loop import EpochLoop
+from benchmark.model import FitContext
+from benchmark.run_log import Journal
+
+EPOCHS = 7
+
+
+@dataclasses.dataclass
+class _Training:
+    """Trains a small network on noise, with dropout and Adam; ``values`` are its validations."""
+
+    checkpoints: Path | None
+    values: list[float] | None = None
+    epochs: int = EPOCHS
+    validate_every: int = 1
+    patience: int = EPOCHS
+    seed: int = 1
+    stop_in: int | None = None
+
+    def __post_init__(self) -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            self.module = nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.5), nn.Linear(3, 1))
+        self.optimiser = torch.optim.Adam(self.module.parameters(), lr=0.1)
+        self.journal = Journal(quiet=True)
+        self.epoch = 0
+        self.trained: list[int] = []
+        self.seen: dict[int, dict[str, Tensor]] = {}
+
+    def run(self) -> int:
+        context = FitContext((Task.REC,), self.seed, "cpu", self.journal, self.checkpoints)
+        loop = EpochLoop(
+            "net",
+            self.module,
+            self.optimiser,
+            context,
+            self.epochs,
+            self.validate_every,
+            self.patience,
+        )
+        return loop.run(self._train, self._measure)
+
+    def _train(self, epoch: int) -> float:
+        assert self.module.training
+        if epoch == self.stop_in:
+            raise KeyboardInterrupt
+        self.trained.append(epoch)
+        self.epoch = epoch + 1
+        loss = (self.module(torch.randn(16, 4)) - torch.randn(16, 1)).square().mean()
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        return float(loss.detach())
+
+    def _measure(self) -> dict[str, float]:
+        assert not self.module.training
+        self.seen[self.epoch] = self.weights()
+        if self.values is None:
+            return {}
+        return {"rec": self.values[self.epoch - 1]}
+
+    def weights(self) -> dict[str, Tensor]:
+        return {name: value.clone() for name, value in self.module.state_dict().items()}
+
+    def curve(self) -> list[dict[str, float]]:
+        return [{k: v for k, v in p.items() if k != "seconds"} for p in self.journal.curve]
+
+
+def assert_equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
+    assert a.keys() == b.keys()
+    for name, value in a.items():
+        assert torch.equal(value, b[name]), name
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    values=st.lists(st.integers(0, 5), min_size=EPOCHS, max_size=EPOCHS),
+    every=st.integers(1, 3),
+    patience=st.integers(1, 4),
+    stops=st.lists(st.integers(0, EPOCHS - 1), max_size=3),
+)
+def test_resumed_training_is_uninterrupted_training(
+    tmp_path_factory: pytest.TempPathFactory,
+    values: list[float],
+    every: int,
+    patience: int,
+    stops: list[int],
+) -> None:
+    folder = tmp_path_factory.mktemp("checkpoints") / "new"
+    kept = {"values": values, "validate_every": every, "patience": patience}
+    whole = _Training(None, **kept)
+    best = whole.run()
+    for stop in stops:
+        part = _Training(folder, **kept, stop_in=stop)
+        try:
+            part.run()
+        except KeyboardInterrupt:
+            assert stop not in part.trained
+    last = _Training(folder, **kept)
+    assert last.run() == best
+    assert_equal(last.weights(), whole.weights())
+    assert last.curve() == whole.curve()
+
+
+def test_the_time_of_an_interrupted_run_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("benchmark.run_log.time.monotonic", lambda: now[0])
+
+    class Slow(_Training):
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            self.journal = Journal(quiet=True, _started=now[0])
+
+        def _train(self, epoch: int) -> float:
+            loss = super()._train(epoch)
+            now[0] += 10
+            return loss
+
+        def timed(self) -> dict[str, float]:
+            with self.journal.phase("fit"):
+                now[0] += 5
+                with self.journal.phase("backbone"):
+                    self.run()
+            return {phase.name: phase.seconds for phase in self.journal.phases}
+
+    whole = Slow(None).timed()
+    assert whole == {"fit/backbone": 10.0 * EPOCHS, "fit": 10.0 * EPOCHS + 5}
+    with pytest.raises(KeyboardInterrupt):
+        Slow(tmp_path, stop_in=4).timed()
+    now[0] += 1000
+    again = Slow(tmp_path)
+    assert again.timed() == whole
+    assert [point["seconds"] for point in again.journal.curve][-1] == whole["fit"]
+    now[0] += 1000
+    assert Slow(tmp_path).timed() == whole
+
+
+@pytest.mark.parametrize("elapsed", [{}, {"elapsed": [1.0, 2.0, 3.0]}], ids=["none", "too many"])
+def test_a_checkpoint_without_the_right_times_is_called_damaged(
+    tmp_path: Path, elapsed: dict[str, list[float]]
+) -> None:
+    _Training(tmp_path).run()
+    file = tmp_path / "net.pt"
+    state = torch.load(file, weights_only=True)
+    del state["elapsed"]
+    torch.save(state | elapsed, file)
+    with pytest.raises(BenchmarkError, match="damaged checkpoint; --fresh starts over"):
+        _Training(tmp_path).run()
+
+
+def test_training_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _Training(tmp_path, stop_in=4).run()
+    again = _Training(tmp_path)
+    again.run()
+    assert again.trained == [4, 5, 6]
+    done = _Training(tmp_path)
+    done.run()
+    assert done.trained == []
+    assert_equal(done.weights(), again.weights())
+
+
+def test_an_interrupted_checkpoint_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _Training(tmp_path, stop_in=3).run()
+    save = torch.save
+
+    def half(state: object, file: Path) -> None:
+        save(state, file)
+        file.write_bytes(file.read_bytes()[:100])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(torch, "save", half)
+        _Training(tmp_path).run()
+    again, whole = _Training(tmp_path), _Training(None)
+    assert again.run() == whole.run()
+    assert again.trained[0] == 3
+    assert_equal(again.weights(), whole.weights())
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(state: object, file: Path) -> None:
+        file.write_bytes(b"half")
+        raise RuntimeError("enforce fail at inline_container.cc:858\n. unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(InputError, match=r"net\.pt: cannot be written: [^\n]+$"):
+        _Training(tmp_path).run()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"nonsense"]
+)
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    _Training(tmp_path).run()
+    (file,) = tmp_path.glob("*.pt")
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(BenchmarkError, match=r"net\.pt: damaged checkpoint; --fresh starts over"):
+        _Training(tmp_path).run()
+
+
+class _Opens:
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.place,)
+
+
+def test_a_checkpoint_cannot_execute_code(tmp_path: Path) -> None:
+    torch.save({"weights": _Opens(tmp_path / "executed")}, tmp_path / "net.pt")
+    with pytest.raises(BenchmarkError, match="damaged"):
+        _Training(tmp_path).run()
+    assert not (tmp_path / "executed").exists()
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    values=st.lists(st.integers(0, 4), min_size=EPOCHS, max_size=EPOCHS),
+    every=st.integers(1, 3),
+    patience=st.integers(1, 4),
+)
+def test_the_best_weights_are_kept_and_patience_ends_training(
+    values: list[float], every: int, patience: int
+) -> None:
+    training = _Training(None, values, validate_every=every, patience=patience)
+    best = training.run()
+    validated = sorted({*range(every, EPOCHS + 1, every), EPOCHS})
+    expected: list[int] = []
+    for epoch in validated:
+        expected.append(epoch)
+        first = max(expected, key=lambda e: values[e - 1])
+        if epoch - first >= patience * every:
+            break
+    assert list(training.seen) == expected
+    assert [point["epoch"] for point in training.journal.curve] == expected
+    assert best == max(expected, key=lambda e: values[e - 1])
+    assert_equal(training.weights(), training.seen[best])
+    assert not training.module.training
+
+
+def test_without_validation_the_last_epoch_counts() -> None:
+    training = _Training(None, patience=1)
+    assert training.run() == EPOCHS
+    assert_equal(training.weights(), training.seen[EPOCHS])
+
+
+def test_the_mean_over_tasks_decides() -> None:
+    training = _Training(None, epochs=2)
+    measures = iter([{"rec": 0.9, "search": 0.1}, {"rec": 0.4, "search": 0.7}])
+    training._measure = lambda: next(measures)  # type: ignore[method-assign]
+    assert training.run() == 2
+
+
+def test_no_epochs_leave_the_weights_as_they_are() -> None:
+    training = _Training(None, epochs=0)
+    before = training.weights()
+    assert training.run() == 0
+    assert_equal(training.weights(), before)
+
+
+def test_training_follows_from_the_seed_alone() -> None:
+    first, second, other = _Training(None), _Training(None), _Training(None, seed=2)
+    first.run()
+    torch.manual_seed(77)
+    second.run()
+    other.run()
+    assert_equal(first.weights(), second.weights())
+    assert not torch.equal(first.module[0].weight, other.module[0].weight)
+
+
+def test_global_random_state_is_left_as_it_was(tmp_path: Path) -> None:
+    before = torch.get_rng_state()
+    with pytest.raises(KeyboardInterrupt):
+        _Training(tmp_path, stop_in=3).run()
+    assert torch.equal(torch.get_rng_state(), before)
+    _Training(tmp_path).run()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_every_epoch_of_every_seed_draws_its_own_noise() -> None:
+    drawn: list[float] = []
+
+    def draw(epoch: int) -> float:
+        drawn.append(float(torch.randn(())))
+        return 0.0
+
+    for seed in (1, 2, 3):
+        training = _Training(None, epochs=4, seed=seed)
+        training._train = draw  # type: ignore[method-assign]
+        training.run()
+    assert len(set(drawn)) == len(drawn) == 12

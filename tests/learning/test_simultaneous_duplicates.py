@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.data.events import EventLog, Kind
+from benchmark.data.requests import PAD
+from benchmark.learning.simultaneous_duplicates import (
+    earlier_twins,
+    previous_twins,
+    searches_first,
+    steps_to_first_twin,
+)
+
+EVENTS = st.lists(st.tuples(*[st.integers(0, 2)] * 3, st.integers(0, 1)), min_size=1, max_size=20)
+
+
+def _log(events: list[tuple[int, int, int, int]]) -> EventLog:
+    user, time, item, kind = np.array(events).T
+    query = np.where(kind == Kind.SEARCHED, 0, -1)
+    return EventLog.from_columns(user, item, time, kind, query, np.full(len(user), -1), 3)
+
+
+def _keys(log: EventLog) -> list[tuple[int, ...]]:
+    return list(zip(log.user.tolist(), log.time.tolist(), log.item.tolist(), strict=True))
+
+
+@given(EVENTS)
+def test_earlier_twins_are_the_rows_before_of_the_same_user_time_and_item(events) -> None:
+    log = _log(events)
+    keys = _keys(log)
+    expected = [[j for j in range(i) if keys[j] == keys[i]] for i in range(len(log))]
+    found = earlier_twins(previous_twins(log), np.arange(len(log)))
+    assert [sorted(j for j in row if j != PAD) for row in found.tolist()] == expected
+    steps = [i - min(twins, default=i) for i, twins in enumerate(expected)]
+    assert steps_to_first_twin(log).tolist() == steps
+
+
+@given(EVENTS)
+def test_searches_come_first_only_among_the_events_of_one_moment(events) -> None:
+    log = _log(events)
+    moved = searches_first(log)
+    moments = list(zip(log.user.tolist(), log.time.tolist(), strict=True))
+    if len(set(_keys(log))) == len(log):
+        assert moved is log
+        return
+    rows = sorted(range(len(log)), key=lambda i: (moments[i], log.kind[i] != Kind.SEARCHED))
+    for name in ("user", "item", "time", "kind", "query"):
+        np.testing.assert_array_equal(getattr(moved, name), getattr(log, name)[rows])

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import os
+import sys
+import types
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from baselines.popularity import Popularity
+from benchmark.data.dataset import Dataset
+from benchmark.data.requests import Task
+from benchmark.errors import InputError
+from benchmark.evaluation.metrics import METRICS, compute
+from benchmark.model import FitContext, NoSettings, TrainView, Validation
+from benchmark.registry import ModelEntry
+from benchmark.results.record import read_run
+from benchmark.running.plan import Plan
+from benchmark.running.runner import RunResult, resolve_device, run_model
+
+BOTH = (Task.REC, Task.SEARCH)
+
+
+class Steps(Popularity):
+    """Trains in three steps, each with a checkpoint; can be told to fail in one."""
+
+    fails_in: ClassVar[int | None] = None
+    started_from: ClassVar[list[int]] = []
+    contexts: ClassVar[list[FitContext]] = []
+
+    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+        super().fit(train, validation, context)
+        assert context.checkpoints is not None
+        context.checkpoints.mkdir(parents=True, exist_ok=True)
+        file = context.checkpoints / "step"
+        done = int(file.read_text()) if file.exists() else 0
+        self.contexts.append(context)
+        self.started_from.append(done)
+        for step in range(done, 3):
+            if step == self.fails_in:
+                raise KeyboardInterrupt
+            with context.journal.phase("step"):
+                file.write_text(str(step + 1))
+            context.journal.validated(epoch=step, **validation.measure(self))
+        context.journal.facts["answer"] = 42
+
+
+ENTRY = ModelEntry(
+    "steps", ("rec", "search"), "external", "in steps", "tests.running.test_runner:Steps"
+)
+
+
+@pytest.fixture(autouse=True)
+def model(monkeypatch: pytest.MonkeyPatch) -> type[Steps]:
+    monkeypatch.setattr(Steps, "fails_in", None)
+    monkeypatch.setattr(Steps, "started_from", [])
+    monkeypatch.setattr(Steps, "contexts", [])
+    return ENTRY.load()  # type: ignore[return-value]
+
+
+def run(data: Dataset, results: Path, **changes: Any) -> RunResult:
+    plan = {"entry": ENTRY, "settings": NoSettings(), "preset": "standard", "tasks": BOTH}
+    plan |= {name: changes.pop(name) for name in plan if name in changes}
+    values = {
+        "plan": Plan(**plan),
+        "dataset": data,
+        "protocols": ("full", "sampled"),
+        "seed": 1,
+        "device": "cpu",
+        "results": results,
+        "fresh": False,
+        **changes,
+    }
+    return run_model(**values)
+
+
+def test_a_record_holds_what_the_contract_names(tiny: Dataset, tmp_path: Path) -> None:
+    info = run(tiny, tmp_path, seed=5).record.info
+    expected = {
+        "schema": 1,
+        "model": "steps",
+        "settings": {},
+        "preset": "standard",
+        "dataset": "tiny",
+        "dataset_digest": tiny.digest,
+        "candidates_digest": tiny.candidates_digest,
+        "split": "leave-one-out",
+        "leakage": "safe",
+        "seen": "exclude",
+        "tasks": ["rec", "search"],
+        "protocols": ["full", "sampled"],
+        "seed": 5,
+        "device": "cpu",
+        "parameters": len(tiny.items),
+        "facts": {"answer": 42},
+    }
+    assert {name: info[name] for name in expected} == expected
+    assert [p["name"] for p in info["phases"]] == ["fit/step"] * 3 + ["fit", "evaluate"]
+    assert all(p["seconds"] >= 0 and p["memory_mib"] > 0 for p in info["phases"])
+    assert info["peak_memory_mib"] > 0
+    assert [point["epoch"] for point in info["curve"]] == [0, 1, 2]
+    assert all(point.keys() == {"seconds", "epoch", "rec", "search"} for point in info["curve"])
+    environment = info["environment"]
+    assert environment["packages"]["numpy"] == np.__version__
+    assert environment["cpus"] == os.cpu_count()
+    assert {"python", "platform", "cpu", "device"} <= environment.keys()
+
+
+def test_stored_means_are_those_of_the_stored_requests(tiny: Dataset, tmp_path: Path) -> None:
+    record = run(tiny, tmp_path).record
+    requests = record.requests()
+    for (task, protocol), part in requests.groupby(["task", "protocol"]):
+        means = record.info["metrics"][task][protocol]
+        values = compute(part["greater"].to_numpy(), part["tied"].to_numpy())
+        assert {name: means[name] for name in METRICS} == {n: v.mean() for n, v in values.items()}
+        assert means["requests"] == len(part) == len(tiny.evaluation["test", Task(task)].targets)
+        assert (part["item"] == tiny.evaluation["test", Task(task)].targets).all()
+    assert len(requests.groupby(["task", "protocol"])) == 4
+
+
+def test_equal_runs_give_equal_bytes(tiny: Dataset, tmp_path: Path) -> None:
+    one, two = (run(tiny, tmp_path / name).record.folder for name in "ab")
+    assert one.name == two.name
+    for name in ("requests.parquet", "model.safetensors", "config.json"):
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+
+
+def test_the_stored_model_can_be_loaded(tiny: Dataset, tmp_path: Path, model: type[Steps]) -> None:
+    loaded = model.load(run(tiny, tmp_path).record.folder)
+    expected = np.bincount(tiny.train.log.item, minlength=len(tiny.items))
+    np.testing.assert_array_equal(loaded.counts, expected)
+
+
+def test_a_stored_run_is_found(tiny: Dataset, tmp_path: Path, model: type[Steps]) -> None:
+    first, second = run(tiny, tmp_path), run(tiny, tmp_path)
+    assert (first.reused, second.reused) == (False, True)
+    assert second.record == first.record
+    assert len(model.contexts) == 1
+
+
+def test_a_damaged_run_is_run_again(
+    tiny: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = run(tiny, tmp_path).record
+    wanted = (first.folder / "requests.parquet").read_bytes()
+    (first.folder / "requests.parquet").write_bytes(wanted[:-1])
+    second = run(tiny, tmp_path)
+    assert not second.reused
+    assert (second.record.folder / "requests.parquet").read_bytes() == wanted
+    assert "it is run again" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_stores_nothing_and_goes_on(
+    tiny: Dataset, tmp_path: Path, model: type[Steps], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(model, "fails_in", 2)
+        run(tiny, tmp_path)
+    assert not (tmp_path / "runs").exists()
+    whole = run(tiny, tmp_path)
+    assert model.started_from == [0, 2]
+    assert not whole.reused
+    assert not list((tmp_path / "checkpoints").rglob("step"))
+
+
+def test_fresh_forgets_the_checkpoints_and_keeps_the_old_run_until_the_end(
+    tiny: Dataset, tmp_path: Path, model: type[Steps], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = run(tiny, tmp_path).record
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(model, "fails_in", 1)
+        run(tiny, tmp_path, fresh=True)
+    assert read_run(before.folder) == before
+    run(tiny, tmp_path, fresh=True)
+    assert model.started_from == [0, 0, 0]
+
+
+def test_checkpoints_belong_to_one_request(
+    tiny: Dataset, tmp_path: Path, model: type[Steps]
+) -> None:
+    run(tiny, tmp_path, seed=1)
+    run(tiny, tmp_path, seed=2)
+    run(tiny, tmp_path, tasks=(Task.REC,))
+    assert len({context.checkpoints for context in model.contexts}) == 3
+    assert [context.seed for context in model.contexts] == [1, 2, 1]
+    assert model.contexts[2].tasks == (Task.REC,)
+
+
+def _torch(available: bool) -> types.ModuleType:
+    fake = types.ModuleType("torch")
+    fake.cuda = types.SimpleNamespace(is_available=lambda: available)  # type: ignore[attr-defined]
+    return fake
+
+
+class _OnGPU(Popularity):
+    uses_gpu = True
+
+
+def test_a_model_that_uses_a_gpu_gets_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", _torch(True))
+    devices = [resolve_device(d, _OnGPU()) for d in ("auto", "cuda", "cpu")]
+    assert devices == ["cuda", "cuda", "cpu"]
+    monkeypatch.setitem(sys.modules, "torch", _torch(False))
+    assert [resolve_device(d, _OnGPU()) for d in ("auto", "cpu")] == ["cpu", "cpu"]
+    with pytest.raises(InputError, match="--device cuda: no CUDA device is visible"):
+        resolve_device("cuda", _OnGPU())
+
+
+def test_a_model_that_uses_none_runs_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", _torch(True))
+    assert [resolve_device(d, Popularity()) for d in ("auto", "cpu")] == ["cpu", "cpu"]
+    with pytest.raises(InputError, match="--device cuda: the model computes on the CPU only"):
+        resolve_device("cuda", Popularity())
