@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmark.data.dataset import TrainView
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.learning.epoch_loop import EpochLoop, set_rate
 from benchmark.learning.sentence_encoder import load_encoder
-from benchmark.model import FitContext
+from benchmark.model import TrainingContext
 from benchmark.settings import setting
 
 __all__ = [
@@ -49,8 +49,8 @@ class TuneSettings:
         0.05, "what cosines are divided by in the softmax over the batch", low=1e-9
     )
     dropout: float = setting(0.0, "dropout while tuning; none is a third faster", high=1)
-    batch: int = setting(128, "pairs in a batch, each the others' negatives", low=1)
-    rate: float = setting(1e-4, "learning rate", low=1e-9)
+    batch_size: int = setting(128, "pairs in a batch, each the others' negatives", low=1)
+    learning_rate: float = setting(1e-4, "learning rate", low=1e-9)
     weight_decay: float = setting(0.01, "weight decay")
     pairs: int = setting(4096, "pairs of a group in an epoch, 0 for all; the next epoch goes on")
     epochs: int = setting(5, "most epochs; the rate falls to 0 by then")
@@ -79,7 +79,7 @@ class PairGroup:
 def query_item_pairs(train: TrainView) -> PairGroup:
     """Return the distinct pairs of a training query and an item clicked for it, both with text."""
     log = train.log
-    searched = log.rows_of_kind[Kind.SEARCHED]
+    searched = log.rows_of_kind[EventSource.SEARCHED]
     pairs = np.stack([log.query[searched], log.item[searched]], axis=1).astype(np.int64)
     pairs = np.unique(pairs, axis=0)
     queries, items = train.queries.texts, train.items.texts
@@ -257,7 +257,7 @@ def tune(
     encoder: BiEncoder,
     groups: Sequence[PairGroup],
     settings: TuneSettings,
-    context: FitContext,
+    context: TrainingContext,
     measure: Callable[[], dict[str, float]],
     name: str = "bi-encoder",
 ) -> int:
@@ -267,14 +267,14 @@ def tune(
         encoder: is changed.
         groups: each epoch takes equally many pairs of each, as far as it has them.
         settings: how to train.
-        context: seed, journal and checkpoint folder.
+        context: seed, run_log and checkpoint folder.
         measure: returns validation NDCG@10 by task with the encoder as it is.
         name: names the progress bar and the checkpoint.
     """
     _set_dropout(encoder.network, settings.dropout)
     known = [_Group(encoder, group) for group in groups if len(group.pairs)]
     optimiser = torch.optim.AdamW(
-        encoder.network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay
+        encoder.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
 
     def train_epoch(epoch: int) -> float:
@@ -282,7 +282,7 @@ def tune(
         losses = []
         for number, (group, keys) in enumerate(batches):
             done = (epoch + number / len(batches)) / settings.epochs
-            set_rate(optimiser, settings.rate, done, WARM_UP)
+            set_rate(optimiser, settings.learning_rate, done, WARM_UP)
             loss = group.loss(encoder, keys, settings.temperature)
             optimiser.zero_grad()
             loss.backward()
@@ -309,7 +309,7 @@ def _batches(
     found: list[tuple[_Group, NDArray[np.int64]]] = []
     for group in groups:
         keys = group.epoch(settings.pairs, seed, epoch)
-        parts = np.split(keys, range(settings.batch, len(keys), settings.batch))
+        parts = np.split(keys, range(settings.batch_size, len(keys), settings.batch_size))
         found += [(group, part) for part in parts if len(part) > 1]
     for place in np.random.default_rng([seed, epoch]).permutation(len(found)):
         yield found[place]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
-from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.search_space import Dimension, Range
 from benchmark.settings import setting
 
@@ -40,7 +40,7 @@ class BM25Settings:
 
 
 class BM25(Model):
-    """Ranks items by BM25 (Robertson and Zaragoza 2009) for the query, whoever asks.
+    """Counts items by BM25 (Robertson and Zaragoza 2009) for the query, whoever asks.
 
     Scoring and index are those of bm25s (Lu 2024) in Lucene's variant, words are stemmed.
     """
@@ -52,7 +52,7 @@ class BM25(Model):
         "k1": Range(0.2, 3.0),
     }
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Index the items' texts.
 
         Raises:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from baselines.bm25 import BM25, BM25Settings
 from benchmark.data.requests import Requests, Task
-from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.settings import setting
 
 __all__ = ["GRID", "BM25Pop", "BM25PopSettings"]
@@ -40,7 +40,7 @@ class BM25Pop(Model):
         self.words = BM25(self.settings)
         self.weight = self.settings.weight or 0.0
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Index, count, and choose the weight on validation where it is not given."""
         self.words.fit(train, validation, context)
         counts = np.bincount(train.log.item, minlength=len(train.items))
@@ -48,7 +48,7 @@ class BM25Pop(Model):
         if self.settings.weight is None:
             self.weight = self._best_weight(validation, context)
 
-    def _best_weight(self, validation: Validation, context: FitContext) -> float:
+    def _best_weight(self, validation: Validation, context: TrainingContext) -> float:
         """Return the best weight of the grid; the smallest of equally good ones."""
         found = {}
         for weight in GRID:
@@ -56,8 +56,8 @@ class BM25Pop(Model):
             measured = validation.measure(self)
             found[weight] = measured.get(str(Task.SEARCH), 0.0)
         best = max(found, key=found.__getitem__)
-        context.journal.facts["weight"] = best
-        context.journal.facts["validation_by_weight"] = {str(w): v for w, v in found.items()}
+        context.run_log.facts["weight"] = best
+        context.run_log.facts["validation_by_weight"] = {str(w): v for w, v in found.items()}
         return best
 
     def score(self, requests: Requests) -> NDArray[np.float32]:

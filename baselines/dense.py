@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from baselines.bi_encoder import BiEncoder, TuneSettings, query_item_pairs, tune
 from benchmark.data.requests import Requests, Task
-from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.search_space import Dimension, Range
 from benchmark.settings import setting
 
@@ -38,15 +38,17 @@ class Dense(Model):
     Settings = DenseSettings
     uses_gpu = True
     # The encoder was trained before; rates of models that start from nothing would undo that.
-    searched: ClassVar[Mapping[str, Dimension | None]] = {"rate": Range(1e-5, 3e-4, log=True)}
+    searched: ClassVar[Mapping[str, Dimension | None]] = {
+        "learning_rate": Range(1e-5, 3e-4, log=True)
+    }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": {"pairs": 512, "epochs": 1, "validation_requests": 200},
         "thorough": {"pairs": 0, "epochs": 3, "validation_requests": 0},
         "paper": {
             "longest": 256,
             "dropout": 0.1,
-            "batch": 128,
-            "rate": 1e-5,
+            "batch_size": 128,
+            "learning_rate": 1e-5,
             "pairs": 0,
             "epochs": 40,
             "patience": 40,
@@ -56,9 +58,9 @@ class Dense(Model):
 
     settings: DenseSettings
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Tune the encoder where that is asked for and there are pairs; encode the items."""
-        settings, journal = self.settings, context.journal
+        settings, run_log = self.settings, context.run_log
         self.encoder = BiEncoder(settings.encoder, context.device, settings.longest)
         group = query_item_pairs(train)
         self.tuned = settings.tuning == "queries" and len(group.pairs) > 0
@@ -69,15 +71,15 @@ class Dense(Model):
                 self._encode_items(train, context)
                 return validation.measure(self, limit)
 
-            journal.facts["pairs"] = len(group.pairs)
-            with journal.phase("tuning"):
+            run_log.facts["pairs"] = len(group.pairs)
+            with run_log.phase("tuning"):
                 best = tune(self.encoder, [group], settings, context, measure, "dense")
-            journal.facts["best_epoch"] = best
-        with journal.phase("item vectors"):
+            run_log.facts["best_epoch"] = best
+        with run_log.phase("item vectors"):
             self._encode_items(train, context)
 
-    def _encode_items(self, train: TrainView, context: FitContext) -> None:
-        with context.journal.progress("item vectors", len(set(train.items.texts))) as bar:
+    def _encode_items(self, train: TrainView, context: TrainingContext) -> None:
+        with context.run_log.progress("item vectors", len(set(train.items.texts))) as bar:
             self.vectors = self.encoder.encode(train.items.texts, bar.advance)
 
     def score(self, requests: Requests) -> NDArray[np.float32]:

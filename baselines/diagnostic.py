@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests, Task
-from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.model import Model, TrainingContext, TrainView, Validation
 
 __all__ = ["Constant", "Random"]
 
@@ -20,7 +20,7 @@ class Constant(Model):
 
     tasks: ClassVar[frozenset[Task]] = BOTH
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Learn nothing."""
 
     def score(self, requests: Requests) -> NDArray[np.float32]:
@@ -45,7 +45,7 @@ class Random(Model):
     tasks: ClassVar[frozenset[Task]] = BOTH
     seed = 0
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Remember the seed."""
         self.seed = context.seed
 

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 from baselines.bm25 import BM25, BM25Settings
 from baselines.dense import Dense, DenseSettings
 from benchmark.data.requests import Requests, Task
-from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.search_space import Dimension, Range
 from benchmark.settings import setting
 
@@ -50,16 +50,16 @@ class Hybrid(Model):
             "dense": Dense(self.settings),
         }
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Fit both parts, each for itself."""
         for name, part in self.parts.items():
-            with context.journal.phase(name):
+            with context.run_log.phase(name):
                 part.fit(train, validation, context)
 
     def score(self, requests: Requests) -> NDArray[np.float32]:
         """Return the sum of ``1 / (constant + rank)`` over both parts.
 
-        Ranks are those of the whole catalogue, so that a candidate's score does not hang on the
+        Counts are those of the whole catalogue, so that a candidate's score does not hang on the
         other candidates.
         """
         whole = replace(requests, candidates=None)

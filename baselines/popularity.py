@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests, Task
-from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.model import Model, TrainingContext, TrainView, Validation
 
 __all__ = ["Popularity"]
 
 
 class Popularity(Model):
-    """Ranks items by their number of training events, for both tasks alike."""
+    """Counts items by their number of training events, for both tasks alike."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC, Task.SEARCH})
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Count."""
         self.counts = np.bincount(train.log.item, minlength=len(train.items)).astype(np.float32)
 

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from baselines.recbole_bridge.modules import RecBoleSASRec, build_sasrec
 from baselines.sequence_training import SequenceTrainer
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.dropout import use_byte_dropout
-from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.settings import check_heads, setting
 
 __all__ = ["SASRec", "SASRecSettings"]
@@ -32,15 +32,15 @@ class SASRecSettings:
     inner: int = setting(256, "width of the feed-forward layers", low=1)
     dropout: float = setting(0.4, "dropout of embeddings and layers", high=1)
     attention_dropout: float = setting(0.3, "dropout of attention weights", high=1)
-    window: int = setting(50, "events of the history that are read", low=1)
+    max_history: int = setting(50, "events of the history that are read", low=1)
     history: Literal["all", "rec"] = setting(
         "all", "read and predict all events, or recommendation events only"
     )
     loss: Literal["softmax", "binary"] = setting(
         "softmax", "over the whole catalogue, or against one random item as in the paper"
     )
-    batch: int = setting(32, "sequences in a batch", low=1)
-    rate: float = setting(1e-3, "learning rate", low=1e-9)
+    batch_size: int = setting(32, "sequences in a batch", low=1)
+    learning_rate: float = setting(1e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(0.0, "weight decay")
     epochs: int = setting(30, "most epochs; the rate falls to 0 by then")
     validate_every: int = setting(3, "epochs between validations", low=1)
@@ -67,14 +67,14 @@ class SASRec(Model):
             "validation_requests": 0,
         },
         "paper": {
-            "window": 200,
+            "max_history": 200,
             "width": 50,
             "heads": 1,
             "inner": 50,
             "dropout": 0.2,
             "attention_dropout": 0.2,
             "loss": "binary",
-            "batch": 128,
+            "batch_size": 128,
             "epochs": 400,
             "patience": 6,
             "validation_requests": 0,
@@ -83,7 +83,7 @@ class SASRec(Model):
 
     settings: SASRecSettings
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train until validation stops improving and keep the best weights."""
         self._build(len(train.items), context.seed, context.device)
         SequenceTrainer(self, self._learnable(train.log), validation, context).run()
@@ -91,7 +91,7 @@ class SASRec(Model):
     def _learnable(self, log: EventLog) -> EventLog:
         if self.settings.history == "all":
             return log
-        return log.select(log.kind == Kind.RECOMMENDED)
+        return log.select(log.kind == EventSource.RECOMMENDED)
 
     def _build(self, items: int, seed: int, device: str) -> None:
         chosen = self.settings
@@ -99,7 +99,7 @@ class SASRec(Model):
             torch.manual_seed(seed)
             self.module: RecBoleSASRec = build_sasrec(
                 items,
-                chosen.window,
+                chosen.max_history,
                 {
                     "n_layers": chosen.layers,
                     "n_heads": chosen.heads,
@@ -134,10 +134,10 @@ class SASRec(Model):
 
         A request without history is answered from a single padding position.
         """
-        kind = None if self.settings.history == "all" else Kind.RECOMMENDED
+        kind = None if self.settings.history == "all" else EventSource.RECOMMENDED
         parts = [np.empty((0, requests.width), dtype=np.float32)]
         for batch in requests.batches(256):
-            history = batch.history(self.settings.window, kind)
+            history = batch.history(self.settings.max_history, kind)
             longest = max(int(history.length.max(initial=0)), 1)
             sequences = torch.as_tensor(history.item[:, :longest].astype(np.int64) + 1)
             last = torch.as_tensor(np.maximum(history.length - 1, 0), device=self.device)

@@ -17,7 +17,7 @@ from torch.nn import functional
 from benchmark.data.events import EventLog
 from benchmark.data.requests import PAD
 from benchmark.learning.epoch_loop import set_rate, train_to_best
-from benchmark.model import FitContext, Validation
+from benchmark.model import TrainingContext, Validation
 
 if TYPE_CHECKING:
     from baselines.sasrec import SASRec
@@ -60,7 +60,7 @@ class SequenceTrainer:
     """Trains a sequence model on the items of every user's events."""
 
     def __init__(
-        self, model: SASRec, log: EventLog, validation: Validation, context: FitContext
+        self, model: SASRec, log: EventLog, validation: Validation, context: TrainingContext
     ) -> None:
         self.model = model
         self.settings = model.settings
@@ -69,7 +69,7 @@ class SequenceTrainer:
         self.log = log
         self.optimiser = torch.optim.AdamW(
             model.module.parameters(),
-            lr=self.settings.rate,
+            lr=self.settings.learning_rate,
             weight_decay=self.settings.weight_decay,
         )
 
@@ -92,7 +92,7 @@ class SequenceTrainer:
         batches = self._batches(np.random.default_rng([self.context.seed, epoch]))
         for number, batch in enumerate(batches):
             done = (epoch + number / len(batches)) / settings.epochs
-            set_rate(self.optimiser, settings.rate, done, WARM_UP)
+            set_rate(self.optimiser, settings.learning_rate, done, WARM_UP)
             sequences = torch.as_tensor(batch, device=self.context.device)
             loss, count = self.loss(sequences[:, :-1], sequences[:, 1:])
             self.optimiser.zero_grad()
@@ -103,14 +103,14 @@ class SequenceTrainer:
 
     def _batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
         """Return batches of sequences of similar length, in random order."""
-        rows = stretches(self.log, self.settings.window, rng)
+        rows = stretches(self.log, self.settings.max_history, rng)
         sequences = (
             np.where(rows >= 0, self.log.item[np.maximum(rows, 0)], PAD).astype(np.int64) + 1
         )
         length = (sequences > 0).sum(axis=1)
         order = np.argsort(length + rng.uniform(0, 8, len(length)), kind="stable")
-        starts = rng.permutation(np.arange(0, len(order), self.settings.batch))
-        chosen = [order[start : start + self.settings.batch] for start in starts]
+        starts = rng.permutation(np.arange(0, len(order), self.settings.batch_size))
+        chosen = [order[start : start + self.settings.batch_size] for start in starts]
         return [sequences[rows, : int(length[rows].max())] for rows in chosen]
 
     def loss(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, int]:

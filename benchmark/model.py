@@ -17,11 +17,11 @@ from benchmark.data.dataset import TrainView
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import BenchmarkError
 from benchmark.files import writing
-from benchmark.run_log import Journal
+from benchmark.run_log import RunLog
 from benchmark.search_space import Dimension
 from benchmark.settings import settings_from_json
 
-__all__ = ["FitContext", "Model", "NoSettings", "TrainView", "Validation", "top_k"]
+__all__ = ["Model", "NoSettings", "TrainView", "TrainingContext", "Validation", "top_k"]
 
 
 class Validation(Protocol):
@@ -43,14 +43,14 @@ class Validation(Protocol):
 
 
 @dataclass(frozen=True)
-class FitContext:
+class TrainingContext:
     """What the harness gives to a model for training.
 
     Attributes:
         tasks: the tasks to train for (a subset of the model's own).
         seed: decides every random choice; models use their own generators, never global ones.
         device: ``"cpu"`` or ``"cuda"``.
-        journal: takes phases, the validation curve and facts, and shows progress.
+        run_log: takes phases, the validation curve and facts, and shows progress.
         checkpoints: a folder for checkpoints of this very run, or ``None``.
         common: a folder for steps that other runs of the same command take as well, or ``None``.
     """
@@ -58,11 +58,11 @@ class FitContext:
     tasks: tuple[Task, ...]
     seed: int
     device: str = "cpu"
-    journal: Journal = field(default_factory=lambda: Journal(quiet=True))
+    run_log: RunLog = field(default_factory=lambda: RunLog(quiet=True))
     checkpoints: Path | None = None
     common: Path | None = None
 
-    def shared(self, *decided_by: object) -> FitContext:
+    def shared(self, *decided_by: object) -> TrainingContext:
         """Return the context of a step whose checkpoints serve other runs of the same command too.
 
         Args:
@@ -119,7 +119,7 @@ class Model(ABC):
     takes both protocols from one pass; where it does not, it asks ``retrieve`` for the full one."""
 
     uses_gpu: ClassVar[bool] = False
-    """Whether it computes on the device of its :class:`FitContext`; else it runs on the CPU."""
+    """Whether it computes on its :class:`TrainingContext`'s device; else on the CPU."""
 
     searched: ClassVar[Mapping[str, Dimension | None]] = {}
     """What ``tune`` searches beside the shared settings, or instead of them, by name: a range or a
@@ -132,7 +132,7 @@ class Model(ABC):
         self.settings: Any = self.Settings() if settings is None else settings
 
     @abstractmethod
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train from scratch."""
 
     @abstractmethod

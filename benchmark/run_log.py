@@ -1,4 +1,4 @@
-"""Journal: what a run notes about itself while it works, and the progress that a person sees."""
+"""Run log: what a run notes about itself while it works, and the progress that a person sees."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["Journal", "Phase", "Ticker"]
+__all__ = ["Phase", "RunLog", "Ticker"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Ticker:
 
 
 @dataclass
-class Journal:
+class RunLog:
     """Collects phases, the validation curve and facts for the run record.
 
     Attributes:

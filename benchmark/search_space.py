@@ -50,7 +50,7 @@ class Choice:
 Dimension = Range | Choice
 
 SHARED: Mapping[str, Dimension] = {
-    "rate": Range(3e-4, 1e-2, log=True),
+    "learning_rate": Range(3e-4, 1e-2, log=True),
     "dropout": Range(0.0, 0.5),
     "weight_decay": Choice((0.0, 0.01, 0.1)),
     "width": Choice((32, 64, 128)),

@@ -23,7 +23,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Requests, Task
 from benchmark.evaluation.evaluate import HarnessValidation, seen_mask
-from benchmark.model import FitContext, Model
+from benchmark.model import Model, TrainingContext
 from benchmark.registry import ModelEntry
 from benchmark.settings import build_settings
 
@@ -44,7 +44,7 @@ class Subject:
         kind = self.entry.load()
         model = kind(build_settings(kind.Settings, kind.presets, "quick"))
         validation = HarnessValidation(self.dataset, self.tasks)
-        model.fit(self.dataset.train, validation, FitContext(self.tasks, seed))
+        model.fit(self.dataset.train, validation, TrainingContext(self.tasks, seed))
         return model
 
     @property

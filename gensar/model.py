@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from benchmark.data.requests import Task
-from benchmark.model import FitContext, TrainView, Validation
-from gensar.engine.generator import Generator, Identified, Regime
+from benchmark.model import TrainingContext, TrainView, Validation
+from gensar.engine.generator import Generator, Identified, TrainingFormat
 from gensar.engine.identifiers import Identifiers, build_identifiers
 from gensar.engine.item_vectors import collaborative_vectors, semantic_vectors
 from gensar.engine.query_generation import PseudoQuerySettings, generate_queries
@@ -45,10 +45,12 @@ class GenSAR(Generator):
         super().__init__(settings)
         self._written: Written | None = None
 
-    def identify(self, train: TrainView, validation: Validation, context: FitContext) -> Identified:
+    def identify(
+        self, train: TrainView, validation: Validation, context: TrainingContext
+    ) -> Identified:
         """Learn the vectors of the items, then quantise them together."""
         spaces = self._spaces(train, validation, context)
-        with context.journal.phase("identifiers"):
+        with context.run_log.phase("identifiers"):
             vectors = tuple(space.items for space in spaces)
             quantiser = build_identifiers(vectors, self.settings, context)
         self._written = self._write_queries(train, context)
@@ -62,28 +64,28 @@ class GenSAR(Generator):
         return Identified(quantiser.identifiers, place)
 
     def _spaces(
-        self, train: TrainView, validation: Validation, context: FitContext
+        self, train: TrainView, validation: Validation, context: TrainingContext
     ) -> tuple[Space, ...]:
         """Return where the items lie: semantic and collaborative, one of them, or both in one."""
-        journal, settings = context.journal, self.settings
+        run_log, settings = context.run_log, self.settings
 
         def encode(texts: Sequence[str]) -> NDArray[np.float32]:
             return semantic_vectors(tuple(texts), settings.encoder, context)
 
         spaces = []
         if settings.identifiers != "collaborative":
-            with journal.phase("semantic vectors"):
+            with run_log.phase("semantic vectors"):
                 shared = context.shared("semantic vectors", settings.encoder)
                 found = shared.kept("semantic", lambda: {"items": encode(train.items.texts)})
             spaces.append(Space(found["items"], encode))
         if settings.identifiers != "semantic":
             preset, model = settings.collaborative_preset, settings.collaborative
-            with journal.phase("collaborative vectors"):
+            with run_log.phase("collaborative vectors"):
                 learned = collaborative_vectors(train, validation, context, preset, model)
             spaces.append(Space(learned))
         return (fused_concat(*spaces),) if settings.identifiers == "fused" else tuple(spaces)
 
-    def _write_queries(self, train: TrainView, context: FitContext) -> Written | None:
+    def _write_queries(self, train: TrainView, context: TrainingContext) -> Written | None:
         """Write the queries of pseudo-query search, unless they are words of the texts."""
         settings = self.settings
         learned = Task.SEARCH in context.tasks and "pseudo-query-search" not in settings.without
@@ -106,7 +108,7 @@ class GenSAR(Generator):
         whole = super().make_vocabulary(tokenizer, identifiers)
         return replace(whole, behaviour_tokens=self.settings.behaviour_tokens)
 
-    def make_regime(self, sequences: Sequences) -> Regime:
+    def make_regime(self, sequences: Sequences) -> TrainingFormat:
         """Return the regime of the settings."""
         regime = PackedRegime if self.settings.regime == "packed" else PlainRegime
         return regime(self.settings, sequences, self._written)

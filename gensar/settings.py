@@ -51,20 +51,20 @@ class GeneratorSettings:
     vocabulary_softmax: bool = setting(
         False, "normalise code probabilities over the whole vocabulary, not over the level"
     )
-    window: int = setting(
+    max_history: int = setting(
         64, "events in a training sequence and in a request's history (packed)", low=1
     )
     query_tokens: int = setting(16, "longest query, in tokens", low=1)
-    batch: int = setting(16, "sequences (packed) or samples (plain) in a batch", low=1)
+    batch_size: int = setting(16, "sequences (packed) or samples (plain) in a batch", low=1)
     accumulate: int = setting(1, "batches whose gradients make one step", low=1)
-    rate: float = setting(4e-3, "peak learning rate", low=1e-9)
+    learning_rate: float = setting(4e-3, "peak learning rate", low=1e-9)
     weight_decay: float = setting(0.01, "weight decay")
     warm_up: float = setting(0.02, "share of the training that warms the learning rate up", high=1)
     epochs: int = setting(9, "most epochs over the training events; the rate falls to 0 by then")
     validate_every: int = setting(3, "epochs between validations", low=1)
     validation_requests: int = setting(400, "requests of each task in a validation, 0 for all")
     patience: int = setting(1000, "validations without a gain before training stops", low=1)
-    beams: int = setting(50, "beams over the catalogue", low=1)
+    num_beams: int = setting(50, "beams over the catalogue", low=1)
     candidate_decoding: Literal["exact", "beam"] = setting(
         "exact", "given candidates: score each one, or beam search over their trie as published"
     )
@@ -94,13 +94,13 @@ class GenSARSettings(GeneratorSettings):
     rqvae_hidden: tuple[int, ...] = setting(
         (128, 64), "hidden widths of the RQ-VAE's encoders", low=1
     )
-    codes: int = setting(32, "codes of each level", low=1)
+    codebook_size: int = setting(32, "codes of each level", low=1)
     shared_levels: int = setting(2, "levels that both identifiers share")
     specific_levels: int = setting(2, "levels of each identifier's own")
     sinkhorn_epsilon: float = setting(0.003, "Sinkhorn regularisation of the last specific level")
     rqvae_epochs: int = setting(200, "epochs of the RQ-VAE")
-    rqvae_batch: int = setting(128, "items in a batch of the RQ-VAE", low=1)
-    rqvae_rate: float = setting(1e-3, "learning rate of the RQ-VAE", low=1e-9)
+    rqvae_batch_size: int = setting(128, "items in a batch of the RQ-VAE", low=1)
+    rqvae_learning_rate: float = setting(1e-3, "learning rate of the RQ-VAE", low=1e-9)
     collision_passes: int = setting(20, "rounds of Sinkhorn over items that share an identifier")
     collisions: Literal["extra-code", "paper"] = setting(
         "extra-code", "what is left after them: one more code, or shared identifiers as published"
@@ -168,9 +168,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "collaborative": "unisar",
         "collaborative_preset": "paper",
         "rqvae_hidden": (512, 256, 128, 64),
-        "codes": 256,
+        "codebook_size": 256,
         "rqvae_epochs": 500,
-        "rqvae_batch": 1024,
+        "rqvae_batch_size": 1024,
         "collisions": "paper",
         "backbone": "google-t5/t5-small",
         "codebook_start": False,
@@ -180,15 +180,15 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "query_tokens": 64,
         "item_text_tokens": 256,
         "pseudo_queries": "doc2query/msmarco-t5-base-v1",
-        "batch": 64,
+        "batch_size": 64,
         "accumulate": 128,
         "search_samples": 100_000,
-        "rate": 1e-3,
+        "learning_rate": 1e-3,
         "weight_decay": 1e-7,
         "warm_up": 0.01,
         "epochs": 200,
         "validation_requests": 10_000,
-        "beams": 30,
+        "num_beams": 30,
         "candidate_decoding": "beam",
     },
 }

@@ -17,7 +17,7 @@ from baselines.sasrec import SASRec, SASRecSettings
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.model import FitContext
+from benchmark.model import TrainingContext
 from perf.clock import Clock, ReachedError
 from perf.measurement import Measurement
 from perf.recbole_peer import RecBolePeer
@@ -46,7 +46,7 @@ def measure(budget: float) -> Measurement:
                 **SIZES,
                 "hidden_dropout_prob": chosen.dropout,
                 "attn_dropout_prob": chosen.attention_dropout,
-                "MAX_ITEM_LIST_LENGTH": chosen.window,
+                "MAX_ITEM_LIST_LENGTH": chosen.max_history,
             },
         )
         while peer.seconds < budget:
@@ -55,7 +55,7 @@ def measure(budget: float) -> Measurement:
     by_us = validation.measure(with_weights_of(peer, ours, len(data.items)))["rec"]
     clock = Clock(validation, by_us)
     try:
-        ours.fit(data.train, clock, FitContext((Task.REC,), seed=1))
+        ours.fit(data.train, clock, TrainingContext((Task.REC,), seed=1))
     except ReachedError:
         reached = True
     else:

@@ -21,8 +21,8 @@ from benchmark.data.dataset import Dataset, TrainView
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.model import FitContext, Validation
-from benchmark.run_log import Journal
+from benchmark.model import TrainingContext, Validation
+from benchmark.run_log import RunLog
 from gensar.engine.backbone import t5_of
 from gensar.engine.generator import Generator, Identified
 from gensar.engine.targets import Step
@@ -40,8 +40,8 @@ PEER = GenSARSettings(
     regime="plain",
     item_tokens="codes",
     vocabulary_softmax=True,
-    batch=64,
-    rate=1e-3,
+    batch_size=64,
+    learning_rate=1e-3,
     validate_every=1,
     validation_requests=0,
 )
@@ -55,7 +55,9 @@ class _Given(GenSAR):
         super().__init__(settings)
         self._identified = identified
 
-    def identify(self, train: TrainView, validation: Validation, context: FitContext) -> Identified:
+    def identify(
+        self, train: TrainView, validation: Validation, context: TrainingContext
+    ) -> Identified:
         return self._identified
 
 
@@ -77,7 +79,7 @@ class _Eager(_Counting):
     """Learns from all samples of a batch in one pass of ``transformers``, with its own dropout."""
 
     def __init__(
-        self, model: Generator, train: TrainView, validation: Validation, context: FitContext
+        self, model: Generator, train: TrainView, validation: Validation, context: TrainingContext
     ) -> None:
         plain = t5_of(model.settings, model.vocabulary.size)
         plain.load_state_dict(model.backbone.t5.state_dict())
@@ -112,7 +114,7 @@ def measure(epochs: int) -> Measurement:
     """
     data = load_dataset("ml-100k")
     validation = HarnessValidation(data, TASKS)
-    context = FitContext(TASKS, seed=1, journal=Journal())
+    context = TrainingContext(TASKS, seed=1, run_log=RunLog())
     identified = GenSAR(OURS).identify(data.train, validation, context)
     peer, peer_curve = _train(data, identified, PEER, epochs, float("inf"), _Eager)
     peer_s, wanted = max(peer_curve, key=lambda point: point[1])
@@ -145,7 +147,7 @@ def _train(
     """Train to the wanted value at most; return the trainer, and the curve over its seconds."""
     model = _Given(replace(settings, epochs=epochs), identified)
     validation = HarnessValidation(data, TASKS)
-    context = FitContext(TASKS, seed=1, journal=Journal())
+    context = TrainingContext(TASKS, seed=1, run_log=RunLog())
     model.prepare(data.train, validation, context)
     clock = Clock(validation, wanted)
     trainer = kind(model, data.train, clock, context)

@@ -17,7 +17,7 @@ from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.evaluation.metrics import compute
-from benchmark.model import FitContext
+from benchmark.model import TrainingContext
 from gensar.engine.losses import code_loss, text_loss
 from gensar.model import GenSAR
 from perf import decode, metrics, sasrec, significance, train
@@ -27,7 +27,7 @@ from perf.recbole_peer import RecBolePeer
 from tests.gensar import support
 from tests.support import write_tiny
 
-SMALL = SASRecSettings(window=20, width=16, inner=16, validate_every=1, validation_requests=0)
+SMALL = SASRecSettings(max_history=20, width=16, inner=16, validate_every=1, validation_requests=0)
 ROOT = Path(__file__).resolve().parents[1]
 FOUND = Measurement("sasrec", ours_s=2.0, peer="other 1.0", peer_s=30.0, agree=True)
 
@@ -172,7 +172,7 @@ def test_training_is_held_against_one_target_per_sample(
     data = load_dataset(tiny_folder, cache=tmp_path)
     monkeypatch.setattr(train, "load_dataset", lambda name: data)
     for name in ("OURS", "PEER"):
-        small = support.SMALL | {"epochs": 30, "validation_requests": 0, "batch": 16}
+        small = support.SMALL | {"epochs": 30, "validation_requests": 0, "batch_size": 16}
         if name == "PEER":
             small["rate"] = 1e-5
         monkeypatch.setattr(train, name, replace(getattr(train, name), **small))
@@ -190,9 +190,9 @@ def test_training_is_held_against_one_target_per_sample(
 def test_the_peer_learns_by_the_loss_of_transformers(tiny_folder: Path, tmp_path: Path) -> None:
     """All tasks of a batch in one pass weigh by their tokens, as if each were asked alone."""
     data = load_dataset(tiny_folder, cache=tmp_path)
-    context = FitContext(train.TASKS, seed=1)
+    context = TrainingContext(train.TASKS, seed=1)
     with support.without_text_encoder():
-        model = GenSAR(replace(train.PEER, **support.SMALL, batch=300))
+        model = GenSAR(replace(train.PEER, **support.SMALL, batch_size=300))
         model.prepare(data.train, HarnessValidation(data, train.TASKS), context)
     trainer = train._Eager(model, data.train, HarnessValidation(data, train.TASKS), context)
     step = next(trainer.epochs(np.random.default_rng(0))[1])

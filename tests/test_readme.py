@@ -56,7 +56,7 @@ CHECKED_OTHERWISE = {
     "python -m benchmark run --model sasrec --dataset amazon-beauty --seen keep": "run",
     (
         "python -m benchmark run --model recbole:SASRec --dataset amazon-beauty --preset thorough "
-        "--set window=20 --set samples=0 --set epochs=10 --set batch=512 "
+        "--set max_history=20 --set samples=0 --set epochs=10 --set batch_size=512 "
         "--set validation_requests=3000"
     ): "run",
     "python -m tests.statistics.calibration": "module",

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.events import NO_QUERY, EventLog, Kind
+from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.requests import History, Requests, Task, events_at
 from benchmark.learning.ragged import Ragged, join
 from benchmark.learning.simultaneous_duplicates import steps_to_first_twin
@@ -44,7 +44,7 @@ class Pairs:
 
 def searched_pairs(train: TrainView, words: Ragged) -> Pairs:
     """Return one pair for each search event; ``words`` are the pieces of the query table."""
-    found = np.flatnonzero(train.log.kind == Kind.SEARCHED)
+    found = np.flatnonzero(train.log.kind == EventSource.SEARCHED)
     return Pairs(words.take(train.log.query[found]), train.log.item[found].astype(np.int64))
 
 
@@ -52,7 +52,7 @@ def items_only(history: History) -> History:
     """Return the history as a plain sequence of items, without queries and kinds."""
     return replace(
         history,
-        kind=np.full_like(history.kind, Kind.RECOMMENDED),
+        kind=np.full_like(history.kind, EventSource.RECOMMENDED),
         query=np.full_like(history.query, NO_QUERY),
     )
 

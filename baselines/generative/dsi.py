@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from baselines.generative.docids import clustered_codes, digit_codes, identifiers_of
 from baselines.generative.indexing import IndexingRegime, ItemSide, PersonalRegime
 from benchmark.data.requests import Task
-from benchmark.model import FitContext, TrainView, Validation
+from benchmark.model import TrainingContext, TrainView, Validation
 from benchmark.settings import setting
-from gensar.engine.generator import Generator, Identified, Regime
+from gensar.engine.generator import Generator, Identified, TrainingFormat
 from gensar.engine.item_vectors import semantic_vectors
 from gensar.engine.query_generation import PseudoQuerySettings, generate_queries
 from gensar.engine.sequences import Sequences
@@ -53,8 +53,8 @@ class DSISettings(PseudoQuerySettings, GeneratorSettings):
         True, "start the embeddings of first codes and text pieces from the text encoder"
     )
     query_tokens: int = setting(32, "longest query, in tokens", low=1)
-    batch: int = setting(128, "pairs of query and item in a step", low=1)
-    rate: float = setting(4e-3, "peak learning rate", low=1e-9)
+    batch_size: int = setting(128, "pairs of query and item in a step", low=1)
+    learning_rate: float = setting(4e-3, "peak learning rate", low=1e-9)
     epochs: int = setting(15, "most epochs over the pairs; the rate falls to 0 by then")
 
     def __post_init__(self) -> None:
@@ -93,14 +93,14 @@ class DSI(Generator):
             "codebook_start": False,
             "item_tokens": "codes",
             "vocabulary_softmax": True,
-            "batch": 32,
+            "batch_size": 32,
             "accumulate": 8,
-            "rate": 5e-4,
+            "learning_rate": 5e-4,
             "warm_up": 0.1,
             "epochs": 100,
             "validate_every": 1,
             "validation_requests": 0,
-            "beams": 20,
+            "num_beams": 20,
             "candidate_decoding": "beam",
         },
     }
@@ -111,11 +111,13 @@ class DSI(Generator):
         super().__init__(settings)
         self._item_side = NOTHING_MORE
 
-    def identify(self, train: TrainView, validation: Validation, context: FitContext) -> Identified:
+    def identify(
+        self, train: TrainView, validation: Validation, context: TrainingContext
+    ) -> Identified:
         """Number the items, and write what they are learned from."""
         chosen = self.settings
         vectors = None
-        with context.journal.phase("identifiers"):
+        with context.run_log.phase("identifiers"):
             if chosen.docid == "hierarchical" or chosen.codebook_start:
                 vectors = semantic_vectors(train.items.texts, chosen.encoder, context)
             if chosen.docid == "hierarchical" and vectors is not None:
@@ -129,7 +131,7 @@ class DSI(Generator):
 
         return Identified(identifiers_of(codes, vectors), place)
 
-    def _written(self, train: TrainView, context: FitContext) -> ItemSide:
+    def _written(self, train: TrainView, context: TrainingContext) -> ItemSide:
         chosen = self.settings
         texts: list[str] = []
         parts: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
@@ -144,13 +146,13 @@ class DSI(Generator):
         longest = chosen.query_tokens if chosen.indexing == "queries" else chosen.item_text_tokens
         return ItemSide(tuple(texts), np.concatenate(parts), longest)
 
-    def make_regime(self, sequences: Sequences) -> Regime:
+    def make_regime(self, sequences: Sequences) -> TrainingFormat:
         """Return the regime of the settings."""
         chosen, more = self.settings, self._item_side
         if chosen.personalised:
             return PersonalRegime(
-                sequences, more, chosen.window, chosen.sequences, chosen.query_tokens
+                sequences, more, chosen.max_history, chosen.sequences, chosen.query_tokens
             )
         return IndexingRegime(
-            sequences, more, chosen.real_queries, chosen.batch, chosen.query_tokens
+            sequences, more, chosen.real_queries, chosen.batch_size, chosen.query_tokens
         )

@@ -50,7 +50,7 @@ def separate_identifiers(search: Quantisation, rec: Quantisation) -> Identifiers
 
 
 def report(codes: NDArray[np.int64], sizes: tuple[int, ...], levels: int) -> dict[str, object]:
-    """Return what the journal is told of identifiers ``[items, levels or one more]``."""
+    """Return what the run log is told of identifiers ``[items, levels or one more]``."""
     _, counts = np.unique(codes[:, :levels], axis=0, return_counts=True)
     return {
         "collision_rate": collision_rate(codes[:, :levels]),

@@ -87,7 +87,7 @@ class PersonalRegime:
         self.sequences = sequences
         self.item_side = item_side
         packed = GenSARSettings(
-            window=window, batch=batch, query_tokens=query_tokens, item_samples=0
+            max_history=window, batch_size=batch, query_tokens=query_tokens, item_samples=0
         )
         self._packed = PackedRegime(packed, sequences)
         self._bare = ApartRegime(sequences, window, batch, batch, query_tokens)

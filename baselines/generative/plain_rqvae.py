@@ -112,14 +112,16 @@ def train_rqvae(
             inputs.shape[1],
             settings.latent,
             settings.rqvae_hidden,
-            settings.codes,
+            settings.codebook_size,
             settings.levels,
         ).to(device)
     network.start_codebooks(inputs, seed)
     generator = torch.Generator().manual_seed(seed)
-    batch = min(settings.rqvae_batch, len(inputs))
+    batch = min(settings.rqvae_batch_size, len(inputs))
     steps = -(-len(inputs) // batch) * settings.rqvae_epochs
-    optimiser = torch.optim.AdamW(network.parameters(), settings.rqvae_rate, weight_decay=1e-5)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), settings.rqvae_learning_rate, weight_decay=1e-5
+    )
     schedule = rise_and_fall(optimiser, steps)
     for _ in range(settings.rqvae_epochs):
         for rows in torch.randperm(len(inputs), generator=generator).to(device).split(batch):

@@ -45,9 +45,9 @@ def quantise(
 ) -> Quantisation:
     """Quantise the items' ``vectors`` (``[items, width]``) as the settings say."""
     if settings.quantiser == "rq-kmeans":
-        return residual_kmeans(vectors, settings.levels, settings.codes, seed)
+        return residual_kmeans(vectors, settings.levels, settings.codebook_size, seed)
     if settings.quantiser == "lfq":
-        return residual_lfq(vectors, settings.levels, settings.codes)
+        return residual_lfq(vectors, settings.levels, settings.codebook_size)
     trained = train_rqvae(vectors, settings, seed, device)
     return Quantisation(trained.codes(vectors), trained.codebooks(), trained.place)
 

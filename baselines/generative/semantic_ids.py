@@ -19,9 +19,9 @@ from baselines.generative.quantise import Quantisation, quantise
 from baselines.generative.settings import IdentifierSettings
 from baselines.generative.text_spaces import TextSpaces, neighbour_pairs
 from benchmark.data.requests import Task
-from benchmark.model import FitContext, TrainView, Validation
+from benchmark.model import TrainingContext, TrainView, Validation
 from benchmark.settings import setting
-from gensar.engine.generator import Generator, Identified, Regime
+from gensar.engine.generator import Generator, Identified, TrainingFormat
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.sequences import Sequences
 from gensar.engine.spaces import Space, fused_concat, fused_svd, interaction_vectors
@@ -45,11 +45,11 @@ class SemanticIdsSettings(IdentifierSettings):
     interaction_width: int = setting(64, "width of the vectors of who met what (rec-tuned)", low=1)
     tune_epochs: int = setting(3, "epochs in which the text encoder is tuned")
     tune_pairs: int = setting(2048, "pairs of each kind in such an epoch, 0 for all")
-    tune_batch: int = setting(128, "pairs in a batch, each the others' negatives", low=1)
-    tune_rate: float = setting(1e-4, "learning rate of the text encoder", low=1e-9)
+    tune_batch_size: int = setting(128, "pairs in a batch, each the others' negatives", low=1)
+    tune_learning_rate: float = setting(1e-4, "learning rate of the text encoder", low=1e-9)
     tune_temperature: float = setting(0.05, "what cosines are divided by in its loss", low=1e-9)
     text_pieces: int = setting(32, "word pieces of a text that the encoder reads", low=1)
-    search_batch: int = setting(
+    search_batch_size: int = setting(
         512, "most pairs of query and item in a step of the generator", low=1
     )
 
@@ -77,52 +77,54 @@ class SemanticIds(Generator):
         },
         "paper": {
             "encoder": "sentence-transformers/all-mpnet-base-v2",
-            "codes": 256,
+            "codebook_size": 256,
             "backbone": "google/flan-t5-base",
             "codebook_start": False,
             "item_tokens": "codes",
             "vocabulary_softmax": True,
             "query_tokens": 64,
             "tune_pairs": 0,
-            "batch": 128,
-            "search_batch": 128,
-            "rate": 2e-3,
-            "beams": 60,
+            "batch_size": 128,
+            "search_batch_size": 128,
+            "learning_rate": 2e-3,
+            "num_beams": 60,
         },
     }
 
     settings: SemanticIdsSettings
 
-    def identify(self, train: TrainView, validation: Validation, context: FitContext) -> Identified:
+    def identify(
+        self, train: TrainView, validation: Validation, context: TrainingContext
+    ) -> Identified:
         """Make the vectors of the construction and quantise them.
 
         Raises:
             InputError: the construction reads texts, but no item has any.
         """
-        journal, settings = context.journal, self.settings
+        run_log, settings = context.run_log, self.settings
         if settings.construction == "separate":
-            with journal.phase("item vectors"):
+            with run_log.phase("item vectors"):
                 spaces = [self._space(one, train, context) for one in ("search-tuned", "rec-tuned")]
-            with journal.phase("identifiers"):
+            with run_log.phase("identifiers"):
                 found = [self._quantised(space, context) for space in spaces]
                 identifiers = separate_identifiers(*found)
         else:
-            with journal.phase("item vectors"):
+            with run_log.phase("item vectors"):
                 spaces = [self._space(settings.construction, train, context)]
-            with journal.phase("identifiers"):
+            with run_log.phase("identifiers"):
                 found = [self._quantised(spaces[0], context)]
                 identifiers = single_identifiers(found[0].codes, found[0].vectors)
-        journal.facts["identifiers"] = {
+        run_log.facts["identifiers"] = {
             name: report(identifiers.codes[kind], identifiers.level_sizes[kind], settings.levels)
             for kind, name in ((SEMANTIC, "search"), (COLLABORATIVE, "rec"))
         }
         width = identifiers.vectors[SEMANTIC][0].shape[1]
         return Identified(identifiers, _place(spaces[0], found[0], width))
 
-    def _quantised(self, space: Space, context: FitContext) -> Quantisation:
+    def _quantised(self, space: Space, context: TrainingContext) -> Quantisation:
         return quantise(space.items, self.settings, context.seed, context.device)
 
-    def _space(self, construction: str, train: TrainView, context: FitContext) -> Space:
+    def _space(self, construction: str, train: TrainView, context: TrainingContext) -> Space:
         """Return where items lie in one of the constructions; multi-task tunes on the tasks asked
         for."""
         if construction == "rec-tuned":
@@ -145,17 +147,21 @@ class SemanticIds(Generator):
         return TuneSettings(
             longest=settings.text_pieces,
             temperature=settings.tune_temperature,
-            batch=settings.tune_batch,
-            rate=settings.tune_rate,
+            batch_size=settings.tune_batch_size,
+            learning_rate=settings.tune_learning_rate,
             pairs=settings.tune_pairs,
             epochs=settings.tune_epochs,
         )
 
-    def make_regime(self, sequences: Sequences) -> Regime:
+    def make_regime(self, sequences: Sequences) -> TrainingFormat:
         """Return the regime of the settings."""
         settings = self.settings
         return ApartRegime(
-            sequences, settings.window, settings.batch, settings.search_batch, settings.query_tokens
+            sequences,
+            settings.max_history,
+            settings.batch_size,
+            settings.search_batch_size,
+            settings.query_tokens,
         )
 
 

@@ -22,11 +22,11 @@ class IdentifierSettings(GeneratorSettings):
     levels: int = setting(
         3, "levels of an identifier, without the one that tells collisions apart", low=1
     )
-    codes: int = setting(64, "codes of each level; a power of 2 for lfq", low=1)
+    codebook_size: int = setting(64, "codes of each level; a power of 2 for lfq", low=1)
     latent: int = setting(32, "width of the codebooks (rq-vae)", low=1)
     rqvae_hidden: tuple[int, ...] = setting(
         (128, 64), "hidden widths of the encoder (rq-vae)", low=1
     )
     rqvae_epochs: int = setting(200, "epochs over the items (rq-vae)")
-    rqvae_batch: int = setting(1024, "items in a batch (rq-vae)", low=1)
-    rqvae_rate: float = setting(1e-3, "learning rate (rq-vae)", low=1e-9)
+    rqvae_batch_size: int = setting(1024, "items in a batch (rq-vae)", low=1)
+    rqvae_learning_rate: float = setting(1e-3, "learning rate (rq-vae)", low=1e-9)

@@ -9,8 +9,8 @@ import numpy as np
 
 from baselines.bi_encoder import BiEncoder, PairGroup, TuneSettings, tune
 from benchmark.errors import InputError
-from benchmark.model import FitContext, TrainView
-from benchmark.run_log import Journal
+from benchmark.model import TrainingContext, TrainView
+from benchmark.run_log import RunLog
 from gensar.engine.spaces import Space
 
 __all__ = ["TextSpaces", "neighbour_pairs"]
@@ -34,13 +34,13 @@ class TextSpaces:
         train: the data.
         encoder: ``minilm`` or a hub name.
         tuning: how the encoder is tuned where it is.
-        context: seed, device and journal.
+        context: seed, device and run_log.
     """
 
     train: TrainView
     encoder: str
     tuning: TuneSettings
-    context: FitContext
+    context: TrainingContext
 
     def __post_init__(self) -> None:
         if not any(self.train.items.texts):
@@ -60,11 +60,11 @@ class TextSpaces:
         need identifiers and a trained generator first. Without any pair it stays as it comes.
         """
         encoder = self._load()
-        journal = Journal(quiet=self.context.journal.quiet)
-        tune(encoder, [*groups.values()], self.tuning, replace(self.context, journal=journal), dict)
-        losses = [point["loss"] for point in journal.curve]
+        run_log = RunLog(quiet=self.context.run_log.quiet)
+        tune(encoder, [*groups.values()], self.tuning, replace(self.context, run_log=run_log), dict)
+        losses = [point["loss"] for point in run_log.curve]
         counts = {name: len(group.pairs) for name, group in groups.items()}
-        self.context.journal.facts["tuned_encoder"] = {"pairs": counts, "loss": losses}
+        self.context.run_log.facts["tuned_encoder"] = {"pairs": counts, "loss": losses}
         return self._space(encoder)
 
     def _load(self) -> BiEncoder:

@@ -15,9 +15,9 @@ from baselines.generative.quantise import quantise
 from baselines.generative.settings import IdentifierSettings
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
-from benchmark.model import FitContext, TrainView, Validation
+from benchmark.model import TrainingContext, TrainView, Validation
 from benchmark.settings import setting
-from gensar.engine.generator import Generator, Identified, Regime
+from gensar.engine.generator import Generator, Identified, TrainingFormat
 from gensar.engine.item_vectors import collaborative_vectors, semantic_vectors
 from gensar.engine.sequences import Sequences
 
@@ -61,43 +61,45 @@ class Tiger(Generator):
         "paper": {
             "encoder": "sentence-transformers/sentence-t5-base",
             "collaborative_preset": "paper",
-            "codes": 256,
+            "codebook_size": 256,
             "rqvae_hidden": (512, 256, 128),
             "rqvae_epochs": 20_000,
             "item_tokens": "codes",
             "vocabulary_softmax": True,
             "codebook_start": False,
-            "window": 20,
+            "max_history": 20,
             "width": 128,
             "layers": 4,
             "heads": 6,
             "feed_forward": 1024,
-            "rate": 0.01,
+            "learning_rate": 0.01,
             "epochs": 200,
         },
     }
 
     settings: TigerSettings
 
-    def identify(self, train: TrainView, validation: Validation, context: FitContext) -> Identified:
+    def identify(
+        self, train: TrainView, validation: Validation, context: TrainingContext
+    ) -> Identified:
         """Quantise the items' vectors; the last code tells those apart that share the others.
 
         Raises:
             InputError: content is asked for, but no item has any text.
         """
-        journal, settings = context.journal, self.settings
-        with journal.phase("item vectors"):
+        run_log, settings = context.run_log, self.settings
+        with run_log.phase("item vectors"):
             vectors = self._vectors(train, validation, context)
-        with journal.phase("identifiers"):
+        with run_log.phase("identifiers"):
             found = quantise(vectors, settings, context.seed, context.device)
             identifiers = single_identifiers(found.codes, found.vectors, always=True)
-        journal.facts["identifiers"] = report(
+        run_log.facts["identifiers"] = report(
             identifiers.codes[0], identifiers.level_sizes[0], settings.levels
         )
         return Identified(identifiers)
 
     def _vectors(
-        self, train: TrainView, validation: Validation, context: FitContext
+        self, train: TrainView, validation: Validation, context: TrainingContext
     ) -> NDArray[np.float32]:
         if self.settings.vectors == "collaborative":
             preset = self.settings.collaborative_preset
@@ -109,10 +111,12 @@ class Tiger(Generator):
             )
         return semantic_vectors(train.items.texts, self.settings.encoder, context)
 
-    def make_regime(self, sequences: Sequences) -> Regime:
+    def make_regime(self, sequences: Sequences) -> TrainingFormat:
         """Return the regime; no text is read, so the words of queries do not matter."""
         settings = self.settings
-        return ApartRegime(sequences, settings.window, settings.batch, 1, settings.query_tokens)
+        return ApartRegime(
+            sequences, settings.max_history, settings.batch_size, 1, settings.query_tokens
+        )
 
     def texts(self, train: TrainView) -> list[str]:
         """Return nothing: the generator reads identifiers only."""

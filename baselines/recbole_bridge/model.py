@@ -35,7 +35,7 @@ from baselines.recbole_bridge.settings import (
 )
 from baselines.recbole_bridge.trainer import RecBoleTrainer
 from benchmark.data.requests import Requests, Task
-from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.model import Model, TrainingContext, TrainView, Validation
 
 __all__ = ["RecBoleModel"]
 
@@ -66,7 +66,7 @@ class RecBoleModel(Model):
         self._values = model_values(self.recbole_name, self.settings)
         self.device = "cpu"
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train until validation stops improving and keep the best weights."""
         wanted = wanted_by(self.recbole_name, self._values)
         samples = Samples(train, self.settings, wanted, context.seed)

@@ -99,7 +99,7 @@ def build(
     if "reranker_CAN_NUM" in own_values(model):
         asked = values.get("reranker_CAN_NUM", own_values(model)["reranker_CAN_NUM"])
         values["reranker_CAN_NUM"] = min(asked, items)
-    config = make_config(model, values, settings.window, settings.batch)
+    config = make_config(model, values, settings.max_history, settings.batch_size)
     samples = everything() if everything is not None and model == "FEARec" else {}
     data = StandIn(users, items, config, samples)
     try:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from baselines.recbole_bridge.config import FIELDS
 from baselines.recbole_bridge.masks import masked
 from baselines.recbole_bridge.settings import RecBoleSettings
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
-from benchmark.learning.training_requests import PastRequests
+from benchmark.learning.training_requests import TrainingRequests
 from benchmark.model import TrainView
 
 __all__ = ["Columns", "Samples", "Wanted", "read_requests", "right_aligned"]
@@ -49,8 +49,8 @@ def read_requests(requests: Requests, settings: RecBoleSettings) -> Columns:
 
     A history without events is told as one padding item, so that no model reads place -1.
     """
-    kind = None if settings.history == "all" else Kind.RECOMMENDED
-    history = requests.history(settings.window, kind)
+    kind = None if settings.history == "all" else EventSource.RECOMMENDED
+    history = requests.history(settings.max_history, kind)
     return {
         USER: requests.user.astype(np.int64) + 1,
         LIST: history.item.astype(np.int64) + 1,
@@ -77,8 +77,8 @@ class Samples:
     ) -> None:
         self.settings, self.wanted, self.seed = settings, wanted, seed
         self.items = len(train.items)
-        self._log, self._past = train.log, PastRequests(train)
-        self._kind = None if settings.history == "all" else Kind.RECOMMENDED
+        self._log, self._past = train.log, TrainingRequests(train)
+        self._kind = None if settings.history == "all" else EventSource.RECOMMENDED
         rows = (
             np.arange(len(train.log)) if self._kind is None else train.log.rows_of_kind[self._kind]
         )
@@ -94,12 +94,12 @@ class Samples:
         """Yield the batches of an epoch; no event comes again before every other one came."""
         rng = np.random.default_rng([self.seed, number])
         chosen = self._chosen(number)
-        for start in range(0, len(chosen), self.settings.batch):
-            yield self._batch(chosen[start : start + self.settings.batch], rng)
+        for start in range(0, len(chosen), self.settings.batch_size):
+            yield self._batch(chosen[start : start + self.settings.batch_size], rng)
 
     def batches(self) -> int:
         """Return the number of batches in an epoch."""
-        return -(-self._size() // self.settings.batch)
+        return -(-self._size() // self.settings.batch_size)
 
     def _size(self) -> int:
         return min(self.settings.samples or len(self.rows), len(self.rows))
@@ -145,7 +145,7 @@ class Samples:
 
     def _masked(self, columns: Columns, rng: np.random.Generator) -> Columns:
         """Mask items of the history followed by its target, which is so learned from too."""
-        window, rows = self.settings.window, np.arange(len(columns[ITEM]))
+        window, rows = self.settings.max_history, np.arange(len(columns[ITEM]))
         length = np.minimum(columns[LENGTH], window - 1)
         surplus = (columns[LENGTH] - length)[:, None]
         places = np.minimum(np.arange(window) + surplus, window - 1)

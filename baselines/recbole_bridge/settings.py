@@ -39,12 +39,12 @@ class RecBoleSettings:
     inner: int | None = setting(None, "inner_size, the width of the feed-forward layers", low=1)
     dropout: float | None = setting(None, "all dropout probabilities of RecBole's file", high=1)
     options: str = setting("", "more of RecBole's names, as name=value;name=value")
-    window: int = setting(20, "events of the history that are read", low=1)
+    max_history: int = setting(20, "events of the history that are read", low=1)
     history: Literal["all", "rec"] = setting(
         "all", "read and predict all events, or recommendation events only"
     )
-    batch: int = setting(128, "samples in a batch", low=1)
-    rate: float = setting(2e-3, "learning rate", low=1e-9)
+    batch_size: int = setting(128, "samples in a batch", low=1)
+    learning_rate: float = setting(2e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(0.0, "weight decay")
     samples: int = setting(20_000, "training events predicted in an epoch, 0 for all")
     epochs: int = setting(15, "most epochs; the rate falls to 0 by then")
@@ -53,29 +53,29 @@ class RecBoleSettings:
     patience: int = setting(3, "validations without a gain before training stops", low=1)
 
     def __post_init__(self) -> None:
-        if self.window < 2:
-            raise ValueError("setting 'window': RecBole's models need at least 2")
+        if self.max_history < 2:
+            raise ValueError("setting 'max_history': RecBole's models need at least 2")
 
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
-        "window": 10,
+        "max_history": 10,
         "samples": 10_000,
         "epochs": 2,
         "validate_every": 2,
         "validation_requests": 200,
     },
     "thorough": {
-        "window": 50,
+        "max_history": 50,
         "samples": 25_000,
         "epochs": 20,
         "validation_requests": 2000,
         "patience": 4,
     },
     "paper": {
-        "window": 50,
-        "batch": 2048,
-        "rate": 1e-3,
+        "max_history": 50,
+        "batch_size": 2048,
+        "learning_rate": 1e-3,
         "samples": 0,
         "epochs": 300,
         "validate_every": 1,
@@ -90,14 +90,14 @@ PAIRED_PRESETS: dict[str, dict[str, Any]] = {
         "options": "mlp_hidden_size=[64,32]",
         "validation_requests": 200,
         **{k: v for k, v in PRESETS.get(name, {}).items() if k != "validation_requests"},
-        "window": 10,
+        "max_history": 10,
     }
     for name in ("quick", "standard", "thorough")
 } | {"paper": PRESETS["paper"]}
 """For models that read the whole history anew for each item that they score: smaller networks."""
 
 SHORT_PRESETS: dict[str, dict[str, Any]] = {
-    name: {**PRESETS.get(name, {}), "window": 10} for name in ("quick", "standard", "thorough")
+    name: {**PRESETS.get(name, {}), "max_history": 10} for name in ("quick", "standard", "thorough")
 } | {"paper": PRESETS["paper"]}
 """For models that a long window does not suit; see ``SHORT``."""
 

@@ -11,7 +11,7 @@ import torch
 from baselines.recbole_bridge.environment import own_randomness
 from baselines.recbole_bridge.samples import Samples
 from benchmark.learning.epoch_loop import set_rate, train_to_best
-from benchmark.model import FitContext, Validation
+from benchmark.model import TrainingContext, Validation
 
 if TYPE_CHECKING:
     from baselines.recbole_bridge.model import RecBoleModel
@@ -30,13 +30,13 @@ class RecBoleTrainer:
         model: RecBoleModel,
         samples: Samples,
         validation: Validation,
-        context: FitContext,
+        context: TrainingContext,
     ) -> None:
         self.model, self.samples = model, samples
         self.validation, self.context = validation, context
         self.optimiser = torch.optim.AdamW(
             model.module.parameters(),
-            lr=model.settings.rate,
+            lr=model.settings.learning_rate,
             weight_decay=model.settings.weight_decay,
         )
 
@@ -59,7 +59,7 @@ class RecBoleTrainer:
         with own_randomness(self.context.seed, epoch), _sums_in_one_order(self.context.device):
             for number, columns in enumerate(self.samples.epoch(epoch)):
                 done = (epoch + number / batches) / settings.epochs
-                set_rate(self.optimiser, settings.rate, done, WARM_UP)
+                set_rate(self.optimiser, settings.learning_rate, done, WARM_UP)
                 batch = self.model.interaction(columns)
                 loss = self.model.module.calculate_loss(batch)
                 self.optimiser.zero_grad()

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import History, Requests, Task, events_at
 from benchmark.learning.simultaneous_duplicates import steps_to_first_twin
 
@@ -129,7 +129,7 @@ class Windows:
             rows = rows[:, : place.shape[1]]
             place = np.maximum(place - self._to_twin[np.maximum(rows, 0)], 0)
         return Asked(
-            search=events.kind == Kind.SEARCHED,
+            search=events.kind == EventSource.SEARCHED,
             query=events.query.astype(np.int64),
             time=events.time,
             place=place,

@@ -21,7 +21,7 @@ from baselines.synergen.texts import EncodedQueries, WordQueries, encode
 from baselines.synergen.training import Trainer
 from baselines.words import Words
 from benchmark.data.requests import Requests, Task
-from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.search_space import Choice, Dimension
 
 __all__ = ["SynerGen"]
@@ -44,10 +44,10 @@ class SynerGen(Model):
 
     settings: SynerGenSettings
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Encode texts, then train retrieval and ranking together."""
         chosen = self.settings
-        with context.journal.phase("text vectors"):
+        with context.run_log.phase("text vectors"):
             item_texts = encode(train.items.texts, context)
             queries: EncodedQueries | WordQueries
             if chosen.queries == "minilm":
@@ -56,7 +56,7 @@ class SynerGen(Model):
                 queries = WordQueries(Words.learn(train), chosen.query_words, context.device)
         clock = Clock.of(train.log, chosen.clock)
         self._build(item_texts, queries, clock, context.seed, context.device)
-        with context.journal.phase("training"):
+        with context.run_log.phase("training"):
             Trainer(self, train, validation, context).run()
 
     def _build(
@@ -121,7 +121,7 @@ class SynerGen(Model):
         items = self.network.items()
         units = functional.normalize(items, dim=-1)
         for batch in requests.batches(REQUESTS_AT_ONCE):
-            context = context_of(batch.history(self.settings.window), self.settings.ties)
+            context = context_of(batch.history(self.settings.max_history), self.settings.ties)
             asked = request_tokens(batch, context, self.settings.ties)
             read = self.read(items, context, asked, self.queries.of(batch.queries))
             cosines = self.network.wished(read)[:, 0] @ units.T

@@ -20,7 +20,7 @@ class SynerGenSettings:
     heads: int = setting(2, "attention heads; width / heads must be a multiple of 4", low=1)
     inner: int = setting(128, "width of the gated feed-forward layers", low=1)
     dropout: float = setting(0.3, "dropout of embeddings and layers", high=1)
-    window: int = setting(64, "events of the history that are read", low=1)
+    max_history: int = setting(64, "events of the history that are read", low=1)
     ties: Literal["hidden", "ordered"] = setting(
         "hidden",
         "events of a token's own moment: hidden (strict timestamps), or read in the log's order",
@@ -51,8 +51,8 @@ class SynerGenSettings:
     shortlist: int = setting(
         200, "best items by retrieval that are re-ranked, 0 for the whole catalogue"
     )
-    batch: int = setting(16, "sequences in a batch", low=1)
-    rate: float = setting(1e-3, "learning rate", low=1e-9)
+    batch_size: int = setting(16, "sequences in a batch", low=1)
+    learning_rate: float = setting(1e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(0.01, "weight decay")
     epochs: int = setting(14, "most epochs; the rate falls to 0 by then")
     validate_every: int = setting(2, "epochs between validations", low=1)

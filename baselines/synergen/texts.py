@@ -11,8 +11,8 @@ from torch import Tensor
 
 from baselines.words import Words
 from benchmark.data.catalogue import Queries
-from benchmark.model import FitContext
-from benchmark.run_log import Journal
+from benchmark.model import TrainingContext
+from benchmark.run_log import RunLog
 from gensar.engine.item_vectors import semantic_vectors
 
 __all__ = ["EncodedQueries", "WordQueries", "encode"]
@@ -21,7 +21,7 @@ WIDTH = 384
 """Width of the bundled encoder's vectors."""
 
 
-def encode(texts: Sequence[str], context: FitContext) -> NDArray[np.float32]:
+def encode(texts: Sequence[str], context: TrainingContext) -> NDArray[np.float32]:
     """Return unit vectors of ``texts``, ``[texts, 384]``, zeros for an empty text."""
     vectors = np.zeros((len(texts), WIDTH), dtype=np.float32)
     filled = [row for row, text in enumerate(texts) if text]
@@ -44,7 +44,7 @@ class EncodedQueries:
         self._last: tuple[Queries, Tensor] | None = None
 
     @classmethod
-    def learn(cls, queries: Queries, context: FitContext) -> EncodedQueries:
+    def learn(cls, queries: Queries, context: TrainingContext) -> EncodedQueries:
         """Encode the texts of the training queries."""
         texts = sorted({text for text in queries.texts if text})
         return cls(texts, encode(texts, context), context.device)
@@ -56,7 +56,7 @@ class EncodedQueries:
         """
         if self._last is None or self._last[0] is not queries:
             new = sorted({text for text in queries.texts if text and text not in self._row})
-            quiet = FitContext((), 0, self.device, Journal(quiet=True))
+            quiet = TrainingContext((), 0, self.device, RunLog(quiet=True))
             known = np.concatenate([self.vectors, encode(new, quiet), np.zeros((1, WIDTH))])
             row = self._row | {text: len(self.texts) + at for at, text in enumerate(new)}
             rows = np.array([row.get(text, -1) for text in queries.texts] + [-1])

@@ -12,10 +12,10 @@ from torch.nn import functional
 
 from baselines.synergen.inputs import Windows
 from baselines.synergen.losses import in_batch_loss, ranking_loss
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.data.requests import Task
 from benchmark.learning.epoch_loop import set_rate, train_to_best
-from benchmark.model import FitContext, TrainView, Validation
+from benchmark.model import TrainingContext, TrainView, Validation
 from gensar.regimes.packed import windows
 
 if TYPE_CHECKING:
@@ -31,13 +31,16 @@ class Trainer:
     """Trains retrieval and ranking on every event of the tasks that are trained for."""
 
     def __init__(
-        self, model: SynerGen, train: TrainView, validation: Validation, context: FitContext
+        self, model: SynerGen, train: TrainView, validation: Validation, context: TrainingContext
     ) -> None:
         self.model, self.settings = model, model.settings
         self.validation, self.context = validation, context
         self.windows = Windows(train.log, self.settings.ties)
         self.features = model.queries.of(train.queries)
-        asked = [Kind.RECOMMENDED if task == Task.REC else Kind.SEARCHED for task in context.tasks]
+        asked = [
+            EventSource.RECOMMENDED if task == Task.REC else EventSource.SEARCHED
+            for task in context.tasks
+        ]
         self.kinds = np.array(asked, dtype=np.uint8)
         targets = train.log.item[np.isin(train.log.kind, self.kinds)]
         counts = np.bincount(targets, minlength=len(train.items))
@@ -46,7 +49,7 @@ class Trainer:
         )
         self.optimiser = torch.optim.AdamW(
             model.network.parameters(),
-            lr=self.settings.rate,
+            lr=self.settings.learning_rate,
             weight_decay=self.settings.weight_decay,
         )
 
@@ -69,7 +72,7 @@ class Trainer:
         total = 0.0
         for number, rows in enumerate(batches):
             done = (epoch + number / len(batches)) / self.settings.epochs
-            set_rate(self.optimiser, self.settings.rate, done, WARM_UP)
+            set_rate(self.optimiser, self.settings.learning_rate, done, WARM_UP)
             loss = self.loss(rows, rng)
             self.optimiser.zero_grad()
             loss.backward()
@@ -80,7 +83,7 @@ class Trainer:
 
     def _batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
         """Return log rows of windows of similar length, in random order, each with a target."""
-        window, batch = self.settings.window, self.settings.batch
+        window, batch = self.settings.max_history, self.settings.batch_size
         rows = windows(self.windows.log, window, rng)
         wanted = np.isin(self.windows.log.kind[np.maximum(rows, 0)], self.kinds) & (rows >= 0)
         rows = rows[wanted.any(axis=1)]

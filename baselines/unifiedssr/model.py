@@ -16,7 +16,7 @@ from baselines.unifiedssr.training import Trainer
 from baselines.words import Words
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import Requests, Task
-from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.model import Model, TrainingContext, TrainView, Validation
 
 __all__ = ["UnifiedSSR", "UnifiedSSRSettings"]
 
@@ -36,7 +36,7 @@ class UnifiedSSR(Model):
     settings: UnifiedSSRSettings
     networks: dict[Task, Network]
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train for all tasks together, then for each alone; keep the best weights of each."""
         self.words = Words.learn(train)
         self.device = context.device
@@ -67,7 +67,7 @@ class UnifiedSSR(Model):
         parts = [np.empty((0, requests.width), dtype=np.float32)]
         for batch in requests.batches(256):
             sequences = of_requests(
-                batch, self.settings.window, self.settings.history, words, self.device
+                batch, self.settings.max_history, self.settings.history, words, self.device
             )
             rows = torch.arange(len(batch), device=self.device)
             encoded = network(sequences, table)

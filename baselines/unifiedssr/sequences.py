@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from baselines.sequence_training import stretches
-from benchmark.data.events import NO_QUERY, EventLog, Kind
+from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.learning.simultaneous_duplicates import previous_twins
 
@@ -50,9 +50,9 @@ def learnable(log: EventLog, task: Task, history: str) -> EventLog:
     own twin would learn to copy it.
     """
     if task == Task.SEARCH:
-        log = log.select(log.kind == Kind.SEARCHED)
+        log = log.select(log.kind == EventSource.SEARCHED)
     elif history == "rec":
-        log = log.select(log.kind == Kind.RECOMMENDED)
+        log = log.select(log.kind == EventSource.RECOMMENDED)
     return log.select(previous_twins(log) == PAD)
 
 
@@ -102,9 +102,9 @@ def of_requests(
 ) -> Sequences:
     """Return the sequences whose last position answers each request."""
     if requests.task == Task.SEARCH:
-        kind: Kind | None = Kind.SEARCHED
+        kind: EventSource | None = EventSource.SEARCHED
     else:
-        kind = None if history == "all" else Kind.RECOMMENDED
+        kind = None if history == "all" else EventSource.RECOMMENDED
     read = requests.history(window, kind)
     items, past, kept = read.item, read.query, read.item != PAD
     # Twins stand beside each other in time, so one of them is left out here as in training.

@@ -23,7 +23,7 @@ class UnifiedSSRSettings:
     attention_dropout: float = setting(0.1, "dropout of attention weights", high=1)
     sessions: int = setting(2, "windows that a sequence is divided into", low=1)
     correlation: float = setting(0.1, "weight of the correlation losses of the windows")
-    window: int = setting(50, "events of the history that are read", low=1)
+    max_history: int = setting(50, "events of the history that are read", low=1)
     history: Literal["all", "rec"] = setting(
         "all", "recommendation reads and predicts all events, or recommendation events only"
     )
@@ -48,12 +48,14 @@ class UnifiedSSRSettings:
         "softmax", "over the whole catalogue, or against random items as in the paper"
     )
     negatives: int = setting(4, "random items for each position of the binary loss")
-    batch: int = setting(32, "sequences in a batch", low=1)
+    batch_size: int = setting(32, "sequences in a batch", low=1)
     schedule: Literal["cosine", "noam"] = setting(
         "cosine", "warm-up and cosine, or the paper's inverse root with 4,000 steps of warm-up"
     )
-    rate: float = setting(2e-3, "highest learning rate of pretraining (cosine)", low=1e-9)
-    finetune_rate: float = setting(5e-4, "highest learning rate of fine-tuning (cosine)", low=1e-9)
+    learning_rate: float = setting(2e-3, "highest learning rate of pretraining (cosine)", low=1e-9)
+    finetune_learning_rate: float = setting(
+        5e-4, "highest learning rate of fine-tuning (cosine)", low=1e-9
+    )
     weight_decay: float = setting(0.0, "weight decay")
     epochs: int = setting(24, "most epochs of pretraining")
     finetune_epochs: int = setting(4, "most epochs of fine-tuning, for each task")
@@ -71,8 +73,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "dropout": 0.2,
         "epochs": 4,
         "finetune_epochs": 2,
-        "rate": 3e-3,
-        "finetune_rate": 1e-3,
+        "learning_rate": 3e-3,
+        "finetune_learning_rate": 1e-3,
         "validate_every": 4,
         "validation_requests": 200,
     },
@@ -82,7 +84,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "inner": 64,
         "dropout": 0.5,
         "loss": "binary",
-        "batch": 128,
+        "batch_size": 128,
         "schedule": "noam",
         "epochs": 100,
         "finetune_epochs": 100,

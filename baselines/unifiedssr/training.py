@@ -20,7 +20,7 @@ from baselines.unifiedssr.settings import UnifiedSSRSettings
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Task
 from benchmark.learning.epoch_loop import EpochLoop, set_rate
-from benchmark.model import FitContext, TrainView, Validation
+from benchmark.model import TrainingContext, TrainView, Validation
 
 if TYPE_CHECKING:
     from baselines.unifiedssr.model import UnifiedSSR
@@ -70,7 +70,7 @@ class Trainer:
     """Trains a model's weight sets, each to its best validation NDCG@10."""
 
     def __init__(
-        self, model: UnifiedSSR, train: TrainView, validation: Validation, context: FitContext
+        self, model: UnifiedSSR, train: TrainView, validation: Validation, context: TrainingContext
     ) -> None:
         self.model = model
         self.settings: UnifiedSSRSettings = model.settings
@@ -91,20 +91,23 @@ class Trainer:
         tasks = context.tasks
         self.model.networks = dict.fromkeys(tasks, network)
         best: dict[str, int] = {}
-        with context.journal.phase("pretrain"):
-            phase = _Phase("pretrain", tasks, settings.epochs, settings.rate)
+        with context.run_log.phase("pretrain"):
+            phase = _Phase("pretrain", tasks, settings.epochs, settings.learning_rate)
             best[phase.name] = self._train(network, phase)
         for task in tasks:
             self.model.networks[task] = copy.deepcopy(network)
             phase = _Phase(
-                f"fine-tune-{task}", (task,), settings.finetune_epochs, settings.finetune_rate
+                f"fine-tune-{task}",
+                (task,),
+                settings.finetune_epochs,
+                settings.finetune_learning_rate,
             )
-            with context.journal.phase(phase.name):
+            with context.run_log.phase(phase.name):
                 best[phase.name] = self._train(self.model.networks[task], phase)
-        context.journal.facts["best_epoch"] = best
+        context.run_log.facts["best_epoch"] = best
         if Task.SEARCH in tasks:
             share = float(self.model.networks[Task.SEARCH].product_share.detach())
-            context.journal.facts["product_share"] = share
+            context.run_log.facts["product_share"] = share
 
     def _train(self, network: Network, phase: _Phase) -> int:
         settings = self.settings
@@ -160,7 +163,7 @@ class Trainer:
         drawn = [
             (source, *batch)
             for source in (self.sources[task] for task in phase.tasks)
-            for batch in source.batches(settings.window, settings.batch, rng)
+            for batch in source.batches(settings.max_history, settings.batch_size, rng)
         ]
         for place in rng.permutation(len(drawn)).tolist():
             source, rows, predicted = drawn[place]

@@ -60,9 +60,9 @@ class HistoryEncoder(nn.Module):
 
     def __init__(self, chosen: UniSARSettings) -> None:
         super().__init__()
-        self.rec_age = nn.Embedding(chosen.window, chosen.width)
-        self.search_age = nn.Embedding(chosen.window, chosen.width)
-        self.age_among_all = nn.Embedding(2 * chosen.window, chosen.width)
+        self.rec_age = nn.Embedding(chosen.max_history, chosen.width)
+        self.search_age = nn.Embedding(chosen.max_history, chosen.width)
+        self.age_among_all = nn.Embedding(2 * chosen.max_history, chosen.width)
         for ages in (self.rec_age, self.search_age, self.age_among_all):
             nn.init.normal_(ages.weight, std=0.02)
         layer = (chosen.width, chosen.heads, chosen.inner, chosen.dropout)

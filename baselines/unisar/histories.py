@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.data.requests import History, Requests
 
 __all__ = ["Behaviour", "Histories", "read_histories"]
@@ -48,8 +48,8 @@ def read_histories(requests: Requests, window: int) -> Histories:
     Events of both kinds are put into one order by time; at equal times what was recommended
     comes first, as in the authors' stable merge.
     """
-    rec = requests.history(window, Kind.RECOMMENDED)
-    search = requests.history(window, Kind.SEARCHED)
+    rec = requests.history(window, EventSource.RECOMMENDED)
+    search = requests.history(window, EventSource.SEARCHED)
     rec_real, search_real = _real(rec), _real(search)
     both = rec_real[:, :, None] & search_real[:, None, :]
     earlier = rec.time[:, : rec_real.shape[1], None] <= search.time[:, None, : search_real.shape[1]]

@@ -18,7 +18,7 @@ from baselines.words import Words
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.dropout import use_byte_dropout
 from benchmark.learning.epoch_loop import train_to_best
-from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.search_space import Choice, Dimension
 
 __all__ = ["UniSAR"]
@@ -38,7 +38,7 @@ class UniSAR(Model):
 
     settings: UniSARSettings
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train until validation stops improving and keep the best weights."""
         chosen = self.settings
         words = Words.learn(train)
@@ -76,7 +76,7 @@ class UniSAR(Model):
         items = self.reader.items(np.arange(requests.items))
         parts = [np.empty((0, requests.width), dtype=np.float32)]
         for batch in requests.batches(64):
-            histories = read_histories(batch, self.settings.window)
+            histories = read_histories(batch, self.settings.max_history)
             wanted = batch.query[:, None]
             rows = distinct(histories.search.query, wanted)
             queries = self.reader.queries(batch.queries, rows)

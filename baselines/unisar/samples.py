@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import PAD, Requests, Task
-from benchmark.learning.training_requests import PastRequests
+from benchmark.learning.training_requests import TrainingRequests
 
 __all__ = ["KIND", "past_stretches", "ranking_loss", "stretches", "wrong_answers"]
 
-KIND = {Task.REC: Kind.RECOMMENDED, Task.SEARCH: Kind.SEARCHED}
+KIND = {Task.REC: EventSource.RECOMMENDED, Task.SEARCH: EventSource.SEARCHED}
 
 
 def stretches(log: EventLog, task: Task, ahead: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -38,7 +38,7 @@ def stretches(log: EventLog, task: Task, ahead: int, rng: np.random.Generator) -
     return np.where(places < stop[:, None], rows[np.minimum(places, len(rows) - 1)], PAD)
 
 
-def past_stretches(past: PastRequests, task: Task, rows: NDArray[np.int64]) -> Requests:
+def past_stretches(past: TrainingRequests, task: Task, rows: NDArray[np.int64]) -> Requests:
     """Return one request for each stretch, made before its first event.
 
     ``rows`` is what :func:`stretches` returned. A history holds no twin of any event of the

@@ -23,7 +23,7 @@ class UniSARSettings:
     experts: int = setting(4, "experts that both tasks share, and experts of each task", low=1)
     match: bool = setting(True, "add a bilinear score of candidate and request, not in the paper")
     dropout: float = setting(0.1, "dropout of transformers, experts and towers", high=1)
-    window: int = setting(
+    max_history: int = setting(
         30, "last recommendation events, and as many last search events, read", low=1
     )
     words: int = setting(32, "word pieces read of a query or of an item's text", low=1)
@@ -41,8 +41,8 @@ class UniSARSettings:
     align_pairs: int = setting(512, "most pairs of a batch's histories that are aligned")
     contrast_weight: float = setting(0.01, "weight of the contrast of the views (lambda 2)")
     contrast_temperature: float = setting(0.1, "temperature of that contrast", low=1e-9)
-    batch: int = setting(64, "events in a batch of the task that has more of them", low=1)
-    rate: float = setting(1e-3, "learning rate", low=1e-9)
+    batch_size: int = setting(64, "events in a batch of the task that has more of them", low=1)
+    learning_rate: float = setting(1e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(1e-5, "L2 penalty, not of biases")
     epochs: int = setting(8, "most epochs; the rate falls to 0 by then")
     validate_every: int = setting(2, "epochs between validations", low=1)
@@ -54,9 +54,9 @@ class UniSARSettings:
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"batch": 256, "epochs": 1, "validation_requests": 50},
+    "quick": {"batch_size": 256, "epochs": 1, "validation_requests": 50},
     "thorough": {
-        "batch": 256,
+        "batch_size": 256,
         "dropout": 0.2,
         "negatives": 64,
         "ahead": 3,
@@ -72,7 +72,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "search_weight": 0.01,
         "align_negatives": 1024,
         "align_pairs": 0,
-        "batch": 1024,
+        "batch_size": 1024,
         "epochs": 100,
         "validate_every": 1,
         "validation_requests": 0,

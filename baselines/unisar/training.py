@@ -26,8 +26,8 @@ from baselines.unisar.settings import UniSARSettings
 from benchmark.data.events import NO_QUERY
 from benchmark.data.requests import PAD, Task
 from benchmark.learning.epoch_loop import set_rate
-from benchmark.learning.training_requests import PastRequests
-from benchmark.model import FitContext, TrainView
+from benchmark.learning.training_requests import TrainingRequests
+from benchmark.model import TrainingContext, TrainView
 
 __all__ = ["Trainer"]
 
@@ -49,10 +49,10 @@ class Trainer:
     """Trains for one epoch at a time; every random choice follows from seed and epoch."""
 
     def __init__(
-        self, reader: Reader, settings: UniSARSettings, train: TrainView, context: FitContext
+        self, reader: Reader, settings: UniSARSettings, train: TrainView, context: TrainingContext
     ) -> None:
         self.reader, self.settings, self.context = reader, settings, context
-        self.log, self.past = train.log, PastRequests(train)
+        self.log, self.past = train.log, TrainingRequests(train)
         self.items = len(train.items)
         self.known_queries = distinct(train.log.query[train.log.query != NO_QUERY])
         self.tasks = [t for t in context.tasks if len(train.log.rows_of_kind[KIND[t]])]
@@ -64,7 +64,7 @@ class Trainer:
             },
             {"params": [w for w in weights if w.dim() < 2]},
         ]
-        self.optimiser = torch.optim.Adam(groups, lr=settings.rate)
+        self.optimiser = torch.optim.Adam(groups, lr=settings.learning_rate)
 
     def epoch(self, number: int) -> float:
         """Train on every past request of the tasks once and return the mean loss of a step."""
@@ -73,7 +73,7 @@ class Trainer:
         total = 0.0
         for step in range(len(batches)):
             done = (number + step / len(batches)) / self.settings.epochs
-            set_rate(self.optimiser, self.settings.rate, done, WARM_UP)
+            set_rate(self.optimiser, self.settings.learning_rate, done, WARM_UP)
             loss = torch.stack(
                 [self._weight(task) * self.loss(task, rows, rng) for task, rows in batches[step]]
             ).sum()
@@ -89,7 +89,7 @@ class Trainer:
         It is the ranking loss, plus the weighted alignment and contrast of their histories.
         """
         requests = past_stretches(self.past, task, rows)
-        histories = read_histories(requests, self.settings.window)
+        histories = read_histories(requests, self.settings.max_history)
         targets = np.where(rows >= 0, self.log.item[rows], PAD).astype(np.int64)
         wanted = np.where(rows >= 0, self.log.query[rows], NO_QUERY).astype(np.int64)
         negatives = rng.integers(0, self.items, (len(rows), self.settings.negatives))
@@ -166,7 +166,7 @@ class Trainer:
         """
         cut = {task: stretches(self.log, task, self.settings.ahead, rng) for task in self.tasks}
         most = max((int((rows >= 0).sum()) for rows in cut.values()), default=0)
-        steps = -(-most // self.settings.batch)
+        steps = -(-most // self.settings.batch_size)
         pieces: dict[Task, list[NDArray[np.int64]]] = {}
         for task, rows in cut.items():
             length = self._lengths(rows[:, 0]) + rng.uniform(0, 8, len(rows))
@@ -183,7 +183,7 @@ class Trainer:
         length: NDArray[np.int64] = np.zeros(len(rows), dtype=np.int64)
         for places in self.log.rows_of_kind.values():
             count = np.searchsorted(places, rows) - np.searchsorted(places, start)
-            length += np.minimum(count, self.settings.window)
+            length += np.minimum(count, self.settings.max_history)
         return length
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from benchmark.analysis.relative_change import JOINT, Change, change_of, corrected
-from benchmark.analysis.run_groups import Group
+from benchmark.analysis.run_groups import RunGroup
 
 __all__ = ["AblationTable", "ChangedSettings", "Part", "ablation_tables", "changed_settings"]
 
@@ -63,7 +63,7 @@ class ChangedSettings:
     search: Change
 
 
-def ablation_tables(groups: list[Group]) -> tuple[list[AblationTable], list[Group]]:
+def ablation_tables(groups: list[RunGroup]) -> tuple[list[AblationTable], list[RunGroup]]:
     """Split off the runs that are an ablation of a model, by what they are an ablation of.
 
     A full model of both tasks also stands against itself trained for one of them. Those runs
@@ -72,7 +72,7 @@ def ablation_tables(groups: list[Group]) -> tuple[list[AblationTable], list[Grou
     Returns:
         the tables, and the groups that remain.
     """
-    studies: dict[tuple[object, ...], list[Group]] = defaultdict(list)
+    studies: dict[tuple[object, ...], list[RunGroup]] = defaultdict(list)
     main = [group for group in groups if group.ablation is None]
     for group in groups:
         if group.ablation is not None:
@@ -80,7 +80,7 @@ def ablation_tables(groups: list[Group]) -> tuple[list[AblationTable], list[Grou
     return [_table(parts, main) for parts in studies.values()], main
 
 
-def _table(parts: list[Group], main: list[Group]) -> AblationTable:
+def _table(parts: list[RunGroup], main: list[RunGroup]) -> AblationTable:
     first = parts[0]
     full = next((g for g in main if g.full_model == first.full_model), None)
     alone = [
@@ -109,7 +109,7 @@ def _table(parts: list[Group], main: list[Group]) -> AblationTable:
     )
 
 
-def changed_settings(groups: list[Group]) -> tuple[list[ChangedSettings], list[Group]]:
+def changed_settings(groups: list[RunGroup]) -> tuple[list[ChangedSettings], list[RunGroup]]:
     """Split off the groups with changed settings that stand beside the same preset unchanged.
 
     Settings that a search chose do not count as changed.

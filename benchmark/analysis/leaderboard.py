@@ -15,8 +15,8 @@ from benchmark.analysis.ablations import (
     ablation_tables,
     changed_settings,
 )
-from benchmark.analysis.run_groups import Entry, Group, group_runs, labelled, ran
-from benchmark.analysis.scores import SHOWN, Measured, measure, slices
+from benchmark.analysis.run_groups import Entry, RunGroup, group_runs, labelled, ran
+from benchmark.analysis.scores import SHOWN, RequestScores, measure, slices
 from benchmark.analysis.tradeoff import TradeOff, trade_offs
 from benchmark.errors import BenchmarkError
 from benchmark.results.record import RunRecord
@@ -25,7 +25,7 @@ from benchmark.statistics.multiple import holm, letters
 from benchmark.statistics.paired import LEVEL, by_unit, effect_size, mean_interval
 from benchmark.statistics.randomisation import randomisation_tests
 
-__all__ = ["SHOWN", "Board", "Curve", "Pair", "Row", "Table", "boards"]
+__all__ = ["SHOWN", "Curve", "Leaderboard", "Pair", "Row", "Table", "boards"]
 
 ALL = "all"
 """The slice that holds every request."""
@@ -119,7 +119,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Board:
+class Leaderboard:
     """All tables over exactly the same data: files, split, candidates, seen items."""
 
     dataset: str
@@ -135,13 +135,13 @@ class Board:
     curves: tuple[Curve, ...]
     superseded: int
 
-    def brief(self) -> Board:
+    def brief(self) -> Leaderboard:
         """Return the board with the tables over the whole catalogue only, without slices."""
         kept = [t for t in self.tables if (t.protocol, t.slice) == ("full", "all")]
         return replace(self, tables=tuple(kept))
 
 
-def boards(records: Iterable[RunRecord]) -> list[Board]:
+def boards(records: Iterable[RunRecord]) -> list[Leaderboard]:
     """Make one board for each version of each data set.
 
     Where a request was run several times, with several versions of the code, the run that finished
@@ -154,7 +154,7 @@ def boards(records: Iterable[RunRecord]) -> list[Board]:
     return [_board(list(groups[key])) for key in sorted(groups)]
 
 
-def _board(records: list[RunRecord]) -> Board:
+def _board(records: list[RunRecord]) -> Leaderboard:
     groups = group_runs(records)
     ablated, whole = ablation_tables(groups)
     changed, main = changed_settings(whole)
@@ -170,7 +170,7 @@ def _board(records: list[RunRecord]) -> Board:
             if any(ran(run, task, protocol) for entry in entries for run in entry.runs):
                 tables += _tables(task, protocol, entries)
     info = records[0].info
-    return Board(
+    return Leaderboard(
         dataset=info["dataset"],
         split=info["split"],
         leakage=info["leakage"],
@@ -186,7 +186,7 @@ def _board(records: list[RunRecord]) -> Board:
     )
 
 
-def _curves(groups: list[Group]) -> list[Curve]:
+def _curves(groups: list[RunGroup]) -> list[Curve]:
     newest = [(g, seed, g.runs[seed][-1].info) for g in groups for seed in sorted(g.runs)]
     return [
         Curve(group.label, group.preset, seed, tuple(info["curve"]))
@@ -219,7 +219,7 @@ def _tables(task: str, protocol: str, entries: list[Entry]) -> list[Table]:
     ]
 
 
-def _check_alike(whole: list[Measured]) -> None:
+def _check_alike(whole: list[RequestScores]) -> None:
     for other in whole[1:]:
         if not same_requests(other.requests, whole[0].requests):
             raise BenchmarkError(
@@ -234,7 +234,7 @@ def _incomplete(entry: Entry) -> Row:
 
 def _table(
     empty: Table,
-    whole: list[Measured],
+    whole: list[RequestScores],
     lacking: list[Entry],
     rows: NDArray[np.bool_],
     p: NDArray[np.float64],
@@ -261,7 +261,7 @@ def _table(
     return replace(empty, rows=tuple(found), pairs=tuple(pairs))
 
 
-def _row(m: Measured, metric: str, rows: NDArray[np.bool_], tier: str, top: bool) -> Row:
+def _row(m: RequestScores, metric: str, rows: NDArray[np.bool_], tier: str, top: bool) -> Row:
     by_seed = m.by_seed[metric][:, rows]
     interval = mean_interval(by_unit(by_seed.mean(axis=0), m.users[rows]))
     seeds = len(m.entry.runs)
@@ -271,7 +271,12 @@ def _row(m: Measured, metric: str, rows: NDArray[np.bool_], tier: str, top: bool
 
 
 def _pair(
-    a: Measured, b: Measured, metric: str, rows: NDArray[np.bool_], p: float, p_holm: float
+    a: RequestScores,
+    b: RequestScores,
+    metric: str,
+    rows: NDArray[np.bool_],
+    p: float,
+    p_holm: float,
 ) -> Pair:
     moved = (a.scores(metric) - b.scores(metric))[rows]
     units = by_unit(moved, a.users[rows])

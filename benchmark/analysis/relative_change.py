@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmark.analysis.run_groups import Group
-from benchmark.analysis.scores import SHOWN, Measured, measure
+from benchmark.analysis.run_groups import RunGroup
+from benchmark.analysis.scores import SHOWN, RequestScores, measure
 from benchmark.statistics.multiple import holm
 from benchmark.statistics.paired import by_unit
 from benchmark.statistics.randomisation import randomisation_test
@@ -61,7 +61,7 @@ class _Compared(Protocol):
 _Row = TypeVar("_Row", bound=_Compared)
 
 
-def change_of(reference: Group | None, variant: Group, task: str) -> Change:
+def change_of(reference: RunGroup | None, variant: RunGroup, task: str) -> Change:
     """Return the change of one task; parts of it are missing where a group was not asked it."""
     before, after = (_measured(group, task) for group in (reference, variant))
     means = [None if m is None else float(m.scores(SHOWN[0]).mean()) for m in (before, after)]
@@ -86,14 +86,14 @@ def corrected(rows: list[_Row]) -> list[_Row]:
     return found
 
 
-def _measured(group: Group | None, task: str) -> Measured | None:
+def _measured(group: RunGroup | None, task: str) -> RequestScores | None:
     if group is None or task not in group.tasks:
         return None
     entry = group.entry(task, PROTOCOL)
     return None if entry.lacking else measure(entry, task, PROTOCOL)
 
 
-def _by_seed(before: Measured, after: Measured) -> tuple[float, ...]:
+def _by_seed(before: RequestScores, after: RequestScores) -> tuple[float, ...]:
     means = [
         dict(zip(m.seeds, m.by_seed[SHOWN[0]].mean(axis=1).tolist(), strict=True))
         for m in (before, after)

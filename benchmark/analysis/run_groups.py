@@ -13,7 +13,7 @@ import numpy as np
 from benchmark.results.record import RunRecord
 from benchmark.running.plan import Ablation
 
-__all__ = ["Entry", "Group", "group_runs", "labelled", "ran"]
+__all__ = ["Entry", "RunGroup", "group_runs", "labelled", "ran"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Group:
+class RunGroup:
     """All runs of one model with the same settings and tasks, by seed, the best to use last.
 
     Attributes:
@@ -91,8 +91,8 @@ def ran(run: RunRecord, task: str, protocol: str) -> bool:
     return protocol in run.info["metrics"].get(task, {})
 
 
-def group_runs(records: Iterable[RunRecord]) -> list[Group]:
-    """Group runs that differ in their seed only; the label of each is still its model alone.
+def group_runs(records: Iterable[RunRecord]) -> list[RunGroup]:
+    """RunGroup runs that differ in their seed only; the label of each is still its model alone.
 
     Of several runs of a request, with several versions of the code, what finished last comes last.
     """
@@ -104,7 +104,7 @@ def group_runs(records: Iterable[RunRecord]) -> list[Group]:
         runs = groups[request]
         last = next(iter(runs.values()))[-1].info
         found.append(
-            Group(
+            RunGroup(
                 request.model,
                 request.model,
                 request.preset,
@@ -150,13 +150,13 @@ def _trials(info: dict[str, Any]) -> int:
     return info["tuning"]["trials"] if info.get("tuning") else 0
 
 
-def labelled(groups: list[Group]) -> list[Group]:
+def labelled(groups: list[RunGroup]) -> list[RunGroup]:
     """Name the groups by model and whatever sets them apart from others of it; sort by that."""
     named = [replace(group, label=_label(group, groups)) for group in groups]
     return sorted(named, key=lambda group: group.label)
 
 
-def _label(group: Group, groups: list[Group]) -> str:
+def _label(group: RunGroup, groups: list[RunGroup]) -> str:
     same = [other for other in groups if other.model == group.model]
     parts = []
     if len({other.preset for other in same}) > 1:

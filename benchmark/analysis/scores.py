@@ -15,7 +15,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.evaluation.metrics import MAIN, compute
 from benchmark.results.table import same_requests
 
-__all__ = ["SHOWN", "Measured", "measure", "slices"]
+__all__ = ["SHOWN", "RequestScores", "measure", "slices"]
 
 SHOWN = (MAIN, "hr@10", "mrr@10")
 """Metrics of the leaderboard; the first is the one of slices, trade-off and ablations."""
@@ -25,7 +25,7 @@ _BOUNDS = (0, 1, 10, 50, 200)
 
 
 @dataclass(frozen=True)
-class Measured:
+class RequestScores:
     """The scores of one entry in one task under one protocol.
 
     Attributes:
@@ -55,7 +55,7 @@ class Measured:
         return self.requests["user"].to_numpy()
 
 
-def measure(entry: Entry, task: str, protocol: str) -> Measured:
+def measure(entry: Entry, task: str, protocol: str) -> RequestScores:
     """Read the runs of an entry.
 
     Raises:
@@ -73,7 +73,7 @@ def measure(entry: Entry, task: str, protocol: str) -> Measured:
     costs = [run.info["metrics"][task][protocol]["seconds_per_request"] for run in entry.runs]
     by_seed = {name: np.stack([values[name] for values in found]) for name in SHOWN}
     known = None if None in costs else float(np.mean(costs))
-    return Measured(entry, frames[0], by_seed, known)
+    return RequestScores(entry, frames[0], by_seed, known)
 
 
 def slices(requests: pd.DataFrame) -> Iterator[tuple[str, NDArray[np.bool_]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmark.analysis.relative_change import JOINT, Change, change_of, corrected
-from benchmark.analysis.run_groups import Group
+from benchmark.analysis.run_groups import RunGroup
 
 __all__ = ["TradeOff", "trade_offs"]
 
@@ -23,7 +23,7 @@ class TradeOff:
     harmonic: float | None
 
 
-def trade_offs(groups: list[Group]) -> list[TradeOff]:
+def trade_offs(groups: list[RunGroup]) -> list[TradeOff]:
     """Compare each joint group with the groups of one task that are like it in all else."""
     found = []
     for joint in (group for group in groups if set(group.tasks) == set(JOINT)):

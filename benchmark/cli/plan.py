@@ -12,7 +12,7 @@ import typer
 
 from benchmark.cli.output import remarks
 from benchmark.errors import InputError, did_you_mean
-from benchmark.running.plan import Plan
+from benchmark.running.plan import Experiment
 from benchmark.settings import PRESETS, build_settings, parse_assignment
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def model_names(text: str) -> list[str]:
 
 def plan_models(
     names: list[str], tasks: str | None, preset: str, assignments: list[str]
-) -> list[Plan]:
+) -> list[Experiment]:
     """Check models, tasks and settings before anything runs."""
     from benchmark.data.requests import Task
     from benchmark.registry import find
@@ -132,11 +132,11 @@ def plan_models(
         ]
         settings = build_settings(kind.Settings, kind.presets, preset, mine)
         kind(settings)  # a model may refuse what the types of its settings allow
-        plans.append(Plan(entry, settings, preset, common))
+        plans.append(Experiment(entry, settings, preset, common))
     return plans
 
 
-def check_ablations(plans: list[Plan], assignments: list[str]) -> None:
+def check_ablations(plans: list[Experiment], assignments: list[str]) -> None:
     """Refuse models without ablations, and settings that an ablation would change as well."""
     for plan in plans:
         offered = plan.entry.load().ablations
@@ -149,8 +149,8 @@ def check_ablations(plans: list[Plan], assignments: list[str]) -> None:
 
 
 def load_planned(
-    plans: list[Plan], dataset: str, seen: Seen, searches: Path | None = None
-) -> tuple[Dataset, list[Plan]]:
+    plans: list[Experiment], dataset: str, seen: Seen, searches: Path | None = None
+) -> tuple[Dataset, list[Experiment]]:
     """Load a data set, and return it with the plans restricted to tasks that it has.
 
     With ``searches``, a results folder, each plan's settings become those that its search chose.
@@ -169,7 +169,7 @@ def load_planned(
     return data, plans
 
 
-def _tuned(plan: Plan, data: Dataset, results: Path) -> Plan:
+def _tuned(plan: Experiment, data: Dataset, results: Path) -> Experiment:
     """Return the plan with the settings that its search chose."""
     from benchmark.tuning.study import find_study
 
@@ -178,7 +178,7 @@ def _tuned(plan: Plan, data: Dataset, results: Path) -> Plan:
     return replace(plan, settings=chosen, study=study)
 
 
-def _restricted(plan: Plan, data: Dataset) -> Plan:
+def _restricted(plan: Experiment, data: Dataset) -> Experiment:
     """Return the plan with the tasks that the data set has requests for."""
     tasks = tuple(t for t in plan.tasks if ("test", t) in data.evaluation)
     if not tasks:

@@ -38,7 +38,7 @@ from benchmark.cli.plan import (
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmark.running.plan import Plan
+    from benchmark.running.plan import Experiment
     from benchmark.running.runner import RunResult
 
 __all__ = ["run"]
@@ -96,7 +96,7 @@ def run(
     _show(done, as_json)
 
 
-def _common_folder(results: Path, plans: list[Plan], seeds: list[int], data: str) -> Path:
+def _common_folder(results: Path, plans: list[Experiment], seeds: list[int], data: str) -> Path:
     """Return where ablations keep the steps that they have in common until all are done."""
     from benchmark.running.identity import code_behind, code_digest
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset, EvaluationSet
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Task
 
 __all__ = ["AuditReport", "AuditRow", "audit"]
@@ -191,7 +191,7 @@ def _candidates(dataset: Dataset, task: Task, asked: EvaluationSet) -> tuple[int
         touched = np.sort(_keys(log, items))
     else:
         queries = len(dataset.queries)
-        searched = log.kind == Kind.SEARCHED
+        searched = log.kind == EventSource.SEARCHED
         reached = log.user[searched].astype(np.int64) * queries + log.query[searched]
         owner = owner * queries + asked.requests.query
         names = np.unique(owner)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 
 __all__ = ["Pairs", "bm25_best", "recommendation_candidates", "search_candidates"]
 
@@ -157,7 +157,7 @@ def _relevant(
     log: EventLog, rows: NDArray[np.int64], items: int
 ) -> tuple[Pairs, NDArray[np.int64]]:
     """Return what is relevant to each distinct (user, query), and the requests' numbers there."""
-    searches = np.flatnonzero(log.kind == Kind.SEARCHED)
+    searches = np.flatnonzero(log.kind == EventSource.SEARCHED)
     width = int(log.query.max(initial=0)) + 1
     key = log.user[searches].astype(np.int64) * width + log.query[searches]
     asked = log.user[rows].astype(np.int64) * width + log.query[rows]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Queries
 from benchmark.data.dataset import Dataset, EvaluationSet
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 
 __all__ = ["describe"]
 
@@ -54,7 +54,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
 
 
 def _events(log: EventLog) -> dict[str, int]:
-    searches = int((log.kind == Kind.SEARCHED).sum())
+    searches = int((log.kind == EventSource.SEARCHED).sum())
     return {"all": len(log), "rec": len(log) - searches, "search": searches}
 
 
@@ -93,7 +93,7 @@ def _queries(dataset: Dataset) -> dict[str, Any]:
     A query is ambiguous when the log reaches more than one item by it.
     """
     log = dataset.log
-    searched = log.kind == Kind.SEARCHED
+    searched = log.kind == EventSource.SEARCHED
     query = log.query[searched]
     if len(query) == 0:
         return {"distinct": 0, "searches": 0, "kinds": {}}

@@ -9,13 +9,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NO_QUERY", "NO_SESSION", "EventLog", "Kind"]
+__all__ = ["NO_QUERY", "NO_SESSION", "EventLog", "EventSource"]
 
 NO_QUERY = -1
 NO_SESSION = -1
 
 
-class Kind(IntEnum):
+class EventSource(IntEnum):
     """How a user came to an item."""
 
     RECOMMENDED = 0
@@ -30,7 +30,7 @@ class EventLog:
         user: int32 ``[events]``, from 0 to ``users - 1``, ascending.
         item: int32 ``[events]``, row of the item in the catalogue.
         time: int64 ``[events]``, in the unit of the source; ascending within a user.
-        kind: uint8 ``[events]``, a :class:`Kind`.
+        kind: uint8 ``[events]``, a :class:`EventSource`.
         query: int32 ``[events]``, row in the query table, ``NO_QUERY`` for recommendation events.
         session: int32 ``[events]``, ``NO_SESSION`` where the source has none.
         offsets: int64 ``[users + 1]``; user ``u`` owns rows ``offsets[u]:offsets[u + 1]``.
@@ -53,9 +53,9 @@ class EventLog:
         return len(self.offsets) - 1
 
     @cached_property
-    def rows_of_kind(self) -> dict[Kind, NDArray[np.int64]]:
+    def rows_of_kind(self) -> dict[EventSource, NDArray[np.int64]]:
         """The rows of each kind, ascending; found once, as every history of one kind needs them."""
-        return {kind: np.flatnonzero(self.kind == kind) for kind in Kind}
+        return {kind: np.flatnonzero(self.kind == kind) for kind in EventSource}
 
     @classmethod
     def from_columns(

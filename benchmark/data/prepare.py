@@ -13,7 +13,7 @@ from benchmark.data.candidates import bm25_best, recommendation_candidates, sear
 from benchmark.data.card import Card
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Part
-from benchmark.data.events import NO_QUERY, EventLog, Kind
+from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.prepared import (
     Prepared,
     PreparedRequests,
@@ -140,7 +140,7 @@ def _log(
         copies = np.flatnonzero(query >= 0)
         rows = np.concatenate([rows, copies])
         query = np.concatenate([np.full_like(query, NO_QUERY), query[copies]])
-    kind = np.where(query >= 0, Kind.SEARCHED, Kind.RECOMMENDED).astype(np.uint8)
+    kind = np.where(query >= 0, EventSource.SEARCHED, EventSource.RECOMMENDED).astype(np.uint8)
     return EventLog.from_columns(
         inter.user[rows],
         item[rows],

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Queries
-from benchmark.data.events import NO_QUERY, EventLog, Kind
+from benchmark.data.events import NO_QUERY, EventLog, EventSource
 
 __all__ = ["PAD", "History", "Requests", "Task", "events_at"]
 
@@ -136,7 +136,7 @@ class Requests:
         """Return how each request's query came to be, ``[requests]``; "" for recommendation."""
         return ["" if q == NO_QUERY else self.queries.kinds[q] for q in self.query.tolist()]
 
-    def history(self, window: int, kind: Kind | None = None) -> History:
+    def history(self, window: int, kind: EventSource | None = None) -> History:
         """Return the last ``window`` events before each request, of one kind or of both."""
         return events_at(self._log, self._history_rows(window, kind))
 
@@ -154,7 +154,7 @@ class Requests:
         counts = np.bincount(owner[keep], minlength=len(self))
         return np.concatenate([[0], np.cumsum(counts)]), self._log.item[rows[keep]]
 
-    def _history_rows(self, window: int, kind: Kind | None) -> NDArray[np.int64]:
+    def _history_rows(self, window: int, kind: EventSource | None) -> NDArray[np.int64]:
         start, stop = self._log.offsets[self.user], self._stop
         places: NDArray[np.int64] | None = None
         if kind is not None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.card import Split
 from benchmark.data.dataset import Part
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import PAD, Task
 from benchmark.errors import InputError
 
@@ -18,9 +18,9 @@ __all__ = ["Parts", "RequestRows", "kind_of", "split"]
 _CHUNK = 2**22
 
 
-def kind_of(task: Task) -> Kind:
+def kind_of(task: Task) -> EventSource:
     """Return the kind of event that a task asks for."""
-    return Kind.SEARCHED if task is Task.SEARCH else Kind.RECOMMENDED
+    return EventSource.SEARCHED if task is Task.SEARCH else EventSource.RECOMMENDED
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,9 @@ def _copies(log: EventLog, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return omit
 
 
-def _latest_of_other_kind(log: EventLog, rows: NDArray[np.int64], kind: Kind) -> NDArray[np.int64]:
+def _latest_of_other_kind(
+    log: EventLog, rows: NDArray[np.int64], kind: EventSource
+) -> NDArray[np.int64]:
     """Return the latest earlier row of the other kind where it is the same item, else ``PAD``."""
     others = np.flatnonzero(log.kind != kind)
     omit = np.full((len(rows), 1), PAD, dtype=np.int64)

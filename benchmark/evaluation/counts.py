@@ -1,4 +1,4 @@
-"""Ranks as counts: how many candidates stand above the relevant item, how many level with it."""
+"""Counts as counts: how many candidates stand above the relevant item, how many level with it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from benchmark.data.requests import PAD
 from benchmark.errors import BenchmarkError
 
-__all__ = ["Ranks", "ranks_from_scores", "ranks_from_top"]
+__all__ = ["Counts", "ranks_from_scores", "ranks_from_top"]
 
 
 @dataclass(frozen=True)
-class Ranks:
+class Counts:
     """The rank of each request's relevant item.
 
     Attributes:
@@ -33,7 +33,7 @@ def ranks_from_scores(
     target: NDArray[np.integer],
     left_out: NDArray[np.bool_] | None = None,
     model: str = "model",
-) -> Ranks:
+) -> Counts:
     """Count from the scores of all candidates.
 
     Args:
@@ -59,7 +59,7 @@ def ranks_from_scores(
         kept[rows, target] = True
         above, level = above & kept, level & kept
         size = kept.sum(axis=1, dtype=np.int32)
-    return Ranks(
+    return Counts(
         greater=above.sum(axis=1, dtype=np.int32),
         tied=level.sum(axis=1, dtype=np.int32) - 1,
         candidates=size,
@@ -72,7 +72,7 @@ def ranks_from_top(
     target: NDArray[np.integer],
     candidates: NDArray[np.integer],
     model: str = "model",
-) -> Ranks:
+) -> Counts:
     """Count from the best items only; all that are not listed are tied behind them.
 
     Args:
@@ -102,6 +102,6 @@ def ranks_from_top(
     greater = np.where(found, (real & (scores > own)).sum(axis=1), listed)
     level = (real & (scores == own)).sum(axis=1)
     tied = np.where(found, level, candidates - listed) - 1
-    return Ranks(
+    return Counts(
         greater.astype(np.int32), tied.astype(np.int32), np.asarray(candidates, dtype=np.int32)
     )

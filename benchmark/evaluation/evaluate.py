@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from benchmark.data.dataset import Dataset, EvaluationSet, Part
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.errors import BenchmarkError
-from benchmark.evaluation.counts import Ranks, ranks_from_scores, ranks_from_top
+from benchmark.evaluation.counts import Counts, ranks_from_scores, ranks_from_top
 from benchmark.evaluation.metrics import MAIN, compute
 from benchmark.model import Model, top_k
-from benchmark.run_log import Journal
+from benchmark.run_log import RunLog
 
 __all__ = ["PROTOCOLS", "HarnessValidation", "Protocol", "TaskOutcome", "evaluate"]
 
@@ -47,7 +47,7 @@ class TaskOutcome:
     task: Task
     protocol: Protocol
     evaluation: EvaluationSet
-    ranks: Ranks
+    ranks: Counts
     seconds: float
     coverage: float | None
     popularity: float | None
@@ -60,7 +60,7 @@ def evaluate(
     part: Part,
     tasks: tuple[Task, ...],
     protocols: tuple[Protocol, ...],
-    journal: Journal,
+    run_log: RunLog,
 ) -> list[TaskOutcome]:
     """Ask ``model`` (called ``name`` in errors) all requests of the part.
 
@@ -71,7 +71,7 @@ def evaluate(
         evaluation = dataset.evaluation.get((part, task))
         if evaluation is None:
             continue
-        with journal.progress(f"evaluating {task}", len(evaluation.targets)) as bar:
+        with run_log.progress(f"evaluating {task}", len(evaluation.targets)) as bar:
             asked = _Asked(model, name, evaluation, protocols)
             for batch in asked.batches():
                 asked.answer(batch)
@@ -93,7 +93,7 @@ class _Asked:
         self.model, self.name, self.evaluation = model, name, evaluation
         self.protocols = protocols
         self.items = evaluation.requests.items
-        self._ranks: dict[Protocol, list[Ranks]] = {p: [] for p in protocols}
+        self._ranks: dict[Protocol, list[Counts]] = {p: [] for p in protocols}
         self._seconds = dict.fromkeys(protocols, 0.0)
         self._tops: list[NDArray[np.int32]] = []
 
@@ -175,8 +175,8 @@ class _Asked:
         found = []
         for protocol in self.protocols:
             parts = self._ranks[protocol]
-            ranks = Ranks(
-                *(np.concatenate([getattr(p, n) for p in parts]) for n in Ranks.__annotations__)
+            ranks = Counts(
+                *(np.concatenate([getattr(p, n) for p in parts]) for n in Counts.__annotations__)
             )
             coverage = popularity = None
             if protocol == "full":

@@ -30,7 +30,7 @@ from benchmark.exchange.trec_write import (
 from benchmark.model import Model
 from benchmark.registry import find
 from benchmark.results.record import RunRecord
-from benchmark.run_log import Journal
+from benchmark.run_log import RunLog
 
 __all__ = ["export_run", "stored_model"]
 
@@ -83,7 +83,7 @@ def export_run(run: RunRecord, dataset: Dataset, model: Model, out: Path, depth:
                     hear[protocol] = partial(_write, file, task, ids, run.info["model"])
                 overheard = Overheard(model, evaluation, hear, depth)
                 for outcome in evaluate(
-                    overheard, run.info["model"], dataset, "test", (task,), tuple(hear), Journal()
+                    overheard, run.info["model"], dataset, "test", (task,), tuple(hear), RunLog()
                 ):
                     _check(run, stored, outcome)
         return sorted(file.name for file in folder.iterdir())

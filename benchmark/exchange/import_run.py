@@ -20,7 +20,7 @@ from benchmark.exchange.trec_read import Listing, read_listing
 from benchmark.registry import available
 from benchmark.results.record import RunRecord, read_run, run_folder, write_run
 from benchmark.results.table import to_table
-from benchmark.run_log import Journal
+from benchmark.run_log import RunLog
 from benchmark.running.identity import RunIdentity
 from benchmark.running.runner import circumstances, summarise
 
@@ -101,7 +101,7 @@ def import_run(
     ignored = _not_candidates(listing, evaluation, protocol)
     origin = {"file": file.name, "sha256": listing.sha256}
     facts = {str(task): {protocol: {**origin, "unanswered": unanswered, "not_candidates": ignored}}}
-    outcomes = evaluate(_recited(listing), name, dataset, "test", (task,), (protocol,), Journal())
+    outcomes = evaluate(_recited(listing), name, dataset, "test", (task,), (protocol,), RunLog())
     metrics = summarise(outcomes)
     metrics[str(task)][protocol]["seconds_per_request"] = None
     table = to_table(outcomes, np.bincount(dataset.train.log.item, minlength=len(dataset.items)))

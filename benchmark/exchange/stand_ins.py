@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmark.data.dataset import EvaluationSet, TrainView
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.evaluation.evaluate import Protocol, seen_mask
-from benchmark.model import FitContext, Model, Validation, top_k
+from benchmark.model import Model, TrainingContext, Validation, top_k
 
 __all__ = ["Hear", "Overheard", "Recited"]
 
@@ -24,7 +24,7 @@ class _StandIn(Model):
 
     tasks = frozenset(Task)
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Do nothing."""
 
     def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:

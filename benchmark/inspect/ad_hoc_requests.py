@@ -10,15 +10,15 @@ import numpy as np
 
 from benchmark.data.catalogue import Queries
 from benchmark.data.dataset import Dataset
-from benchmark.data.events import NO_QUERY, EventLog, Kind
+from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
 
-__all__ = ["Answer", "UserRequest", "is_text", "request_after", "request_of_user"]
+__all__ = ["RankedItem", "UserRequest", "is_text", "request_after", "request_of_user"]
 
 
 @dataclass(frozen=True)
-class Answer:
+class RankedItem:
     """An item that a model gave.
 
     Attributes:
@@ -62,7 +62,9 @@ def request_after(
         user=nobody,
         item=np.array([item for item, _ in history], dtype=np.int64),
         time=np.arange(len(history)),
-        kind=np.array([Kind.RECOMMENDED if q == NO_QUERY else Kind.SEARCHED for q in asked]),
+        kind=np.array(
+            [EventSource.RECOMMENDED if q == NO_QUERY else EventSource.SEARCHED for q in asked]
+        ),
         query=np.array(asked, dtype=np.int64),
         session=nobody - 1,
         users=1,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from benchmark.errors import BenchmarkError
 from benchmark.files import writing
-from benchmark.model import FitContext, Model, Validation
+from benchmark.model import Model, TrainingContext, Validation
 
 __all__ = ["EpochLoop", "Schedule", "set_rate", "train_to_best"]
 
@@ -33,7 +33,7 @@ class EpochLoop:
         name: names the progress bar and the checkpoint file.
         module: what is trained.
         optimiser: its optimiser.
-        context: seed, device, journal and checkpoint folder.
+        context: seed, device, run_log and checkpoint folder.
         epochs: most epochs.
         validate_every: epochs between validations; the last epoch is always validated.
         patience: validations without a gain before training stops.
@@ -42,7 +42,7 @@ class EpochLoop:
     name: str
     module: nn.Module
     optimiser: torch.optim.Optimizer
-    context: FitContext
+    context: TrainingContext
     epochs: int
     validate_every: int
     patience: int
@@ -61,7 +61,7 @@ class EpochLoop:
             measure: returns validation NDCG@10 by task; where it is empty, later counts as better.
         """
         done, stopped = self._resume()
-        with self.context.journal.progress(self.name, self.epochs) as bar:
+        with self.context.run_log.progress(self.name, self.epochs) as bar:
             bar.advance(done)
             for epoch in range(done, self.epochs):
                 if stopped:
@@ -82,7 +82,7 @@ class EpochLoop:
 
     def _validate(self, epoch: int, loss: float, measured: dict[str, float]) -> bool:
         """Note the measures, keep the best weights, return whether patience has run out."""
-        self.context.journal.validated(epoch=epoch, loss=round(loss, 4), **measured)
+        self.context.run_log.validated(epoch=epoch, loss=round(loss, 4), **measured)
         value = sum(measured.values()) / len(measured) if measured else float(epoch)
         if value > self._best_value:
             self._best_value, self._best_epoch = value, epoch
@@ -102,8 +102,8 @@ class EpochLoop:
             "stopped": stopped,
             "best_value": self._best_value,
             "best_epoch": self._best_epoch,
-            "curve": self.context.journal.curve,
-            "elapsed": self.context.journal.elapsed(),
+            "curve": self.context.run_log.curve,
+            "elapsed": self.context.run_log.elapsed(),
         }
         file = folder / f"{self.name}.pt"
         with writing(file) as unfinished:
@@ -122,7 +122,7 @@ class EpochLoop:
             self.optimiser.load_state_dict(state["optimiser"])
             self._best = state["best"]
             self._best_value, self._best_epoch = state["best_value"], state["best_epoch"]
-            self.context.journal.take_up(state["curve"], state["elapsed"])
+            self.context.run_log.take_up(state["curve"], state["elapsed"])
         except (RuntimeError, UnpicklingError, EOFError, ValueError, KeyError) as error:
             raise BenchmarkError(f"{file}: damaged checkpoint; --fresh starts over") from error
         return state["epoch"], state["stopped"]
@@ -159,10 +159,10 @@ def train_to_best(
     optimiser: torch.optim.Optimizer,
     settings: Schedule,
     validation: Validation,
-    context: FitContext,
+    context: TrainingContext,
     train_epoch: Callable[[int], float],
 ) -> None:
-    """Train ``module``, leave it with its best weights, and note in the journal their epoch.
+    """Train ``module``, leave it with its best weights, and note in the run log their epoch.
 
     Args:
         name: names the progress bar and the checkpoint.
@@ -171,7 +171,7 @@ def train_to_best(
         optimiser: its optimiser.
         settings: how long.
         validation: decides which weights are best.
-        context: seed, device, journal and checkpoint folder.
+        context: seed, device, run_log and checkpoint folder.
         train_epoch: see :meth:`EpochLoop.run`.
     """
     limit = settings.validation_requests or None
@@ -184,7 +184,7 @@ def train_to_best(
         settings.validate_every,
         settings.patience,
     )
-    context.journal.facts["best_epoch"] = loop.run(
+    context.run_log.facts["best_epoch"] = loop.run(
         train_epoch, lambda: validation.measure(model, limit)
     )
 

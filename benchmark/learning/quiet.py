@@ -12,7 +12,7 @@ __all__ = ["without_progress_bars"]
 
 @contextmanager
 def without_progress_bars() -> Iterator[None]:
-    """Hide them inside the block: progress is shown by the journal, and only on a terminal."""
+    """Hide them inside the block: progress is shown by the run log, and only on a terminal."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:

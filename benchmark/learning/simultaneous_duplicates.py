@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import PAD
 
 __all__ = ["earlier_twins", "previous_twins", "searches_first", "steps_to_first_twin"]
@@ -56,6 +56,6 @@ def searches_first(log: EventLog) -> EventLog:
     """
     if (previous_twins(log) == PAD).all():
         return log
-    order = np.lexsort((log.kind != Kind.SEARCHED, log.time, log.user))
+    order = np.lexsort((log.kind != EventSource.SEARCHED, log.time, log.user))
     names = ("user", "item", "time", "kind", "query", "session")
     return replace(log, **{name: getattr(log, name)[order] for name in names})

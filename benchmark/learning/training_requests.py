@@ -9,10 +9,10 @@ from benchmark.data.dataset import TrainView
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.simultaneous_duplicates import earlier_twins, previous_twins
 
-__all__ = ["PastRequests"]
+__all__ = ["TrainingRequests"]
 
 
-class PastRequests:
+class TrainingRequests:
     """Gives a model its training samples in the form in which it will be asked.
 
     So one piece of code turns histories into inputs, for training and for evaluation alike. The

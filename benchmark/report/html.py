@@ -16,7 +16,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from benchmark.analysis.leaderboard import ALL, SHOWN, Board, Pair, Row, Table
+from benchmark.analysis.leaderboard import ALL, SHOWN, Leaderboard, Pair, Row, Table
 from benchmark.report.json import to_document
 from benchmark.report.text_tables import (
     FEW_SEEDS,
@@ -39,7 +39,7 @@ _TIER_COLOURS = 8
 _NAME = ' class="name"'
 
 
-def to_html(boards: list[Board]) -> str:
+def to_html(boards: list[Leaderboard]) -> str:
     """Return all boards as one page; the same boards give the same bytes."""
     style = _part("report.css")
     script = _part("charts.js") + _part("report.js")
@@ -65,13 +65,13 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _data(boards: list[Board]) -> str:
+def _data(boards: list[Leaderboard]) -> str:
     """Return what the charts show as JSON that cannot end the script element it stands in."""
     text = json.dumps([_charted(board) for board in boards], separators=(",", ":"))
     return text.translate({ord(c): f"\\u{ord(c):04x}" for c in "<>&"})
 
 
-def _charted(board: Board) -> dict[str, Any]:
+def _charted(board: Leaderboard) -> dict[str, Any]:
     document = to_document([board])
     whole = {"protocol": "full", "slice": ALL, "metric": SHOWN[0]}
     return {
@@ -85,7 +85,7 @@ def _charted(board: Board) -> dict[str, Any]:
     }
 
 
-def _board(board: Board, number: int) -> str:
+def _board(board: Leaderboard, number: int) -> str:
     anchor = f"board-{number}"
     sections = list(_sections(board, anchor))
     links = "".join(
@@ -107,7 +107,7 @@ def _board(board: Board, number: int) -> str:
     return "\n".join([*parts, "</section>"])
 
 
-def _sections(board: Board, anchor: str) -> Iterator[tuple[str, str, str, bool]]:
+def _sections(board: Leaderboard, anchor: str) -> Iterator[tuple[str, str, str, bool]]:
     """Give anchor, title and content of each part that has any, and whether it needs the script."""
     main, slices, pairs = main_grids(board), slice_grids(board), _pair_grids(board)
     tradeoff, ablated, changed = tradeoff_grids(board), ablation_grids(board), changed_grids(board)
@@ -197,7 +197,7 @@ def _tiers(letters: str) -> str:
     )
 
 
-def _whole(board: Board, task: str) -> dict[str, Row]:
+def _whole(board: Leaderboard, task: str) -> dict[str, Row]:
     """Return the rows by NDCG@10 over the whole catalogue, by model."""
     asked = (task, "full", ALL, SHOWN[0])
     return {
@@ -208,7 +208,7 @@ def _whole(board: Board, task: str) -> dict[str, Row]:
     }
 
 
-def _front(board: Board) -> list[str]:
+def _front(board: Leaderboard) -> list[str]:
     """Return the models of which no other is as good in both tasks and better in one."""
     rec, search = _whole(board, "rec"), _whole(board, "search")
     points = {
@@ -223,7 +223,7 @@ def _front(board: Board) -> list[str]:
     ]
 
 
-def _interval_grid(board: Board) -> Grid:
+def _interval_grid(board: Leaderboard) -> Grid:
     rows = [_whole(board, task) for task in TASKS]
     front = _front(board)
     body = tuple(
@@ -248,7 +248,7 @@ def _between(low: float | None, high: float | None, form: str) -> str:
     return "" if low is None or high is None else f" ({low:{form}} to {high:{form}})"
 
 
-def _pair_grids(board: Board) -> list[Grid]:
+def _pair_grids(board: Leaderboard) -> list[Grid]:
     asked = (t for t in board.tables if (t.slice, t.metric) == (ALL, SHOWN[0]) and t.pairs)
     return [_pair_grid(table) for table in asked]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from benchmark.analysis.leaderboard import Board, Row, Table
+from benchmark.analysis.leaderboard import Leaderboard, Row, Table
 from benchmark.analysis.tradeoff import TradeOff
 
 __all__ = ["to_document"]
 
 
-def to_document(boards: list[Board]) -> dict[str, Any]:
+def to_document(boards: list[Leaderboard]) -> dict[str, Any]:
     """Return the boards of one data set (several where it was split or read differently).
 
     ``pairs`` holds all pairs of a table, the better model first; a row that is not complete has
@@ -36,7 +36,7 @@ def to_document(boards: list[Board]) -> dict[str, Any]:
     }
 
 
-def _table(board: Board, table: Table) -> dict[str, Any]:
+def _table(board: Leaderboard, table: Table) -> dict[str, Any]:
     return {
         "task": table.task,
         "protocol": table.protocol,

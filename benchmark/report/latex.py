@@ -6,7 +6,7 @@ import re
 
 from tabulate import tabulate
 
-from benchmark.analysis.leaderboard import Board
+from benchmark.analysis.leaderboard import Leaderboard
 from benchmark.report.text_tables import (
     Cell,
     Grid,
@@ -32,7 +32,7 @@ _SPECIAL = {
 }
 
 
-def to_latex(boards: list[Board]) -> str:
+def to_latex(boards: list[Leaderboard]) -> str:
     """Return a ``table`` for each task and protocol, and for slices, trade-off and ablations.
 
     The preamble needs ``\\usepackage{booktabs}``; notes stand in the caption of the first table.

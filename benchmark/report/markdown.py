@@ -6,7 +6,7 @@ import re
 
 from tabulate import tabulate
 
-from benchmark.analysis.leaderboard import Board
+from benchmark.analysis.leaderboard import Leaderboard
 from benchmark.errors import InputError
 from benchmark.report.text_tables import (
     Cell,
@@ -24,7 +24,7 @@ __all__ = ["END", "START", "between_markers", "to_markdown"]
 START, END = "<!-- leaderboard:start -->", "<!-- leaderboard:end -->"
 
 
-def to_markdown(boards: list[Board]) -> str:
+def to_markdown(boards: list[Leaderboard]) -> str:
     """Return all boards as one Markdown text that ends in a newline."""
     parts = [_board(board) for board in boards]
     return "\n\n".join(parts) + "\n" if parts else "No runs yet.\n"
@@ -44,7 +44,7 @@ def between_markers(text: str, board: str, name: str) -> str:
     return f"{before}{START}\n{deeper}{END}{after}"
 
 
-def _board(board: Board) -> str:
+def _board(board: Leaderboard) -> str:
     parts = [f"## {board.dataset}", " ".join(notes(board))]
     parts += [_section(grid) for grid in main_grids(board)]
     slices = slice_grids(board)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.analysis.ablations import AblationTable
-from benchmark.analysis.leaderboard import SHOWN, Board, Row, Table
+from benchmark.analysis.leaderboard import SHOWN, Leaderboard, Row, Table
 from benchmark.analysis.relative_change import Change
 
 __all__ = [
@@ -54,12 +54,12 @@ class Grid:
     body: tuple[tuple[Cell, ...], ...]
 
 
-def main_grids(board: Board) -> list[Grid]:
+def main_grids(board: Leaderboard) -> list[Grid]:
     """Return a grid for each task and protocol, all metrics beside each other."""
     return [_main(asked) for asked in _asked(board.tables, whole=True)]
 
 
-def slice_grids(board: Board) -> list[Grid]:
+def slice_grids(board: Leaderboard) -> list[Grid]:
     """Return a grid for each task and family of slices, over the whole catalogue."""
     grids = []
     for asked in _asked(board.tables, whole=False):
@@ -72,7 +72,7 @@ def slice_grids(board: Board) -> list[Grid]:
     return grids
 
 
-def tradeoff_grids(board: Board) -> list[Grid]:
+def tradeoff_grids(board: Leaderboard) -> list[Grid]:
     """Return a grid of joint training against training for one task, if there are joint models."""
     if not board.tradeoff:
         return []
@@ -85,7 +85,7 @@ def tradeoff_grids(board: Board) -> list[Grid]:
     return [Grid(words, (*headers, "harmonic mean"), body)]
 
 
-def ablation_grids(board: Board) -> list[Grid]:
+def ablation_grids(board: Leaderboard) -> list[Grid]:
     """Return a grid for each model that was run without its parts, the full model first."""
     return [_ablations(table) for table in board.ablations]
 
@@ -108,7 +108,7 @@ def _ablations(table: AblationTable) -> Grid:
     return Grid(title, headers, tuple(body))
 
 
-def changed_grids(board: Board) -> list[Grid]:
+def changed_grids(board: Leaderboard) -> list[Grid]:
     """Return a grid for each model and preset that was run with changed settings."""
     found: dict[tuple[str, str], list[tuple[Cell, ...]]] = {}
     for each in board.changed:
@@ -125,7 +125,7 @@ def changed_grids(board: Board) -> list[Grid]:
     ]
 
 
-def notes(board: Board) -> list[str]:
+def notes(board: Leaderboard) -> list[str]:
     """Return what a reader has to know about a board, a sentence or two each."""
     rows = [row for table in board.tables for row in table.rows]
     presets = {row.entry.preset for row in rows} | {table.preset for table in board.ablations}

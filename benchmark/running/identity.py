@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmark.data.dataset import Dataset
 from benchmark.registry import ModelEntry
-from benchmark.running.plan import Plan
+from benchmark.running.plan import Experiment
 
 __all__ = ["RunIdentity", "code_behind", "code_digest"]
 
@@ -57,7 +57,7 @@ class RunIdentity:
 
     @classmethod
     def of(
-        cls, plan: Plan, dataset: Dataset, protocols: tuple[str, ...], seed: int, device: str
+        cls, plan: Experiment, dataset: Dataset, protocols: tuple[str, ...], seed: int, device: str
     ) -> RunIdentity:
         """Describe a run before it starts."""
         return cls(

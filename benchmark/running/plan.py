@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from benchmark.registry import ModelEntry
     from benchmark.tuning.study import Study
 
-__all__ = ["Ablation", "Plan"]
+__all__ = ["Ablation", "Experiment"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Ablation:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Experiment:
     """What is trained, before data and seed are known.
 
     Attributes:
@@ -51,7 +51,7 @@ class Plan:
         """The model's name, and that of the ablation."""
         return f"{self.entry.name} ({self.ablation.name})" if self.ablation else self.entry.name
 
-    def with_ablations(self) -> list[Plan]:
+    def with_ablations(self) -> list[Experiment]:
         """Return the plan, those without each part that the model offers, and single tasks."""
         parts = [
             replace(

@@ -20,12 +20,12 @@ from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.evaluation.evaluate import HarnessValidation, Protocol, TaskOutcome, evaluate
 from benchmark.evaluation.metrics import compute
-from benchmark.model import FitContext, Model
+from benchmark.model import Model, TrainingContext
 from benchmark.results.record import RunRecord, read_run, run_folder, write_run
 from benchmark.results.table import to_table
-from benchmark.run_log import Journal
+from benchmark.run_log import RunLog
 from benchmark.running.identity import RunIdentity
-from benchmark.running.plan import Plan
+from benchmark.running.plan import Experiment
 from benchmark.settings import build_settings
 
 __all__ = ["RunResult", "circumstances", "cpu_name", "resolve_device", "run_model", "summarise"]
@@ -71,7 +71,7 @@ def resolve_device(asked: str, model: Model) -> str:
 
 
 def run_model(
-    plan: Plan,
+    plan: Experiment,
     dataset: Dataset,
     protocols: tuple[Protocol, ...],
     seed: int,
@@ -90,7 +90,7 @@ def run_model(
         device: ``auto``, ``cpu`` or ``cuda``.
         results: the folder that holds ``runs/`` and ``checkpoints/``.
         fresh: run even though the run is stored, and forget its checkpoints.
-        common: see :class:`FitContext`.
+        common: see :class:`TrainingContext`.
     """
     model = plan.entry.load()(plan.settings)
     identity = RunIdentity.of(plan, dataset, protocols, seed, resolve_device(device, model))
@@ -103,13 +103,13 @@ def run_model(
             return RunResult(read_run(folder), reused=True)
         except BenchmarkError as error:
             print(f"{error}; it is run again", file=sys.stderr)  # noqa: T201
-    journal = Journal()
-    context = FitContext(plan.tasks, seed, identity.device, journal, checkpoints, common)
-    with journal.phase("fit"):
+    run_log = RunLog()
+    context = TrainingContext(plan.tasks, seed, identity.device, run_log, checkpoints, common)
+    with run_log.phase("fit"):
         model.fit(dataset.train, HarnessValidation(dataset, plan.tasks), context)
-    with journal.phase("evaluate"):
-        outcomes = evaluate(model, plan.entry.name, dataset, "test", plan.tasks, protocols, journal)
-    info = _info(identity, model, dataset, journal, outcomes)
+    with run_log.phase("evaluate"):
+        outcomes = evaluate(model, plan.entry.name, dataset, "test", plan.tasks, protocols, run_log)
+    info = _info(identity, model, dataset, run_log, outcomes)
     info["tuning"] = None if plan.study is None else plan.study.summary()
     info["ablation"] = None if plan.ablation is None else asdict(plan.ablation)
     events = np.bincount(dataset.train.log.item, minlength=len(dataset.items))
@@ -122,7 +122,7 @@ def _info(
     identity: RunIdentity,
     model: Model,
     dataset: Dataset,
-    journal: Journal,
+    run_log: RunLog,
     outcomes: list[TaskOutcome],
 ) -> dict[str, Any]:
     return {
@@ -131,11 +131,11 @@ def _info(
         "changed": _changed(identity, model),
         **circumstances(dataset),
         "environment": _environment(identity.device),
-        "phases": [asdict(phase) for phase in journal.phases],
+        "phases": [asdict(phase) for phase in run_log.phases],
         "peak_memory_mib": _peak_memory_mib(),
         "parameters": model.parameters(),
-        "curve": journal.curve,
-        "facts": journal.facts,
+        "curve": run_log.curve,
+        "facts": run_log.facts,
         "metrics": summarise(outcomes),
     }
 

@@ -17,10 +17,10 @@ from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.files import writing
-from benchmark.model import FitContext, Model
-from benchmark.run_log import Journal
+from benchmark.model import Model, TrainingContext
+from benchmark.run_log import RunLog
 from benchmark.running.identity import code_behind, code_digest
-from benchmark.running.plan import Plan
+from benchmark.running.plan import Experiment
 from benchmark.running.runner import resolve_device
 from benchmark.search_space import Dimension, Range, space_of
 
@@ -116,7 +116,7 @@ class Study:
 
 
 def tune(
-    plan: Plan,
+    plan: Experiment,
     dataset: Dataset,
     trials: int,
     seed: int,
@@ -150,7 +150,7 @@ def tune(
         settings = {**asdict(plan.settings), **chosen}
         checkpoints = file.parent / "checkpoints" / str(number)
         where = resolve_device(device, kind(plan.settings))
-        context = FitContext(plan.tasks, seed, where, Journal(), checkpoints)
+        context = TrainingContext(plan.tasks, seed, where, RunLog(), checkpoints)
         trial = _try(kind, settings, dataset, context, list(space))
         study = replace(study, trials=(*study.trials, trial))
         _write(file, study)
@@ -160,7 +160,7 @@ def tune(
     return study
 
 
-def _begun(plan: Plan, dataset: Dataset, seed: int, space: dict[str, Dimension]) -> Study:
+def _begun(plan: Experiment, dataset: Dataset, seed: int, space: dict[str, Dimension]) -> Study:
     """Return the study without a trial yet."""
     return Study(
         plan.entry.name,
@@ -185,7 +185,7 @@ def _try(
     kind: type[Model],
     settings: dict[str, Any],
     dataset: Dataset,
-    context: FitContext,
+    context: TrainingContext,
     searched: list[str],
 ) -> Trial:
     """Train and measure once; values that the model refuses make a trial that failed."""
@@ -231,7 +231,7 @@ def _distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution
     return optuna.distributions.CategoricalDistribution(dimension.values)
 
 
-def find_study(results: Path, plan: Plan, dataset: Dataset) -> Study:
+def find_study(results: Path, plan: Experiment, dataset: Dataset) -> Study:
     """Return the largest stored study that started from the plan, the newest of several.
 
     Raises:

@@ -20,9 +20,9 @@ from transformers import T5Config, T5ForConditionalGeneration
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.errors import BenchmarkError, InputError, did_you_mean
-from benchmark.inspect.ad_hoc_requests import Answer, is_text, request_after
+from benchmark.inspect.ad_hoc_requests import RankedItem, is_text, request_after
 from benchmark.learning.ragged import Ragged
-from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.model import Model, TrainingContext, TrainView, Validation
 from gensar.engine.backbone import Backbone, readable, t5_of, tokenizer_of
 from gensar.engine.beam_search import Leaves, beam_search, score_catalogue, score_items
 from gensar.engine.bucketed_encoder import encode_by_length
@@ -35,7 +35,7 @@ from gensar.engine.trie import Barred, Trie
 from gensar.engine.vocabulary import Vocabulary
 from gensar.settings import GeneratorSettings
 
-__all__ = ["Epochs", "Generator", "Identified", "Regime"]
+__all__ = ["Epochs", "Generator", "Identified", "TrainingFormat"]
 
 SCORED_AT_ONCE = 6400
 """Candidates that one pass of the decoder scores."""
@@ -46,7 +46,7 @@ Epochs = Callable[[np.random.Generator], tuple[int, Iterator[Step]]]
 """Gives, for an epoch's random numbers, its number of steps and the steps."""
 
 
-class Regime(Protocol):
+class TrainingFormat(Protocol):
     """How requests become inputs and training events become steps."""
 
     @property
@@ -89,11 +89,13 @@ class Generator(Model):
     settings: GeneratorSettings
 
     @abstractmethod
-    def identify(self, train: TrainView, validation: Validation, context: FitContext) -> Identified:
+    def identify(
+        self, train: TrainView, validation: Validation, context: TrainingContext
+    ) -> Identified:
         """Give every item its identifiers."""
 
     @abstractmethod
-    def make_regime(self, sequences: Sequences) -> Regime:
+    def make_regime(self, sequences: Sequences) -> TrainingFormat:
         """Return how this model reads and learns."""
 
     def texts(self, train: TrainView) -> list[str]:
@@ -104,16 +106,16 @@ class Generator(Model):
         """Return the numbers of all tokens."""
         return Vocabulary(tokenizer, tokenizer.get_vocab_size(), identifiers)
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Make identifiers, then train the backbone to write them."""
         # Imported here, because the trainer asks for a model like this one.
         from gensar.engine.training import Trainer
 
         self.prepare(train, validation, context)
-        with context.journal.phase("backbone"):
+        with context.run_log.phase("backbone"):
             Trainer(self, train, validation, context).run()
 
-    def prepare(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def prepare(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Make identifiers and a backbone that has learned nothing yet."""
         self.item_ids, self.item_titles = train.items.ids, train.items.titles
         self.trained_for = context.tasks
@@ -196,7 +198,7 @@ class Generator(Model):
     def _score(self, requests: Requests) -> NDArray[np.float32]:
         kind = self.identifier_kind(requests.task)
         start, trie = self.behaviour_token(requests.task), self._tries[kind]
-        beams = self.settings.beams if self.settings.candidate_decoding == "beam" else None
+        beams = self.settings.num_beams if self.settings.candidate_decoding == "beam" else None
         memory, items = self.read(requests), requests.candidates
         if items is None and beams is None:
             scores = score_catalogue(self.backbone, memory, start, kind, trie)
@@ -214,7 +216,7 @@ class Generator(Model):
 
         No more than ``beams`` are found, however many are asked for.
         """
-        return self._retrieve(requests, k, self.settings.beams)
+        return self._retrieve(requests, k, self.settings.num_beams)
 
     def _retrieve(
         self, requests: Requests, k: int, beams: int
@@ -255,7 +257,7 @@ class Generator(Model):
 
     def recommend(
         self, history: Sequence[str | tuple[str, str]], k: int = 10, again: bool = False
-    ) -> list[Answer]:
+    ) -> list[RankedItem]:
         """Return the ``k`` items that a user takes next, best first.
 
         Args:
@@ -272,7 +274,7 @@ class Generator(Model):
 
     def search(
         self, history: Sequence[str | tuple[str, str]], query: str, k: int = 10
-    ) -> list[Answer]:
+    ) -> list[RankedItem]:
         """Return the ``k`` items that the user searches for, best first; see :meth:`recommend`."""
         if not query.strip():
             raise InputError("a search needs words")
@@ -285,7 +287,7 @@ class Generator(Model):
         query: str | None,
         k: int,
         again: bool,
-    ) -> list[Answer]:
+    ) -> list[RankedItem]:
         if task not in self.trained_for:
             raise InputError(f"this {type(self).__name__} was not trained for {task}")
         if k < 1:
@@ -302,10 +304,10 @@ class Generator(Model):
             [(row[item], words) for item, words in events], len(row), task, query, not again
         )
         k = min(k, len(row))
-        found = self._retrieve(asked, k, max(k, self.settings.beams))
+        found = self._retrieve(asked, k, max(k, self.settings.num_beams))
         items, scores = (part[0].tolist() for part in found)
         return [
-            Answer(self.item_ids[item], self.item_titles[item], score)
+            RankedItem(self.item_ids[item], self.item_titles[item], score)
             for item, score in zip(items, scores, strict=True)
             if item != PAD
         ]

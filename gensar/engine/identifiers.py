@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmark.model import FitContext
-from benchmark.run_log import Journal
+from benchmark.model import TrainingContext
+from benchmark.run_log import RunLog
 from gensar.engine.diagnostics import code_use, neighbours_kept
 from gensar.engine.rqvae import RQVAE, Codebook, rise_and_fall
 from gensar.settings import GenSARSettings
@@ -134,14 +134,14 @@ class Scale:
 
 
 def build_identifiers(
-    vectors: tuple[NDArray[np.float32], ...], settings: GenSARSettings, context: FitContext
+    vectors: tuple[NDArray[np.float32], ...], settings: GenSARSettings, context: TrainingContext
 ) -> Quantiser:
     """Train the RQ-VAE on the items' vectors (``[items, width]`` each) and assign identifiers.
 
     Semantic and collaborative vectors give an identifier each; one kind of vectors gives a single
     one that stands for both. An identifier without shared codes is as long as one with.
 
-    The journal gets, by kind, the collision rate before and after each pass and the number of
+    The run log gets, by kind, the collision rate before and after each pass and the number of
     items that still shared an identifier after the last. The trained network is kept with the
     checkpoints: trained again on a GPU it could give other codes than the backbone knows.
     """
@@ -150,7 +150,7 @@ def build_identifiers(
     rqvae = _new(inputs, settings, context)
 
     def trained() -> dict[str, NDArray]:
-        _train(rqvae, inputs, settings, context.seed, context.journal)
+        _train(rqvae, inputs, settings, context.seed, context.run_log)
         return {name: weight.cpu().numpy() for name, weight in rqvae.state_dict().items()}
 
     # What the settings left out here say concerns the backbone alone, and ablations differ in it.
@@ -160,13 +160,13 @@ def build_identifiers(
     rqvae.load_state_dict({name: torch.as_tensor(array) for name, array in weights.items()})
     report, codes = _assign(rqvae, inputs, settings)
     levels = settings.shared_levels + settings.specific_levels
-    sizes = [(settings.codes,) * levels] * len(codes)
+    sizes = [(settings.codebook_size,) * levels] * len(codes)
     for told, own, size in zip(report.values(), codes, sizes, strict=True):
         told["levels"] = code_use(own, size)
         told["neighbours"] = {
             space: neighbours_kept(lie, own) for space, lie in zip(report, inputs, strict=True)
         }
-    context.journal.facts["identifiers"] = report
+    context.run_log.facts["identifiers"] = report
     if settings.collisions == "extra-code":
         for kind, found in enumerate(codes):
             if collision_rate(found) > 0:
@@ -185,7 +185,7 @@ def build_identifiers(
     return Quantiser(identifiers, rqvae, scales[0])
 
 
-def _new(vectors: tuple[Tensor, ...], settings: GenSARSettings, context: FitContext) -> RQVAE:
+def _new(vectors: tuple[Tensor, ...], settings: GenSARSettings, context: TrainingContext) -> RQVAE:
     shared = settings.shared_levels if settings.identifiers == "both" else 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(context.seed)
@@ -193,7 +193,7 @@ def _new(vectors: tuple[Tensor, ...], settings: GenSARSettings, context: FitCont
             widths=tuple(v.shape[1] for v in vectors),
             latent=settings.latent,
             hidden=settings.rqvae_hidden,
-            codes=settings.codes,
+            codes=settings.codebook_size,
             shared_levels=shared,
             specific_levels=settings.shared_levels + settings.specific_levels - shared,
             epsilon=settings.sinkhorn_epsilon,
@@ -205,7 +205,7 @@ def _train(
     vectors: tuple[Tensor, ...],
     settings: GenSARSettings,
     seed: int,
-    journal: Journal,
+    run_log: RunLog,
 ) -> None:
     """Train, and leave the network with the weights of the fewest collisions of the second half.
 
@@ -215,13 +215,15 @@ def _train(
     device = vectors[0].device
     generator = torch.Generator().manual_seed(seed)
     items = len(vectors[0])
-    batch = min(settings.rqvae_batch, items)
+    batch = min(settings.rqvae_batch_size, items)
     steps = -(-items // batch) * settings.rqvae_epochs
-    optimiser = torch.optim.AdamW(rqvae.parameters(), lr=settings.rqvae_rate, weight_decay=1e-5)
+    optimiser = torch.optim.AdamW(
+        rqvae.parameters(), lr=settings.rqvae_learning_rate, weight_decay=1e-5
+    )
     schedule = rise_and_fall(optimiser, steps)
     best_rate, best = 2.0, {k: v.clone() for k, v in rqvae.state_dict().items()}
     check, half = max(1, settings.rqvae_epochs // 50), settings.rqvae_epochs // 2
-    with journal.progress("identifiers", settings.rqvae_epochs) as bar:
+    with run_log.progress("identifiers", settings.rqvae_epochs) as bar:
         for epoch in range(settings.rqvae_epochs):
             order = torch.randperm(items, generator=generator).to(device)
             for rows in order.split(batch):
@@ -265,7 +267,7 @@ def _assign(
 ) -> tuple[dict[str, dict[str, Any]], list[NDArray[np.int64]]]:
     """Give every item its nearest codes, then let Sinkhorn passes separate those that collide.
 
-    Returned are what the journal is told of each kind of identifier, and their codes.
+    Returned are what the run log is told of each kind of identifier, and their codes.
 
     Items of the same vector, such as a film that is listed twice, get the same codes: Sinkhorn
     could tell them apart by nothing but the rounding of the machine.

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from benchmark.data.requests import Task
 from benchmark.learning.sentence_encoder import load_encoder
-from benchmark.model import FitContext, TrainView, Validation
+from benchmark.model import TrainingContext, TrainView, Validation
 from benchmark.registry import find
-from benchmark.run_log import Journal
+from benchmark.run_log import RunLog
 from benchmark.settings import build_settings
 
 __all__ = ["collaborative_vectors", "semantic_vectors"]
 
 
 def semantic_vectors(
-    texts: tuple[str, ...], encoder: str, context: FitContext
+    texts: tuple[str, ...], encoder: str, context: TrainingContext
 ) -> NDArray[np.float32]:
     """Encode the items' texts, ``[items, width]``, rows of unit length.
 
@@ -35,7 +35,7 @@ def semantic_vectors(
     model = load_encoder(encoder, context.device)
     distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     size = 256
-    with context.journal.progress("semantic vectors", len(distinct)) as bar:
+    with context.run_log.progress("semantic vectors", len(distinct)) as bar:
         parts = []
         for start in range(0, len(distinct), size):
             batch = list(distinct)[start : start + size]
@@ -48,7 +48,7 @@ def semantic_vectors(
 def collaborative_vectors(
     train: TrainView,
     validation: Validation,
-    context: FitContext,
+    context: TrainingContext,
     preset: str,
     model: str = "sasrec",
 ) -> NDArray[np.float32]:
@@ -63,16 +63,16 @@ def collaborative_vectors(
     """
     kind = find(model).load()
     source: Any = kind(build_settings(kind.Settings, kind.presets, preset))
-    journal = Journal(quiet=context.journal.quiet)
+    run_log = RunLog(quiet=context.run_log.quiet)
     served = tuple(task for task in context.tasks if task in kind.tasks) or (Task.REC,)
     measured = [task for task in validation.tasks if task in kind.tasks]
     shared = context.shared(model, asdict(source.settings), served, measured)
     folder = None if shared.checkpoints is None else shared.checkpoints / "collaborative"
-    own = replace(context, tasks=served, journal=journal, checkpoints=folder)
+    own = replace(context, tasks=served, run_log=run_log, checkpoints=folder)
     source.fit(train, validation, own)
-    context.journal.facts["collaborative"] = {
+    context.run_log.facts["collaborative"] = {
         "model": model,
         "settings": asdict(source.settings),
-        "curve": journal.curve,
+        "curve": run_log.curve,
     }
     return source.item_vectors()

@@ -19,13 +19,13 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoTokenizer, T5ForConditionalGeneration
 
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.errors import BenchmarkError
 from benchmark.learning.epoch_loop import EpochLoop, set_rate
 from benchmark.learning.quiet import without_progress_bars
 from benchmark.learning.ragged import Ragged
-from benchmark.model import FitContext, TrainView
-from benchmark.run_log import Journal
+from benchmark.model import TrainingContext, TrainView
+from benchmark.run_log import RunLog
 from benchmark.settings import setting
 from gensar.engine.backbone import t5_of, use_cheap_dropout
 from gensar.engine.targets import pseudo_queries
@@ -64,8 +64,8 @@ class PseudoQuerySettings:
     )
     generator_width: int = setting(64, "width of the own generator", low=4)
     generator_layers: int = setting(1, "layers of its encoder and of its decoder", low=1)
-    generator_batch: int = setting(32, "pairs of item and query in a batch of it", low=1)
-    generator_rate: float = setting(4e-3, "its peak learning rate", low=1e-9)
+    generator_batch_size: int = setting(32, "pairs of item and query in a batch of it", low=1)
+    generator_learning_rate: float = setting(4e-3, "its peak learning rate", low=1e-9)
     generator_copies: int = setting(
         3, "epochs in which it first learns to pick words of the items' own texts", low=1
     )
@@ -88,12 +88,12 @@ class _Writer:
 
 
 def generate_queries(
-    train: TrainView, settings: PseudoQuerySettings, context: FitContext
+    train: TrainView, settings: PseudoQuerySettings, context: TrainingContext
 ) -> tuple[list[str], NDArray[np.int64]]:
     """Write ``queries_per_item`` queries for every item that has a text.
 
     Everything follows from the training view and the seed. Where training holds no search to
-    learn from, the own generator gives way to ``words``; the journal's fact ``pseudo_queries``
+    learn from, the own generator gives way to ``words``; the run log's fact ``pseudo_queries``
     says which one wrote.
 
     Returns:
@@ -108,7 +108,7 @@ def generate_queries(
     kind = settings.generator
     if kind == "own" and not len(known_pairs(train)):
         kind = "words"
-    with context.journal.phase("pseudo-queries"):
+    with context.run_log.phase("pseudo-queries"):
         if not texts or not settings.queries_per_item:
             queries = []
         elif kind == "words":
@@ -119,7 +119,7 @@ def generate_queries(
     items = np.repeat(known, settings.queries_per_item) if queries else known[:0]
     real = np.array([bool(query) for query in queries], dtype=bool)
     queries = [query for query in queries if query]
-    context.journal.facts["pseudo_queries"] = {
+    context.run_log.facts["pseudo_queries"] = {
         "generator": kind,
         "written": len(queries),
         "distinct": len(set(queries)),
@@ -136,7 +136,7 @@ def known_pairs(train: TrainView) -> NDArray[np.int64]:
     """
     item_has = np.array([bool(text.strip()) for text in train.items.texts], dtype=bool)
     query_has = np.array([bool(text.strip()) for text in train.queries.texts], dtype=bool)
-    found = train.log.kind == Kind.SEARCHED
+    found = train.log.kind == EventSource.SEARCHED
     pairs = np.column_stack([train.log.item[found], train.log.query[found]]).astype(np.int64)
     pairs = np.unique(pairs, axis=0)
     return pairs[item_has[pairs[:, 0]] & query_has[pairs[:, 1]]]
@@ -175,7 +175,7 @@ def _from_hub(settings: PseudoQuerySettings) -> _Writer:
     return _Writer(t5, encode, decode)
 
 
-def _own(train: TrainView, settings: PseudoQuerySettings, context: FitContext) -> _Writer:
+def _own(train: TrainView, settings: PseudoQuerySettings, context: TrainingContext) -> _Writer:
     """Train a small T5 from item text to query on the training searches.
 
     What a pretrained T5 knows before, that most words of a query are copied from the text, it
@@ -206,7 +206,7 @@ def _own(train: TrainView, settings: PseudoQuerySettings, context: FitContext) -
     ):
         asked = _ended(tokenizer, queries, settings.generated_tokens)
         losses.append(_train(name, t5, source, asked, rows, epochs, settings, context))
-    context.journal.facts["query_generator_losses"] = losses
+    context.run_log.facts["query_generator_losses"] = losses
     return _Writer(
         t5,
         lambda texts: _ended(tokenizer, texts, settings.generator_text_tokens),
@@ -228,25 +228,25 @@ def _train(
     pairs: NDArray[np.int64],
     epochs: int,
     settings: PseudoQuerySettings,
-    context: FitContext,
+    context: TrainingContext,
 ) -> float | None:
     """Train on ``pairs`` of rows of ``source`` and ``asked``; return the last epoch's mean loss.
 
     ``name`` is that of the checkpoint.
     """
-    optimiser = torch.optim.AdamW(t5.parameters(), lr=settings.generator_rate)
+    optimiser = torch.optim.AdamW(t5.parameters(), lr=settings.generator_learning_rate)
 
     def padded(pieces: Ragged, rows: NDArray[np.int64]) -> Tensor:
         return torch.as_tensor(pieces.take(rows).padded(PADDING), device=context.device)
 
     def epoch(number: int) -> float:
         order = np.random.default_rng([context.seed, number, len(name)]).permutation(pairs)
-        starts = range(0, len(order), settings.generator_batch)
+        starts = range(0, len(order), settings.generator_batch_size)
         total = 0.0
         for step, start in enumerate(starts):
             done = (number + step / len(starts)) / epochs
-            set_rate(optimiser, settings.generator_rate, done, WARM_UP)
-            chosen = order[start : start + settings.generator_batch]
+            set_rate(optimiser, settings.generator_learning_rate, done, WARM_UP)
+            chosen = order[start : start + settings.generator_batch_size]
             read, wanted = padded(source, chosen[:, 0]), padded(asked, chosen[:, 1])
             loss = t5(
                 input_ids=read,
@@ -261,20 +261,20 @@ def _train(
         return total / len(starts)
 
     # These losses are not the search model's, so they stay out of its curve.
-    alone = replace(context, journal=Journal(quiet=context.journal.quiet))
+    alone = replace(context, run_log=RunLog(quiet=context.run_log.quiet))
     EpochLoop(name, t5, optimiser, alone, epochs, max(epochs, 1), 1).run(epoch, dict)
-    return alone.journal.curve[-1]["loss"] if alone.journal.curve else None
+    return alone.run_log.curve[-1]["loss"] if alone.run_log.curve else None
 
 
 def _sample(
-    writer: _Writer, texts: Sequence[str], settings: PseudoQuerySettings, context: FitContext
+    writer: _Writer, texts: Sequence[str], settings: PseudoQuerySettings, context: TrainingContext
 ) -> list[str]:
     """Draw ``queries_per_item`` queries for each text; those of one text stand together."""
     t5: Any = writer.t5  # the types of transformers' own methods do not fit its models
     t5.to(context.device).eval()
     sources = writer.encode(texts)
     found: list[str] = []
-    with torch.random.fork_rng(), context.journal.progress("pseudo-queries", len(texts)) as bar:
+    with torch.random.fork_rng(), context.run_log.progress("pseudo-queries", len(texts)) as bar:
         torch.manual_seed(context.seed)
         for start in range(0, len(texts), ITEMS_AT_ONCE):
             part = sources.take(np.arange(start, min(start + ITEMS_AT_ONCE, len(texts))))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.data.requests import History
 from benchmark.learning.ragged import Ragged, join
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
@@ -77,8 +77,8 @@ class Sequences:
         length = max(rec.shape[1], search.shape[1])
         self._blocks = np.full((2, len(rec), length, width), NOTHING, dtype=np.int64)
         self._block_lengths = np.array([rec.shape[1], search.shape[1]])
-        self._blocks[Kind.RECOMMENDED, :, : rec.shape[1], : rec.shape[2]] = rec
-        self._blocks[Kind.SEARCHED, :, : search.shape[1], : search.shape[2]] = search
+        self._blocks[EventSource.RECOMMENDED, :, : rec.shape[1], : rec.shape[2]] = rec
+        self._blocks[EventSource.SEARCHED, :, : search.shape[1], : search.shape[2]] = search
         self.width = width
 
     def _item_block(self, behaviour: int, kind: int, fused: bool) -> NDArray[np.int64]:
@@ -115,7 +115,7 @@ class Sequences:
     def bare(self, item: NDArray[np.integer], kind: NDArray[np.integer]) -> Ragged:
         """Return the identifier of each item without behaviour token; ``kind`` is an
         identifier's kind."""
-        event_kind = np.where(kind == SEMANTIC, Kind.SEARCHED, Kind.RECOMMENDED)
+        event_kind = np.where(kind == SEMANTIC, EventSource.SEARCHED, EventSource.RECOMMENDED)
         blocks = self.items(item, event_kind)
         if not self.vocabulary.behaviour_tokens:
             return blocks

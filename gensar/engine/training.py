@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from benchmark.learning.epoch_loop import set_rate, train_to_best
-from benchmark.model import FitContext, TrainView, Validation
+from benchmark.model import TrainingContext, TrainView, Validation
 from gensar.engine.losses import CodeTable, code_loss, text_loss
 from gensar.engine.targets import Step
 
@@ -22,7 +22,7 @@ class Trainer:
     """Trains one generator to the best mean validation NDCG@10 of the tasks."""
 
     def __init__(
-        self, model: Generator, train: TrainView, validation: Validation, context: FitContext
+        self, model: Generator, train: TrainView, validation: Validation, context: TrainingContext
     ) -> None:
         self.model = model
         self.settings = model.settings
@@ -32,7 +32,7 @@ class Trainer:
         self.epochs = model.regime.training(train, context.tasks)
         self.optimiser = torch.optim.AdamW(
             model.backbone.parameters(),
-            lr=self.settings.rate,
+            lr=self.settings.learning_rate,
             weight_decay=self.settings.weight_decay,
         )
 
@@ -61,7 +61,7 @@ class Trainer:
         total = 0.0
         for number, step in enumerate(batches):
             done = (epoch + number / steps) / settings.epochs
-            set_rate(self.optimiser, settings.rate, done, settings.warm_up)
+            set_rate(self.optimiser, settings.learning_rate, done, settings.warm_up)
             together = min(many, steps - number // many * many)
             total += self._backward(step, 1 / together)
             if (number + 1) % many == 0 or number + 1 == steps:

@@ -19,7 +19,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import PAD, History, Requests, Task, events_at
 from benchmark.learning.ragged import Ragged
 from benchmark.learning.simultaneous_duplicates import searches_first, steps_to_first_twin
@@ -64,7 +64,7 @@ class PackedRegime:
 
     def request_inputs(self, requests: Requests, words: Ragged) -> Inputs:
         """Return what each request is answered from."""
-        history = requests.history(self.settings.window)
+        history = requests.history(self.settings.max_history)
         if requests.task == Task.REC:
             return Inputs.whole(self.sequences.stream(history, words).tokens)
         stream = self.sequences.stream(with_query(history, requests), words)
@@ -92,7 +92,7 @@ class PackedRegime:
         Sequences of similar length share a batch. Events of tasks that are not trained for stay
         in the histories but are no targets.
         """
-        window, batch = self.settings.window, self.settings.batch
+        window, batch = self.settings.max_history, self.settings.batch_size
         log = searches_first(train.log)
         twins = steps_to_first_twin(log)
         rows = windows(log, window, rng)
@@ -125,7 +125,7 @@ class PackedRegime:
         vocabulary, without = self.sequences.vocabulary, self.settings.without
         stream = self.sequences.stream(history, words)
         inputs = stream.tokens.padded(NOTHING)
-        real, searched = history.item >= 0, history.kind == Kind.SEARCHED
+        real, searched = history.item >= 0, history.kind == EventSource.SEARCHED
         rec = real & ~searched & (Task.REC in tasks and "next-item" not in without)
         found = real & searched & (steps_back == 0) & (Task.SEARCH in tasks)
         target = rec | (found & ("search" not in without))
@@ -249,7 +249,7 @@ def with_query(history: History, requests: Requests) -> History:
 
     return History(
         item=extended(history.item, PAD),
-        kind=extended(history.kind, int(Kind.SEARCHED)),
+        kind=extended(history.kind, int(EventSource.SEARCHED)),
         query=extended(history.query, requests.query),
         time=extended(history.time, requests.time),
         length=history.length + 1,

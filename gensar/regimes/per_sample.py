@@ -9,10 +9,10 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.data.requests import History, Requests, Task
 from benchmark.learning.ragged import Ragged, join
-from benchmark.learning.training_requests import PastRequests
+from benchmark.learning.training_requests import TrainingRequests
 from benchmark.model import TrainView
 from gensar import instructions
 from gensar.engine.generator import Epochs
@@ -98,8 +98,12 @@ class PlainRegime:
         launcher, where 0 search samples stands for each search event once.
         """
         settings = self.settings
-        rec = np.flatnonzero(train.log.kind == Kind.RECOMMENDED) if Task.REC in tasks else NONE
-        found = np.flatnonzero(train.log.kind == Kind.SEARCHED) if Task.SEARCH in tasks else NONE
+        rec = (
+            np.flatnonzero(train.log.kind == EventSource.RECOMMENDED) if Task.REC in tasks else NONE
+        )
+        found = (
+            np.flatnonzero(train.log.kind == EventSource.SEARCHED) if Task.SEARCH in tasks else NONE
+        )
         known, findable = texts.known, texts.findable
         search: NDArray[np.int64] = found
         generate = pseudo = NONE
@@ -121,12 +125,12 @@ class PlainRegime:
         task = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
         what = np.concatenate(groups)
         order = rng.permutation(len(task))
-        starts = range(0, len(order), settings.batch)
-        past = PastRequests(train)
+        starts = range(0, len(order), settings.batch_size)
+        past = TrainingRequests(train)
 
         def steps() -> Iterator[Step]:
             for start in starts:
-                chosen = order[start : start + settings.batch]
+                chosen = order[start : start + settings.batch_size]
                 yield self._step(train, past, words, texts, task[chosen], what[chosen], rng)
 
         return len(starts), steps()
@@ -134,7 +138,7 @@ class PlainRegime:
     def _step(
         self,
         train: TrainView,
-        past: PastRequests,
+        past: TrainingRequests,
         words: Ragged,
         texts: ItemTexts,
         task: NDArray[np.int64],
@@ -173,8 +177,8 @@ class PlainRegime:
 
     def _history(self, requests: Requests, words: Ragged, with_own_query: bool) -> Ragged:
         history = _merged(
-            requests.history(self.settings.recent_rec, Kind.RECOMMENDED),
-            requests.history(self.settings.recent_search, Kind.SEARCHED),
+            requests.history(self.settings.recent_rec, EventSource.RECOMMENDED),
+            requests.history(self.settings.recent_search, EventSource.SEARCHED),
         )
         if with_own_query:
             history = with_query(history, requests)

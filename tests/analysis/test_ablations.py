@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.analysis.leaderboard import Board
+from benchmark.analysis.leaderboard import Leaderboard
 from benchmark.report.markdown import to_markdown
 from benchmark.statistics.paired import by_unit
 from benchmark.statistics.randomisation import randomisation_test
@@ -18,7 +18,7 @@ WORSE = [SAME[0] + 4] * len(SAME)
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> Board:
+def study(tmp_path: Path) -> Leaderboard:
     return board(write(tmp_path))
 
 
@@ -37,11 +37,13 @@ def whole(results: Path, **changes: Any):
     )
 
 
-def labels(found: Board) -> set[str]:
+def labels(found: Leaderboard) -> set[str]:
     return {row.entry.label for table in found.tables for row in table.rows}
 
 
-def test_each_ablation_is_held_against_the_full_model_over_the_same_users(study: Board) -> None:
+def test_each_ablation_is_held_against_the_full_model_over_the_same_users(
+    study: Leaderboard,
+) -> None:
     (table,) = study.ablations
     assert (table.model, table.preset, table.changed, table.seeds) == ("twin", "standard", "", 3)
     full = np.mean([gains(ranks(seed, 3)) for seed in (1, 2, 3)], axis=0)
@@ -58,7 +60,7 @@ def test_each_ablation_is_held_against_the_full_model_over_the_same_users(study:
     assert f" {moved[0]:+.0%}, {moved[1]:+.0%} " in shown
 
 
-def test_both_tasks_trained_alone_stand_below_and_holm_counts_every_row(study: Board) -> None:
+def test_both_tasks_trained_alone_stand_below_and_holm_counts_every_row(study: Leaderboard) -> None:
     (table,) = study.ablations
     assert [part.name for part in table.parts[1:]] == ["rec only", "search only"]
     assert [part.rec.change is None for part in table.parts] == [False, False, True]
@@ -69,7 +71,9 @@ def test_both_tasks_trained_alone_stand_below_and_holm_counts_every_row(study: B
     assert [change for change in changes if change.p_holm < 0.05]
 
 
-def test_ablations_leave_the_other_tables_and_their_names_alone(study: Board, tmp_path) -> None:
+def test_ablations_leave_the_other_tables_and_their_names_alone(
+    study: Leaderboard, tmp_path
+) -> None:
     assert labels(study) == {"twin (joint)", "twin (rec only)", "twin (search only)"} | {
         "near",
         "poor_one",
@@ -78,7 +82,7 @@ def test_ablations_leave_the_other_tables_and_their_names_alone(study: Board, tm
     assert study.superseded == 0
 
 
-def test_the_full_model_comes_first_and_few_seeds_are_marked(study: Board) -> None:
+def test_the_full_model_comes_first_and_few_seeds_are_marked(study: Leaderboard) -> None:
     lines = to_markdown([study]).splitlines()
     start = lines.index("### Ablations of twin (standard): NDCG@10 (whole catalogue)")
     names = [line.split("|")[1].strip() for line in lines[start + 4 : start + 8]]
@@ -112,7 +116,7 @@ def test_the_full_model_is_the_one_of_the_same_settings_otherwise(tmp_path: Path
     assert tables["size=2"].parts[0].rec.change == 0
 
 
-def test_a_changed_setting_stands_in_a_table_of_its_own(study: Board) -> None:
+def test_a_changed_setting_stands_in_a_table_of_its_own(study: Leaderboard) -> None:
     (found,) = study.changed
     assert (found.model, found.preset, found.setting) == ("twin", "standard", "width=8")
     assert found.rec.value == pytest.approx(gains(ranks(3, 9)).mean())

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.analysis.leaderboard import Board, Table, boards
-from benchmark.analysis.run_groups import Group, labelled
+from benchmark.analysis.leaderboard import Leaderboard, Table, boards
+from benchmark.analysis.run_groups import RunGroup, labelled
 from benchmark.report.json import to_document
 from benchmark.report.markdown import to_markdown
 from benchmark.results.record import RunRecord
@@ -40,11 +40,11 @@ def runs(tmp_path: Path) -> list[RunRecord]:
     ]
 
 
-def table(board: Board, which: tuple[str, str], metric: str = "ndcg@10") -> Table:
+def table(board: Leaderboard, which: tuple[str, str], metric: str = "ndcg@10") -> Table:
     return next(t for t in board.tables if (t.task, t.protocol, t.metric) == (*which, metric))
 
 
-def only(records: list[RunRecord]) -> Board:
+def only(records: list[RunRecord]) -> Leaderboard:
     (board,) = boards(records)
     return board
 
@@ -267,7 +267,7 @@ _KEY = st.tuples(
 @given(st.lists(_KEY, unique=True, min_size=1, max_size=8))
 def test_different_requests_have_different_names(keys: list[tuple[Any, ...]]) -> None:
     groups = [
-        Group(model, model, preset, settings, tasks, {}, trials, None, {})
+        RunGroup(model, model, preset, settings, tasks, {}, trials, None, {})
         for model, preset, settings, tasks, trials in keys
     ]
     named = labelled(groups)
@@ -278,8 +278,8 @@ def test_different_requests_have_different_names(keys: list[tuple[Any, ...]]) ->
 def test_a_row_is_named_by_what_sets_it_apart(tmp_path: Path) -> None:
     ranks = [0] * USERS
     runs = [
-        record(tmp_path, "m", {FULL: ranks}, settings={"size": 8, "rate": 0.1}),
-        record(tmp_path, "m", {FULL: ranks}, settings={"size": 16, "rate": 0.1}),
+        record(tmp_path, "m", {FULL: ranks}, settings={"size": 8, "learning_rate": 0.1}),
+        record(tmp_path, "m", {FULL: ranks}, settings={"size": 16, "learning_rate": 0.1}),
         record(tmp_path, "n", {FULL: ranks}, settings={"size": 8}),
     ]
     labels = [row.entry.label for row in table(only(runs), FULL).rows]

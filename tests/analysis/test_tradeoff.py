@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.analysis.leaderboard import Board, boards
+from benchmark.analysis.leaderboard import Leaderboard, boards
 from benchmark.report.json import to_document
 from benchmark.statistics.paired import by_unit
 from benchmark.statistics.randomisation import randomisation_test
@@ -19,17 +19,17 @@ def gains(above: list[int]) -> np.ndarray:
     return np.array([1 / np.log2(a + 2) if a < 10 else 0.0 for a in above])
 
 
-def board(runs: list) -> Board:
+def board(runs: list) -> Leaderboard:
     (found,) = boards(runs)
     return found
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> Board:
+def study(tmp_path: Path) -> Leaderboard:
     return board(write(tmp_path))
 
 
-def test_a_joint_model_is_held_against_itself_trained_for_one_task(study: Board) -> None:
+def test_a_joint_model_is_held_against_itself_trained_for_one_task(study: Leaderboard) -> None:
     (found,) = study.tradeoff
     assert found.label == "twin (joint)"
     joint = {
@@ -49,7 +49,7 @@ def test_a_joint_model_is_held_against_itself_trained_for_one_task(study: Board)
     assert found.harmonic == pytest.approx(2 / sum(1 / mean for mean in means))
 
 
-def test_holm_corrects_over_the_whole_table(study: Board) -> None:
+def test_holm_corrects_over_the_whole_table(study: Leaderboard) -> None:
     (found,) = study.tradeoff
     smaller, larger = sorted([found.rec, found.search], key=lambda change: change.p)
     assert smaller.p_holm == 2 * smaller.p

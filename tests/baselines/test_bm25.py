@@ -15,7 +15,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.model import FitContext
+from benchmark.model import TrainingContext
 
 TEXTS = (
     "running shoes for the runner",
@@ -55,7 +55,7 @@ def _fitted(data: Dataset, texts: tuple[str, ...], settings: BM25Settings) -> BM
     model = BM25(settings)
     items = Items(texts, texts, texts, {})
     view = replace(data.train, items=items)
-    model.fit(view, HarnessValidation(data, (Task.SEARCH,)), FitContext((Task.SEARCH,), 1))
+    model.fit(view, HarnessValidation(data, (Task.SEARCH,)), TrainingContext((Task.SEARCH,), 1))
     return model
 
 

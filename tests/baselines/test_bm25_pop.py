@@ -10,13 +10,13 @@ from baselines.bm25_pop import GRID, BM25Pop, BM25PopSettings
 from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.model import FitContext, Model
+from benchmark.model import Model, TrainingContext
 
 SEARCH = (Task.SEARCH,)
 
 
-def _fit(data: Dataset, weight: float | None) -> tuple[BM25Pop, FitContext]:
-    model, context = BM25Pop(BM25PopSettings(weight=weight)), FitContext(SEARCH, 1)
+def _fit(data: Dataset, weight: float | None) -> tuple[BM25Pop, TrainingContext]:
+    model, context = BM25Pop(BM25PopSettings(weight=weight)), TrainingContext(SEARCH, 1)
     model.fit(data.train, HarnessValidation(data, SEARCH), context)
     return model, context
 
@@ -24,7 +24,7 @@ def _fit(data: Dataset, weight: float | None) -> tuple[BM25Pop, FitContext]:
 @pytest.fixture(scope="module")
 def words(tiny: Dataset) -> BM25:
     model = BM25()
-    model.fit(tiny.train, HarnessValidation(tiny, SEARCH), FitContext(SEARCH, 1))
+    model.fit(tiny.train, HarnessValidation(tiny, SEARCH), TrainingContext(SEARCH, 1))
     return model
 
 
@@ -62,7 +62,7 @@ def test_the_weight_is_the_best_of_the_grid_on_validation(tiny: Dataset) -> None
     measured = {
         w: HarnessValidation(tiny, SEARCH).measure(_fit(tiny, w)[0])["search"] for w in GRID
     }
-    assert context.journal.facts["weight"] == model.weight
+    assert context.run_log.facts["weight"] == model.weight
     assert measured[model.weight] == max(measured.values())
     assert all(measured[w] < measured[model.weight] for w in GRID if w < model.weight)
     assert model.settings.weight is None
@@ -75,5 +75,5 @@ class _Unasked(HarnessValidation):
 
 def test_a_given_weight_is_taken(tiny: Dataset) -> None:
     model = BM25Pop(BM25PopSettings(weight=0.2))
-    model.fit(tiny.train, _Unasked(tiny, SEARCH), FitContext(SEARCH, 1))
+    model.fit(tiny.train, _Unasked(tiny, SEARCH), TrainingContext(SEARCH, 1))
     assert model.weight == 0.2

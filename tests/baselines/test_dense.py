@@ -18,21 +18,21 @@ from baselines.bi_encoder import (
 )
 from baselines.dense import Dense, DenseSettings
 from benchmark.data.dataset import Dataset
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.data.requests import Task
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.learning.sentence_encoder import load_encoder
-from benchmark.model import FitContext, Model
+from benchmark.model import Model, TrainingContext
 
 SEARCH = (Task.SEARCH,)
 ZERO = DenseSettings(tuning="none")
-SHORT = DenseSettings(pairs=96, batch=48, epochs=2)
+SHORT = DenseSettings(pairs=96, batch_size=48, epochs=2)
 
 
-def _fit(data: Dataset, settings: DenseSettings, context: FitContext | None = None) -> Dense:
+def _fit(data: Dataset, settings: DenseSettings, context: TrainingContext | None = None) -> Dense:
     model = Dense(settings)
-    model.fit(data.train, HarnessValidation(data, SEARCH), context or FitContext(SEARCH, 1))
+    model.fit(data.train, HarnessValidation(data, SEARCH), context or TrainingContext(SEARCH, 1))
     return model
 
 
@@ -42,12 +42,12 @@ def zero(tiny: Dataset) -> Dense:
 
 
 @pytest.fixture(scope="module")
-def context() -> FitContext:
-    return FitContext(SEARCH, 1)
+def context() -> TrainingContext:
+    return TrainingContext(SEARCH, 1)
 
 
 @pytest.fixture(scope="module")
-def tuned(tiny: Dataset, context: FitContext) -> Dense:
+def tuned(tiny: Dataset, context: TrainingContext) -> Dense:
     return _fit(tiny, SHORT, context)
 
 
@@ -103,7 +103,7 @@ def test_the_loss_is_the_cross_entropy_without_what_is_no_negative() -> None:
 
 def test_pairs_are_the_distinct_training_searches_with_text(tiny: Dataset) -> None:
     log = tiny.train.log
-    searched = log.kind == Kind.SEARCHED
+    searched = log.kind == EventSource.SEARCHED
     expected = set(zip(log.query[searched].tolist(), log.item[searched].tolist(), strict=True))
     found = list(map(tuple, query_item_pairs(tiny.train).pairs.tolist()))
     assert set(found) == expected
@@ -120,12 +120,12 @@ def _pair_scores(model: Dense, data: Dataset) -> float:
 
 
 def test_tuning_lifts_trained_pairs_above_other_items(
-    tiny: Dataset, zero: Dense, tuned: Dense, context: FitContext
+    tiny: Dataset, zero: Dense, tuned: Dense, context: TrainingContext
 ) -> None:
     assert tuned.tuned
     assert _pair_scores(tuned, tiny) > _pair_scores(zero, tiny) + 0.02
-    assert context.journal.facts["pairs"] == len(query_item_pairs(tiny.train).pairs)
-    assert len(context.journal.curve) == 2
+    assert context.run_log.facts["pairs"] == len(query_item_pairs(tiny.train).pairs)
+    assert len(context.run_log.curve) == 2
 
 
 def test_test_events_and_their_queries_change_nothing(tiny: Dataset, tuned: Dense) -> None:
@@ -152,7 +152,7 @@ _MEASURED: list[Model] = []
 def test_interrupted_tuning_goes_on_to_the_same_weights(
     tiny: Dataset, tuned: Dense, tmp_path: Path
 ) -> None:
-    again = FitContext(SEARCH, 1, checkpoints=tmp_path)
+    again = TrainingContext(SEARCH, 1, checkpoints=tmp_path)
     with pytest.raises(RuntimeError, match="interrupted"):
         Dense(SHORT).fit(tiny.train, _Failing(tiny, SEARCH), again)
     resumed = _fit(tiny, SHORT, again)
@@ -161,10 +161,10 @@ def test_interrupted_tuning_goes_on_to_the_same_weights(
 
 
 def test_without_searches_the_encoder_stays_as_it_is(tiny: Dataset, zero: Dense) -> None:
-    log = tiny.train.log.select(tiny.train.log.kind == Kind.RECOMMENDED)
+    log = tiny.train.log.select(tiny.train.log.kind == EventSource.RECOMMENDED)
     model = Dense(SHORT)
     train = replace(tiny.train, log=log)
-    model.fit(train, HarnessValidation(tiny, SEARCH), FitContext(SEARCH, 1))
+    model.fit(train, HarnessValidation(tiny, SEARCH), TrainingContext(SEARCH, 1))
     assert not model.tuned
     np.testing.assert_array_equal(model.vectors, zero.vectors)
 
@@ -192,8 +192,8 @@ def test_several_groups_are_tuned_together() -> None:
         return found
 
     before = margins()
-    settings = TuneSettings(epochs=8, batch=6, validate_every=8)
-    tune(encoder, groups, settings, FitContext(SEARCH, 1), dict)
+    settings = TuneSettings(epochs=8, batch_size=6, validate_every=8)
+    tune(encoder, groups, settings, TrainingContext(SEARCH, 1), dict)
     assert all(after > b + 0.05 for after, b in zip(margins(), before, strict=True))
 
 

@@ -12,22 +12,22 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation, evaluate
 from benchmark.evaluation.metrics import compute
-from benchmark.model import FitContext, Model
-from benchmark.run_log import Journal
+from benchmark.model import Model, TrainingContext
+from benchmark.run_log import RunLog
 
 TASKS = (Task.REC, Task.SEARCH)
 
 
 def _fitted(model: Model, data: Dataset, seed: int = 1) -> Model:
-    model.fit(data.train, HarnessValidation(data, TASKS), FitContext(TASKS, seed))
+    model.fit(data.train, HarnessValidation(data, TASKS), TrainingContext(TASKS, seed))
     return model
 
 
 @pytest.mark.parametrize("cutoff", [1, 5, 10, 20])
 def test_a_constant_finds_a_target_among_100_by_chance(movies: Dataset, cutoff: int) -> None:
     model = _fitted(Constant(), movies)
-    journal = Journal(quiet=True)
-    for outcome in evaluate(model, "constant", movies, "test", TASKS, ("sampled",), journal):
+    run_log = RunLog(quiet=True)
+    for outcome in evaluate(model, "constant", movies, "test", TASKS, ("sampled",), run_log):
         ranks = outcome.ranks
         found = compute(ranks.greater, ranks.tied, (f"hr@{cutoff}",))[f"hr@{cutoff}"]
         np.testing.assert_allclose(found, cutoff / 100, atol=1e-12)

@@ -9,11 +9,11 @@ import pytest
 from baselines.generative.dsi import DSI, DSISettings
 from baselines.generative.indexing import IndexingRegime, ItemSide, PersonalRegime
 from benchmark.data.dataset import Dataset
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.model import FitContext
+from benchmark.model import TrainingContext
 from benchmark.settings import build_settings
 from gensar.engine.sequences import NOTHING
 from gensar.engine.targets import CodeTargets, Step
@@ -28,7 +28,7 @@ SMALL = DSISettings(
     layers=1,
     feed_forward=32,
     text_tokens=200,
-    window=6,
+    max_history=6,
     epochs=2,
     validate_every=2,
     validation_requests=20,
@@ -44,7 +44,7 @@ def _without_text_encoder() -> Iterator[None]:
 
 def _fit(data: Dataset, **changed: object) -> DSI:
     model = DSI(replace(SMALL, **changed))  # type: ignore[arg-type]
-    model.fit(data.train, HarnessValidation(data, TASKS), FitContext(TASKS, 1))
+    model.fit(data.train, HarnessValidation(data, TASKS), TrainingContext(TASKS, 1))
     return model
 
 
@@ -133,7 +133,7 @@ def _read(targets: CodeTargets, model: DSI) -> list[tuple[str, int]]:
 
 def _real_pairs(data: Dataset) -> list[tuple[str, int]]:
     log, queries = data.train.log, data.train.queries.texts
-    found = np.flatnonzero(log.kind == Kind.SEARCHED)
+    found = np.flatnonzero(log.kind == EventSource.SEARCHED)
     return sorted((queries[log.query[row]], int(log.item[row])) for row in found)
 
 
@@ -142,7 +142,7 @@ def _real_pairs(data: Dataset) -> list[tuple[str, int]]:
 def test_an_epoch_is_the_training_searches_and_what_was_written(
     real: bool, indexing: str, tiny: Dataset
 ) -> None:
-    model = _fit(tiny, real_queries=real, indexing=indexing, epochs=1, batch=64)
+    model = _fit(tiny, real_queries=real, indexing=indexing, epochs=1, batch_size=64)
     steps = _steps(model, tiny)
     assert all(len(step.codes) == 1 and not step.texts for step in steps)
     assert all(len(step.codes[0][0].item) <= 64 for step in steps)
@@ -179,18 +179,18 @@ def test_real_pairs_never_hold_a_query_that_training_does_not(plain: DSI, tiny: 
 
 
 def test_training_learns_which_items_a_query_leads_to(tiny: Dataset) -> None:
-    model = _fit(tiny, epochs=12, validate_every=4, rate=1e-2, batch=32)
-    untrained = _fit(tiny, epochs=1, rate=1e-9)
+    model = _fit(tiny, epochs=12, validate_every=4, learning_rate=1e-2, batch_size=32)
+    untrained = _fit(tiny, epochs=1, learning_rate=1e-9)
     validation = HarnessValidation(tiny, TASKS)
     assert validation.measure(model)["search"] > 2 * validation.measure(untrained)["search"]
 
 
 def test_data_without_any_search_are_learned_from_texts(tiny: Dataset) -> None:
     log: EventLog = tiny.train.log
-    train = replace(tiny.train, log=log.select(log.kind == Kind.RECOMMENDED))
+    train = replace(tiny.train, log=log.select(log.kind == EventSource.RECOMMENDED))
     for personalised in (False, True):
         model = DSI(replace(SMALL, generator="own", personalised=personalised))
-        model.fit(train, HarnessValidation(tiny, TASKS), FitContext(TASKS, 1))
+        model.fit(train, HarnessValidation(tiny, TASKS), TrainingContext(TASKS, 1))
         assert np.isfinite(model.score(_requests(tiny))).all()
 
 

@@ -11,7 +11,7 @@ from baselines.hybrid import Hybrid, HybridSettings, reciprocal_ranks
 from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.model import FitContext
+from benchmark.model import TrainingContext
 
 SEARCH = (Task.SEARCH,)
 SETTINGS = HybridSettings(tuning="none", k1=0.9, constant=10)
@@ -20,7 +20,7 @@ SETTINGS = HybridSettings(tuning="none", k1=0.9, constant=10)
 @pytest.fixture(scope="module")
 def hybrid(tiny: Dataset) -> Hybrid:
     model = Hybrid(SETTINGS)
-    model.fit(tiny.train, HarnessValidation(tiny, SEARCH), FitContext(SEARCH, 1))
+    model.fit(tiny.train, HarnessValidation(tiny, SEARCH), TrainingContext(SEARCH, 1))
     return model
 
 
@@ -31,7 +31,7 @@ def test_ranks_are_those_counted_by_hand() -> None:
 
 
 def test_scores_are_those_of_the_two_models_fused(tiny: Dataset, hybrid: Hybrid) -> None:
-    context, validation = FitContext(SEARCH, 1), HarnessValidation(tiny, SEARCH)
+    context, validation = TrainingContext(SEARCH, 1), HarnessValidation(tiny, SEARCH)
     asked = tiny.evaluation["test", Task.SEARCH].requests[:12]
     expected = np.zeros((12, len(tiny.items)))
     for part in (BM25(BM25Settings(k1=0.9)), Dense(DenseSettings(tuning="none"))):

@@ -25,15 +25,15 @@ from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
 from benchmark.evaluation.evaluate import HarnessValidation, evaluate
 from benchmark.evaluation.metrics import compute
-from benchmark.model import FitContext, Model
+from benchmark.model import Model, TrainingContext
 from benchmark.registry import available, find
-from benchmark.run_log import Journal
+from benchmark.run_log import RunLog
 from perf.recbole_peer import RecBolePeer
 from perf.sasrec import with_weights_of
 from tests.support import write_tiny
 
 REC = (Task.REC,)
-SMALL = RecBoleSettings(window=8, batch=64, epochs=3, validate_every=1)
+SMALL = RecBoleSettings(max_history=8, batch_size=64, epochs=3, validate_every=1)
 SIZES = {"hidden_size": 16, "inner_size": 32, "MAX_ITEM_LIST_LENGTH": 8}
 
 
@@ -46,9 +46,11 @@ def _fresh(name: str, data: Dataset, settings: RecBoleSettings = SMALL) -> RecBo
     return made
 
 
-def _fit(name: str, data: Dataset, context: FitContext | None = None, **changed: object) -> Model:
+def _fit(
+    name: str, data: Dataset, context: TrainingContext | None = None, **changed: object
+) -> Model:
     made = getattr(bridge, name)(replace(SMALL, **changed))  # type: ignore[arg-type]
-    made.fit(data.train, HarnessValidation(data, REC), context or FitContext(REC, 1))
+    made.fit(data.train, HarnessValidation(data, REC), context or TrainingContext(REC, 1))
     return made
 
 
@@ -81,7 +83,7 @@ def peer(recommendations: Dataset, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def _measured(model: Model, data: Dataset) -> list[float]:
     names = ("hr@10", "ndcg@10", "mrr@10")
-    (outcome,) = evaluate(model, "model", data, "validation", REC, ("full",), Journal(quiet=True))
+    (outcome,) = evaluate(model, "model", data, "validation", REC, ("full",), RunLog(quiet=True))
     found = compute(outcome.ranks.greater, outcome.ranks.tied, names)
     return [float(found[name].mean()) for name in names]
 
@@ -89,7 +91,7 @@ def _measured(model: Model, data: Dataset) -> list[float]:
 def test_our_sasrec_the_bridge_and_recbole_measure_the_same_weights_alike(
     recommendations: Dataset, peer: RecBolePeer
 ) -> None:
-    like = SASRec(SASRecSettings(window=8, width=16, inner=32))
+    like = SASRec(SASRecSettings(max_history=8, width=16, inner=32))
     ours = with_weights_of(peer, like, len(recommendations.items))
     bridged = bridge.SASRec(replace(SMALL, width=16, inner=32))
     numbers = {"users": recommendations.train.log.users, "items": len(recommendations.items)}
@@ -171,7 +173,7 @@ def test_fearec_finds_the_samples_that_recbole_finds(tiny: Dataset) -> None:
 
 @pytest.mark.parametrize("name", ["GRU4Rec", "BERT4Rec"])
 def test_training_learns_the_walk_through_the_items(name: str, tiny: Dataset) -> None:
-    trained = _fit(name, tiny, epochs=12, validate_every=12, rate=1e-2)
+    trained = _fit(name, tiny, epochs=12, validate_every=12, learning_rate=1e-2)
     validation = HarnessValidation(tiny, REC)
     assert validation.measure(trained)["rec"] > 0.3
     assert validation.measure(_fresh(name, tiny))["rec"] < 0.2
@@ -201,7 +203,7 @@ _MEASURED: list[Model] = []
 
 def test_interrupted_training_goes_on_to_the_same_weights(tiny: Dataset, tmp_path: Path) -> None:
     whole = _fit("FEARec", tiny)  # draws from all three generators
-    context = FitContext(REC, 1, checkpoints=tmp_path)
+    context = TrainingContext(REC, 1, checkpoints=tmp_path)
     with pytest.raises(RuntimeError, match="interrupted"):
         bridge.FEARec(SMALL).fit(tiny.train, _Failing(tiny, REC), context)
     resumed = _fit("FEARec", tiny, context)

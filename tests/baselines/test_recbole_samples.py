@@ -9,11 +9,11 @@ from baselines.recbole_bridge.masks import masked
 from baselines.recbole_bridge.samples import Samples, Wanted, right_aligned
 from baselines.recbole_bridge.settings import RecBoleSettings, model_values
 from benchmark.data.dataset import Dataset
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.errors import InputError
 from benchmark.settings import build_settings
 
-SMALL = RecBoleSettings(window=6, batch=50, samples=200)
+SMALL = RecBoleSettings(max_history=6, batch_size=50, samples=200)
 MASKS = Wanted(transform="mask_itemseq", mask_ratio=0.3, last_ratio=0.5)
 
 
@@ -27,7 +27,7 @@ def test_every_event_with_a_history_comes_once_before_any_comes_twice(
     history: str, tiny: Dataset
 ) -> None:
     samples, log = _samples(tiny, history=history), tiny.train.log
-    kinds = (log.kind == Kind.RECOMMENDED) | (history == "all")
+    kinds = (log.kind == EventSource.RECOMMENDED) | (history == "all")
     before = np.concatenate([[0], np.cumsum(kinds)])
     own = before[:-1] - before[log.offsets[log.user]]
     assert samples.rows.tolist() == np.flatnonzero(kinds & (own > 0)).tolist()

@@ -15,29 +15,29 @@ from torch.nn import functional
 from baselines.sasrec import SASRec, SASRecSettings
 from baselines.sequence_training import SequenceTrainer, stretches
 from benchmark.data.dataset import Dataset
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.model import FitContext, Model
+from benchmark.model import Model, TrainingContext
 
 REC = (Task.REC,)
 WINDOW = 8
-SMALL = SASRecSettings(width=16, inner=16, window=WINDOW, epochs=3, validate_every=1)
+SMALL = SASRecSettings(width=16, inner=16, max_history=WINDOW, epochs=3, validate_every=1)
 
 
-def _fit(data: Dataset, context: FitContext | None = None, **changed: object) -> SASRec:
+def _fit(data: Dataset, context: TrainingContext | None = None, **changed: object) -> SASRec:
     model = SASRec(replace(SMALL, **changed))  # type: ignore[arg-type]
-    model.fit(data.train, HarnessValidation(data, REC), context or FitContext(REC, 1))
+    model.fit(data.train, HarnessValidation(data, REC), context or TrainingContext(REC, 1))
     return model
 
 
 @pytest.fixture(scope="module")
-def context() -> FitContext:
-    return FitContext(REC, 1)
+def context() -> TrainingContext:
+    return TrainingContext(REC, 1)
 
 
 @pytest.fixture(scope="module")
-def model(tiny: Dataset, context: FitContext) -> SASRec:
+def model(tiny: Dataset, context: TrainingContext) -> SASRec:
     return _fit(tiny, context)
 
 
@@ -49,7 +49,7 @@ def _requests(data: Dataset) -> Requests:
 def test_scores_are_those_of_recbole_s_own_prediction(history: str, tiny: Dataset) -> None:
     model = _fit(tiny, history=history, epochs=1)
     asked = _requests(tiny)
-    kind = None if history == "all" else Kind.RECOMMENDED
+    kind = None if history == "all" else EventSource.RECOMMENDED
     read = asked.history(WINDOW, kind)
     interaction = {
         "item_id_list": torch.as_tensor(read.item.astype(np.int64) + 1),
@@ -77,7 +77,7 @@ def test_later_items_do_not_influence_earlier_states(model: SASRec) -> None:
 @torch.no_grad()
 def test_the_loss_is_the_cross_entropy_at_every_position(model: SASRec, tiny: Dataset) -> None:
     trainer = SequenceTrainer(
-        model, tiny.train.log, HarnessValidation(tiny, REC), FitContext(REC, 1)
+        model, tiny.train.log, HarnessValidation(tiny, REC), TrainingContext(REC, 1)
     )
     sequences = torch.tensor([[5, 9, 3, 7], [4, 8, 0, 0]])
     expected = torch.zeros(())
@@ -134,22 +134,22 @@ _MEASURED: list[Model] = []
 
 
 def test_interrupted_training_goes_on_to_the_same_weights(
-    model: SASRec, context: FitContext, tiny: Dataset, tmp_path: Path
+    model: SASRec, context: TrainingContext, tiny: Dataset, tmp_path: Path
 ) -> None:
-    again = FitContext(REC, 1, checkpoints=tmp_path)
+    again = TrainingContext(REC, 1, checkpoints=tmp_path)
     with pytest.raises(RuntimeError, match="interrupted"):
         SASRec(SMALL).fit(tiny.train, _Failing(tiny, REC), again)
     resumed = _fit(tiny, again)
     arrays, _ = model.state()
     for name, array in resumed.state()[0].items():
         np.testing.assert_array_equal(array, arrays[name], err_msg=name)
-    told = [[(p["epoch"], p["loss"], p["rec"]) for p in c.journal.curve] for c in (context, again)]
+    told = [[(p["epoch"], p["loss"], p["rec"]) for p in c.run_log.curve] for c in (context, again)]
     assert told[0] == told[1]
     assert len(told[0]) == 3
 
 
 def test_training_learns_the_walk_through_the_items(tiny: Dataset) -> None:
-    trained, fresh = _fit(tiny, epochs=30, validate_every=30, rate=5e-3), SASRec(SMALL)
+    trained, fresh = _fit(tiny, epochs=30, validate_every=30, learning_rate=5e-3), SASRec(SMALL)
     fresh._build(len(tiny.items), 1, "cpu")
     validation = HarnessValidation(tiny, REC)
     assert validation.measure(trained)["rec"] > 2 * validation.measure(fresh)["rec"] + 0.1

@@ -12,16 +12,16 @@ from baselines.synergen.network import Read
 from baselines.synergen.settings import SynerGenSettings
 from baselines.synergen.training import Trainer
 from benchmark.data.dataset import Dataset, TrainView
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.learning.training_requests import PastRequests
-from benchmark.model import FitContext
+from benchmark.learning.training_requests import TrainingRequests
+from benchmark.model import TrainingContext
 from gensar.regimes.packed import windows
 
 BOTH = (Task.REC, Task.SEARCH)
 SMALL = SynerGenSettings(
-    width=16, inner=16, window=20, queries="words", epochs=2, validate_every=1, shortlist=0
+    width=16, inner=16, max_history=20, queries="words", epochs=2, validate_every=1, shortlist=0
 )
 
 
@@ -33,7 +33,7 @@ def _fit(
 ) -> SynerGen:
     model = SynerGen(replace(SMALL, **changed))  # type: ignore[arg-type]
     validation = HarnessValidation(data, tasks)
-    model.fit(train or data.train, validation, FitContext(tasks, 1))
+    model.fit(train or data.train, validation, TrainingContext(tasks, 1))
     return model
 
 
@@ -51,7 +51,7 @@ def _tied(data: Dataset) -> TrainView:
 def _packed(model: SynerGen, train: TrainView) -> tuple[np.ndarray, torch.Tensor, Read]:
     """Return log rows ``[windows, window]``, the items' vectors and what is read."""
     cut = Windows(train.log, model.settings.ties)
-    rows = windows(train.log, model.settings.window, np.random.default_rng(0))
+    rows = windows(train.log, model.settings.max_history, np.random.default_rng(0))
     context = cut.context(rows)
     items = model.network.items()
     read = model.read(items, context, cut.tokens(context, rows), model.queries.of(train.queries))
@@ -67,8 +67,8 @@ def test_a_packed_pass_gives_what_a_pass_for_each_target_gives(ties: str, tiny: 
     wished = model.network.wished(read)
     candidates = torch.arange(3).expand(*rows.shape, 3)
     ranked = model.network.rank(read, items, candidates)
-    past = PastRequests(train)
-    for task, kind in ((Task.REC, Kind.RECOMMENDED), (Task.SEARCH, Kind.SEARCHED)):
+    past = TrainingRequests(train)
+    for task, kind in ((Task.REC, EventSource.RECOMMENDED), (Task.SEARCH, EventSource.SEARCHED)):
         chosen = (rows >= 0) & (train.log.kind[np.maximum(rows, 0)] == kind)
         asked = past.of(task, rows[chosen])
         context = context_of(asked.history(SMALL.window), model.settings.ties)
@@ -167,8 +167,8 @@ def _same_weights(model: SynerGen, **changed: object) -> SynerGen:
 
 @pytest.mark.parametrize("task", BOTH)
 def test_one_task_alone_is_learned(task: Task, tiny: Dataset) -> None:
-    trained = _fit(tiny, (task,), epochs=25, validate_every=25, rate=5e-3)
-    fresh = _fit(tiny, (task,), epochs=1, rate=1e-9)
+    trained = _fit(tiny, (task,), epochs=25, validate_every=25, learning_rate=5e-3)
+    fresh = _fit(tiny, (task,), epochs=1, learning_rate=1e-9)
     validation = HarnessValidation(tiny, (task,))
     gained = validation.measure(trained)[str(task)] - validation.measure(fresh)[str(task)]
     assert gained > 0.1
@@ -178,7 +178,7 @@ def test_one_task_alone_is_learned(task: Task, tiny: Dataset) -> None:
 def test_data_without_searches_and_users_without_history(queries: str, tiny: Dataset) -> None:
     log = tiny.train.log
     train = replace(
-        tiny.train, log=log.select((log.kind == Kind.RECOMMENDED) & (log.user % 2 == 0))
+        tiny.train, log=log.select((log.kind == EventSource.RECOMMENDED) & (log.user % 2 == 0))
     )
     model = _fit(tiny, (Task.REC,), train, queries=queries, epochs=1)
     assert np.isfinite(model.score(tiny.evaluation["test", Task.REC].requests)).all()
@@ -186,7 +186,7 @@ def test_data_without_searches_and_users_without_history(queries: str, tiny: Dat
 
 def test_a_log_without_a_single_target_leaves_the_model_usable(tiny: Dataset) -> None:
     log: EventLog = tiny.train.log
-    train = replace(tiny.train, log=log.select(log.kind == Kind.RECOMMENDED))
+    train = replace(tiny.train, log=log.select(log.kind == EventSource.RECOMMENDED))
     model = _fit(tiny, (Task.SEARCH,), train, epochs=1)
     assert np.isfinite(model.score(tiny.evaluation["test", Task.SEARCH].requests)).all()
 
@@ -194,7 +194,7 @@ def test_a_log_without_a_single_target_leaves_the_model_usable(tiny: Dataset) ->
 @pytest.mark.parametrize("loss", ["catalogue", "batch"])
 def test_the_loss_falls_on_the_batch_that_is_trained(loss: str, tiny: Dataset) -> None:
     model = _fit(tiny, epochs=1, retrieval_loss=loss, dropout=0.0)
-    context = FitContext(BOTH, 1)
+    context = TrainingContext(BOTH, 1)
     trainer = Trainer(model, tiny.train, HarnessValidation(tiny, BOTH), context)
     rows = windows(tiny.train.log, SMALL.window, np.random.default_rng(0))[:8]
     seen = []

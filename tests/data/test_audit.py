@@ -7,7 +7,7 @@ import pytest
 
 from benchmark.data.audit import AuditReport, audit
 from benchmark.data.dataset import Dataset, EvaluationSet
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from tests.data.conftest import MakeFolder
@@ -35,7 +35,7 @@ def with_event(log: EventLog, user: int, item: int, time: int, query: int) -> Ev
         added(log.user, user),
         added(log.item, item),
         added(log.time, time),
-        added(log.kind, Kind.SEARCHED if query >= 0 else Kind.RECOMMENDED),
+        added(log.kind, EventSource.SEARCHED if query >= 0 else EventSource.RECOMMENDED),
         added(log.query, query),
         added(log.session, -1),
         log.users,

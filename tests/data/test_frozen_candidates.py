@@ -11,7 +11,7 @@ from benchmark.data.candidates import (
     recommendation_candidates,
     search_candidates,
 )
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from tests.data.conftest import log_of
 
 EVENTS = st.lists(
@@ -32,7 +32,7 @@ def check_lists(lists: np.ndarray, targets: np.ndarray, items: int) -> None:
 @given(EVENTS, st.integers(1, 30), st.integers(0, 3))
 def test_recommendation_lists(rows: list[tuple], negatives: int, seed: int) -> None:
     log = log_of(rows)
-    asked = np.flatnonzero(log.kind == Kind.RECOMMENDED)
+    asked = np.flatnonzero(log.kind == EventSource.RECOMMENDED)
     lists = recommendation_candidates(log, asked, 20, negatives, [seed])
     touched = {u: set(log.item[log.user == u].tolist()) for u in range(5)}
     free = [20 - len(touched[u]) for u in log.user[asked].tolist()]
@@ -48,7 +48,7 @@ def test_recommendation_lists(rows: list[tuple], negatives: int, seed: int) -> N
 @given(EVENTS, st.integers(1, 30), st.lists(st.permutations(range(20)), min_size=3, max_size=3))
 def test_search_lists(rows: list[tuple], negatives: int, ranked: list[list[int]]) -> None:
     log = log_of(rows)
-    asked = np.flatnonzero(log.kind == Kind.SEARCHED)
+    asked = np.flatnonzero(log.kind == EventSource.SEARCHED)
     best = {q: np.array(order[: 4 * q]) for q, order in enumerate(ranked)}
     lists = search_candidates(log, asked, 20, negatives, [1], best)
     width = lists.shape[1] - 1

@@ -12,7 +12,7 @@ from benchmark.data.audit import audit
 from benchmark.data.card import card_names, cards_folder, data_folder, read_card
 from benchmark.data.dataset import Dataset
 from benchmark.data.describe import describe
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
@@ -146,7 +146,7 @@ def test_bare_folder_with_queries_serves_both_tasks(make_folder: MakeFolder) -> 
     dataset = load_dataset(folder)
     assert dataset.queries.texts == ("a lamp", "never asked")
     assert set(dataset.queries.kinds) == {"given"}
-    searched = dataset.log.kind == Kind.SEARCHED
+    searched = dataset.log.kind == EventSource.SEARCHED
     assert dataset.log.query[searched].tolist() == [0] * 16
     assert (dataset.log.query[~searched] == -1).all()
     assert ("test", Task.SEARCH) in dataset.evaluation
@@ -166,7 +166,7 @@ def test_twins_on_request_are_copies_and_safe_hides_them(make_folder: MakeFolder
     queries = {"share": 0.5, "twins": True, "known-item": known}
     folder = card_in(make_folder(rows(4, 8), ITEMS), files=files, queries=queries)
     dataset = load_dataset(folder)
-    searches = int((dataset.log.kind == Kind.SEARCHED).sum())
+    searches = int((dataset.log.kind == EventSource.SEARCHED).sum())
     assert 0 < searches == len(dataset.log) - 32
     assert audit(dataset).ok
     paper = audit(load_dataset(folder, leakage="paper"))

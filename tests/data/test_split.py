@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.data.card import Split
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Task
 from benchmark.data.split import Parts, kind_of, split
 from benchmark.errors import InputError
@@ -90,9 +90,9 @@ def test_split_equals_the_definition(rows: list[tuple], name: str, leakage: str)
 
 
 @settings(max_examples=150, deadline=None)
-@given(EVENTS, st.integers(1, 8), st.sampled_from([None, *Kind]), st.booleans())
+@given(EVENTS, st.integers(1, 8), st.sampled_from([None, *EventSource]), st.booleans())
 def test_history_is_the_log_before_the_event_without_its_copies(
-    rows: list[tuple], window: int, kind: Kind | None, safe: bool
+    rows: list[tuple], window: int, kind: EventSource | None, safe: bool
 ) -> None:
     log = log_of(rows)
     try:

@@ -20,15 +20,15 @@ from benchmark.evaluation.evaluate import (
     seen_mask,
 )
 from benchmark.evaluation.metrics import compute
-from benchmark.model import FitContext, Model
-from benchmark.run_log import Journal
+from benchmark.model import Model, TrainingContext
+from benchmark.run_log import RunLog
 
 TASKS = (Task.REC, Task.SEARCH)
 
 
 def _outcomes(model: Model, data: Dataset) -> dict[tuple[str, str], TaskOutcome]:
-    model.fit(data.train, HarnessValidation(data, TASKS), FitContext(TASKS, 1))
-    found = evaluate(model, "model", data, "test", TASKS, PROTOCOLS, Journal(quiet=True))
+    model.fit(data.train, HarnessValidation(data, TASKS), TrainingContext(TASKS, 1))
+    found = evaluate(model, "model", data, "test", TASKS, PROTOCOLS, RunLog(quiet=True))
     return {(str(o.task), o.protocol): o for o in found}
 
 
@@ -113,6 +113,6 @@ def test_wrong_answers_are_refused(tiny: Dataset, answer: Any, message: str) -> 
 def test_validation_asks_the_same_requests_of_every_model(tiny: Dataset) -> None:
     validation = HarnessValidation(tiny, TASKS)
     model = Popularity()
-    model.fit(tiny.train, validation, FitContext(TASKS, 1))
+    model.fit(tiny.train, validation, TrainingContext(TASKS, 1))
     assert validation.measure(model, 20) == validation.measure(model, 20)
     assert set(validation.measure(model)) == {"rec", "search"}

@@ -23,7 +23,7 @@ from benchmark.exchange.trec_read import read_listing
 from benchmark.exchange.trec_write import encode, item_ids, request_ids, write_answers
 from benchmark.model import NoSettings
 from benchmark.results.record import RunRecord, read_run
-from benchmark.running.plan import Plan
+from benchmark.running.plan import Experiment
 from benchmark.running.runner import run_model
 from tests.results.handmade import ENTRIES
 from tests.support import USERS, write_tiny
@@ -40,7 +40,7 @@ def handmade(monkeypatch: pytest.MonkeyPatch) -> None:
 def _run(tiny: Dataset, results: Path, model: str) -> RunRecord:
     entry, tasks = ENTRIES[model], (Task.REC, Task.SEARCH)
     protocols: tuple[Protocol, ...] = ("full", "sampled")
-    plan = Plan(entry, NoSettings(), "standard", tasks)
+    plan = Experiment(entry, NoSettings(), "standard", tasks)
     run = run_model(plan, tiny, protocols, 1, "cpu", results, fresh=False)
     return run.record
 

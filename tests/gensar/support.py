@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Dataset
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.model import FitContext, TrainView
+from benchmark.model import TrainingContext, TrainView
 from gensar.engine.backbone import Backbone, t5_of
 from gensar.engine.identifiers import Identifiers
 from gensar.engine.vocabulary import Vocabulary, train_tokenizer
@@ -30,14 +30,14 @@ SMALL = {
     "collaborative_preset": "quick",
     "latent": 8,
     "rqvae_hidden": (16,),
-    "codes": 8,
+    "codebook_size": 8,
     "rqvae_epochs": 5,
     "width": 16,
     "heads": 2,
     "layers": 1,
     "feed_forward": 32,
     "text_tokens": 200,
-    "window": 6,
+    "max_history": 6,
     "item_samples": 8,
     "query_samples": 20,
     "pseudo_samples": 20,
@@ -100,7 +100,7 @@ def train_view(twins: bool = False, seed: int = 0) -> TrainView:
         copied = np.flatnonzero(rng.random(len(item)) < 0.6)
         user, item, time = (np.concatenate([c, c[copied]]) for c in (user, item, time))
         kind = np.concatenate([kind, np.ones(len(copied), dtype=np.int64)])
-    query = np.where(kind == Kind.SEARCHED, rng.integers(0, len(QUERIES), len(kind)), -1)
+    query = np.where(kind == EventSource.SEARCHED, rng.integers(0, len(QUERIES), len(kind)), -1)
     log = EventLog.from_columns(user, item, time, kind, query, np.full(len(user), -1), USERS)
     ids = tuple(map(str, range(ITEMS)))
     queries = Queries(tuple("abc"), QUERIES, ("given",) * 3)
@@ -123,9 +123,9 @@ def without_text_encoder() -> Iterator[None]:
         yield
 
 
-def fit(data: Dataset, context: FitContext | None = None, **settings: object) -> GenSAR:
+def fit(data: Dataset, context: TrainingContext | None = None, **settings: object) -> GenSAR:
     """Train on ``data`` in a few seconds; ``settings`` go before :data:`SMALL`."""
     model = GenSAR(GenSARSettings(**{**SMALL, **settings}))  # type: ignore[arg-type]
     with without_text_encoder():
-        model.fit(data.train, HarnessValidation(data, TASKS), context or FitContext(TASKS, 1))
+        model.fit(data.train, HarnessValidation(data, TASKS), context or TrainingContext(TASKS, 1))
     return model

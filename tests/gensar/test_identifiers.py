@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from benchmark.data.requests import Task
-from benchmark.model import FitContext
-from benchmark.run_log import Journal
+from benchmark.model import TrainingContext
+from benchmark.run_log import RunLog
 from gensar.engine import identifiers
 from gensar.engine.identifiers import (
     COLLABORATIVE,
@@ -38,9 +38,9 @@ def _vectors(items: int = 60, copies: int = 10) -> tuple[np.ndarray, np.ndarray]
     return semantic, collaborative
 
 
-def _build(journal: Journal | None = None, **changed: object) -> Quantiser:
+def _build(run_log: RunLog | None = None, **changed: object) -> Quantiser:
     settings = GenSARSettings(**{**SMALL, **changed})  # type: ignore[arg-type]
-    context = FitContext((Task.REC,), 3, journal=journal or Journal(quiet=True))
+    context = TrainingContext((Task.REC,), 3, run_log=run_log or RunLog(quiet=True))
     return build_identifiers(_vectors(), settings, context)
 
 
@@ -107,13 +107,13 @@ def test_when_rounds_end_early_one_more_would_move_nothing(rows, seed) -> None:
 
 
 @pytest.fixture(scope="module")
-def journal() -> Journal:
-    return Journal(quiet=True)
+def run_log() -> RunLog:
+    return RunLog(quiet=True)
 
 
 @pytest.fixture(scope="module")
-def settled(journal: Journal) -> Quantiser:
-    return _build(journal)
+def settled(run_log: RunLog) -> Quantiser:
+    return _build(run_log)
 
 
 def test_an_extra_code_makes_both_identifiers_of_every_item_unique(settled: Quantiser) -> None:
@@ -140,10 +140,10 @@ def test_identifiers_of_the_paper_may_be_shared() -> None:
 
 
 def test_the_journal_tells_the_collision_rate_before_and_after_each_pass(
-    journal: Journal, settled: Quantiser
+    run_log: RunLog, settled: Quantiser
 ) -> None:
     for kind, name in ((SEMANTIC, "semantic"), (COLLABORATIVE, "collaborative")):
-        told = journal.facts["identifiers"][name]  # type: ignore[index]
+        told = run_log.facts["identifiers"][name]  # type: ignore[index]
         rates = told["collision_rate_by_pass"]
         codes = settled.identifiers.codes[kind][:, :4]
         assert 1 < len(rates) <= 1 + GenSARSettings().collision_passes
@@ -247,5 +247,5 @@ def test_codebooks_start_from_more_items_than_a_batch(monkeypatch: pytest.Monkey
     monkeypatch.setattr(RQVAE, "start_codebooks", recorded)
     monkeypatch.setattr(identifiers, "STARTING_ITEMS", 40)
     for batch in (16, 50):
-        _build(rqvae_epochs=1, rqvae_batch=batch)
+        _build(rqvae_epochs=1, rqvae_batch_size=batch)
     assert sizes == [[40, 40], [50, 50]]

@@ -12,8 +12,8 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation, seen_mask
-from benchmark.model import FitContext, Model
-from benchmark.run_log import Journal
+from benchmark.model import Model, TrainingContext
+from benchmark.run_log import RunLog
 from gensar.engine.backbone import t5_of
 from gensar.engine.beam_search import score_catalogue
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC, collision_rate
@@ -33,20 +33,20 @@ PUBLISHED = {
     "collisions": "paper",
     "vocabulary_softmax": True,
     "codebook_start": False,
-    "codes": 3,
+    "codebook_size": 3,
     "epochs": 1,
-    "beams": 5,
+    "num_beams": 5,
 }
 
 
 @pytest.fixture(scope="module")
-def journal() -> Journal:
-    return Journal(quiet=True)
+def run_log() -> RunLog:
+    return RunLog(quiet=True)
 
 
 @pytest.fixture(scope="module")
-def packed(tiny: Dataset, journal: Journal) -> GenSAR:
-    return fit(tiny, FitContext(TASKS, 1, journal=journal))
+def packed(tiny: Dataset, run_log: RunLog) -> GenSAR:
+    return fit(tiny, TrainingContext(TASKS, 1, run_log=run_log))
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_every_step_is_the_mean_of_its_batches(
             return super()._backward(step, share)
 
     monkeypatch.setattr("gensar.engine.training.Trainer", Noted)
-    fit(tiny, epochs=1, batch=4, accumulate=4)
+    fit(tiny, epochs=1, batch_size=4, accumulate=4)
     groups = [shares[first : first + 4] for first in range(0, len(shares), 4)]
     assert 0 < len(groups[-1]) < 4 < len(shares)
     assert [sum(group) for group in groups] == pytest.approx([1.0] * len(groups))
@@ -163,7 +163,7 @@ def test_a_model_that_does_not_search_has_no_queries_written(
     asked: list[object] = []
     monkeypatch.setattr("gensar.model.generate_queries", lambda *given: asked.append(given))
     for tasks in (TASKS, (Task.REC,)):
-        context = FitContext(tasks, 1)
+        context = TrainingContext(tasks, 1)
         GenSAR(GenSARSettings(pseudo_queries="own"))._write_queries(tiny.train, context)
     assert len(asked) == 1
 
@@ -216,7 +216,7 @@ def test_retrieval_gives_the_best_unseen_items_of_the_catalogue(
 
 
 def _of_width(model: GenSAR, beams: int) -> GenSAR:
-    other = GenSAR(replace(model.settings, beams=beams))
+    other = GenSAR(replace(model.settings, num_beams=beams))
     other.restore(*model.state())
     return other
 
@@ -248,7 +248,7 @@ def test_candidates_that_the_beams_do_not_reach_score_minus_infinity(
         codes = published.vocabulary.identifiers.codes[KIND_OF[task]]
         for row in range(len(asked)):
             written = codes[asked.candidates[row][reached[row]]]
-            assert len(np.unique(written, axis=0)) == published.settings.beams
+            assert len(np.unique(written, axis=0)) == published.settings.num_beams
             assert not reached[row].all()
 
 
@@ -283,15 +283,15 @@ def test_items_that_share_a_published_identifier_share_their_score(
 
 
 def test_the_journal_tells_of_identifiers_collaborative_model_and_best_epoch(
-    packed: GenSAR, journal: Journal
+    packed: GenSAR, run_log: RunLog
 ) -> None:
-    assert {"identifiers", "collaborative", "best_epoch"} <= set(journal.facts)
+    assert {"identifiers", "collaborative", "best_epoch"} <= set(run_log.facts)
     for name, kind in (("semantic", SEMANTIC), ("collaborative", COLLABORATIVE)):
-        rates = journal.facts["identifiers"][name]["collision_rate_by_pass"]  # type: ignore[index]
+        rates = run_log.facts["identifiers"][name]["collision_rate_by_pass"]  # type: ignore[index]
         codes = packed.vocabulary.identifiers.codes[kind]
         assert rates[-1] == collision_rate(codes[:, :4])
         assert collision_rate(codes) == 0
-    assert [p["epoch"] for p in journal.curve] == [1, 2]
+    assert [p["epoch"] for p in run_log.curve] == [1, 2]
 
 
 class _Failing(HarnessValidation):
@@ -310,17 +310,17 @@ _MEASURED: list[GenSAR] = []
 
 def test_interrupted_training_goes_on_to_the_same_weights(
     packed: GenSAR,
-    journal: Journal,
+    run_log: RunLog,
     tiny: Dataset,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="interrupted"):
         patch.setattr("tests.gensar.support.HarnessValidation", _Failing)
-        fit(tiny, FitContext(TASKS, 1, checkpoints=tmp_path))
+        fit(tiny, TrainingContext(TASKS, 1, checkpoints=tmp_path))
     seeds: list[int] = []
     seed_torch = torch.manual_seed
-    context = FitContext(TASKS, 1, checkpoints=tmp_path)
+    context = TrainingContext(TASKS, 1, checkpoints=tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(torch, "manual_seed", lambda s: (seeds.append(s), seed_torch(s))[1])
         resumed = fit(tiny, context)
@@ -332,7 +332,7 @@ def test_interrupted_training_goes_on_to_the_same_weights(
         np.testing.assert_array_equal(array, arrays[name], err_msg=name)
     whole, continued = (
         [{k: v for k, v in point.items() if k != "seconds"} for point in j.curve]
-        for j in (journal, context.journal)
+        for j in (run_log, context.run_log)
     )
     assert continued == whole
-    assert context.journal.facts["best_epoch"] == journal.facts["best_epoch"]
+    assert context.run_log.facts["best_epoch"] == run_log.facts["best_epoch"]

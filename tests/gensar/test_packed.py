@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.ragged import Ragged
 from benchmark.model import TrainView
@@ -39,7 +39,9 @@ TABLE = CodeTable(BACKBONE, "cpu")
 
 
 def _regime(fused: bool = True, window: int = WINDOW, rec_targets: str = "rec") -> PackedRegime:
-    chosen = GenSARSettings(window=window, batch=4, item_samples=6, rec_targets=rec_targets)
+    chosen = GenSARSettings(
+        max_history=window, batch_size=4, item_samples=6, rec_targets=rec_targets
+    )
     return PackedRegime(chosen, Sequences(VOCABULARY, fused))
 
 
@@ -145,7 +147,7 @@ def _request(train: TrainView, row: int, window_start: int) -> Requests:
     offsets = log.offsets.copy()
     offsets[log.user[row]] = window_start
     return Requests(
-        task=Task.SEARCH if log.kind[row] == Kind.SEARCHED else Task.REC,
+        task=Task.SEARCH if log.kind[row] == EventSource.SEARCHED else Task.REC,
         user=log.user[[row]],
         time=log.time[[row]],
         query=log.query[[row]],
@@ -168,10 +170,10 @@ def test_the_decoder_of_a_search_reads_the_query_that_is_asked_and_of_a_recommen
     fused: bool,
 ) -> None:
     train = train_view()
-    regime = _regime(fused, window=40)
+    regime = _regime(fused, max_history=40)
     for row in range(len(train.log)):
         inputs = regime.request_inputs(_request(train, row, 0), WORDS)
-        if train.log.kind[row] == Kind.RECOMMENDED:
+        if train.log.kind[row] == EventSource.RECOMMENDED:
             assert inputs.first.tolist() == [0]
             continue
         words = WORDS.take(train.log.query[[row]]).values.tolist()
@@ -182,7 +184,7 @@ def test_the_decoder_of_a_search_reads_the_query_that_is_asked_and_of_a_recommen
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "codes"])
 def test_a_target_reads_exactly_what_its_request_would_give(fused: bool) -> None:
     train = train_view()
-    regime = _regime(fused, window=40)
+    regime = _regime(fused, max_history=40)
     found = {
         (int(targets.item[row, column]), *_read(alone.inputs[0], int(alone.first[0, 0])))
         for targets, row, column in _user_targets(_steps(regime, train))
@@ -199,7 +201,7 @@ def test_a_target_reads_exactly_what_its_request_would_give(fused: bool) -> None
 
 def test_recommendation_from_searches_reads_what_stood_before_the_query() -> None:
     train = train_view()
-    regime = _regime(window=40, rec_targets="all")
+    regime = _regime(max_history=40, rec_targets="all")
     found = {
         (int(targets.item[row, column]), *_read(alone.inputs[0], int(alone.first[0, 0])))
         for targets, row, column in _user_targets(_steps(regime, train))
@@ -215,7 +217,7 @@ def test_recommendation_from_searches_reads_what_stood_before_the_query() -> Non
     assert found == wanted
     assert len(found) == len(train.log)
     searches = _user_targets(_steps(regime, train, (Task.SEARCH,)))
-    assert len(searches) == (train.log.kind == Kind.SEARCHED).sum()
+    assert len(searches) == (train.log.kind == EventSource.SEARCHED).sum()
 
 
 def test_tasks_write_their_identifier_behind_their_behaviour_token() -> None:
@@ -227,7 +229,7 @@ def test_tasks_write_their_identifier_behind_their_behaviour_token() -> None:
         found = _user_targets(_steps(_regime(), train, (task,)))
         assert {int(t.kind[r, c]) for t, r, c in found} == {kind}
         assert {int(t.start[r, c]) for t, r, c in found} == {start}
-        of_kind = Kind.RECOMMENDED if task == Task.REC else Kind.SEARCHED
+        of_kind = EventSource.RECOMMENDED if task == Task.REC else EventSource.SEARCHED
         assert len(found) == (train.log.kind == of_kind).sum()
 
 
@@ -259,16 +261,16 @@ def test_a_search_reads_its_own_query_and_a_generated_query_does_not(
 def test_no_target_reads_its_twin(window: int) -> None:
     train = train_view(twins=True)
     sequences = Sequences(VOCABULARY, fused=True)
-    found = _user_targets(_steps(_regime(window=window), train))
+    found = _user_targets(_steps(_regime(max_history=window), train))
     searched = 0
     for targets, row, column in found:
         read = {tuple(p) for p in targets.inputs[row, : targets.visible[row, column]].tolist()}
         item = targets.item[row, [column]]
-        for kind in (Kind.RECOMMENDED, Kind.SEARCHED):
+        for kind in (EventSource.RECOMMENDED, EventSource.SEARCHED):
             block = sequences.items(item, np.array([kind])).values
             assert tuple(block[0].tolist()) not in read
         searched += targets.kind[row, column] == SEMANTIC
-    assert searched == (train.log.kind == Kind.SEARCHED).sum() > 5
+    assert searched == (train.log.kind == EventSource.SEARCHED).sum() > 5
     assert len(found) == len(train.log)
 
 

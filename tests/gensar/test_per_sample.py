@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.model import TrainView
 from gensar import instructions
@@ -46,7 +46,7 @@ SAMPLES = {"query_samples": 11, "pseudo_samples": 12, "text_samples": 13}
 
 
 def _regime(**changed: int) -> PlainRegime:
-    chosen = {"batch": 7, "recent_rec": 3, "recent_search": 2, **SAMPLES, **changed}
+    chosen = {"batch_size": 7, "recent_rec": 3, "recent_search": 2, **SAMPLES, **changed}
     return PlainRegime(GenSARSettings(**chosen), Sequences(VOCABULARY, fused=False))  # type: ignore[arg-type]
 
 
@@ -65,7 +65,7 @@ def _events(train: TrainView, rows: list[int]) -> list[int]:
     """Return the tokens of log rows, one by one."""
     log, out = train.log, [END]
     for row in rows:
-        if log.kind[row] == Kind.SEARCHED:
+        if log.kind[row] == EventSource.SEARCHED:
             out += [VOCABULARY.query, *_spell(QUERIES[log.query[row]]), VOCABULARY.searched]
             out += VOCABULARY.code_tokens(SEMANTIC)[log.item[row]].tolist()
         else:
@@ -84,7 +84,7 @@ def _past(train: TrainView, row: int) -> list[int]:
     ]
     recent = [
         [other for other in rows if log.kind[other] == kind][-last:]
-        for kind, last in ((Kind.RECOMMENDED, 3), (Kind.SEARCHED, 2))
+        for kind, last in ((EventSource.RECOMMENDED, 3), (EventSource.SEARCHED, 2))
     ]
     return sorted(itertools.chain(*recent), key=lambda other: log.time[other])
 
@@ -110,7 +110,7 @@ def test_every_event_is_one_sample_read_from_its_past_in_some_instruction(twins:
     found = [one for step in _steps(_regime(), train) for one in _written(step)]
     bodies: dict[tuple[int, int, tuple[int, ...]], int] = {}
     for row in range(len(log)):
-        search = log.kind[row] == Kind.SEARCHED
+        search = log.kind[row] == EventSource.SEARCHED
         body = _events(train, _past(train, row))
         if search:
             body += [VOCABULARY.query, *_spell(QUERIES[log.query[row]])]
@@ -125,7 +125,7 @@ def test_each_task_has_its_number_of_samples_and_its_identifier() -> None:
     train = train_view()
     steps = _steps(_regime(search_samples=9), train)
     found = Counter((s, k) for step in steps for s, k, _, _ in _written(step))
-    recommended = int((train.log.kind == Kind.RECOMMENDED).sum())
+    recommended = int((train.log.kind == EventSource.RECOMMENDED).sum())
     assert found[VOCABULARY.rec, COLLABORATIVE] == recommended
     assert found[VOCABULARY.searched, SEMANTIC] == 9 + SAMPLES["pseudo_samples"]
     bare = [found[PADDING, kind] for kind in (SEMANTIC, COLLABORATIVE)]
@@ -176,7 +176,7 @@ def test_described_items_are_given_their_own_text() -> None:
 def test_requests_are_asked_with_the_first_instruction(task: Task) -> None:
     train = train_view()
     log = train.log
-    kind = Kind.SEARCHED if task == Task.SEARCH else Kind.RECOMMENDED
+    kind = EventSource.SEARCHED if task == Task.SEARCH else EventSource.RECOMMENDED
     rows = np.flatnonzero(log.kind == kind)
     asked = Requests(
         task,

@@ -8,13 +8,13 @@ import torch
 from transformers import T5ForConditionalGeneration
 
 from benchmark.data.dataset import Dataset
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.data.requests import Task
 from benchmark.errors import BenchmarkError
-from benchmark.model import FitContext, TrainView
+from benchmark.model import TrainingContext, TrainView
 from gensar.engine.query_generation import PseudoQuerySettings, generate_queries, known_pairs
 
-CONTEXT = FitContext((Task.SEARCH,), 1)
+CONTEXT = TrainingContext((Task.SEARCH,), 1)
 SMALL = PseudoQuerySettings(
     queries_per_item=3,
     generator_width=16,
@@ -47,7 +47,9 @@ def test_every_item_with_text_gets_queries_whether_or_not_it_was_ever_searched(
     tiny: Dataset,
 ) -> None:
     log = tiny.train.log
-    train = replace(tiny.train, log=log.select((log.kind == Kind.RECOMMENDED) | (log.item < 9)))
+    train = replace(
+        tiny.train, log=log.select((log.kind == EventSource.RECOMMENDED) | (log.item < 9))
+    )
     texts = tuple("" if item == 4 else text for item, text in enumerate(train.items.texts))
     queries, items = generate_queries(
         _with_texts(train, texts), replace(SMALL, queries_per_item=5), CONTEXT
@@ -79,7 +81,7 @@ def test_pairs_are_the_distinct_ones_of_training_searches(tiny: Dataset) -> None
     expected = {
         (item, query)
         for item, query, kind in zip(log.item, log.query, log.kind, strict=True)
-        if kind == Kind.SEARCHED
+        if kind == EventSource.SEARCHED
     }
     found = known_pairs(tiny.train)
     assert len(found) == len(expected)
@@ -97,7 +99,7 @@ def test_words_are_up_to_four_of_the_text_in_their_order(tiny: Dataset) -> None:
 
 def test_without_a_search_to_learn_from_words_are_taken(tiny: Dataset) -> None:
     log = tiny.train.log
-    train = replace(tiny.train, log=log.select(log.kind == Kind.RECOMMENDED))
+    train = replace(tiny.train, log=log.select(log.kind == EventSource.RECOMMENDED))
     words = generate_queries(train, replace(SMALL, generator="words"), CONTEXT)
     assert generate_queries(train, SMALL, CONTEXT)[0] == words[0]
 

@@ -9,7 +9,7 @@ import pytest
 
 from baselines.popularity import Popularity
 from benchmark.data.dataset import Dataset
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
 from benchmark.inspect.ad_hoc_requests import request_after, request_of_user
@@ -32,7 +32,7 @@ def by_hand(data: Dataset, user: int, task: Task) -> tuple[list, str, int]:
     for place in range(int(past.length[0])):
         item = data.items.ids[past.item[0, place]]
         query = past.query[0, place]
-        searched = past.kind[0, place] == Kind.SEARCHED
+        searched = past.kind[0, place] == EventSource.SEARCHED
         history.append((item, data.queries.texts[query]) if searched else item)
     return history, request.query_texts()[0], int(evaluation.targets[row])
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from benchmark.data.requests import Task
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.learning.epoch_loop import EpochLoop
-from benchmark.model import FitContext
-from benchmark.run_log import Journal
+from benchmark.model import TrainingContext
+from benchmark.run_log import RunLog
 
 EPOCHS = 7
 
@@ -36,13 +36,13 @@ class _Training:
             torch.manual_seed(self.seed)
             self.module = nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.5), nn.Linear(3, 1))
         self.optimiser = torch.optim.Adam(self.module.parameters(), lr=0.1)
-        self.journal = Journal(quiet=True)
+        self.run_log = RunLog(quiet=True)
         self.epoch = 0
         self.trained: list[int] = []
         self.seen: dict[int, dict[str, Tensor]] = {}
 
     def run(self) -> int:
-        context = FitContext((Task.REC,), self.seed, "cpu", self.journal, self.checkpoints)
+        context = TrainingContext((Task.REC,), self.seed, "cpu", self.run_log, self.checkpoints)
         loop = EpochLoop(
             "net",
             self.module,
@@ -77,7 +77,7 @@ class _Training:
         return {name: value.clone() for name, value in self.module.state_dict().items()}
 
     def curve(self) -> list[dict[str, float]]:
-        return [{k: v for k, v in p.items() if k != "seconds"} for p in self.journal.curve]
+        return [{k: v for k, v in p.items() if k != "seconds"} for p in self.run_log.curve]
 
 
 def assert_equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
@@ -125,7 +125,7 @@ def test_the_time_of_an_interrupted_run_counts(
     class Slow(_Training):
         def __post_init__(self) -> None:
             super().__post_init__()
-            self.journal = Journal(quiet=True, _started=now[0])
+            self.run_log = RunLog(quiet=True, _started=now[0])
 
         def _train(self, epoch: int) -> float:
             loss = super()._train(epoch)
@@ -133,11 +133,11 @@ def test_the_time_of_an_interrupted_run_counts(
             return loss
 
         def timed(self) -> dict[str, float]:
-            with self.journal.phase("fit"):
+            with self.run_log.phase("fit"):
                 now[0] += 5
-                with self.journal.phase("backbone"):
+                with self.run_log.phase("backbone"):
                     self.run()
-            return {phase.name: phase.seconds for phase in self.journal.phases}
+            return {phase.name: phase.seconds for phase in self.run_log.phases}
 
     whole = Slow(None).timed()
     assert whole == {"fit/backbone": 10.0 * EPOCHS, "fit": 10.0 * EPOCHS + 5}
@@ -146,7 +146,7 @@ def test_the_time_of_an_interrupted_run_counts(
     now[0] += 1000
     again = Slow(tmp_path)
     assert again.timed() == whole
-    assert [point["seconds"] for point in again.journal.curve][-1] == whole["fit"]
+    assert [point["seconds"] for point in again.run_log.curve][-1] == whole["fit"]
     now[0] += 1000
     assert Slow(tmp_path).timed() == whole
 
@@ -255,7 +255,7 @@ def test_the_best_weights_are_kept_and_patience_ends_training(
         if epoch - first >= patience * every:
             break
     assert list(training.seen) == expected
-    assert [point["epoch"] for point in training.journal.curve] == expected
+    assert [point["epoch"] for point in training.run_log.curve] == expected
     assert best == max(expected, key=lambda e: values[e - 1])
     assert_equal(training.weights(), training.seen[best])
     assert not training.module.training

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import PAD
 from benchmark.learning.simultaneous_duplicates import (
     earlier_twins,
@@ -18,7 +18,7 @@ EVENTS = st.lists(st.tuples(*[st.integers(0, 2)] * 3, st.integers(0, 1)), min_si
 
 def _log(events: list[tuple[int, int, int, int]]) -> EventLog:
     user, time, item, kind = np.array(events).T
-    query = np.where(kind == Kind.SEARCHED, 0, -1)
+    query = np.where(kind == EventSource.SEARCHED, 0, -1)
     return EventLog.from_columns(user, item, time, kind, query, np.full(len(user), -1), 3)
 
 
@@ -45,6 +45,6 @@ def test_searches_come_first_only_among_the_events_of_one_moment(events) -> None
     if len(set(_keys(log))) == len(log):
         assert moved is log
         return
-    rows = sorted(range(len(log)), key=lambda i: (moments[i], log.kind[i] != Kind.SEARCHED))
+    rows = sorted(range(len(log)), key=lambda i: (moments[i], log.kind[i] != EventSource.SEARCHED))
     for name in ("user", "item", "time", "kind", "query"):
         np.testing.assert_array_equal(getattr(moved, name), getattr(log, name)[rows])

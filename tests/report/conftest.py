@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.analysis.leaderboard import Board, boards
+from benchmark.analysis.leaderboard import Leaderboard, boards
 from benchmark.report.html import to_html
 from benchmark.results.record import RunRecord
 from tests.report.study import FOREIGN, FULL, SAMPLED, SEARCH, ranks, write
@@ -33,10 +33,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[RunRecord]:
 
 
 @pytest.fixture(scope="module")
-def made(runs: list[RunRecord]) -> list[Board]:
+def made(runs: list[RunRecord]) -> list[Leaderboard]:
     return boards(runs)
 
 
 @pytest.fixture(scope="module")
-def text(made: list[Board]) -> str:
+def text(made: list[Leaderboard]) -> str:
     return to_html(made)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.analysis.leaderboard import Board, boards
+from benchmark.analysis.leaderboard import Leaderboard, boards
 from benchmark.report.html import to_html
 from benchmark.report.json import to_document
 from benchmark.report.latex import to_latex
@@ -27,34 +27,34 @@ from tests.report.study import plans, write
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def to_json(found: list[Board]) -> str:
+def to_json(found: list[Leaderboard]) -> str:
     return json.dumps(to_document(found), indent=1, ensure_ascii=False) + "\n"
 
 
-FORMS: dict[str, Callable[[list[Board]], str]] = {
+FORMS: dict[str, Callable[[list[Leaderboard]], str]] = {
     "board.md": to_markdown,
     "board.tex": to_latex,
     "board.json": to_json,
 }
 
 
-def read_boards(results: Path) -> list[Board]:
+def read_boards(results: Path) -> list[Leaderboard]:
     return boards(scan_runs(results, pytest.fail))
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> list[Board]:
+def study(tmp_path_factory: pytest.TempPathFactory) -> list[Leaderboard]:
     results = tmp_path_factory.mktemp("study")
     write(results)
     return read_boards(results)
 
 
 @pytest.mark.parametrize("name", ["board.md", "board.tex"])
-def test_text_is_as_expected(study: list[Board], name: str) -> None:
+def test_text_is_as_expected(study: list[Leaderboard], name: str) -> None:
     assert FORMS[name](study) == (GOLDEN / name).read_text(encoding="utf-8")
 
 
-def test_json_is_as_expected(study: list[Board]) -> None:
+def test_json_is_as_expected(study: list[Leaderboard]) -> None:
     expected = _leaves(json.loads((GOLDEN / "board.json").read_text(encoding="utf-8")))
     found = _leaves(json.loads(to_json(study)))
     assert found.keys() == expected.keys()
@@ -74,7 +74,7 @@ def _leaves(value: Any, path: str = "") -> dict[str, Any]:
 @settings(max_examples=3, deadline=None)
 @given(st.permutations(range(len(plans()))))
 def test_a_shuffled_order_of_runs_on_disk_changes_no_byte(
-    study: list[Board], tmp_path_factory: pytest.TempPathFactory, order: list[int]
+    study: list[Leaderboard], tmp_path_factory: pytest.TempPathFactory, order: list[int]
 ) -> None:
     results = tmp_path_factory.mktemp("shuffled")
     write(results, order)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.analysis.leaderboard import Board, boards
+from benchmark.analysis.leaderboard import Leaderboard, boards
 from benchmark.report.html import to_html
 from benchmark.report.json import to_document
 from benchmark.report.markdown import to_markdown
@@ -62,7 +62,7 @@ class Reader(HTMLParser):
             self._in_cell = False
 
 
-def test_every_table_of_the_markdown_is_in_the_page(made: list[Board], text: str) -> None:
+def test_every_table_of_the_markdown_is_in_the_page(made: list[Leaderboard], text: str) -> None:
     shown = Reader(text).tables
     sections = re.findall(r"^### (.*)\n\n((?:\|.*\n?)+)", to_markdown(made), re.MULTILINE)
     assert len(sections) > 6
@@ -74,7 +74,7 @@ def test_every_table_of_the_markdown_is_in_the_page(made: list[Board], text: str
         assert found == [head, *([cell.replace("**", "") for cell in row] for row in body)]
 
 
-def test_pairs_and_intervals_are_in_the_page(made: list[Board], text: str) -> None:
+def test_pairs_and_intervals_are_in_the_page(made: list[Leaderboard], text: str) -> None:
     shown = Reader(text).tables
     (name,) = (n for n in shown if n.startswith("Recommendation, whole catalogue: NDCG@10"))
     (table,) = (
@@ -117,7 +117,7 @@ def test_order_of_the_records_changes_no_byte(runs: list[RunRecord], text: str) 
     assert to_html(boards(shuffled)) == text
 
 
-def test_foreign_names_are_text(text: str, made: list[Board]) -> None:
+def test_foreign_names_are_text(text: str, made: list[Leaderboard]) -> None:
     assert FOREIGN not in text
     assert text.count("alert(1)") == text.count("alert(1)&lt;") + text.count(r"alert(1)\u003c")
     reader = Reader(text)

@@ -21,7 +21,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from benchmark.analysis.leaderboard import Board
+from benchmark.analysis.leaderboard import Leaderboard
 from tests.report.study import FOREIGN
 
 in_browser = pytest.mark.xdist_group("browser")
@@ -132,7 +132,7 @@ def test_numbers_in_other_units_are_sorted_by_what_they_mean(page: Page) -> None
 
 
 @in_browser
-def test_hovered_and_focused_points_have_a_tooltip(page: Page, made: list[Board]) -> None:
+def test_hovered_and_focused_points_have_a_tooltip(page: Page, made: list[Leaderboard]) -> None:
     tooltip = page.find("[role=tooltip]")
     points = page.browser.find_elements(By.CSS_SELECTOR, "[data-chart=joint] .point")
     assert len(points) >= 2

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests, Task
-from benchmark.model import FitContext, Model, TrainView, Validation
+from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.registry import ModelEntry
 
 __all__ = ["ENTRIES", "Distinct", "Gappy", "Retrieving"]
@@ -19,7 +19,7 @@ class Distinct(Model):
 
     tasks = frozenset(Task)
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         pass
 
     def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:

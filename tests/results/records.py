@@ -13,11 +13,11 @@ from baselines.diagnostic import Constant
 from benchmark.results.record import RunRecord, run_folder, write_run
 from benchmark.results.table import to_table
 
-Ranks = Sequence[int]
+Counts = Sequence[int]
 
 
 def table_of(
-    asked: Mapping[tuple[str, str], Ranks],
+    asked: Mapping[tuple[str, str], Counts],
     users: Sequence[int] | None = None,
     candidates_of: Sequence[int] | None = None,
 ) -> pa.Table:
@@ -46,7 +46,7 @@ def table_of(
 def record(
     results: Path,
     model: str,
-    asked: Mapping[tuple[str, str], Ranks],
+    asked: Mapping[tuple[str, str], Counts],
     users: Sequence[int] | None = None,
     candidates_of: Sequence[int] | None = None,
     **changes: Any,

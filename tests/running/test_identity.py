@@ -12,7 +12,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Task
 from benchmark.registry import ModelEntry
 from benchmark.running.identity import RunIdentity, code_digest
-from benchmark.running.plan import Plan
+from benchmark.running.plan import Experiment
 from benchmark.tuning.study import Study, Trial
 
 BOTH = (Task.REC, Task.SEARCH)
@@ -43,7 +43,7 @@ def identity(dataset: Dataset, **changes: Any) -> RunIdentity:
         **changes,
     }
     entry = ModelEntry(asked["model"], ("rec", "search"), "external", "", asked["source"])
-    plan = Plan(entry, asked["settings"], asked["preset"], asked["tasks"], asked.get("study"))
+    plan = Experiment(entry, asked["settings"], asked["preset"], asked["tasks"], asked.get("study"))
     return RunIdentity.of(plan, dataset, asked["protocols"], asked["seed"], asked["device"])
 
 

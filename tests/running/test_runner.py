@@ -14,10 +14,10 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
 from benchmark.evaluation.metrics import METRICS, compute
-from benchmark.model import FitContext, NoSettings, TrainView, Validation
+from benchmark.model import NoSettings, TrainingContext, TrainView, Validation
 from benchmark.registry import ModelEntry
 from benchmark.results.record import read_run
-from benchmark.running.plan import Plan
+from benchmark.running.plan import Experiment
 from benchmark.running.runner import RunResult, resolve_device, run_model
 
 BOTH = (Task.REC, Task.SEARCH)
@@ -28,9 +28,9 @@ class Steps(Popularity):
 
     fails_in: ClassVar[int | None] = None
     started_from: ClassVar[list[int]] = []
-    contexts: ClassVar[list[FitContext]] = []
+    contexts: ClassVar[list[TrainingContext]] = []
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         super().fit(train, validation, context)
         assert context.checkpoints is not None
         context.checkpoints.mkdir(parents=True, exist_ok=True)
@@ -41,10 +41,10 @@ class Steps(Popularity):
         for step in range(done, 3):
             if step == self.fails_in:
                 raise KeyboardInterrupt
-            with context.journal.phase("step"):
+            with context.run_log.phase("step"):
                 file.write_text(str(step + 1))
-            context.journal.validated(epoch=step, **validation.measure(self))
-        context.journal.facts["answer"] = 42
+            context.run_log.validated(epoch=step, **validation.measure(self))
+        context.run_log.facts["answer"] = 42
 
 
 ENTRY = ModelEntry(
@@ -64,7 +64,7 @@ def run(data: Dataset, results: Path, **changes: Any) -> RunResult:
     plan = {"entry": ENTRY, "settings": NoSettings(), "preset": "standard", "tasks": BOTH}
     plan |= {name: changes.pop(name) for name in plan if name in changes}
     values = {
-        "plan": Plan(**plan),
+        "plan": Experiment(**plan),
         "dataset": data,
         "protocols": ("full", "sampled"),
         "seed": 1,

@@ -15,9 +15,9 @@ from baselines.popularity import Popularity
 from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import BenchmarkError, InputError
-from benchmark.model import FitContext, TrainView, Validation
+from benchmark.model import TrainingContext, TrainView, Validation
 from benchmark.registry import ModelEntry, find
-from benchmark.running.plan import Plan
+from benchmark.running.plan import Experiment
 from benchmark.search_space import SHARED, Choice, Dimension, Range, space_of
 from benchmark.tuning.study import Study, find_study, tune
 
@@ -32,7 +32,7 @@ class KnobSettings:
 
 
 class Knob(Popularity):
-    """Ranks at random, or what is rare first, which finds more where few items are unseen."""
+    """Counts at random, or what is rare first, which finds more where few items are unseen."""
 
     Settings = KnobSettings
     searched: ClassVar[Mapping[str, Dimension]] = {"knob": Range(0.0, 1.0)}
@@ -40,7 +40,7 @@ class Knob(Popularity):
     interrupted_at: ClassVar[int | None] = None
     bad_above: ClassVar[float] = 2.0
 
-    def fit(self, train: TrainView, validation: Validation, context: FitContext) -> None:
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         if len(self.fits) == self.interrupted_at:
             raise KeyboardInterrupt
         self.fits.append((self.settings.knob, context.seed))
@@ -70,7 +70,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
 def _tune(data: Dataset, results: Path, trials: int, seed: int = 1) -> Study:
     told: list[str] = []
     kind: Any = ENTRY.load()
-    plan = Plan(ENTRY, kind.Settings(), "standard", BOTH)
+    plan = Experiment(ENTRY, kind.Settings(), "standard", BOTH)
     return tune(plan, data, trials, seed, "cpu", results, told.append)
 
 
@@ -79,7 +79,7 @@ def test_the_first_trial_is_the_preset_and_the_best_is_the_highest(
 ) -> None:
     study = _tune(tiny, tmp_path, 12)
     values = [trial.value for trial in study.trials]
-    assert study.trials[0].settings == {"knob": 0.0, "rate": 1e-3}
+    assert study.trials[0].settings == {"knob": 0.0, "learning_rate": 1e-3}
     assert study.best.value == max(v for v in values if v is not None)
     assert study.best.settings["knob"] > 0.0
     assert len(fits) == 12
@@ -141,11 +141,11 @@ def test_a_study_is_found_by_where_it_started_and_the_largest_counts(
     small, large = _tune(tiny, tmp_path, 2, seed=1), _tune(tiny, tmp_path, 3, seed=2)
     assert small.digest() != large.digest()
     kind: Any = ENTRY.load()
-    plan = Plan(ENTRY, kind.Settings(), "standard", BOTH)
+    plan = Experiment(ENTRY, kind.Settings(), "standard", BOTH)
     assert find_study(tmp_path, plan, tiny) == large
     for settings, tasks in ((kind.Settings(other=4), BOTH), (kind.Settings(), (Task.REC,))):
         with pytest.raises(InputError, match="benchmark tune --model knob"):
-            find_study(tmp_path, Plan(ENTRY, settings, "standard", tasks), tiny)
+            find_study(tmp_path, Experiment(ENTRY, settings, "standard", tasks), tiny)
 
 
 def test_a_damaged_study_is_told_in_one_line(tiny: Dataset, tmp_path: Path) -> None:

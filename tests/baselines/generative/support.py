@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from baselines.bi_encoder import PairGroup
 from benchmark.data.dataset import Dataset
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.model import TrainView
 from tests.gensar.support import bag_of_words
@@ -68,7 +68,7 @@ def without_texts(train: TrainView) -> TrainView:
 
 
 def without_searches(train: TrainView) -> TrainView:
-    return replace(train, log=train.log.select(train.log.kind == Kind.RECOMMENDED))
+    return replace(train, log=train.log.select(train.log.kind == EventSource.RECOMMENDED))
 
 
 def without_first_users(train: TrainView) -> TrainView:

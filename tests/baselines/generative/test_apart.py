@@ -8,7 +8,7 @@ import torch
 
 from baselines.generative.apart import ApartRegime, searched_pairs
 from benchmark.data.dataset import Dataset
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.data.requests import Task
 from benchmark.model import TrainView
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
@@ -105,7 +105,7 @@ def test_short_windows_hold_every_event_once() -> None:
     train = train_view(seed=1)
     items = [
         item
-        for targets in _targets(_steps(_regime(window=4), train), COLLABORATIVE)
+        for targets in _targets(_steps(_regime(max_history=4), train), COLLABORATIVE)
         for item in targets.item[targets.visible > 0].tolist()
     ]
     assert sorted(items) == sorted(train.log.item.tolist())
@@ -133,9 +133,9 @@ def test_search_learns_every_pair_once_from_the_query_alone() -> None:
 @pytest.mark.parametrize(("batch", "search_batch"), [(1, 100), (100, 1), (2, 3), (100, 100)])
 def test_steps_hold_both_tasks_and_bounded_batches(batch: int, search_batch: int) -> None:
     train = train_view()
-    steps = _steps(_regime(batch=batch, search_batch=search_batch), train)
+    steps = _steps(_regime(batch_size=batch, search_batch_size=search_batch), train)
     users = int((np.diff(train.log.offsets) > 0).sum())
-    pairs = int((train.log.kind == Kind.SEARCHED).sum())
+    pairs = int((train.log.kind == EventSource.SEARCHED).sum())
     assert len(steps) == max(-(-users // batch), -(-pairs // search_batch))
     for kind, count, most in ((COLLABORATIVE, users, batch), (SEMANTIC, pairs, search_batch)):
         sizes = [len(targets.item) for targets in _targets(steps, kind)]
@@ -154,14 +154,14 @@ def test_one_task_alone_has_targets_of_its_own_only(task: Task) -> None:
 
 def test_without_any_search_there_is_nothing_to_learn_of_it() -> None:
     train = train_view()
-    train = replace(train, log=train.log.select(train.log.kind == Kind.RECOMMENDED))
+    train = replace(train, log=train.log.select(train.log.kind == EventSource.RECOMMENDED))
     assert _targets(_steps(_regime(), train), SEMANTIC) == []
     assert [step.codes for step in _steps(_regime(), train, (Task.SEARCH,))] == [[]]
 
 
 def test_epochs_differ_and_come_again() -> None:
     train = train_view()
-    first, again, other = (_steps(_regime(window=4), train, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (_steps(_regime(max_history=4), train, seed=seed) for seed in (1, 1, 2))
     assert all(
         np.array_equal(a.item, b.item)
         for kind in (SEMANTIC, COLLABORATIVE)
@@ -202,7 +202,7 @@ def test_a_recommendation_request_reads_the_items_of_all_events_and_no_words(
     tokens = vocabulary.code_tokens(COLLABORATIVE)
     asked = tiny.evaluation["test", Task.REC].requests[:10]
     history = asked.history(5)
-    assert (history.kind[history.item >= 0] == Kind.SEARCHED).any()
+    assert (history.kind[history.item >= 0] == EventSource.SEARCHED).any()
     inputs = regime.request_inputs(asked, vocabulary.encode(asked.queries.texts, 8)).tokens
     for row in range(len(asked)):
         start = inputs.offsets[row]

@@ -115,7 +115,7 @@ def test_the_autoencoder_decodes_the_sum_of_its_codes() -> None:
 def test_training_lowers_the_error_of_the_reconstruction() -> None:
     errors = []
     for epochs in (0, 200):
-        chosen = _settings("rq-vae", rqvae_epochs=epochs, rqvae_rate=1e-2)
+        chosen = _settings("rq-vae", rqvae_epochs=epochs, rqvae_learning_rate=1e-2)
         trained = train_rqvae(_vectors(), chosen, 1, "cpu")
         scaled = _vectors() - _vectors().mean(axis=0)
         scaled /= np.sqrt(np.square(scaled).mean())
@@ -180,7 +180,7 @@ def test_a_vocabulary_without_any_text_has_its_special_tokens_only() -> None:
 def test_the_commitment_of_every_level_and_the_reconstruction_once_move_the_encoder() -> None:
     """TIGER's loss: the residual is committed to its code at each level, not at the first alone."""
     torch.manual_seed(0)
-    network = PlainRQVAE(width=5, latent=4, hidden=(), codes=6, levels=3)
+    network = PlainRQVAE(width=5, latent=4, hidden=(), codebook_size=6, levels=3)
     vectors = torch.randn(7, 5)
     network.start_codebooks(torch.randn(30, 5), seed=1)
     encoded = network.encoder(vectors).detach().requires_grad_()

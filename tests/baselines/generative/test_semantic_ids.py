@@ -12,8 +12,8 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Task
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.model import FitContext, TrainView
-from benchmark.run_log import Journal
+from benchmark.model import TrainingContext, TrainView
+from benchmark.run_log import RunLog
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from tests.baselines.generative.support import (
     SMALL,
@@ -35,9 +35,9 @@ def _fit(
     tuned_on: list[list[int]] | None = None,
     **changed: object,
 ) -> SemanticIds:
-    wanted = {**SMALL, "interaction_width": 16, "search_batch": 64, **changed}
+    wanted = {**SMALL, "interaction_width": 16, "search_batch_size": 64, **changed}
     model = SemanticIds(SemanticIdsSettings(**wanted))  # type: ignore[arg-type]
-    context = FitContext(tasks, 1, journal=Journal(quiet=True))
+    context = TrainingContext(tasks, 1, run_log=RunLog(quiet=True))
     with without_text_encoder(tuned_on):
         model.fit(train or data.train, HarnessValidation(data, tasks), context)
     return model
@@ -45,7 +45,7 @@ def _fit(
 
 @pytest.fixture(scope="module")
 def model(tiny: Dataset) -> SemanticIds:
-    return _fit(tiny, epochs=20, validate_every=20, batch=4, width=32)
+    return _fit(tiny, epochs=20, validate_every=20, batch_size=4, width=32)
 
 
 @pytest.mark.parametrize("construction", CONSTRUCTIONS)

@@ -10,8 +10,8 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Task
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.model import FitContext, TrainView
-from benchmark.run_log import Journal
+from benchmark.model import TrainingContext, TrainView
+from benchmark.run_log import RunLog
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from tests.baselines.generative.support import (
     SMALL,
@@ -25,33 +25,33 @@ REC = (Task.REC,)
 
 
 def _fit(
-    data: Dataset, train: TrainView | None = None, journal: Journal | None = None, **changed: object
+    data: Dataset, train: TrainView | None = None, run_log: RunLog | None = None, **changed: object
 ) -> Tiger:
     model = Tiger(TigerSettings(**{**SMALL, **changed}))  # type: ignore[arg-type]
-    context = FitContext(REC, 1, journal=journal or Journal(quiet=True))
+    context = TrainingContext(REC, 1, run_log=run_log or RunLog(quiet=True))
     with without_text_encoder():
         model.fit(train or data.train, HarnessValidation(data, REC), context)
     return model
 
 
 @pytest.fixture(scope="module")
-def journal() -> Journal:
-    return Journal(quiet=True)
+def run_log() -> RunLog:
+    return RunLog(quiet=True)
 
 
 @pytest.fixture(scope="module")
-def model(tiny: Dataset, journal: Journal) -> Tiger:
-    return _fit(tiny, journal=journal)
+def model(tiny: Dataset, run_log: RunLog) -> Tiger:
+    return _fit(tiny, run_log=run_log)
 
 
 def test_every_item_has_an_identifier_of_its_own_with_a_last_code(
-    model: Tiger, tiny: Dataset, journal: Journal
+    model: Tiger, tiny: Dataset, run_log: RunLog
 ) -> None:
     codes = model.vocabulary.identifiers.codes[COLLABORATIVE]
     assert codes.shape == (len(tiny.items), SMALL["levels"] + 1)
     assert len(np.unique(codes, axis=0)) == len(codes)
     assert codes is model.vocabulary.identifiers.codes[SEMANTIC]
-    told = journal.facts["identifiers"]
+    told = run_log.facts["identifiers"]
     shared = len(codes) - len(np.unique(codes[:, :-1], axis=0))
     assert told["collision_rate"] == pytest.approx(shared / len(codes))  # type: ignore[index]
 
@@ -63,7 +63,7 @@ def test_no_word_is_in_its_vocabulary(model: Tiger) -> None:
 
 
 def test_it_writes_the_next_item_of_the_walk(tiny: Dataset) -> None:
-    model = _fit(tiny, epochs=20, validate_every=20, batch=4, width=32)
+    model = _fit(tiny, epochs=20, validate_every=20, batch_size=4, width=32)
     reached = HarnessValidation(tiny, REC).measure(model)["rec"]
     assert reached > 0.2
 

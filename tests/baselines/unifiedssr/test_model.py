@@ -12,32 +12,32 @@ from baselines.unifiedssr.model import UnifiedSSR, UnifiedSSRSettings
 from baselines.unifiedssr.sequences import of_requests
 from baselines.unifiedssr.training import branch_loss, noam_rate
 from benchmark.data.dataset import Dataset
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.model import FitContext, Model
-from benchmark.run_log import Journal
+from benchmark.model import Model, TrainingContext
+from benchmark.run_log import RunLog
 
 BOTH = (Task.REC, Task.SEARCH)
 SMALL = UnifiedSSRSettings(
-    width=16, heads=2, inner=16, window=8, epochs=2, finetune_epochs=2, validate_every=1
+    width=16, heads=2, inner=16, max_history=8, epochs=2, finetune_epochs=2, validate_every=1
 )
 
 
-def _fit(data: Dataset, context: FitContext | None = None, **changed: object) -> UnifiedSSR:
-    context = context or FitContext(BOTH, 1)
+def _fit(data: Dataset, context: TrainingContext | None = None, **changed: object) -> UnifiedSSR:
+    context = context or TrainingContext(BOTH, 1)
     model = UnifiedSSR(replace(SMALL, **changed))  # type: ignore[arg-type]
     model.fit(data.train, HarnessValidation(data, context.tasks), context)
     return model
 
 
 @pytest.fixture(scope="module")
-def context() -> FitContext:
-    return FitContext(BOTH, 1)
+def context() -> TrainingContext:
+    return TrainingContext(BOTH, 1)
 
 
 @pytest.fixture(scope="module")
-def model(tiny: Dataset, context: FitContext) -> UnifiedSSR:
+def model(tiny: Dataset, context: TrainingContext) -> UnifiedSSR:
     return _fit(tiny, context)
 
 
@@ -45,15 +45,17 @@ def _requests(data: Dataset, task: Task) -> Requests:
     return data.evaluation["test", task].requests[:12]
 
 
-def test_each_task_ends_with_weights_of_its_own(model: UnifiedSSR, context: FitContext) -> None:
+def test_each_task_ends_with_weights_of_its_own(
+    model: UnifiedSSR, context: TrainingContext
+) -> None:
     rec, search = (model.networks[task].state_dict() for task in BOTH)
     assert (rec["products.weight"] - search["products.weight"]).abs().max() > 1e-4
     one = sum(weight.numel() for weight in model.networks[Task.REC].parameters())
     assert model.parameters() == 2 * one
     phases = ["pretrain", "fine-tune-rec", "fine-tune-search"]
-    assert [phase.name for phase in context.journal.phases] == phases
-    assert list(context.journal.facts["best_epoch"]) == phases  # type: ignore[call-overload]
-    curve = [set(point) & {"rec", "search"} for point in context.journal.curve]
+    assert [phase.name for phase in context.run_log.phases] == phases
+    assert list(context.run_log.facts["best_epoch"]) == phases  # type: ignore[call-overload]
+    curve = [set(point) & {"rec", "search"} for point in context.run_log.curve]
     assert curve == [{"rec", "search"}] * 2 + [{"rec"}] * 2 + [{"search"}] * 2
 
 
@@ -114,10 +116,10 @@ def _with_lengths(asked: Requests) -> Requests:
 
 @pytest.mark.parametrize("task", BOTH)
 def test_one_task_alone_is_pretrained_and_fine_tuned(task: Task, tiny: Dataset) -> None:
-    context = FitContext((task,), 1)
+    context = TrainingContext((task,), 1)
     model = _fit(tiny, context)
     assert list(model.networks) == [task]
-    names = [phase.name for phase in context.journal.phases]
+    names = [phase.name for phase in context.run_log.phases]
     assert names == ["pretrain", f"fine-tune-{task}"]
     assert np.isfinite(model.score(_requests(tiny, task))).all()
     loaded = UnifiedSSR(model.settings)
@@ -130,10 +132,10 @@ def test_data_without_searches_and_users_without_events(
     tasks: tuple[Task, ...], tiny: Dataset
 ) -> None:
     log = tiny.train.log
-    for keep in (log.kind == Kind.RECOMMENDED, log.user > 5, np.zeros(len(log), dtype=bool)):
+    for keep in (log.kind == EventSource.RECOMMENDED, log.user > 5, np.zeros(len(log), dtype=bool)):
         train = replace(tiny.train, log=log.select(keep))
         model = UnifiedSSR(replace(SMALL, epochs=1, finetune_epochs=1))
-        model.fit(train, HarnessValidation(tiny, tasks), FitContext(tasks, 1))
+        model.fit(train, HarnessValidation(tiny, tasks), TrainingContext(tasks, 1))
         for task in tasks:
             asked = _requests(tiny, task)
             empty = replace(asked, _stop=asked._log.offsets[asked.user])
@@ -183,27 +185,27 @@ class _Failing(HarnessValidation):
 
 @pytest.mark.parametrize("measured", [1, 3, 5])
 def test_training_interrupted_in_any_phase_goes_on_to_the_same_weights(
-    measured: int, model: UnifiedSSR, context: FitContext, tiny: Dataset, tmp_path: Path
+    measured: int, model: UnifiedSSR, context: TrainingContext, tiny: Dataset, tmp_path: Path
 ) -> None:
     _Failing.left = measured
     with pytest.raises(RuntimeError, match="interrupted"):
         UnifiedSSR(SMALL).fit(
-            tiny.train, _Failing(tiny, BOTH), FitContext(BOTH, 1, checkpoints=tmp_path)
+            tiny.train, _Failing(tiny, BOTH), TrainingContext(BOTH, 1, checkpoints=tmp_path)
         )
-    again = FitContext(BOTH, 1, "cpu", Journal(quiet=True), tmp_path)
+    again = TrainingContext(BOTH, 1, "cpu", RunLog(quiet=True), tmp_path)
     resumed = _fit(tiny, again)
     arrays, _ = model.state()
     for name, array in resumed.state()[0].items():
         np.testing.assert_array_equal(array, arrays[name], err_msg=name)
     told = [
-        [{k: v for k, v in point.items() if k != "seconds"} for point in c.journal.curve]
+        [{k: v for k, v in point.items() if k != "seconds"} for point in c.run_log.curve]
         for c in (context, again)
     ]
     assert told[0] == told[1]
 
 
 def test_training_learns_both_tasks(tiny: Dataset) -> None:
-    changed = {"epochs": 30, "finetune_epochs": 5, "validate_every": 5, "rate": 5e-3}
+    changed = {"epochs": 30, "finetune_epochs": 5, "validate_every": 5, "learning_rate": 5e-3}
     trained = _fit(tiny, dropout=0.1, **changed)
     measured = HarnessValidation(tiny, BOTH).measure(trained)
     # A random order of the 120 items would give 0.04.

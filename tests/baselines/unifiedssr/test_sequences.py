@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from baselines.unifiedssr.sequences import cut, learnable, of_requests, of_rows
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Dataset, TrainView
-from benchmark.data.events import EventLog, Kind
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Task
-from benchmark.learning.training_requests import PastRequests
+from benchmark.learning.training_requests import TrainingRequests
 
 WORDS = np.array([[5, 6], [7, 0], [8, 9], [0, 0]])
 
@@ -73,7 +73,7 @@ def test_a_training_sequence_is_shifted_products_beside_their_queries() -> None:
 def test_a_request_is_the_sequence_that_training_has_for_its_event() -> None:
     kinds = [1, 0, 1, 1, 0, 1]
     log = _log([0] * 6, [11, 12, 13, 14, 15, 16], kinds, [0, -1, 2, 1, -1, 0])
-    past = PastRequests(_train(log))
+    past = TrainingRequests(_train(log))
     searches = learnable(log, Task.SEARCH, "all")
     rows, _ = cut(searches, 9)
     whole = of_rows(searches, rows[:, :4], WORDS, "cpu")
@@ -95,7 +95,7 @@ def test_a_request_is_the_sequence_that_training_has_for_its_event() -> None:
 def test_a_user_without_history_has_the_start_and_the_query() -> None:
     log = _log([0, 1], [3, 4], [1, 1], [2, 1])
     asked = of_requests(
-        PastRequests(_train(log)).of(Task.SEARCH, np.array([1])), 5, "all", WORDS, "cpu"
+        TrainingRequests(_train(log)).of(Task.SEARCH, np.array([1])), 5, "all", WORDS, "cpu"
     )
     assert asked.product.tolist() == [[0]]
     assert asked.length.tolist() == [1]
@@ -109,17 +109,17 @@ def test_of_twins_one_is_read_and_predicted() -> None:
     assert learnable(log, Task.REC, "rec").item.tolist() == [4, 6, 4]
     assert learnable(log, Task.SEARCH, "all").item.tolist() == [4, 5]
     asked = of_requests(
-        PastRequests(_train(log)).of(Task.REC, np.array([4])), 9, "all", None, "cpu"
+        TrainingRequests(_train(log)).of(Task.REC, np.array([4])), 9, "all", None, "cpu"
     )
     assert asked.product.tolist() == [[0, 5, 6, 7]]
 
 
 def test_search_sequences_hold_searches_only(tiny: Dataset) -> None:
     log = learnable(tiny.train.log, Task.SEARCH, "all")
-    assert len(log) == (tiny.train.log.kind == Kind.SEARCHED).sum()
+    assert len(log) == (tiny.train.log.kind == EventSource.SEARCHED).sum()
     whole = tiny.evaluation["test", Task.SEARCH].requests
     words = np.zeros((len(tiny.queries) + 1, 1), dtype=np.int64)
     made = of_requests(whole, 50, "all", words, "cpu")
-    searched = whole.history(50, Kind.SEARCHED).length
+    searched = whole.history(50, EventSource.SEARCHED).length
     assert (made.length - 1).tolist() == searched.tolist()
     assert made.product.dtype == torch.int64

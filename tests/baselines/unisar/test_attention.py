@@ -11,7 +11,7 @@ from baselines.unisar.encoder import Events, HistoryEncoder
 from baselines.unisar.settings import UniSARSettings
 
 WIDTH, HEADS = 8, 2
-SMALL = UniSARSettings(width=WIDTH, heads=HEADS, inner=6, window=5, layers=2, dropout=0.0)
+SMALL = UniSARSettings(width=WIDTH, heads=HEADS, inner=6, max_history=5, layers=2, dropout=0.0)
 Times = tuple[tuple[int, ...], ...]
 
 REC_TIMES = ((1, 2, 5, 5, 9), (3, 4), ())

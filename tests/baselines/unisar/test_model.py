@@ -11,21 +11,21 @@ from baselines.unisar.extraction import Extraction
 from baselines.unisar.model import UniSAR
 from baselines.unisar.settings import UniSARSettings
 from benchmark.data.dataset import Dataset, TrainView
-from benchmark.data.events import Kind
+from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.model import FitContext, Model
+from benchmark.model import Model, TrainingContext
 
 BOTH = tuple(Task)
 SMALL = UniSARSettings(
     width=16,
     id_width=8,
     inner=16,
-    window=5,
+    max_history=5,
     ahead=2,
-    batch=64,
+    batch_size=64,
     epochs=2,
-    rate=3e-3,
+    learning_rate=3e-3,
     validate_every=1,
 )
 
@@ -34,12 +34,12 @@ def _fit(
     data: Dataset,
     tasks: tuple[Task, ...] = BOTH,
     train: TrainView | None = None,
-    context: FitContext | None = None,
+    context: TrainingContext | None = None,
     **changed: object,
 ) -> UniSAR:
     model = UniSAR(replace(SMALL, **changed))  # type: ignore[arg-type]
     validation = HarnessValidation(data, tasks)
-    model.fit(train or data.train, validation, context or FitContext(tasks, 1))
+    model.fit(train or data.train, validation, context or TrainingContext(tasks, 1))
     return model
 
 
@@ -120,7 +120,7 @@ def test_trained_for_one_task_it_learns_nothing_from_the_other_s_events(
 
 def test_without_any_search_it_trains_and_answers(tiny: Dataset) -> None:
     log = tiny.train.log
-    view = replace(tiny.train, log=log.select(log.kind == Kind.RECOMMENDED))
+    view = replace(tiny.train, log=log.select(log.kind == EventSource.RECOMMENDED))
     for tasks in ((Task.REC,), BOTH):
         model = _fit(tiny, tasks, view, epochs=1)
         for weight in model.network.parameters():
@@ -177,7 +177,7 @@ class _Failing(HarnessValidation):
 def test_interrupted_training_goes_on_to_the_same_weights(
     model: UniSAR, tiny: Dataset, tmp_path: Path
 ) -> None:
-    again = FitContext(BOTH, 1, checkpoints=tmp_path)
+    again = TrainingContext(BOTH, 1, checkpoints=tmp_path)
     with pytest.raises(RuntimeError, match="interrupted"):
         UniSAR(SMALL).fit(tiny.train, _Failing(tiny, BOTH), again)
     resumed = _fit(tiny, context=again)

@@ -11,9 +11,9 @@ import torch
 from baselines.unisar.histories import read_histories
 from baselines.unisar.samples import KIND, past_stretches, ranking_loss, stretches, wrong_answers
 from benchmark.data.dataset import Dataset, TrainView
-from benchmark.data.events import NO_QUERY, NO_SESSION, EventLog, Kind
+from benchmark.data.events import NO_QUERY, NO_SESSION, EventLog, EventSource
 from benchmark.data.requests import PAD, Task
-from benchmark.learning.training_requests import PastRequests
+from benchmark.learning.training_requests import TrainingRequests
 
 
 @pytest.mark.parametrize("task", list(Task))
@@ -36,14 +36,14 @@ def test_stretches_hold_each_event_of_the_task_once_in_order(
 
 
 def test_a_log_without_searches_has_no_stretch_of_them(tiny: Dataset) -> None:
-    log = tiny.train.log.select(tiny.train.log.kind == Kind.RECOMMENDED)
+    log = tiny.train.log.select(tiny.train.log.kind == EventSource.RECOMMENDED)
     assert stretches(log, Task.SEARCH, 4, np.random.default_rng(0)).shape == (0, 4)
 
 
 def test_a_stretch_is_asked_before_its_first_event(tiny: Dataset) -> None:
     log = tiny.train.log
     rows = stretches(log, Task.REC, 3, np.random.default_rng(1))
-    asked = past_stretches(PastRequests(tiny.train), Task.REC, rows)
+    asked = past_stretches(TrainingRequests(tiny.train), Task.REC, rows)
     histories = read_histories(asked, 30)
     for number, row in enumerate(rows[:, 0]):
         earlier = np.arange(log.offsets[log.user[row]], row)
@@ -68,7 +68,7 @@ def test_a_history_holds_no_twin_of_any_event_of_the_stretch(tiny: Dataset) -> N
     }
     log = EventLog.from_columns(**{k: np.array(v) for k, v in columns.items()}, users=1)
     view: TrainView = replace(tiny.train, log=log)
-    asked = past_stretches(PastRequests(view), Task.SEARCH, np.array([[3, 4]]))
+    asked = past_stretches(TrainingRequests(view), Task.SEARCH, np.array([[3, 4]]))
     histories = read_histories(asked, 5)
     assert histories.rec.item[histories.rec.real].tolist() == [5]
 
@@ -83,7 +83,7 @@ def test_events_at_one_time_stand_recommended_first(tiny: Dataset) -> None:
         session=np.full(5, NO_SESSION),
         users=1,
     )
-    asked = PastRequests(replace(tiny.train, log=log)).of(Task.REC, np.array([4]))
+    asked = TrainingRequests(replace(tiny.train, log=log)).of(Task.REC, np.array([4]))
     histories = read_histories(asked, 5)
     assert histories.rec.age.tolist() == [[1, 0]]
     assert histories.rec.age_among_all.tolist() == [[3, 2]]
