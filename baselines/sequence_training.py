@@ -17,43 +17,18 @@ from torch.nn import functional
 from benchmark.data.events import EventLog
 from benchmark.data.requests import PAD
 from benchmark.learning.epoch_loop import set_rate, train_to_best
+from benchmark.learning.windows import stretches
 from benchmark.model import TrainingContext, Validation
 
 if TYPE_CHECKING:
     from baselines.sasrec import SASRec
 
-__all__ = ["SequenceTrainer", "catalogue_loss", "stretches"]
+__all__ = ["SequenceTrainer", "catalogue_loss"]
 
 WARM_UP = 0.02
 """Share of the training in which the learning rate rises."""
 LOGITS_AT_ONCE = 2**24
 """Upper bound of the logits that a softmax over the catalogue holds at a time."""
-
-
-def stretches(
-    log: EventLog, window: int, rng: np.random.Generator | None = None
-) -> NDArray[np.int64]:
-    """Cut every user's events, from the last backwards, into stretches of ``window + 1``.
-
-    Neighbouring stretches share one event, so that every event but a user's first is predicted
-    exactly once. With ``rng`` the last stretch of a user with several is cut short at random, so
-    that every epoch sees an event behind other beginnings and at another position.
-
-    Returns:
-        log rows int64 ``[stretches, window + 1]``, padded with ``PAD`` on the right.
-    """
-    counts = np.diff(log.offsets)
-    missing: NDArray[np.int64] = np.zeros(len(counts), dtype=np.int64)
-    if rng is not None:
-        missing = np.where(counts - 1 > window, rng.integers(0, window, len(counts)), 0)
-    pieces = np.where(counts > 1, -(-(counts - 1 + missing) // window), 0)
-    owner = np.repeat(np.arange(len(counts)), pieces)
-    number = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    stop = log.offsets[owner + 1] + missing[owner] - number * window
-    start = np.maximum(stop - window - 1, log.offsets[owner])
-    stop = np.minimum(stop, log.offsets[owner + 1])
-    rows = start[:, None] + np.arange(window + 1)
-    return np.where(rows < stop[:, None], rows, PAD)
 
 
 class SequenceTrainer:

@@ -18,13 +18,13 @@ from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.requests import History, Requests, Task, events_at
 from benchmark.learning.ragged import Ragged, join
 from benchmark.learning.simultaneous_duplicates import steps_to_first_twin
+from benchmark.learning.windows import windows
 from benchmark.model import TrainView
 from gensar.engine.generator import Epochs
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.sequences import NOTHING, Inputs, Sequences
 from gensar.engine.targets import CodeTargets, Step, one_code_target_each
 from gensar.engine.vocabulary import END
-from gensar.regimes.packed import windows
 
 __all__ = ["ApartRegime", "Pairs", "items_only", "searched_pairs"]
 

@@ -15,8 +15,8 @@ from baselines.synergen.losses import in_batch_loss, ranking_loss
 from benchmark.data.events import EventSource
 from benchmark.data.requests import Task
 from benchmark.learning.epoch_loop import set_rate, train_to_best
+from benchmark.learning.windows import windows
 from benchmark.model import TrainingContext, TrainView, Validation
-from gensar.regimes.packed import windows
 
 if TYPE_CHECKING:
     from baselines.synergen.model import SynerGen

@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baselines.sequence_training import stretches
 from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.learning.simultaneous_duplicates import previous_twins
+from benchmark.learning.windows import stretches
 
 __all__ = ["START", "Sequences", "cut", "learnable", "of_requests", "of_rows"]
 

@@ -19,10 +19,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.events import EventLog, EventSource
+from benchmark.data.events import EventSource
 from benchmark.data.requests import PAD, History, Requests, Task, events_at
 from benchmark.learning.ragged import Ragged
 from benchmark.learning.simultaneous_duplicates import searches_first, steps_to_first_twin
+from benchmark.learning.windows import windows
 from benchmark.model import TrainView
 from gensar.engine.generator import Epochs
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
@@ -38,7 +39,7 @@ from gensar.engine.targets import (
 )
 from gensar.settings import GenSARSettings
 
-__all__ = ["PackedRegime", "windows"]
+__all__ = ["PackedRegime"]
 
 QUERY_GENERATION_SHARE = 0.25
 """Share of the sequences that also give a target for query generation."""
@@ -214,28 +215,6 @@ class PackedRegime:
             kind=np.hstack([codes.kind, np.full_like(wanted, COLLABORATIVE)]),
             item=np.hstack([codes.item, picked(codes.item)]),
         )
-
-
-def windows(log: EventLog, window: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Cut every user's events into consecutive stretches of at most ``window``.
-
-    The first cut falls at a random place, so that every epoch shows other beginnings.
-
-    Returns:
-        log rows int64 ``[sequences, window]``, padded with ``PAD``.
-    """
-    counts = np.diff(log.offsets)
-    shift = rng.integers(0, window, size=len(counts))
-    shift = np.where(counts <= window, 0, shift)
-    pieces = -(-(counts + shift) // window)
-    owner = np.repeat(np.arange(len(counts)), pieces)
-    number = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    first = log.offsets[owner] + number * window - shift[owner]
-    rows = first[:, None] + np.arange(window)
-    real = (rows >= log.offsets[owner][:, None]) & (rows < log.offsets[owner + 1][:, None])
-    rows = np.where(real, rows, PAD)
-    rows = np.take_along_axis(rows, np.argsort(~real, axis=1, kind="stable"), axis=1)
-    return rows[real.any(axis=1)]
 
 
 def with_query(history: History, requests: Requests) -> History:

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from baselines.sasrec import SASRec, SASRecSettings
-from baselines.sequence_training import SequenceTrainer, stretches
+from baselines.sequence_training import SequenceTrainer
 from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.evaluation.evaluate import HarnessValidation
+from benchmark.learning.windows import stretches
 from benchmark.model import Model, TrainingContext
 
 REC = (Task.REC,)

@@ -16,8 +16,8 @@ from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.learning.training_requests import TrainingRequests
+from benchmark.learning.windows import windows
 from benchmark.model import TrainingContext
-from gensar.regimes.packed import windows
 
 BOTH = (Task.REC, Task.SEARCH)
 SMALL = SynerGenSettings(

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.ragged import Ragged
+from benchmark.learning.windows import windows
 from benchmark.model import TrainView
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.losses import CodeTable, code_loss
 from gensar.engine.sequences import NOTHING, Sequences
 from gensar.engine.targets import CodeTargets, ItemTexts, Step
 from gensar.engine.vocabulary import END, PADDING
-from gensar.regimes.packed import PackedRegime, windows
+from gensar.regimes.packed import PackedRegime
 from gensar.settings import GenSARSettings
 from tests.gensar.support import (
     ITEMS,
