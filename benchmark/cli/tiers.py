@@ -203,8 +203,8 @@ def _wins(found: Tiers) -> list[str]:
     margin = len(str(size))
     shown = found.order[: (_WIDTH - margin) // (width + 1)]
     lines = [
-        f"Units won by the row's system against the column's, of {found.units} (an item or a cluster",
-        "each). ! systems that can be told apart.",
+        f"Units (items or clusters) won by row against column, of {found.units}.",
+        "! marks systems that can be told apart.",
     ]
     if len(shown) < size:
         lines[1] += f" The best {len(shown)} systems; --json has all."

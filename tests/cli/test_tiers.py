@@ -60,7 +60,7 @@ def test_what_is_printed_fits_a_terminal(command: Command, tmp_path: Path) -> No
     first, second = expected.order[:2]
     pair = next(p for p in expected.pairs if {p.a, p.b} == {first, second})
     wins = (pair.wins, pair.losses) if pair.a == first else (pair.losses, pair.wins)
-    matrix = lines[next(n for n, line in enumerate(lines) if "Units won" in line) + 3 :]
+    matrix = lines[next(n for n, line in enumerate(lines) if "Units (items" in line) + 3 :]
     cells = [line.replace("!", " ").split() for line in matrix]
     assert (cells[0][2], cells[1][1]) == (str(wins[0]), str(wins[1]))
 
