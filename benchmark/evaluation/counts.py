@@ -75,6 +75,6 @@ class Counts:
         rows = (self.gain > 0) & (self.greater < self.candidates)
         return TieGroups.of_rows(self.request[rows], self.greater[rows], self.tied[rows])
 
-    def sums(self, values: NDArray) -> NDArray[np.float64]:
+    def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sum over each request's rows, ``[requests]``."""
-        return np.bincount(self.request, values, minlength=self.requests)
+        return np.bincount(self.request, values, minlength=self.requests).astype(np.float64)

@@ -58,6 +58,10 @@ class TieGroups:
         best = self.before == 0
         return TieGroups(*(column[best] for column in vars(self).values()))
 
+    def sums(self, values: NDArray[np.float64], requests: int) -> NDArray[np.float64]:
+        """Return the sum of ``[groups]`` values over each request, ``[requests]``."""
+        return np.bincount(self.request, values, minlength=requests).astype(np.float64)
+
     def first_relevant_at(self, depth: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
         """Yield each place within the group, and the probability that it is the first relevant one.
 

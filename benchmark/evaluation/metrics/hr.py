@@ -20,7 +20,7 @@ def _expected(counts: Counts, cutoff: int) -> NDArray[np.float64]:
     # A group that ends within the cutoff holds it for certain.
     certain = groups.greater + groups.size <= cutoff
     hit = np.where(certain, 1.0, np.minimum(hit, 1.0))
-    return np.bincount(groups.request, hit, minlength=counts.requests)
+    return groups.sums(hit, counts.requests)
 
 
 HR = Family(

@@ -27,9 +27,7 @@ def _expected(counts: Counts, cutoff: int) -> NDArray[np.float64]:
     density = (groups.relevant - 1) / np.maximum(groups.size - 1, 1)
     precisions = (groups.before + 1 - density * (groups.greater + 1)) * reciprocals
     precisions += density * places
-    total = np.bincount(
-        groups.request, groups.relevant / groups.size * precisions, minlength=counts.requests
-    )
+    total = groups.sums(groups.relevant / groups.size * precisions, counts.requests)
     return total / np.maximum(counts.relevant, 1)
 
 

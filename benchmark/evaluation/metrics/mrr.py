@@ -17,7 +17,7 @@ def _expected(counts: Counts, cutoff: int) -> NDArray[np.float64]:
     for place, chance in groups.first_relevant_at(cutoff):
         rank = groups.greater + place
         reciprocal += np.where(rank <= cutoff, chance / rank, 0.0)
-    return np.bincount(groups.request, reciprocal, minlength=counts.requests)
+    return groups.sums(reciprocal, counts.requests)
 
 
 MRR = Family(

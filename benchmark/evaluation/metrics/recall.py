@@ -15,9 +15,7 @@ __all__ = ["RECALL"]
 def _expected(counts: Counts, cutoff: int) -> NDArray[np.float64]:
     groups = counts.tie_groups
     places = sum_over_ranks(np.ones(cutoff), groups.greater, groups.size)
-    listed = np.bincount(
-        groups.request, groups.relevant * places / groups.size, minlength=counts.requests
-    )
+    listed = groups.sums(groups.relevant * places / groups.size, counts.requests)
     return listed / np.maximum(counts.relevant, 1)
 
 
