@@ -9,13 +9,15 @@ import torch
 
 from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
+from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import TrainView
 from gensar import instructions
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.losses import CodeTable, code_loss, text_loss
 from gensar.engine.sequences import NOTHING, Sequences
-from gensar.engine.targets import ItemTexts, Step
-from gensar.engine.vocabulary import END, PADDING, Vocabulary, train_tokenizer
+from gensar.engine.targets import Step
+from gensar.engine.vocabulary import END, PADDING, Vocabulary
+from gensar.item_tasks import ItemTexts
 from gensar.regimes.per_sample import PlainRegime
 from gensar.settings import GenSARSettings
 from tests.gensar.support import (
@@ -94,7 +96,7 @@ def _written(step: Step) -> list[tuple[int, int, int, tuple[int, ...]]]:
     return [
         (
             int(t.start[r, 0]),
-            int(t.kind[r, 0]),
+            int(t.identifier[r, 0]),
             int(t.item[r, 0]),
             tuple(t.inputs[r, : t.visible[r, 0], 0].tolist()),
         )

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gensar.engine.vocabulary import END, PADDING, UNKNOWN, Vocabulary, train_tokenizer
+from benchmark.learning.subwords import train_tokenizer
+from gensar.engine.vocabulary import END, PADDING, UNKNOWN, Vocabulary
 from tests.gensar.support import random_identifiers, vocabulary_of
 
 SIZES = st.tuples(
