@@ -51,16 +51,14 @@ def request_after(
         session=nobody - 1,
         users=1,
     )
-    return Requests(
+    return Requests.before(
+        log,
+        np.array([len(history)]),
         task=task,
         user=np.zeros(1, dtype=np.int32),
-        time=np.array([len(history)], dtype=np.int64),
-        query=np.array([NO_QUERY if query is None else row[query]], dtype=np.int32),
+        time=np.array([len(history)]),
+        query=np.array([NO_QUERY if query is None else row[query]]),
         queries=Queries(tuple(texts), tuple(texts), ("given",) * len(texts)),
         items=items,
-        candidates=None,
         exclude_seen=exclude_seen,
-        _log=log,
-        _stop=np.array([len(history)], dtype=np.int64),
-        _omit=np.empty((1, 0), dtype=np.int64),
     )

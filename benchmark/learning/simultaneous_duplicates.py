@@ -60,10 +60,7 @@ def steps_to_moment(log: EventLog) -> NDArray[np.int64]:
     int64 ``[events]``; 0 where it is the first itself. What a request could have read of the
     sequence when the event happened ends there.
     """
-    rows = np.arange(len(log))
-    begins = np.ones(len(log), dtype=bool)
-    begins[1:] = (np.diff(log.user) != 0) | (np.diff(log.time) != 0)
-    return rows - np.maximum.accumulate(np.where(begins, rows, 0))
+    return np.arange(len(log)) - log.first_of_moment
 
 
 def searches_first(log: EventLog) -> EventLog:
