@@ -56,17 +56,26 @@ def published(tiny: Dataset) -> GenSAR:
 
 def _asked(data: Dataset, task: Task, candidates: bool = False) -> Requests:
     whole = data.evaluation["test", task]
-    return replace(whole.requests[:12], candidates=whole.sampled[:12] if candidates else None)
+    requests = whole.requests[:12]
+    if not candidates:
+        return requests
+    lists = whole.lists["sampled"].at(np.arange(12))
+    return replace(requests, candidates=lists.rectangle())
 
 
 def _without_history(data: Dataset, task: Task) -> Requests:
     asked = _asked(data, task)
     empty = data.log.select(np.zeros(len(data.log), dtype=bool))
-    return replace(
-        asked,
-        _log=empty,
-        _stop=empty.offsets[1:][asked.user],
-        _omit=np.empty((len(asked), 0), dtype=np.int64),
+    return Requests.before(
+        empty,
+        empty.offsets[1:][asked.user],
+        task=task,
+        user=asked.user,
+        time=asked.time,
+        query=asked.query,
+        queries=asked.queries,
+        items=asked.items,
+        exclude_seen=asked.exclude_seen,
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from benchmark.data.events import EventLog, EventSource
+from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.ragged import Ragged
 from benchmark.learning.simultaneous_duplicates import steps_to_moment
@@ -151,19 +151,15 @@ def _request(train: TrainView, row: int, task: Task | None = None) -> Requests:
     """Return the request that training event ``row`` answers: its history is earlier in time."""
     log = train.log
     task = task or (Task.SEARCH if log.kind[row] == EventSource.SEARCHED else Task.REC)
-    mine = np.flatnonzero((log.user == log.user[row]) & (log.time < log.time[row]))
-    return Requests(
+    return Requests.before(
+        log,
+        log.first_of_moment[[row]],
         task=task,
         user=log.user[[row]],
         time=log.time[[row]],
-        query=log.query[[row]] if task == Task.SEARCH else np.array([-1], dtype=np.int32),
+        query=log.query[[row]] if task == Task.SEARCH else np.array([NO_QUERY]),
         queries=train.queries,
         items=ITEMS,
-        candidates=None,
-        exclude_seen=False,
-        _log=log,
-        _stop=np.array([log.offsets[log.user[row]] + len(mine)]),
-        _omit=np.empty((1, 0), dtype=np.int64),
     )
 
 
