@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.sequence_training import catalogue_loss
+from benchmark.learning.position_losses import catalogue_loss
 from baselines.unifiedssr.network import Network
 from baselines.unifiedssr.sequences import Sequences, cut, learnable, of_rows
 from baselines.unifiedssr.settings import UnifiedSSRSettings

@@ -18,7 +18,8 @@ from baselines.recbole_bridge.model import RecBoleModel
 from baselines.recbole_bridge.module import build
 from baselines.recbole_bridge.names import OBSTACLES, RUNNABLE
 from baselines.recbole_bridge.settings import RecBoleSettings
-from baselines.sasrec import SASRec, SASRecSettings
+from baselines.sasrec.model import SASRec
+from baselines.sasrec.settings import SASRecSettings
 from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Requests, Task
