@@ -13,7 +13,7 @@ __all__ = ["PRESETS", "SASRecSettings"]
 
 @dataclass(frozen=True)
 class SASRecSettings:
-    """Settings of :class:`~baselines.sasrec.model.SASRec`; the defaults are those of ``standard``."""
+    """Settings of :class:`~baselines.sasrec.model.SASRec`; the defaults are ``standard``."""
 
     width: int = setting(64, "width of embeddings and layers", low=1)
     layers: int = setting(2, "transformer layers", low=1)

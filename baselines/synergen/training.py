@@ -106,9 +106,7 @@ class SynerGenTrainer:
             some = wished.gather(1, at.unsqueeze(-1).expand(-1, -1, wished.shape[-1]))
             logits = some @ units.T / self.settings.temperature
         others = negatives(logits, relevant, self.settings.negatives, self.settings.hard)
-        scores = network.rank(
-            read.at(at), items, torch.cat([relevant.unsqueeze(2), others], dim=2)
-        )
+        scores = network.rank(read.at(at), items, torch.cat([relevant.unsqueeze(2), others], dim=2))
         return loss + ranking_loss(scores[torch.as_tensor(drawn, device=device)])
 
     def _retrieval_loss(self, wished: Tensor, units: Tensor, item: Tensor) -> Tensor:

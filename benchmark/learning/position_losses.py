@@ -23,9 +23,7 @@ def states_at(states: Tensor, places: Tensor, real: Tensor) -> Tensor:
     """
     row, column = real.nonzero(as_tuple=True)
     # An embedding's gradient has one order of summation, that of an index does not.
-    return functional.embedding(
-        row * states.shape[1] + places[row, column], states.flatten(0, 1)
-    )
+    return functional.embedding(row * states.shape[1] + places[row, column], states.flatten(0, 1))
 
 
 def catalogue_loss(states: Tensor, targets: Tensor, table: Tensor) -> Tensor:

@@ -89,7 +89,7 @@ def test_search_mixes_the_last_states_of_both_branches(model: UnifiedSSR, tiny: 
     expected = []
     for row in range(len(asked)):
         one = asked[np.array([row])]
-        made = of_requests(one, SMALL.window, "all", words, "cpu")
+        made = of_requests(one, SMALL.max_history, "all", words, "cpu")
         (_, products), (_, queries) = network(made, table).branches
         assert products.shape[1] == int(made.length)
         last = share * products[0, -1] @ table.T + (1 - share) * queries[0, -1] @ table.T
