@@ -61,10 +61,7 @@ def steps_to_moment(log: EventLog) -> NDArray[np.int64]:
     so row ``r - 1 - steps[r]`` is the last one that a request at the time of ``r`` could read,
     where it belongs to the same user.
     """
-    rows = np.arange(len(log))
-    first = np.ones(len(log), dtype=bool)
-    first[1:] = (log.user[1:] != log.user[:-1]) | (log.time[1:] != log.time[:-1])
-    return rows - np.maximum.accumulate(np.where(first, rows, 0))
+    return np.arange(len(log)) - log.first_of_moment
 
 
 def searches_first(log: EventLog) -> EventLog:
