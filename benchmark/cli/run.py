@@ -28,7 +28,6 @@ from benchmark.cli.plan import (
     SeenOption,
     SetOption,
     TasksOption,
-    check_ablations,
     check_writable,
     choices,
     load_planned,
@@ -67,6 +66,7 @@ def run(
 ) -> None:
     """Train, evaluate and record models; a run that is stored already is only shown."""
     from benchmark.evaluation.evaluate import Protocol
+    from benchmark.running.plan_rules import check_ablations
 
     protocols = choices("--protocol", protocol, get_args(Protocol))
     numbers = _seeds(seed, seeds)
@@ -98,12 +98,9 @@ def run(
 
 def _common_folder(results: Path, plans: list[Experiment], seeds: list[int], data: str) -> Path:
     """Return where ablations keep the steps that they have in common until all are done."""
-    from benchmark.running.identity import code_behind, code_digest
+    from benchmark.running.identity import code_digest
 
-    asked = [
-        (p.entry.name, p.tasks, asdict(p.settings), code_digest(code_behind(p.entry)))
-        for p in plans
-    ]
+    asked = [(p.entry.name, p.tasks, asdict(p.settings), code_digest(p.entry)) for p in plans]
     text = json.dumps([asked, seeds, data], sort_keys=True)
     return results / "checkpoints" / f"common-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 

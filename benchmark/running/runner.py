@@ -30,44 +30,12 @@ from benchmark.settings import build_settings
 
 __all__ = ["RunResult", "circumstances", "cpu_name", "resolve_device", "run_model", "summarise"]
 
-_RECORDED_PACKAGES = (
-    "torch",
-    "transformers",
-    "sentence-transformers",
-    "recbole",
-    "numpy",
-    "pandas",
-    "pyarrow",
-    "scipy",
-    "scikit-learn",
-    "bm25s",
-    "tokenizers",
-)
-
-
 @dataclass(frozen=True)
 class RunResult:
     """A run's record, and whether it was found instead of run."""
 
     record: RunRecord
     reused: bool
-
-
-def resolve_device(asked: str, model: Model) -> str:
-    """Return ``cpu`` or ``cuda``; ``auto`` takes a GPU where there is one and the model uses it.
-
-    Raises:
-        InputError: ``cuda`` was asked for, and there is none or the model does not use one.
-    """
-    if not model.uses_gpu:
-        if asked == "cuda":
-            raise InputError("--device cuda: the model computes on the CPU only; use --device auto")
-        return "cpu"
-    import torch
-
-    if asked == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: no CUDA device is visible; use --device cpu")
-    return "cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def run_model(
@@ -140,67 +108,7 @@ def _info(
     }
 
 
-def circumstances(dataset: Dataset) -> dict[str, str]:
-    """Return the entries of ``run.json`` about the rules that held, our version and the time."""
-    about = dataset.about
-    return {
-        "split": about.split,
-        "leakage": about.leakage,
-        "seen": about.seen,
-        "version": __version__,
-        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-    }
-
-
-def summarise(outcomes: list[TaskOutcome]) -> dict[str, dict[str, dict[str, float | None]]]:
-    """Return the means of all metrics by task and protocol, ``metrics`` of ``run.json``."""
-    metrics: dict[str, dict[str, dict[str, float | None]]] = {}
-    for outcome in outcomes:
-        values = compute(outcome.ranks.greater, outcome.ranks.tied)
-        means: dict[str, float | None] = {n: float(np.mean(v)) for n, v in values.items()}
-        means["requests"] = len(outcome.evaluation.targets)
-        means["seconds_per_request"] = outcome.seconds / max(len(outcome.evaluation.targets), 1)
-        means["coverage@10"], means["popularity@10"] = outcome.coverage, outcome.popularity
-        metrics.setdefault(str(outcome.task), {})[outcome.protocol] = means
-    return metrics
-
-
 def _changed(identity: RunIdentity, model: Model) -> dict[str, Any]:
     """Return the settings that differ from those of the preset."""
     usual = asdict(build_settings(model.Settings, model.presets, identity.preset))
     return {name: value for name, value in identity.settings.items() if value != usual[name]}
-
-
-def _environment(device: str) -> dict[str, Any]:
-    torch = sys.modules.get("torch")
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cpu": cpu_name(),
-        "cpus": os.cpu_count(),
-        "threads": torch.get_num_threads() if torch is not None else 1,
-        "device": torch.cuda.get_device_name() if torch is not None and device == "cuda" else "cpu",
-        "packages": {name: _version(name) for name in _RECORDED_PACKAGES},
-    }
-
-
-def _peak_memory_mib() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def cpu_name() -> str:
-    """Return what the processor calls itself; an empty string where nothing tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
