@@ -18,13 +18,19 @@ import pyarrow as pa
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.model import Model
 from benchmark.results.json_text import json_text
-from benchmark.results.shared import SharedTable, SharedTables, file_of, is_shared_name, made_from
+from benchmark.results.shared import (
+    CHECKSUMS,
+    SharedTable,
+    SharedTables,
+    file_of,
+    is_shared_name,
+    made_from,
+)
 from benchmark.results.table import COUNTS, TOP, RunTables, from_bytes, joined, to_bytes
 
 __all__ = ["SCHEMA_VERSION", "RunRecord", "read_run", "run_folder", "scan_runs", "write_run"]
 
 SCHEMA_VERSION = 2
-_CHECKSUMS = "checksums.json"
 _COUNTS, _TOP = "requests.parquet", "top.parquet"
 
 
@@ -124,7 +130,7 @@ def _write(
     (folder / "run.json").write_text(text, encoding="utf-8")
     sums = {p.name: _sha256(p) for p in sorted(folder.iterdir())}
     sums[shared.name] = shared.checksum
-    (folder / _CHECKSUMS).write_text(json_text(sums), encoding="utf-8")
+    (folder / CHECKSUMS).write_text(json_text(sums), encoding="utf-8")
     for file in folder.iterdir():
         _flush(file)
     _flush(folder)
@@ -157,9 +163,9 @@ def read_run(folder: Path, shared: SharedTables | None = None) -> RunRecord:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name the folder of a run")
     try:
-        sums = json.loads((folder / _CHECKSUMS).read_text(encoding="utf-8"))
+        sums = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
         if not isinstance(sums, dict) or not {"run.json", _COUNTS} <= sums.keys():
-            raise BenchmarkError(f"{folder}: damaged run: {_CHECKSUMS} is incomplete")
+            raise BenchmarkError(f"{folder}: damaged run: {CHECKSUMS} is incomplete")
         names = [name for name in sums if is_shared_name(name)]
         content = {name: (folder / name).read_bytes() for name in ("run.json", _COUNTS)}
         for name in sums.keys() - set(names):
@@ -169,7 +175,7 @@ def read_run(folder: Path, shared: SharedTables | None = None) -> RunRecord:
         info = json.loads(content["run.json"])
         _check_schema(folder, info)
         if len(names) != 1:
-            raise BenchmarkError(f"{folder}: damaged run: {_CHECKSUMS} names no shared table")
+            raise BenchmarkError(f"{folder}: damaged run: {CHECKSUMS} names no shared table")
         table = (shared or SharedTables()).at(file_of(folder, names[0]))
     except (OSError, ValueError) as error:
         raise BenchmarkError(f"{folder}: damaged run: {error}") from error
@@ -181,9 +187,7 @@ def read_run(folder: Path, shared: SharedTables | None = None) -> RunRecord:
 def _check_schema(folder: Path, info: Any) -> None:
     schema = info.get("schema") if isinstance(info, dict) else None
     if schema == 1:
-        raise BenchmarkError(
-            f"{folder}: made under schema 1 by rules that changed; run it again"
-        )
+        raise BenchmarkError(f"{folder}: made under schema 1 by rules that changed; run it again")
     if schema != SCHEMA_VERSION:
         raise BenchmarkError(f"{folder}: written with schema {schema}, not {SCHEMA_VERSION}")
 

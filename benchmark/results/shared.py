@@ -18,7 +18,18 @@ import pyarrow as pa
 from benchmark.errors import BenchmarkError
 from benchmark.results.table import SHARED, Blocks, blocks_of, digest_of, from_bytes, to_bytes
 
-__all__ = ["SharedTable", "SharedTables", "file_of", "is_shared_name", "made_from"]
+__all__ = [
+    "CHECKSUMS",
+    "SharedTable",
+    "SharedTables",
+    "drop_unused",
+    "file_of",
+    "is_shared_name",
+    "made_from",
+]
+
+CHECKSUMS = "checksums.json"
+"""The file of a run that holds the checksums of all others, and of its shared table."""
 
 _NAME = re.compile(r"requests-[0-9a-f]{12}\.parquet")
 
@@ -97,3 +108,16 @@ def made_from(table: pa.Table, run: Path) -> SharedTable:
     except (OSError, BenchmarkError, pa.ArrowException):
         pass
     return SharedTable(name, to_bytes(table))
+
+
+def drop_unused(results: Path) -> None:
+    """Remove the shared tables below ``results`` that no run's checksums name.
+
+    Runs that are just being written count, and so do those that cannot be read for whatever else.
+    """
+    for folder in sorted((results / "runs").glob("*")):
+        tables = [file for file in folder.glob("requests-*.parquet") if is_shared_name(file.name)]
+        named = "".join(file.read_text("utf-8", "replace") for file in folder.rglob(CHECKSUMS))
+        for file in tables:
+            if file.name not in named:
+                file.unlink(missing_ok=True)

@@ -8,8 +8,9 @@ Both have their rows in the same order, in blocks of one task and protocol.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -28,8 +29,8 @@ __all__ = [
     "COUNTS",
     "SHARED",
     "TOP",
-    "RunTables",
     "Blocks",
+    "RunTables",
     "blocks_of",
     "counts_table",
     "digest_of",
@@ -37,6 +38,7 @@ __all__ = [
     "joined",
     "same_requests",
     "shared_table",
+    "tables_of",
     "to_bytes",
     "top_table",
 ]
@@ -124,6 +126,11 @@ _MAKERS: dict[str, Callable[[_Asked], NDArray]] = {
 }
 
 
+def tables_of(dataset: Dataset, outcomes: Sequence[TaskOutcome]) -> RunTables:
+    """Return what is stored of a model's answers to the test requests of a data set."""
+    return RunTables(shared_table(dataset), counts_table(outcomes), top_table(outcomes))
+
+
 def shared_table(dataset: Dataset) -> pa.Table:
     """Return what all runs on a data set have in common: its test requests, columns ``SHARED``."""
     parts = [SHARED.empty_table()]
@@ -139,7 +146,7 @@ def shared_table(dataset: Dataset) -> pa.Table:
     return pa.concat_tables(parts).combine_chunks()
 
 
-def counts_table(outcomes: list[TaskOutcome]) -> pa.Table:
+def counts_table(outcomes: Sequence[TaskOutcome]) -> pa.Table:
     """Return the counts of a run, columns ``COUNTS``."""
     parts = [COUNTS.empty_table()]
     for outcome in _in_order(outcomes):
@@ -148,8 +155,8 @@ def counts_table(outcomes: list[TaskOutcome]) -> pa.Table:
     return pa.concat_tables(parts).combine_chunks()
 
 
-def top_table(outcomes: list[TaskOutcome]) -> pa.Table:
-    """Return the lists of the best items, columns ``TOP``, ranks from 1; empty places have no row."""
+def top_table(outcomes: Sequence[TaskOutcome]) -> pa.Table:
+    """Return the best items, columns ``TOP``, ranks from 1; an empty place has no row."""
     parts = [TOP.empty_table()]
     for outcome in _in_order(outcomes):
         request, place = np.nonzero(outcome.top != PAD)
@@ -158,7 +165,7 @@ def top_table(outcomes: list[TaskOutcome]) -> pa.Table:
     return pa.concat_tables(parts).combine_chunks()
 
 
-def _in_order(outcomes: list[TaskOutcome]) -> list[TaskOutcome]:
+def _in_order(outcomes: Sequence[TaskOutcome]) -> list[TaskOutcome]:
     tasks = list(Task)
     return sorted(outcomes, key=lambda o: (tasks.index(o.task), PROTOCOLS.index(o.protocol)))
 
@@ -185,11 +192,12 @@ def blocks_of(table: pa.Table) -> Blocks:
     tasks, protocols = (column.indices.to_numpy(zero_copy_only=False) for column in encoded)
     new = np.ones(len(table), dtype=np.bool_)
     new[1:] = (np.diff(tasks) != 0) | (np.diff(protocols) != 0)
-    starts = np.flatnonzero(new).tolist()
-    names = zip(*(table[name].take(starts).to_pylist() for name in ("task", "protocol")), strict=True)
-    stops = [*starts[1:], len(table)]
-    blocks = {name: slice(*rows) for name, *rows in zip(names, starts, stops, strict=True)}
-    if len(blocks) < len(starts):
+    bounds = [*np.flatnonzero(new).tolist(), len(table)]
+    starts = pa.array(bounds[:-1], pa.int64())
+    words = [table[name].take(starts).to_pylist() for name in ("task", "protocol")]
+    rows = [slice(*pair) for pair in pairwise(bounds)]
+    blocks = dict(zip(zip(*words, strict=True), rows, strict=True))
+    if len(blocks) < len(rows):
         raise BenchmarkError("the rows of a task and protocol stand apart")
     return blocks
 

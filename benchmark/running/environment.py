@@ -1,4 +1,4 @@
-"""What a run record tells of the machine and the installation."""
+"""What a run record tells of the rules that held, the installation and the machine."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import os
 import platform
 import resource
 import sys
+from dataclasses import asdict
+from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["cpu_name", "environment", "peak_memory_mib"]
+from benchmark import __version__
+from benchmark.data.dataset import Dataset
+from benchmark.running.identity import harness_digest
+
+__all__ = ["circumstances", "cpu_name", "environment", "peak_memory_mib"]
 
 _RECORDED_PACKAGES = (
     "torch",
@@ -25,6 +31,24 @@ _RECORDED_PACKAGES = (
     "bm25s",
     "tokenizers",
 )
+
+
+def circumstances(dataset: Dataset) -> dict[str, Any]:
+    """Return what ``run.json`` says of the rules, our version and the time.
+
+    ``repeated`` is what those rules took out of the requests, by task; ``harness`` is a digest of
+    the code that is the same for all models.
+    """
+    about, tests = dataset.about, dataset.evaluation.items()
+    return {
+        "split": about.split,
+        "leakage": about.leakage,
+        "seen": about.seen,
+        "repeated": {str(t): asdict(e.repeated) for (part, t), e in tests if part == "test"},
+        "version": __version__,
+        "harness": harness_digest(),
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
 
 
 def environment(device: str) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """What decides a run's outcome, as a digest: the same request finds the same run.
 
 The code of a run is what its model's entry module and the harness stand on (see
-:mod:`benchmark.running.import_closure`), by what it does (:mod:`benchmark.running.syntax`). So a new
-model, command or docstring leaves old runs valid. The data's own code does not count, as far as the
-runner does not stand on it: what it makes is covered by the data set's digest.
+:mod:`benchmark.running.import_closure`), by what it does (:mod:`benchmark.running.syntax`). So a
+new model, command or docstring leaves old runs valid. The code that reads and prepares data does
+not count: what it makes is covered by the data set's digest.
 """
 
 from __future__ import annotations

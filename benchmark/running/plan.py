@@ -64,7 +64,7 @@ class Experiment:
         return f"{self.entry.name} ({self.ablation.name})" if self.ablation else self.entry.name
 
     def with_ablations(self) -> list[Experiment]:
-        """Return the experiment, those without each part that the model offers, and single tasks."""
+        """Return this one, those without each part that the model offers, and single tasks."""
         parts = [
             replace(
                 self,

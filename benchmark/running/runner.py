@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import resource
 import shutil
 import sys
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmark import __version__
 from benchmark.data.dataset import Dataset
-from benchmark.errors import BenchmarkError, InputError
-from benchmark.evaluation.evaluate import HarnessValidation, Protocol, TaskOutcome, evaluate
-from benchmark.evaluation.metrics import compute
+from benchmark.data.evaluation_set import Protocol
+from benchmark.errors import BenchmarkError
+from benchmark.evaluation.evaluate import HarnessValidation, TaskOutcome, evaluate
 from benchmark.model import Model, TrainingContext
 from benchmark.results.record import RunRecord, read_run, run_folder, write_run
-from benchmark.results.table import to_table
+from benchmark.results.summary import summarise
+from benchmark.results.table import tables_of
 from benchmark.run_log import RunLog
+from benchmark.running.device import resolve_device
+from benchmark.running.environment import circumstances, environment, peak_memory_mib
 from benchmark.running.identity import RunIdentity
 from benchmark.running.plan import Experiment
 from benchmark.settings import build_settings
 
-__all__ = ["RunResult", "circumstances", "cpu_name", "resolve_device", "run_model", "summarise"]
+__all__ = ["RunResult", "run_model"]
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -78,10 +74,9 @@ def run_model(
     with run_log.phase("evaluate"):
         outcomes = evaluate(model, plan.entry.name, dataset, "test", plan.tasks, protocols, run_log)
     info = _info(identity, model, dataset, run_log, outcomes)
-    info["tuning"] = None if plan.study is None else plan.study.summary()
+    info["tuning"] = None if plan.tuning is None else plan.tuning.summary
     info["ablation"] = None if plan.ablation is None else asdict(plan.ablation)
-    events = np.bincount(dataset.train.log.item, minlength=len(dataset.items))
-    record = write_run(folder, info, to_table(outcomes, events), model)
+    record = write_run(folder, info, tables_of(dataset, outcomes), model)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return RunResult(record, reused=False)
 
@@ -98,13 +93,13 @@ def _info(
         **asdict(identity),
         "changed": _changed(identity, model),
         **circumstances(dataset),
-        "environment": _environment(identity.device),
+        "environment": environment(identity.device),
         "phases": [asdict(phase) for phase in run_log.phases],
-        "peak_memory_mib": _peak_memory_mib(),
+        "peak_memory_mib": peak_memory_mib(),
         "parameters": model.parameters(),
         "curve": run_log.curve,
         "facts": run_log.facts,
-        "metrics": summarise(outcomes),
+        "metrics": summarise(outcomes, dataset),
     }
 
 

@@ -60,15 +60,15 @@ def syntax_of(source: bytes) -> Syntax:
 class _Bare(ast.NodeTransformer):
     """Takes out what has no effect."""
 
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:  # noqa: N802
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         return None if text else node
 
-    def visit_If(self, node: ast.If) -> Any:  # noqa: N802
+    def visit_If(self, node: ast.If) -> Any:
         self.generic_visit(node)
         return node.orelse if _name(node.test) == "TYPE_CHECKING" else node
 
-    def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:  # noqa: N802
+    def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:
         return None if all(_name(target) in _NO_EFFECT for target in node.targets) else node
 
 
