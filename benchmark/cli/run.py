@@ -47,7 +47,7 @@ def run(
     model: ModelOption,
     dataset: DatasetOption = "ml-100k",
     tasks: TasksOption = None,
-    protocol: Annotated[str, typer.Option(help="full, sampled or both.")] = "full,sampled",
+    protocol: Annotated[str, typer.Option(help="full, sampled, given: of the data itself.")] = "full,sampled",
     seed: Annotated[int | None, typer.Option(help="Seed of training, 1 if not given.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Several seeds: 1,2,3.")] = None,
     preset: PresetOption = "standard",
@@ -65,8 +65,8 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Train, evaluate and record models; a run that is stored already is only shown."""
-    from benchmark.evaluation.evaluate import Protocol
-    from benchmark.running.plan_rules import check_ablations
+    from benchmark.data.dataset import Protocol
+    from benchmark.running.plan_rules import check_ablations, check_protocols
 
     protocols = choices("--protocol", protocol, get_args(Protocol))
     numbers = _seeds(seed, seeds)
@@ -75,6 +75,7 @@ def run(
         check_ablations(plans, set_ or [])
     check_writable(results)
     data, plans = load_planned(plans, dataset, seen, results if tuned else None)
+    check_protocols(protocols, data)
     if ablations:
         plans = [part for plan in plans for part in plan.with_ablations()]
 

@@ -41,6 +41,7 @@ __all__ = [
     "tables_of",
     "to_bytes",
     "top_table",
+    "with_blocks",
 ]
 
 ASKED = ["request", "user", "query", "item"]
@@ -165,9 +166,24 @@ def top_table(outcomes: Sequence[TaskOutcome]) -> pa.Table:
     return pa.concat_tables(parts).combine_chunks()
 
 
+def with_blocks(older: pa.Table, newer: pa.Table) -> pa.Table:
+    """Return the blocks of both; of a block that both have, the newer one counts."""
+    parts = {
+        name: table.slice(rows.start, rows.stop - rows.start)
+        for table in (older, newer)
+        for name, rows in blocks_of(table).items()
+    }
+    ordered = [parts[name] for name in sorted(parts, key=_place)]
+    return pa.concat_tables([newer.slice(0, 0), *ordered]).combine_chunks()
+
+
+def _place(name: tuple[str, str]) -> tuple[int, int]:
+    task, protocol = name
+    return list(Task).index(Task(task)), [str(p) for p in PROTOCOLS].index(protocol)
+
+
 def _in_order(outcomes: Sequence[TaskOutcome]) -> list[TaskOutcome]:
-    tasks = list(Task)
-    return sorted(outcomes, key=lambda o: (tasks.index(o.task), PROTOCOLS.index(o.protocol)))
+    return sorted(outcomes, key=lambda o: _place((str(o.task), o.protocol)))
 
 
 def _block(

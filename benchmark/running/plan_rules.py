@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchmark.model import Model
     from benchmark.registry import ModelEntry
 
-__all__ = ["check_ablations", "plan_experiments", "restricted"]
+__all__ = ["check_ablations", "check_protocols", "plan_experiments", "restricted"]
 
 
 def plan_experiments(
@@ -100,6 +100,18 @@ def check_ablations(experiments: Sequence[Experiment], assignments: Sequence[str
         for owner, setting, _ in map(parse_assignment, assignments):
             if setting in changed and owner in (None, name):
                 raise InputError(f"--set {setting}: --ablations changes it; leave one of them out")
+
+
+def check_protocols(protocols: Sequence[str], dataset: Dataset) -> None:
+    """Refuse a protocol that no task of the data set has candidates for.
+
+    Raises:
+        InputError: there is one.
+    """
+    tests = [asked for (part, _), asked in dataset.evaluation.items() if part == "test"]
+    for protocol in protocols:
+        if protocol != "full" and not any(protocol in asked.lists for asked in tests):
+            raise InputError(f"--protocol {protocol}: {dataset.name} brings no such candidates")
 
 
 def restricted(experiment: Experiment, dataset: Dataset) -> Experiment:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.data.dataset import CandidateLists, Dataset, EvaluationSet, Relevant
+from benchmark.data.dataset import Dataset
 from benchmark.data.requests import PAD, Task
 from benchmark.results.table import SHARED, counts_table, shared_table, top_table
+from tests.results.graded import graded
 
 COLUMNS = [
     "task",
@@ -24,27 +25,6 @@ COLUMNS = [
     "history",
     "item_events",
 ]
-
-
-@pytest.fixture(scope="module")
-def graded(tiny: Dataset) -> Dataset:
-    """The tiny data, with up to three graded relevant items and given lists of any length."""
-    rng = np.random.default_rng(3)
-    evaluation: dict[Any, EvaluationSet] = {}
-    for (part, task), whole in tiny.evaluation.items():
-        more = rng.integers(0, len(tiny.items), size=(len(whole), 2))
-        request = np.concatenate([whole.relevant.request, np.repeat(np.arange(len(whole)), 2)])
-        item = np.concatenate([whole.relevant.item, more.ravel()])
-        gain = rng.integers(1, 4, size=len(item)).astype(np.float32)
-        relevant = Relevant.of_events(request, item, gain)
-        kept = rng.random(len(relevant)) < 0.8
-        listed = rng.integers(0, len(tiny.items), size=(len(whole), 7))
-        owner = np.concatenate([relevant.request[kept], np.repeat(np.arange(len(whole)), 7)])
-        items = np.concatenate([relevant.item[kept], listed.ravel()])
-        given = CandidateLists.of_pairs(owner, items, len(whole))
-        lists = {**whole.lists, "given": given}
-        evaluation[part, task] = EvaluationSet(whole.requests, relevant, lists)
-    return replace(tiny, evaluation=evaluation)
 
 
 def _slowly(dataset: Dataset) -> list[tuple[Any, ...]]:
@@ -74,19 +54,20 @@ def _slowly(dataset: Dataset) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("seen", [True, False])
-def test_the_shared_table_equals_a_slow_count(graded: Dataset, seen: bool) -> None:
+def test_the_shared_table_equals_a_slow_count(tiny: Dataset, seen: bool) -> None:
+    several = graded(tiny)
     evaluation = {
         (part, task): replace(
             e, requests=replace(e.requests, exclude_seen=seen and task is Task.REC)
         )
-        for (part, task), e in graded.evaluation.items()
+        for (part, task), e in several.evaluation.items()
     }
-    data = replace(graded, evaluation=evaluation)
+    data = replace(several, evaluation=evaluation)
     frame = shared_table(data).to_pandas()
     assert list(frame.columns) == SHARED.names == COLUMNS
     assert list(frame.itertuples(index=False, name=None)) == _slowly(data)
-    several = frame.groupby(["task", "protocol", "request"]).size()
-    assert several.max() == 3 and frame["gain"].nunique() == 3
+    rows = frame.groupby(["task", "protocol", "request"]).size()
+    assert rows.max() == 3 and frame["gain"].nunique() == 3
 
 
 def test_without_given_lists_there_is_no_given_block(tiny: Dataset) -> None:
