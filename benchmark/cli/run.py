@@ -47,7 +47,9 @@ def run(
     model: ModelOption,
     dataset: DatasetOption = "ml-100k",
     tasks: TasksOption = None,
-    protocol: Annotated[str, typer.Option(help="full, sampled, given: of the data itself.")] = "full,sampled",
+    protocol: Annotated[
+        str, typer.Option(help="full, sampled, given: of the data itself.")
+    ] = "full,sampled",
     seed: Annotated[int | None, typer.Option(help="Seed of training, 1 if not given.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Several seeds: 1,2,3.")] = None,
     preset: PresetOption = "standard",

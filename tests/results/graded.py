@@ -30,7 +30,9 @@ def graded(dataset: Dataset, seed: int = 0, unit: float = 1.0) -> Dataset:
         relevant = Relevant.of_events(request, item, gain)
         listed = rng.random(len(relevant)) < 0.8
         lengths = rng.integers(1, 9, len(whole))
-        owner = np.concatenate([relevant.request[listed], np.repeat(np.arange(len(whole)), lengths)])
+        owner = np.concatenate(
+            [relevant.request[listed], np.repeat(np.arange(len(whole)), lengths)]
+        )
         others = rng.integers(0, items, int(lengths.sum()))
         given = CandidateLists.of_pairs(
             owner, np.concatenate([relevant.item[listed], others]), len(whole)
