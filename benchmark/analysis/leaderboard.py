@@ -135,10 +135,35 @@ class Leaderboard:
     curves: tuple[Curve, ...]
     superseded: int
 
+    def whole(self, task: str) -> dict[str, Row]:
+        """Return the rows by NDCG@10 over the whole catalogue, by model."""
+        wanted = (task, "full", ALL, SHOWN[0])
+        return {
+            row.entry.label: row
+            for table in self.tables
+            if (table.task, table.protocol, table.slice, table.metric) == wanted
+            for row in table.rows
+        }
+
     def brief(self) -> Leaderboard:
         """Return the board with the tables over the whole catalogue only, without slices."""
         kept = [t for t in self.tables if (t.protocol, t.slice) == ("full", "all")]
         return replace(self, tables=tuple(kept))
+
+
+def pareto_front(board: Leaderboard) -> list[str]:
+    """Return the models of which no other is as good in both tasks and better in one."""
+    rec, search = board.whole("rec"), board.whole("search")
+    points = {
+        name: (row.mean, other.mean)
+        for name, row in rec.items()
+        if (other := search.get(name)) and row.mean is not None and other.mean is not None
+    }
+    return [
+        name
+        for name, (x, y) in points.items()
+        if not any(a >= x and b >= y and (a, b) != (x, y) for a, b in points.values())
+    ]
 
 
 def boards(records: Iterable[RunRecord]) -> list[Leaderboard]:

@@ -1,4 +1,4 @@
-"""The tables of a board as grids of text, which Markdown and LaTeX set in their own way."""
+"""The tables of a board as grids of text, which every written form sets in its own way."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.analysis.ablations import AblationTable
-from benchmark.analysis.leaderboard import SHOWN, Leaderboard, Row, Table
+from benchmark.analysis.leaderboard import ALL, SHOWN, Leaderboard, Pair, Row, Table, pareto_front
 from benchmark.analysis.relative_change import Change
 
 __all__ = [
     "FEW_SEEDS",
+    "NOTHING",
     "TASKS",
     "Cell",
     "Grid",
     "ablation_grids",
     "changed_grids",
     "main_grids",
-    "notes",
-    "p_cell",
+    "pair_grids",
+    "reach_grids",
     "slice_grids",
-    "table_title",
     "tradeoff_grids",
 ]
 
@@ -72,6 +72,55 @@ def slice_grids(board: Leaderboard) -> list[Grid]:
     return grids
 
 
+def reach_grids(board: Leaderboard) -> list[Grid]:
+    """Return one grid of both tasks with intervals, and which models are on the Pareto front."""
+    rows = [board.whole(task) for task in TASKS]
+    front = pareto_front(board)
+    body = tuple(
+        (
+            Cell(name),
+            *(_reach(of_task.get(name)) for of_task in rows),
+            Cell("yes" if name in front else "no" if all(name in each for each in rows) else ""),
+        )
+        for name in dict.fromkeys(name for of_task in rows for name in of_task)
+    )
+    title = f"{SHOWN[0].upper()} (whole catalogue) with 95% intervals"
+    headers = ("model", *TASKS.values(), "on the Pareto front")
+    return [Grid(title, headers, body)] if body else []
+
+
+def pair_grids(board: Leaderboard) -> list[Grid]:
+    """Return a grid of all pairs of models for each task and protocol."""
+    tables = (t for t in board.tables if (t.slice, t.metric) == (ALL, SHOWN[0]) and t.pairs)
+    return [_pairs(table) for table in tables]
+
+
+def _pairs(table: Table) -> Grid:
+    headers = ("better", "other", "difference", "win", "tie", "loss", "effect size")
+    title = (
+        f"{_title(table)}: {SHOWN[0].upper()} of every pair,"
+        " with 95% intervals; win, tie and loss count requests"
+    )
+    body = tuple(_pair_line(pair) for pair in table.pairs)
+    return Grid(title, (*headers, "p", "p (Holm)", "seeds"), body)
+
+
+def _pair_line(pair: Pair) -> tuple[Cell, ...]:
+    moved = f"{pair.difference:+.4f}{_between(pair.low, pair.high, '+.4f')}"
+    effect = NOTHING
+    if pair.effect is not None:
+        effect = f"{pair.effect:+.2f}{_between(pair.effect_low, pair.effect_high, '+.2f')}"
+    return (
+        Cell(pair.a),
+        Cell(pair.b),
+        Cell(moved, pair.p_holm < 0.05, value=pair.difference),
+        *(Cell(str(count), value=count) for count in (pair.win, pair.tie, pair.loss)),
+        Cell(effect, value=pair.effect),
+        *map(_p_cell, (pair.p, pair.p_holm)),
+        Cell(_marked(str(pair.seeds), pair.seeds), value=pair.seeds),
+    )
+
+
 def tradeoff_grids(board: Leaderboard) -> list[Grid]:
     """Return a grid of joint training against training for one task, if there are joint models."""
     if not board.tradeoff:
@@ -99,7 +148,7 @@ def _ablations(table: AblationTable) -> Grid:
         cells: list[Cell] = []
         for change in (part.rec, part.search):
             each = ", ".join(f"{found:+.0%}" for found in change.by_seed)
-            cells += [*_changes(change)[1:], Cell(each or NOTHING), p_cell(change.p_holm)]
+            cells += [*_changes(change)[1:], Cell(each or NOTHING), _p_cell(change.p_holm)]
         body.append((Cell(_marked(part.name, part.seeds)), *cells))
     asked = ", ".join(filter(None, (table.preset, table.changed)))
     shown = ("", "change", "by seed", "p (Holm)")
@@ -123,44 +172,6 @@ def changed_grids(board: Leaderboard) -> list[Grid]:
         )
         for (model, preset), body in found.items()
     ]
-
-
-def notes(board: Leaderboard) -> list[str]:
-    """Return what a reader has to know about a board, a sentence or two each."""
-    rows = [row for table in board.tables for row in table.rows]
-    presets = {row.entry.preset for row in rows} | {table.preset for table in board.ablations}
-    found = [
-        f"Split {board.split}, leakage {board.leakage}, seen items {board.seen}"
-        f" (data {board.digest[:12]}, candidates {board.candidates[:12]}).",
-        "Models that share a letter cannot be told apart at 0.05, by Fisher's randomisation test"
-        " over all pairs of a column with Holm's correction; bold is whatever cannot be told from"
-        " the best. ± is the standard deviation over seeds.",
-        f"Presets: {', '.join(sorted(presets))}.",
-    ]
-    tuned = {row.entry.label: row.entry.trials for row in rows if row.entry.trials}
-    if tuned:
-        sizes = ", ".join(f"{name} {trials}" for name, trials in sorted(tuned.items()))
-        found.append(f"Settings chosen on validation, by so many trials: {sizes}.")
-    counts = [row.seeds for row in rows]
-    for table in board.ablations:
-        counts += [table.seeds, *(part.seeds for part in table.parts)]
-    if any(seeds < FEW_SEEDS for seeds in counts):
-        found.append(f"† fewer than {FEW_SEEDS} seeds: the spread over seeds is not known well.")
-    if board.ablations:
-        found.append(
-            "Change by seed: of each seed that both were run with. p tells whether other requests"
-            " would show the change, not whether other trainings would."
-        )
-    if any(t.task == "search" and t.protocol == "sampled" for t in board.tables):
-        found.append(
-            "Sampled search lists are the best wrong answers of BM25, so they are adversarial to"
-            " `bm25`; read search over the whole catalogue first."
-        )
-    if any(None in (row.mean, row.entry.parameters) for row in rows):
-        found.append(f"{NOTHING}: not known, or not asked of every seed.")
-    if board.superseded:
-        found.append(f"Runs left out because a newer one has the same request: {board.superseded}.")
-    return found
 
 
 def _asked(tables: Sequence[Table], whole: bool) -> list[list[Table]]:
@@ -189,7 +200,7 @@ def _main(tables: list[Table]) -> Grid:
         )
     headers = ("model", *(name.upper() for name in SHOWN), "seeds", "training", "per request")
     first = tables[0]
-    return Grid(f"{table_title(first)}{_count(first)}", (*headers, "parameters"), tuple(body))
+    return Grid(f"{_title(first)}{_count(first)}", (*headers, "parameters"), tuple(body))
 
 
 def _by_slice(tables: list[Table], words: str) -> Grid:
@@ -203,8 +214,7 @@ def _by_slice(tables: list[Table], words: str) -> Grid:
     return Grid(f"{TASKS[first.task]}, {SHOWN[0].upper()} by {words}", ("model", *headers), body)
 
 
-def table_title(table: Table) -> str:
-    """Return task and candidates of a table in words."""
+def _title(table: Table) -> str:
     if table.protocol == "full":
         return f"{TASKS[table.task]}, whole catalogue"
     if table.others is None:
@@ -234,19 +244,24 @@ def _marked(name: str, seeds: int) -> str:
     return f"{name} †" if seeds < FEW_SEEDS else name
 
 
-def p_cell(p: float | None) -> Cell:
-    """Return a p-value; small ones are cut off, as a sampled test cannot tell them apart."""
+def _reach(row: Row | None) -> Cell:
+    if row is None or row.mean is None:
+        return Cell(NOTHING)
+    return Cell(f"{row.mean:.4f}{_between(row.low, row.high, '.4f')}", row.top, value=row.mean)
+
+
+def _between(low: float | None, high: float | None, form: str) -> str:
+    return "" if low is None or high is None else f" ({low:{form}} to {high:{form}})"
+
+
+def _p_cell(p: float | None) -> Cell:
     return _cell(p) if p is None or p >= 0.0001 else Cell("<0.0001", value=p)
 
 
 def _changes(change: Change) -> tuple[Cell, Cell, Cell]:
     if change.change is None:
         return _cell(change.reference), _cell(change.value), Cell(NOTHING)
-    between = (
-        f" ({change.low:+.1%} to {change.high:+.1%})"
-        if change.low is not None and change.high is not None
-        else ""
-    )
+    between = _between(change.low, change.high, "+.1%")
     sure = change.p_holm is not None and change.p_holm < 0.05
     moved = Cell(f"{change.change:+.1%}{between}", sure, value=change.change)
     return _cell(change.reference), _cell(change.value), moved
