@@ -1,0 +1,191 @@
+"""One table of a leaderboard: models by one metric over one slice of requests, as recipes.
+
+Letters, ranks, p-values and intervals ask whether other trainings of these recipes, asked other
+requests, would show the same; see :mod:`benchmark.statistics.recipes`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from benchmark.analysis.run_groups import Entry
+from benchmark.analysis.scores import SHOWN, RequestScores, ScoreReader, slices
+from benchmark.errors import BenchmarkError
+from benchmark.statistics.paired import LEVEL, by_unit
+from benchmark.statistics.recipes import Question, Recipe, Tiers, Verdict, compare_recipes
+from benchmark.statistics.training_noise import training_noise
+
+__all__ = ["ALL", "Pair", "Row", "Table", "as_recipes", "tables_of"]
+
+ALL = "all"
+"""The slice that holds every request."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model in one table; what is measured is ``None`` where a seed lacks the protocol.
+
+    Attributes:
+        entry: the model's runs.
+        mean: of the metric over requests and seeds.
+        low: lower end of the 95% interval of the mean over other requests and other trainings.
+        high: its upper end.
+        sd: standard deviation over seeds; ``None`` for a single one.
+        seeds: number of seeds that were measured.
+        requests: number of requests.
+        tier: letters; two models share one if and only if they are not distinguishable at 0.05.
+        rank_low: the best place that the model may have, 1 for the first.
+        rank_high: the worst; the intervals of all rows hold together with 95%.
+        borrowed: it was trained once, and the spread of other models' trainings counts as its own.
+        top: whether it is not distinguishable from the best.
+        seconds_per_request: mean over seeds.
+    """
+
+    entry: Entry
+    mean: float | None
+    low: float | None
+    high: float | None
+    sd: float | None
+    seeds: int
+    requests: int | None
+    tier: str | None
+    rank_low: int | None
+    rank_high: int | None
+    borrowed: bool
+    top: bool
+    seconds_per_request: float | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two models, the better first: how far apart they are, and how sure that is.
+
+    Attributes:
+        a: label of the model that stands above.
+        b: label of the other.
+        difference: of the metric's means, with its 95% interval ``low`` to ``high``.
+        p: that other trainings on other requests would differ as much by chance; ``p_holm`` after
+            Holm's correction over all pairs.
+        win: requests in which ``a`` is better, by the means over seeds; ``tie``, ``loss`` likewise.
+        effect: mean over standard deviation of the users' differences, with its 95% interval;
+            ``None`` if all differences are the same.
+        seeds: the smaller number of seeds of both.
+        equivalence: ``equivalent`` if the interval lies within 2% of the best mean, ``differs`` if
+            they differ by more than that and significantly, else ``unclear``.
+    """
+
+    a: str
+    b: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    win: int
+    tie: int
+    loss: int
+    effect: float | None
+    effect_low: float | None
+    effect_high: float | None
+    seeds: int
+    equivalence: Verdict
+
+
+@dataclass(frozen=True)
+class Table:
+    """A task under a protocol, by one metric, best model first, incomplete rows last.
+
+    Attributes:
+        task: the task.
+        protocol: the protocol.
+        slice: the requests that count, ``all`` for every one.
+        metric: the metric.
+        rows: the models.
+        pairs: all pairs of complete rows, in their order.
+        others: the smallest and the largest number of candidates beside a relevant item.
+        question: what letters, ranks and p-values answer: ``recipes``, or ``requests`` where no
+            model was trained twice, so that nothing is known of other trainings.
+    """
+
+    task: str
+    protocol: str
+    slice: str
+    metric: str
+    rows: tuple[Row, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    others: tuple[int, int] | None = None
+    question: Literal["recipes", "requests"] = "recipes"
+
+
+def tables_of(
+    task: str, protocol: str, entries: Sequence[Entry], reader: ScoreReader
+) -> list[Table]:
+    """Return the tables of all metrics over all requests, then of the first metric by slice.
+
+    Raises:
+        BenchmarkError: not all entries were asked the same requests.
+    """
+    whole = [reader.scores(entry, task, protocol) for entry in entries if not entry.lacking]
+    incomplete = tuple(_incomplete(entry) for entry in entries if entry.lacking)
+    if not whole:
+        return [Table(task, protocol, ALL, metric, incomplete) for metric in SHOWN]
+    _check_alike(whole)
+    requests = whole[0].requests
+    sizes = requests["candidates"] - 1
+    others = int(sizes.min()), int(sizes.max())
+    every: NDArray[np.bool_] = np.ones(len(requests), dtype=bool)
+    columns = [(metric, ALL, every) for metric in SHOWN]
+    columns += [(SHOWN[0], name, rows) for name, rows in slices(requests)]
+    tables = [
+        _table(Table(task, protocol, name, metric, others=others), whole, rows)
+        for metric, name, rows in columns
+    ]
+    return [replace(table, rows=table.rows + incomplete) for table in tables]
+
+
+def as_recipes(
+    scores: Sequence[RequestScores], metric: str, rows: NDArray[np.bool_] | None = None
+) -> list[Recipe]:
+    """Return the metric of the chosen requests by training and user, in the given order.
+
+    Raises:
+        BenchmarkError: not all were asked the same requests.
+    """
+    _check_alike(scores)
+    chosen: NDArray[np.bool_] | slice = slice(None) if rows is None else rows
+    users = scores[0].users[chosen]
+    return [
+        Recipe(each.entry.label, by_unit(each.by_seed[metric][:, chosen], users), each.entry.family)
+        for each in scores
+    ]
+
+
+def _check_alike(scores: Sequence[RequestScores]) -> None:
+    for other in scores[1:]:
+        if other.requests is not scores[0].requests:
+            folders = (each.entry.runs[0].folder for each in (other, scores[0]))
+            raise BenchmarkError("{}: other requests than {}".format(*folders))
+
+
+def _incomplete(entry: Entry) -> Row:
+    seeds = len(entry.runs) - entry.lacking
+    return Row(entry, *[None] * 4, seeds, *[None] * 4, False, False, None)
+
+
+def _table(empty: Table, whole: list[RequestScores], rows: NDArray[np.bool_]) -> Table:
+    means = [float(each.by_seed[empty.metric][:, rows].mean()) for each in whole]
+    order = sorted(range(len(whole)), key=lambda i: (-means[i], whole[i].entry.label))
+    ordered = [whole[i] for i in order]
+    recipes = as_recipes(ordered, empty.metric, rows)
+    intervals = _mean_intervals(recipes)
+    if len(ordered) == 1:
+        own, seconds = _values(ordered[0], empty.metric, rows), ordered[0].seconds_per_request
+        first = Row(ordered[0].entry, *own, *intervals[0], ...)
+    return empty
