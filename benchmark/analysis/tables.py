@@ -7,18 +7,17 @@ requests, would show the same; see :mod:`benchmark.statistics.recipes`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from benchmark.analysis.run_groups import Entry
 from benchmark.analysis.scores import SHOWN, RequestScores, ScoreReader, slices
 from benchmark.errors import BenchmarkError
-from benchmark.statistics.paired import LEVEL, by_unit
+from benchmark.statistics.paired import LEVEL, by_unit, effect_sizes
 from benchmark.statistics.recipes import Question, Recipe, Tiers, Verdict, compare_recipes
 from benchmark.statistics.training_noise import training_noise
 
@@ -34,11 +33,11 @@ class Row:
 
     Attributes:
         entry: the model's runs.
+        seeds: number of seeds that were measured.
         mean: of the metric over requests and seeds.
         low: lower end of the 95% interval of the mean over other requests and other trainings.
         high: its upper end.
         sd: standard deviation over seeds; ``None`` for a single one.
-        seeds: number of seeds that were measured.
         requests: number of requests.
         tier: letters; two models share one if and only if they are not distinguishable at 0.05.
         rank_low: the best place that the model may have, 1 for the first.
@@ -49,18 +48,18 @@ class Row:
     """
 
     entry: Entry
-    mean: float | None
-    low: float | None
-    high: float | None
-    sd: float | None
     seeds: int
-    requests: int | None
-    tier: str | None
-    rank_low: int | None
-    rank_high: int | None
-    borrowed: bool
-    top: bool
-    seconds_per_request: float | None
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+    sd: float | None = None
+    requests: int | None = None
+    tier: str | None = None
+    rank_low: int | None = None
+    rank_high: int | None = None
+    borrowed: bool = False
+    top: bool = False
+    seconds_per_request: float | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ class Table:
     rows: tuple[Row, ...] = ()
     pairs: tuple[Pair, ...] = ()
     others: tuple[int, int] | None = None
-    question: Literal["recipes", "requests"] = "recipes"
+    question: Question = "recipes"
 
 
 def tables_of(
@@ -176,16 +175,112 @@ def _check_alike(scores: Sequence[RequestScores]) -> None:
 
 def _incomplete(entry: Entry) -> Row:
     seeds = len(entry.runs) - entry.lacking
-    return Row(entry, *[None] * 4, seeds, *[None] * 4, False, False, None)
+    return Row(entry, seeds=seeds)
 
 
 def _table(empty: Table, whole: list[RequestScores], rows: NDArray[np.bool_]) -> Table:
-    means = [float(each.by_seed[empty.metric][:, rows].mean()) for each in whole]
+    metric = empty.metric
+    means = [float(each.by_seed[metric][:, rows].mean()) for each in whole]
     order = sorted(range(len(whole)), key=lambda i: (-means[i], whole[i].entry.label))
     ordered = [whole[i] for i in order]
-    recipes = as_recipes(ordered, empty.metric, rows)
-    intervals = _mean_intervals(recipes)
-    if len(ordered) == 1:
-        own, seconds = _values(ordered[0], empty.metric, rows), ordered[0].seconds_per_request
-        first = Row(ordered[0].entry, *own, *intervals[0], ...)
-    return empty
+    recipes = as_recipes(ordered, metric, rows)
+    measured = _rows(ordered, metric, rows, recipes)
+    if len(recipes) == 1:
+        return replace(
+            empty, rows=(replace(measured[0], tier="a", rank_low=1, rank_high=1, top=True),)
+        )
+    tiers = compare_recipes(recipes)
+    placed = [
+        replace(
+            row,
+            tier=tiers.letters[i],
+            rank_low=tiers.rank_low[i],
+            rank_high=tiers.rank_high[i],
+            borrowed=tiers.borrowed[i],
+            top=bool(tiers.p_corrected[0, i] >= tiers.level),
+        )
+        for i, row in enumerate(measured)
+    ]
+    pairs = tuple(_pairs(ordered, metric, rows, recipes, tiers))
+    return replace(empty, rows=tuple(placed), pairs=pairs, question=tiers.question)
+
+
+def _rows(
+    ordered: list[RequestScores], metric: str, rows: NDArray[np.bool_], recipes: list[Recipe]
+) -> list[Row]:
+    """Return the rows by themselves, not yet held against each other."""
+    made = []
+    for each, (low, high) in zip(ordered, _mean_intervals(recipes), strict=True):
+        by_seed = each.by_seed[metric][:, rows]
+        seeds, size = by_seed.shape
+        row = Row(
+            each.entry,
+            seeds,
+            mean=float(by_seed.mean()),
+            low=low,
+            high=high,
+            sd=float(by_seed.mean(axis=1).std(ddof=1)) if seeds > 1 else None,
+            requests=size,
+            seconds_per_request=each.seconds_per_request,
+        )
+        made.append(row)
+    return made
+
+
+def _mean_intervals(recipes: list[Recipe]) -> list[tuple[float, float]]:
+    """Return the 95% interval of each mean: over users, and over trainings where known."""
+    noise = training_noise([r.scores for r in recipes], [r.family for r in recipes])
+    trainings = np.array([len(recipe.scores) for recipe in recipes])
+    units = np.stack([recipe.scores.mean(axis=0) for recipe in recipes])
+    count = units.shape[1]
+    requests = units.var(axis=1, ddof=1) / count if count > 1 else np.zeros(len(units))
+    # What luck on single users adds shows in their spread already.
+    training = np.maximum(noise.variance - noise.luck, 0.0) / trainings
+    parts = requests**2 / max(count - 1, 1) + training**2 / np.maximum(noise.freedom, 1.0)
+    freedom = np.divide(
+        (requests + training) ** 2, parts, out=np.full(len(parts), np.inf), where=parts > 0
+    )
+    wide = special.stdtrit(freedom, 1 - LEVEL / 2) * np.sqrt(requests + training)
+    means = units.mean(axis=1)
+    return list(zip((means - wide).tolist(), (means + wide).tolist(), strict=True))
+
+
+def _pairs(
+    ordered: list[RequestScores],
+    metric: str,
+    rows: NDArray[np.bool_],
+    recipes: list[Recipe],
+    tiers: Tiers,
+) -> Iterator[Pair]:
+    """Yield the pairs, whose wins are counted over requests, not users."""
+    scores = np.stack([each.scores(metric)[rows] for each in ordered])
+    users = np.stack([recipe.scores.mean(axis=0) for recipe in recipes])
+    wins = np.stack([(scores[a] > scores).sum(axis=1) for a in range(len(scores))])
+    effects = [_effects(users[a] - users) for a in range(len(users))]
+    for pair in tiers.pairs:
+        a, b = pair.a, pair.b
+        win, loss = int(wins[a, b]), int(wins[b, a])
+        effect, effect_low, effect_high = effects[a][b]
+        yield Pair(
+            a=tiers.names[a],
+            b=tiers.names[b],
+            difference=pair.difference,
+            low=pair.low,
+            high=pair.high,
+            p=pair.p,
+            p_holm=pair.p_corrected,
+            win=win,
+            tie=scores.shape[1] - win - loss,
+            loss=loss,
+            effect=effect,
+            effect_low=effect_low,
+            effect_high=effect_high,
+            seeds=min(tiers.trainings[a], tiers.trainings[b]),
+            equivalence=pair.verdict,
+        )
+
+
+def _effects(differences: NDArray[np.float64]) -> list[list[float | None]]:
+    """Return size, low and high of each row of ``[models, users]``, ``None`` for NaN."""
+    values = effect_sizes(differences).tolist()
+    return [[None if math.isnan(part) else part for part in each] for each in values]

@@ -15,7 +15,9 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from benchmark.analysis.leaderboard import ALL, SHOWN, Leaderboard, pareto_front
+from benchmark.analysis.leaderboard import Leaderboard, pareto_front
+from benchmark.analysis.scores import SHOWN
+from benchmark.analysis.tables import ALL
 from benchmark.report.json import to_document
 from benchmark.report.notes import notes
 from benchmark.report.sections import Section, sections

@@ -2,45 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from benchmark.analysis.leaderboard import Leaderboard
-from benchmark.report.text_tables import FEW_SEEDS, NOTHING
+from benchmark.report.text_tables import FEW_SEEDS, NOTHING, TASKS
 
 __all__ = ["notes"]
 
 
 def notes(board: Leaderboard) -> list[str]:
     """Return what a reader has to know about a board, a sentence or two each."""
-    rows = [row for table in board.tables for row in table.rows]
-    presets = {row.entry.preset for row in rows} | {table.preset for table in board.ablations}
-    found = [
+    return [*_data(board), *_letters(board), *_trainings(board), *_runs(board)]
+
+
+def _data(board: Leaderboard) -> Iterator[str]:
+    yield (
         f"Split {board.split}, leakage {board.leakage}, seen items {board.seen}"
-        f" (data {board.digest[:12]}, candidates {board.candidates[:12]}).",
-        "Models that share a letter cannot be told apart at 0.05, by Fisher's randomisation test"
-        " over all pairs of a column with Holm's correction; bold is whatever cannot be told from"
-        " the best. ± is the standard deviation over seeds.",
-        f"Presets: {', '.join(sorted(presets))}.",
-    ]
-    tuned = {row.entry.label: row.entry.trials for row in rows if row.entry.trials}
-    if tuned:
-        sizes = ", ".join(f"{name} {trials}" for name, trials in sorted(tuned.items()))
-        found.append(f"Settings chosen on validation, by so many trials: {sizes}.")
-    counts = [row.seeds for row in rows]
-    for table in board.ablations:
-        counts += [table.seeds, *(part.seeds for part in table.parts)]
-    if any(seeds < FEW_SEEDS for seeds in counts):
-        found.append(f"† fewer than {FEW_SEEDS} seeds: the spread over seeds is not known well.")
-    if board.ablations:
-        found.append(
-            "Change by seed: of each seed that both were run with. p tells whether other requests"
-            " would show the change, not whether other trainings would."
+        f" (data {board.digest[:12]}, candidates {board.candidates[:12]})."
+    )
+    counts = [(TASKS[task].lower(), *count) for task, count in board.repeated.items() if any(count)]
+    if counts:
+        each = "; ".join(
+            f"{task}: {items} relevant items taken out, {requests} requests not asked"
+            for task, items, requests in counts
         )
+        yield f"What stands in the history already is no answer ({each})."
     if any(t.task == "search" and t.protocol == "sampled" for t in board.tables):
-        found.append(
+        yield (
             "Sampled search lists are the best wrong answers of BM25, so they are adversarial to a"
             " model that ranks by BM25; read search over the whole catalogue first."
         )
+
+
+def _letters(board: Leaderboard) -> Iterator[str]:
+    questions = {table.question for table in board.tables if table.pairs}
+    if "recipes" in questions:
+        yield (
+            "Models that share a letter cannot be told apart at 0.05: other trainings of the same"
+            " recipes, asked other requests, may well come out the other way round (Welch's test"
+            " over users and trainings, Holm's correction over all pairs of a column)."
+        )
+    if "requests" in questions:
+        tables = "In tables where no model was trained twice" if len(questions) > 1 else "Here"
+        yield (
+            f"{tables}, letters speak of other requests only, not of other trainings (Fisher's"
+            " randomisation test over users, Holm's correction): no model was trained twice."
+        )
+    yield (
+        "Bold is whatever cannot be told from the best. Rank is where a model may stand, for all"
+        " models at once with 95%. ± is the standard deviation over seeds."
+    )
+
+
+def _trainings(board: Leaderboard) -> Iterator[str]:
+    rows = [row for table in board.tables for row in table.rows]
+    borrowed = {row.entry.label for row in rows if row.borrowed}
+    if borrowed:
+        yield (
+            "‡ one seed: what other trainings of it would score is not known, so the spread of"
+            f" models that were trained several times stands in ({len(borrowed)} models)."
+        )
+    changes = [c for each in board.tradeoff for c in (each.rec, each.search)]
+    changes += [c for each in board.changed for c in (each.rec, each.search)]
+    counts = [row.seeds for row in rows if not row.borrowed]
+    counts += [change.seeds for change in changes if change.change is not None]
+    for table in board.ablations:
+        counts += [table.seeds, *(part.seeds for part in table.parts)]
+    if any(seeds < FEW_SEEDS for seeds in counts):
+        yield f"† fewer than {FEW_SEEDS} seeds: the spread over seeds is not known well."
+    if board.tradeoff or board.ablations or board.changed:
+        changes += [c for t in board.ablations for part in t.parts for c in (part.rec, part.search)]
+        narrow = any(c.question == "requests" for c in changes if c.p is not None)
+        yield (
+            "Changes are of means over seeds, with 95% intervals over users and trainings, tested"
+            " as the letters are; bold is a change at 0.05 after Holm's correction over its table."
+            + (" Where no model of a table was trained twice, over users only." if narrow else "")
+        )
+
+
+def _runs(board: Leaderboard) -> Iterator[str]:
+    rows = [row for table in board.tables for row in table.rows]
+    presets = {row.entry.preset for row in rows} | {table.preset for table in board.ablations}
+    yield f"Presets: {', '.join(sorted(presets))}."
+    tuned = {row.entry.label: row.entry.trials for row in rows if row.entry.trials}
+    if tuned:
+        sizes = ", ".join(f"{name} {trials}" for name, trials in sorted(tuned.items()))
+        yield f"Settings chosen on validation, by so many trials: {sizes}."
+    yield f"Versions of the harness that made the runs: {board.versions}."
     if any(None in (row.mean, row.entry.parameters) for row in rows):
-        found.append(f"{NOTHING}: not known, or not asked of every seed.")
+        yield f"{NOTHING}: not known, or not asked of every seed."
     if board.superseded:
-        found.append(f"Runs left out because a newer one has the same request: {board.superseded}.")
-    return found
+        yield f"Runs left out because a newer one has the same request: {board.superseded}."

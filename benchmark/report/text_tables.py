@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.analysis.ablations import AblationTable
-from benchmark.analysis.leaderboard import ALL, SHOWN, Leaderboard, Pair, Row, Table, pareto_front
+from benchmark.analysis.leaderboard import Leaderboard, pareto_front
 from benchmark.analysis.relative_change import Change
+from benchmark.analysis.scores import SHOWN
+from benchmark.analysis.tables import ALL, Pair, Row, Table
 
 __all__ = [
     "FEW_SEEDS",
@@ -30,6 +32,7 @@ _FAMILIES = {
     "history": "events in the history",
     "popularity": "training events of the relevant item",
     "item": "relevant item with (known) or without (new) training events",
+    "hard": "what no easy rule answers",
 }
 FEW_SEEDS = 3
 NOTHING = "n/a"
@@ -56,19 +59,17 @@ class Grid:
 
 def main_grids(board: Leaderboard) -> list[Grid]:
     """Return a grid for each task and protocol, all metrics beside each other."""
-    return [_main(asked) for asked in _asked(board.tables, whole=True)]
+    return [_main(tables) for tables in _by_protocol(board.tables, whole=True)]
 
 
 def slice_grids(board: Leaderboard) -> list[Grid]:
-    """Return a grid for each task and family of slices, over the whole catalogue."""
+    """Return a grid for each task and family of slices, but of sampled candidates."""
     grids = []
-    for asked in _asked(board.tables, whole=False):
-        if asked[0].protocol != "full":
-            continue
+    for tables in _by_protocol(board.tables, whole=False):
         for family, words in _FAMILIES.items():
-            tables = [t for t in asked if t.slice.partition(":")[0] == family]
-            if tables:
-                grids.append(_by_slice(tables, words))
+            parts = [t for t in tables if t.slice.partition(":")[0] == family]
+            if parts and parts[0].protocol != "sampled":
+                grids.append(_by_slice(parts, words))
     return grids
 
 
@@ -127,8 +128,13 @@ def tradeoff_grids(board: Leaderboard) -> list[Grid]:
         return []
     headers = ("model", *(f"{t} {w}" for t in TASKS for w in ("alone", "joint", "change")))
     body = tuple(
-        (Cell(found.label), *_changes(found.rec), *_changes(found.search), _cell(found.harmonic))
-        for found in board.tradeoff
+        (
+            Cell(_fewest(each.label, each.rec, each.search)),
+            *_changes(each.rec),
+            *_changes(each.search),
+            _cell(each.harmonic),
+        )
+        for each in board.tradeoff
     )
     words = "Trade-off: NDCG@10 (whole catalogue) of one model for both tasks or for each alone"
     return [Grid(words, (*headers, "harmonic mean"), body)]
@@ -147,22 +153,23 @@ def _ablations(table: AblationTable) -> Grid:
     for part in table.parts:
         cells: list[Cell] = []
         for change in (part.rec, part.search):
-            each = ", ".join(f"{found:+.0%}" for found in change.by_seed)
+            each = ", ".join(f"{moved:+.0%}" for moved in change.by_seed)
             cells += [*_changes(change)[1:], Cell(each or NOTHING), _p_cell(change.p_holm)]
         body.append((Cell(_marked(part.name, part.seeds)), *cells))
-    asked = ", ".join(filter(None, (table.preset, table.changed)))
+    origin = ", ".join(filter(None, (table.preset, table.changed)))
     shown = ("", "change", "by seed", "p (Holm)")
     headers = ("model", *(f"{task} {words}".strip() for task in TASKS for words in shown))
-    title = f"Ablations of {table.model} ({asked}): NDCG@10 (whole catalogue)"
+    title = f"Ablations of {table.model} ({origin}): NDCG@10 (whole catalogue)"
     return Grid(title, headers, tuple(body))
 
 
 def changed_grids(board: Leaderboard) -> list[Grid]:
     """Return a grid for each model and preset that was run with changed settings."""
-    found: dict[tuple[str, str], list[tuple[Cell, ...]]] = {}
+    lines: dict[tuple[str, str], list[tuple[Cell, ...]]] = {}
     for each in board.changed:
-        line = (Cell(each.setting), *_changes(each.rec), *_changes(each.search))
-        found.setdefault((each.model, each.preset), []).append(line)
+        name = _fewest(each.setting, each.rec, each.search)
+        line = (Cell(name), *_changes(each.rec), *_changes(each.search))
+        lines.setdefault((each.model, each.preset), []).append(line)
     headers = ("setting", *(f"{t} {w}" for t in TASKS for w in ("without", "with", "change")))
     return [
         Grid(
@@ -170,35 +177,37 @@ def changed_grids(board: Leaderboard) -> list[Grid]:
             headers,
             tuple(body),
         )
-        for (model, preset), body in found.items()
+        for (model, preset), body in lines.items()
     ]
 
 
-def _asked(tables: Sequence[Table], whole: bool) -> list[list[Table]]:
+def _by_protocol(tables: Sequence[Table], whole: bool) -> list[list[Table]]:
     """Part the tables of all requests, or those of slices, by task and protocol."""
     parts: dict[tuple[str, str], list[Table]] = {}
     for table in tables:
-        if (table.slice == "all") == whole:
+        if (table.slice == ALL) == whole:
             parts.setdefault((table.task, table.protocol), []).append(table)
     return list(parts.values())
 
 
 def _main(tables: list[Table]) -> Grid:
-    found = {table.metric: {row.entry.label: row for row in table.rows} for table in tables}
+    rows = {table.metric: {row.entry.label: row for row in table.rows} for table in tables}
     body = []
     for row in tables[0].rows:
         label = row.entry.label
         body.append(
             (
-                Cell(_marked(label, row.seeds), row.top),
-                *(_scored(found[metric][label], metric == SHOWN[0]) for metric in SHOWN),
+                Cell(_marked(label, row.seeds, row.borrowed), row.top),
+                *(_scored(rows[metric][label], metric == SHOWN[0]) for metric in SHOWN),
+                _rank(row),
                 _cell(row.seeds, "{}"),
                 _duration(row.entry.fit_seconds),
                 _cell(row.seconds_per_request, "{:.2f} ms", 1000),
                 _cell(row.entry.parameters, "{:,}"),
             )
         )
-    headers = ("model", *(name.upper() for name in SHOWN), "seeds", "training", "per request")
+    metrics = (name.upper() for name in SHOWN)
+    headers = ("model", *metrics, "rank", "seeds", "training", "per request")
     first = tables[0]
     return Grid(f"{_title(first)}{_count(first)}", (*headers, "parameters"), tuple(body))
 
@@ -207,28 +216,30 @@ def _by_slice(tables: list[Table], words: str) -> Grid:
     labels = [row.entry.label for row in tables[0].rows]
     rows = [{row.entry.label: row for row in table.rows} for table in tables]
     body = tuple(
-        (Cell(label), *(_scored(found[label], False) for found in rows)) for label in labels
+        (Cell(label), *(_scored(by_label[label], False) for by_label in rows)) for label in labels
     )
-    headers = tuple(f"{t.slice.partition(':')[2]}{_count(t)}" for t in tables)
+    headers = tuple(f"{t.slice.partition(':')[2] or t.slice}{_count(t)}" for t in tables)
     first = tables[0]
-    return Grid(f"{TASKS[first.task]}, {SHOWN[0].upper()} by {words}", ("model", *headers), body)
+    where = TASKS[first.task] if first.protocol == "full" else _title(first)
+    return Grid(f"{where}, {SHOWN[0].upper()} by {words}", ("model", *headers), body)
 
 
 def _title(table: Table) -> str:
     if table.protocol == "full":
         return f"{TASKS[table.task]}, whole catalogue"
     if table.others is None:
-        return f"{TASKS[table.task]}, sampled candidates"
+        return f"{TASKS[table.task]}, {table.protocol} candidates"
     fewest, most = table.others
     others = f"{most}" if fewest == most else f"{fewest} to {most}"
-    return f"{TASKS[table.task]}, target among {others} others"
+    given = " of the data's own lists" if table.protocol == "given" else ""
+    return f"{TASKS[table.task]}, target among {others} others{given}"
 
 
 def _count(table: Table) -> str:
     size = table.rows[0].requests
     return (
         f" ({size} requests)"
-        if size is not None and table.slice == "all"
+        if size is not None and table.slice == ALL
         else (f" ({size})" if size is not None else "")
     )
 
@@ -240,8 +251,21 @@ def _scored(row: Row, spread: bool) -> Cell:
     return Cell(f"{row.mean:.4f}{sd}", row.top, row.tier or "", row.mean)
 
 
-def _marked(name: str, seeds: int) -> str:
-    return f"{name} †" if seeds < FEW_SEEDS else name
+def _rank(row: Row) -> Cell:
+    if row.rank_low is None or row.rank_high is None:
+        return Cell(NOTHING)
+    ends = dict.fromkeys((row.rank_low, row.rank_high))
+    return Cell(" to ".join(map(str, ends)), value=row.rank_low)
+
+
+def _marked(name: str, seeds: int, borrowed: bool = False) -> str:
+    mark = "‡" if borrowed else "†" if seeds < FEW_SEEDS else ""
+    return f"{name} {mark}".rstrip()
+
+
+def _fewest(name: str, *changes: Change) -> str:
+    """Mark a name by the smallest number of trainings among the changes that there are."""
+    return _marked(name, min((c.seeds for c in changes if c.change is not None), default=FEW_SEEDS))
 
 
 def _reach(row: Row | None) -> Cell:

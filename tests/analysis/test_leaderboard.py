@@ -267,7 +267,7 @@ _KEY = st.tuples(
 @given(st.lists(_KEY, unique=True, min_size=1, max_size=8))
 def test_different_requests_have_different_names(keys: list[tuple[Any, ...]]) -> None:
     groups = [
-        RunGroup(model, model, preset, settings, tasks, {}, trials, None, {})
+        RunGroup(model, model, preset, settings, tasks, {}, trials, None, {}, {})
         for model, preset, settings, tasks, trials in keys
     ]
     named = labelled(groups)
