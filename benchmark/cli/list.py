@@ -54,7 +54,8 @@ def _barred() -> list[str]:
 
 
 def _datasets() -> list[dict[str, object]]:
-    from benchmark.data.card import card_names, cards_folder, read_card
+    from benchmark.data.card import read_card
+    from benchmark.data.locate import card_names, cards_folder
 
     cards = [read_card(cards_folder() / name / "card.yaml") for name in sorted(card_names())]
     return [{"name": c.name, "licence": c.licence, "description": c.description} for c in cards]

@@ -69,18 +69,16 @@ def request_after(
         session=nobody - 1,
         users=1,
     )
-    return Requests(
+    return Requests.before(
+        log,
+        np.array([len(history)]),
         task=task,
         user=np.zeros(1, dtype=np.int32),
-        time=np.array([len(history)], dtype=np.int64),
-        query=np.array([NO_QUERY if query is None else row[query]], dtype=np.int32),
+        time=np.array([len(history)]),
+        query=np.array([NO_QUERY if query is None else row[query]]),
         queries=Queries(tuple(texts), tuple(texts), ("given",) * len(texts)),
         items=items,
-        candidates=None,
         exclude_seen=exclude_seen,
-        _log=log,
-        _stop=np.array([len(history)], dtype=np.int64),
-        _omit=np.empty((1, 0), dtype=np.int64),
     )
 
 
@@ -90,11 +88,11 @@ class UserRequest:
 
     Attributes:
         request: the single request.
-        relevant: the item that the user took next, where that is known.
+        relevant: the items that the user took next, where that is known.
     """
 
     request: Requests
-    relevant: int | None
+    relevant: tuple[int, ...]
 
 
 def request_of_user(
@@ -117,30 +115,27 @@ def request_of_user(
     if not 0 <= user < data.log.users:
         raise InputError(f"--user {user}: {data.name} has the users 0 to {data.log.users - 1}")
     evaluation = data.evaluation.get(("test", task))
-    own = [] if evaluation is None else np.flatnonzero(evaluation.requests.user == user).tolist()
-    if evaluation is not None and own:
-        last = own[-1]
-        request = evaluation.requests[last : last + 1]
+    if evaluation is not None and (evaluation.requests.user == user).any():
+        last = evaluation.at(np.flatnonzero(evaluation.requests.user == user)[-1:])
         if query is None:
-            return UserRequest(request, int(evaluation.targets[last]))
-        return UserRequest(_asked(request, query), None)
+            return UserRequest(last.requests, tuple(last.relevant.item.tolist()))
+        return UserRequest(_asked(last.requests, query), ())
     if task == Task.SEARCH and query is None:
         return None
     stop = data.log.offsets[user + 1]
-    request = Requests(
+    own_time = data.log.time[stop - 1 : stop] if stop > data.log.offsets[user] else np.zeros(1, int)
+    request = Requests.before(
+        data.log,
+        np.array([stop]),
         task=task,
-        user=np.array([user], dtype=np.int32),
-        time=data.log.time[stop - 1 : stop] if stop > data.log.offsets[user] else np.zeros(1, int),
-        query=np.array([NO_QUERY], dtype=np.int32),
+        user=np.array([user]),
+        time=own_time,
+        query=np.array([NO_QUERY]),
         queries=data.queries,
         items=len(data.items),
-        candidates=None,
         exclude_seen=task == Task.REC and data.about.seen == "exclude",
-        _log=data.log,
-        _stop=np.array([stop]),
-        _omit=np.empty((1, 0), dtype=np.int64),
     )
-    return UserRequest(request if query is None else _asked(request, query), None)
+    return UserRequest(request if query is None else _asked(request, query), ())
 
 
 def _asked(request: Requests, query: str) -> Requests:

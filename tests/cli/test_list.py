@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from benchmark.data.card import card_names
+from benchmark.data.locate import card_names
 from benchmark.evaluation.metrics import METRICS
 from benchmark.registry import available
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from benchmark.data.audit import audit
-from benchmark.data.card import card_names, cards_folder, data_folder, read_card
+from benchmark.data.card import read_card
 from benchmark.data.dataset import Dataset
 from benchmark.data.describe import describe
 from benchmark.data.events import EventSource
 from benchmark.data.load import load_dataset
+from benchmark.data.locate import card_names, cards_folder, data_folder
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
 from tests.data.conftest import MakeFolder
