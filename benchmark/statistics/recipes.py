@@ -157,10 +157,9 @@ def compare_recipes(
     """
     scores = _checked(recipes)
     noise = training_noise(scores, [recipe.family for recipe in recipes])
-    if question == "requests" or (noise.freedom == 0).all():
+    if question == "requests" or (noise.freedom == 0).any():
         question = "requests"
-        nothing = np.zeros(len(recipes))
-        noise = TrainingNoise(nothing, nothing, nothing, noise.borrowed)
+        noise = TrainingNoise.none(len(recipes))
     trainings = np.array([len(each) for each in scores])
     units = np.stack([each.mean(axis=0) for each in scores])
     means = units.mean(axis=1)
@@ -182,7 +181,7 @@ def compare_recipes(
         rank_low=low,
         rank_high=high,
         trainings=trainings.tolist(),
-        borrowed=(noise.borrowed & (question == "recipes")).tolist(),
+        borrowed=noise.borrowed.tolist(),
         pairs=tuple(_pairs(units, errors, p, corrected, level, matters)),
         p=p,
         p_corrected=corrected,
@@ -220,11 +219,11 @@ def _errors(
     if count > 1:
         for a in range(size):
             requests[a] = (units[a] - units).var(axis=1, ddof=1) / count
+    added = noise.added / trainings
+    pairs = added[:, None] + added[None, :]
+    np.fill_diagonal(pairs, 0.0)
+    variance = requests + np.maximum(pairs, 0.0)
     training = noise.variance / trainings
-    luck = noise.luck / trainings
-    added = (training - luck)[:, None] + (training - luck)[None, :]
-    np.fill_diagonal(added, 0.0)
-    variance = requests + np.maximum(added, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         own = np.where(training > 0, training**2 / noise.freedom, 0.0)
         spread = requests**2 / max(count - 1, 1) + own[:, None] + own[None, :]
