@@ -44,7 +44,7 @@ class Change:
         seeds: the smaller number of trainings of both; 0 where one is missing.
         borrowed: one of both was trained once, and the spread of others counts as its own.
         question: what interval and p answer; ``requests`` where no model of the table was trained
-            twice, so that nothing is known of other trainings.
+            twice or none came out differently, so that nothing is known of other trainings.
     """
 
     reference: float | None

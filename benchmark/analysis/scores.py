@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from benchmark.analysis.run_groups import Entry
 from benchmark.errors import BenchmarkError
+from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import MAIN, compute
 from benchmark.results.record import RunRecord
 from benchmark.results.table import same_requests
@@ -131,7 +132,9 @@ def by_protocol(run: RunRecord) -> dict[tuple[str, str], pd.DataFrame]:
 
 def metric_values(rows: pd.DataFrame, *metrics: str) -> dict[str, NDArray[np.float64]]:
     """Return metrics by request of a table of counts, ``{metric: [requests]}``."""
-    return compute(rows["greater"].to_numpy(), rows["tied"].to_numpy(), metrics)
+    columns = {name: rows[name] for name in ("request", "greater", "tied", "candidates")}
+    gain = rows["gain"] if "gain" in rows else np.ones(len(rows))
+    return compute(Counts.of_table({**columns, "gain": gain}), metrics)
 
 
 def by_request(rows: pd.DataFrame) -> pd.DataFrame:

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
+from scipy import stats
 
 from benchmark.analysis.run_groups import Entry
 from benchmark.analysis.scores import SHOWN, RequestScores, ScoreReader, slices
 from benchmark.errors import BenchmarkError
 from benchmark.statistics.paired import LEVEL, by_unit, effect_sizes
 from benchmark.statistics.recipes import Question, Recipe, Tiers, Verdict, compare_recipes
-from benchmark.statistics.training_noise import training_noise
+from benchmark.statistics.training_noise import TrainingNoise, training_noise
 
 __all__ = ["ALL", "Pair", "Row", "Table", "as_recipes", "tables_of"]
 
@@ -110,7 +110,8 @@ class Table:
         pairs: all pairs of complete rows, in their order.
         others: the smallest and the largest number of candidates beside a relevant item.
         question: what letters, ranks and p-values answer: ``recipes``, or ``requests`` where no
-            model was trained twice, so that nothing is known of other trainings.
+            model was trained twice or none came out differently, so that nothing is known of
+            other trainings.
     """
 
     task: str
@@ -184,12 +185,11 @@ def _table(empty: Table, whole: list[RequestScores], rows: NDArray[np.bool_]) ->
     order = sorted(range(len(whole)), key=lambda i: (-means[i], whole[i].entry.label))
     ordered = [whole[i] for i in order]
     recipes = as_recipes(ordered, metric, rows)
-    measured = _rows(ordered, metric, rows, recipes)
     if len(recipes) == 1:
-        return replace(
-            empty, rows=(replace(measured[0], tier="a", rank_low=1, rank_high=1, top=True),)
-        )
+        (row,) = _rows(ordered, metric, rows, recipes, "recipes")
+        return replace(empty, rows=(replace(row, tier="a", rank_low=1, rank_high=1, top=True),))
     tiers = compare_recipes(recipes)
+    measured = _rows(ordered, metric, rows, recipes, tiers.question)
     placed = [
         replace(
             row,
@@ -206,11 +206,15 @@ def _table(empty: Table, whole: list[RequestScores], rows: NDArray[np.bool_]) ->
 
 
 def _rows(
-    ordered: list[RequestScores], metric: str, rows: NDArray[np.bool_], recipes: list[Recipe]
+    ordered: list[RequestScores],
+    metric: str,
+    rows: NDArray[np.bool_],
+    recipes: list[Recipe],
+    question: Question,
 ) -> list[Row]:
     """Return the rows by themselves, not yet held against each other."""
     made = []
-    for each, (low, high) in zip(ordered, _mean_intervals(recipes), strict=True):
+    for each, (low, high) in zip(ordered, _mean_intervals(recipes, question), strict=True):
         by_seed = each.by_seed[metric][:, rows]
         seeds, size = by_seed.shape
         row = Row(
@@ -227,20 +231,24 @@ def _rows(
     return made
 
 
-def _mean_intervals(recipes: list[Recipe]) -> list[tuple[float, float]]:
-    """Return the 95% interval of each mean: over users, and over trainings where known."""
-    noise = training_noise([r.scores for r in recipes], [r.family for r in recipes])
+def _mean_intervals(recipes: list[Recipe], question: Question) -> list[tuple[float, float]]:
+    """Return the 95% interval of each mean: over users, and over trainings if that is asked.
+
+    As in :func:`benchmark.statistics.recipes.compare_recipes`, for a mean in place of a difference.
+    """
+    noise = TrainingNoise.none(len(recipes))
+    if question == "recipes":
+        noise = training_noise([r.scores for r in recipes], [r.family for r in recipes])
     trainings = np.array([len(recipe.scores) for recipe in recipes])
     units = np.stack([recipe.scores.mean(axis=0) for recipe in recipes])
     count = units.shape[1]
-    requests = units.var(axis=1, ddof=1) / count if count > 1 else np.zeros(len(units))
-    # What luck on single users adds shows in their spread already.
-    training = np.maximum(noise.variance - noise.luck, 0.0) / trainings
-    parts = requests**2 / max(count - 1, 1) + training**2 / np.maximum(noise.freedom, 1.0)
-    freedom = np.divide(
-        (requests + training) ** 2, parts, out=np.full(len(parts), np.inf), where=parts > 0
-    )
-    wide = special.stdtrit(freedom, 1 - LEVEL / 2) * np.sqrt(requests + training)
+    users = units.var(axis=1, ddof=1) / count if count > 1 else np.zeros(len(units))
+    variance = users + np.maximum(noise.added, 0.0) / trainings
+    own = np.where(noise.variance > 0, noise.variance / trainings, 0.0) ** 2
+    spread = users**2 / max(count - 1, 1) + own / np.where(own > 0, noise.freedom, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = np.where(spread > 0, variance**2 / spread, np.inf)
+    wide = stats.t.isf(LEVEL / 2, freedom) * np.sqrt(variance)
     means = units.mean(axis=1)
     return list(zip((means - wide).tolist(), (means + wide).tolist(), strict=True))
 

@@ -35,18 +35,21 @@ def _data(board: Leaderboard) -> Iterator[str]:
 
 
 def _letters(board: Leaderboard) -> Iterator[str]:
-    questions = {table.question for table in board.tables if table.pairs}
-    if "recipes" in questions:
+    questions = [table.question for table in board.tables if table.pairs]
+    narrow, columns = questions.count("requests"), len(questions)
+    if narrow < columns:
         yield (
             "Models that share a letter cannot be told apart at 0.05: other trainings of the same"
             " recipes, asked other requests, may well come out the other way round (Welch's test"
             " over users and trainings, Holm's correction over all pairs of a column)."
         )
-    if "requests" in questions:
-        tables = "In tables where no model was trained twice" if len(questions) > 1 else "Here"
+    if narrow:
+        some = f"in {narrow} of {columns} columns " if narrow < columns else ""
         yield (
-            f"{tables}, letters speak of other requests only, not of other trainings (Fisher's"
-            " randomisation test over users, Holm's correction): no model was trained twice."
+            f"As {some}no model was trained twice, or none came out differently, letters"
+            f" {'there ' if some else ''}speak of other requests only, not of other trainings"
+            " (Fisher's randomisation test over users, Holm's correction over all pairs of a"
+            " column)."
         )
     yield (
         "Bold is whatever cannot be told from the best. Rank is where a model may stand, for all"
@@ -60,7 +63,8 @@ def _trainings(board: Leaderboard) -> Iterator[str]:
     if borrowed:
         yield (
             "‡ one seed: what other trainings of it would score is not known, so the spread of"
-            f" models that were trained several times stands in ({len(borrowed)} models)."
+            " models that were trained several times stands in"
+            f" ({len(borrowed)} model{'' if len(borrowed) == 1 else 's'})."
         )
     changes = [c for each in board.tradeoff for c in (each.rec, each.search)]
     changes += [c for each in board.changed for c in (each.rec, each.search)]
@@ -76,8 +80,12 @@ def _trainings(board: Leaderboard) -> Iterator[str]:
         yield (
             "Changes are of means over seeds, with 95% intervals over users and trainings, tested"
             " as the letters are; bold is a change at 0.05 after Holm's correction over its table."
-            + (" Where no model of a table was trained twice, over users only." if narrow else "")
         )
+        if narrow:
+            yield (
+                "Where no model of such a table was trained twice, or none came out differently,"
+                " that is over users only."
+            )
 
 
 def _runs(board: Leaderboard) -> Iterator[str]:

@@ -154,10 +154,7 @@ def effect_size(differences: NDArray[np.float64], level: float = 1 - LEVEL) -> E
 
 
 def effect_sizes(differences: NDArray[np.float64], level: float = 1 - LEVEL) -> NDArray[np.float64]:
-    """Return size, low and high of each row of ``[pairs, units]``, ``[pairs, 3]``; see `effect_size`.
-
-    NaN where all units of a row are equal but not 0.
-    """
+    """Return the :func:`effect_size` of each row of ``[pairs, units]`` as ``[pairs, 3]``."""
     count = differences.shape[1]
     alike = np.ptp(differences, axis=1) == 0
     mean = differences.mean(axis=1)
