@@ -45,13 +45,12 @@ class World:
         rng = np.random.default_rng(seed)
         values = [-np.inf, *range(levels - 1)]
         scores = rng.choice(values, (requests, items)).tolist()
-        seen = [
-            rng.integers(0, items, rng.integers(0, 2 * items)).tolist() for _ in range(requests)
-        ]
+        # Under exclude something must be left to ask for.
+        known = items - 1 if exclude else items
+        lengths = rng.integers(0, 2 * items if known else 1, requests)
+        seen = [rng.integers(0, max(known, 1), length).tolist() for length in lengths]
         grades = []
-        for number, history in enumerate(seen):
-            if exclude and len(set(history)) == items:
-                seen[number] = history = [item for item in history if item]
+        for history in seen:
             free = sorted(set(range(items)) - set(history)) if exclude else list(range(items))
             chosen = rng.choice(free, rng.integers(1, len(free) + 1), replace=False).tolist()
             grades.append({item: float(rng.integers(1, 4)) for item in sorted(chosen)})

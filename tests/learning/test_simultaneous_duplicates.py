@@ -11,6 +11,7 @@ from benchmark.learning.simultaneous_duplicates import (
     previous_twins,
     searches_first,
     steps_to_first_twin,
+    steps_to_moment,
 )
 
 EVENTS = st.lists(st.tuples(*[st.integers(0, 2)] * 3, st.integers(0, 1)), min_size=1, max_size=20)
@@ -35,6 +36,14 @@ def test_earlier_twins_are_the_rows_before_of_the_same_user_time_and_item(events
     assert [sorted(j for j in row if j != PAD) for row in found.tolist()] == expected
     steps = [i - min(twins, default=i) for i, twins in enumerate(expected)]
     assert steps_to_first_twin(log).tolist() == steps
+
+
+@given(EVENTS)
+def test_the_last_event_before_a_moment_is_that_of_an_earlier_time(events) -> None:
+    log = _log(events)
+    moments = list(zip(log.user.tolist(), log.time.tolist(), strict=True))
+    assert steps_to_moment(log).tolist() == [i - moments.index(m) for i, m in enumerate(moments)]
+    assert steps_to_moment(log.select(np.zeros(len(log), dtype=bool))).tolist() == []
 
 
 @given(EVENTS)
