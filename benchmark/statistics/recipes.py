@@ -93,6 +93,7 @@ class Tiers:
         rank_low: the best rank that a system may have, 1 for the first; all intervals hold at once.
         rank_high: the worst.
         trainings: number of each system's trainings.
+        units: number of units.
         borrowed: the system has one training, and the spread of others stands in for its own.
         pairs: all pairs, ``(0, 1), (0, 2), …``.
         p: symmetric ``[systems, systems]``, 1 on the diagonal.
@@ -109,6 +110,7 @@ class Tiers:
     rank_low: list[int]
     rank_high: list[int]
     trainings: list[int]
+    units: int
     borrowed: list[bool]
     pairs: tuple[RecipePair, ...]
     p: NDArray[np.float64]
@@ -181,6 +183,7 @@ def compare_recipes(
         rank_low=low,
         rank_high=high,
         trainings=trainings.tolist(),
+        units=units.shape[1],
         borrowed=noise.borrowed.tolist(),
         pairs=tuple(_pairs(units, errors, p, corrected, level, matters)),
         p=p,
