@@ -11,7 +11,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from baselines.sasrec import SASRec, SASRecSettings
+from baselines.sasrec.model import SASRec
+from baselines.sasrec.settings import SASRecSettings
 from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
