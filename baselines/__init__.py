@@ -87,6 +87,7 @@ MODELS = (
         "writes the next item's semantic identifier, learned from the items' texts by an RQ-VAE",
         "baselines.generative.tiger:Tiger",
         "Rajput et al. 2023",
+        uses=("sasrec",),
     ),
     ModelEntry(
         "semantic-ids",

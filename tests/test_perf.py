@@ -123,7 +123,7 @@ def test_p_values_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture
 def small_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    small = {"BATCH": 3, "BEAMS": 4, "POSITIONS": 12, "CANDIDATES": 5, "BARRED": 6, "REPEATS": 1}
+    small = {"BATCH": 3, "BEAMS": 4, "POSITIONS": 12, "CANDIDATES": 5, "EXCLUDED": 6, "REPEATS": 1}
     small |= {"CATALOGUES": {40: 4, 50: 8}, "GROWING": (30, 300)}
     for name, value in small.items():
         monkeypatch.setattr(decode, name, value)
@@ -158,12 +158,14 @@ def test_decoding_that_differs_is_found(
     assert CliRunner().invoke(app, ["decode"]).exit_code == 1
 
 
-def test_a_barred_item_that_is_given_is_found(
+def test_an_excluded_item_that_is_given_is_found(
     small_decoding: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = decode.Barred.of
+    right = decode.ExcludedItems.of
     nobody = np.zeros(decode.BATCH + 1, dtype=np.int64)
-    monkeypatch.setattr(decode.Barred, "of", lambda trie, _, items: right(trie, nobody, items[:0]))
+    monkeypatch.setattr(
+        decode.ExcludedItems, "of", lambda trie, _, items: right(trie, nobody, items[:0])
+    )
     assert not decode._growth().agree
 
 
@@ -175,7 +177,7 @@ def test_training_is_held_against_one_target_per_sample(
     for name in ("OURS", "PEER"):
         small = support.SMALL | {"epochs": 30, "validation_requests": 0, "batch_size": 16}
         if name == "PEER":
-            small["rate"] = 1e-5
+            small["learning_rate"] = 1e-5
         monkeypatch.setattr(train, name, replace(getattr(train, name), **small))
     with support.without_text_encoder():
         found = train.measure(2)
@@ -195,7 +197,8 @@ def test_the_peer_learns_by_the_loss_of_transformers(tiny_folder: Path, tmp_path
     with support.without_text_encoder():
         model = GenSAR(replace(train.PEER, **support.SMALL, batch_size=300))
         model.prepare(data.train, HarnessValidation(data, train.TASKS), context)
-    trainer = train._Eager(model, data.train, HarnessValidation(data, train.TASKS), context)
+    epochs = model.regime.training(data.train, train.TASKS)
+    trainer = train._Eager(model.backbone, epochs, model.settings, context)
     step = next(trainer.epochs(np.random.default_rng(0))[1])
     model.backbone.eval()
     with torch.no_grad():

@@ -139,7 +139,7 @@ def test_a_study_is_found_by_where_it_started_and_the_largest_counts(
     tiny: Dataset, tmp_path: Path
 ) -> None:
     small, large = _tune(tiny, tmp_path, 2, seed=1), _tune(tiny, tmp_path, 3, seed=2)
-    assert small.digest() != large.digest()
+    assert small.chosen().digest != large.chosen().digest
     kind: Any = ENTRY.load()
     plan = Experiment(ENTRY, kind.Settings(), "standard", BOTH)
     assert find_study(tmp_path, plan, tiny) == large
