@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-TIERS = """errors; files; settings run_log; statistics; data; search_space top_k; model; registry;
-    learning; evaluation; testing; results; running; tuning exchange inspect; analysis; report; cli;
+TIERS = """errors; files; settings run_log; statistics; data; search_space top_k model_protocols;
+    model; registry; learning; evaluation; testing; results; running; tuning exchange inspect; analysis; report; cli;
     __main__"""
-"""The rooms of ``benchmark``, lowest first: one imports lower ones and itself."""
+"""The rooms of ``benchmark``, lowest first: each imports lower ones and itself."""
 HEIGHT = {room: i for i, tier in enumerate(TIERS.split(";")) for room in tier.split()}
 KNOWN = {
     "benchmark": ("benchmark",),
@@ -67,8 +67,8 @@ def _upward(sources: Sources) -> set[str]:
             # Anybody may ask the public face for the version.
             if right and _within(name, "benchmark") and other != "benchmark":
                 own, room = [*name.split("."), "__main__"][1], other.split(".")[1]
-                lower = HEIGHT[room] < HEIGHT[own] and room != "learning"
-                right = own == room or lower
+                lower = HEIGHT.get(room, len(HEIGHT)) < HEIGHT.get(own, -1)
+                right = own == room or (lower and room != "learning")
             if not right:
                 upward.add(f"{name} -> {other}")
     return upward
