@@ -43,7 +43,7 @@ def test_a_planted_twin_fails_the_audit(
     command: Command, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = tiny.evaluation["test", Task.SEARCH]
-    user, item, time = asked.requests.user[0], asked.targets[0], asked.requests.time[0]
+    user, item, time = asked.requests.user[0], asked.relevant.item[0], asked.requests.time[0]
     log = with_event(tiny.train.log, int(user), int(item), int(time), -1)
     leaking = with_training(tiny, log)
     monkeypatch.setattr("benchmark.data.load.load_dataset", lambda *_, **__: leaking)
