@@ -63,8 +63,8 @@ class Subject:
 
     def with_candidates(self, task: Task) -> Requests:
         """Return the same requests with their sampled candidates."""
-        whole = self.dataset.evaluation["test", task]
-        return replace(whole.requests[:20], candidates=whole.sampled[:20])
+        some = self.dataset.evaluation["test", task].at(slice(20))
+        return replace(some.requests, candidates=some.lists["sampled"].rectangle())
 
 
 def _shapes(subject: Subject) -> None:
@@ -155,12 +155,16 @@ def _with_history(subject: Subject, task: Task, length: int) -> Requests:
         session=train.session[rows],
         users=len(asked),
     )
-    return replace(
-        asked,
-        user=np.arange(len(asked), dtype=np.int32),
-        _log=log,
-        _stop=log.offsets[1:],
-        _omit=np.empty((len(asked), 0), dtype=np.int64),
+    return Requests.before(
+        log,
+        log.offsets[1:],
+        task=task,
+        user=np.arange(len(asked)),
+        time=np.full(len(asked), len(rows)),
+        query=asked.query,
+        queries=asked.queries,
+        items=asked.items,
+        exclude_seen=asked.exclude_seen,
     )
 
 
@@ -171,13 +175,15 @@ def _unseen_word(subject: Subject) -> None:
     asked = subject.requests(Task.SEARCH)[:3]
     queries = Queries(("a", "b", "c"), ("qwyjibo", "Ωμέγα ☃ 漢字", ""), ("given",) * 3)
     empty = subject.dataset.log.select(np.zeros(len(subject.dataset.log), dtype=bool))
-    asked = replace(
-        asked,
-        query=np.arange(3, dtype=np.int32),
+    asked = Requests.before(
+        empty,
+        empty.offsets[1:][asked.user],
+        task=Task.SEARCH,
+        user=asked.user,
+        time=asked.time,
+        query=np.arange(3),
         queries=queries,
-        _log=empty,
-        _stop=empty.offsets[1:][asked.user],
-        _omit=np.empty((3, 0), dtype=np.int64),
+        items=asked.items,
     )
     scores = subject.model.score(asked)
     assert scores.shape == (3, asked.items)

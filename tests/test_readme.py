@@ -29,8 +29,8 @@ import yaml
 
 from benchmark import __version__
 from benchmark.cli.app import app, main
-from benchmark.data.card import card_names
 from benchmark.data.dataset import Dataset
+from benchmark.data.locate import card_names
 from benchmark.registry import available, find
 from benchmark.results.record import read_run
 from benchmark.settings import PRESETS

@@ -54,13 +54,35 @@ def _barred() -> list[str]:
 
 
 def _datasets() -> list[dict[str, object]]:
-    from benchmark.data.card import card_names, cards_folder, read_card
+    from benchmark.data.card import read_card
+    from benchmark.data.locate import card_names, cards_folder
 
     cards = [read_card(cards_folder() / name / "card.yaml") for name in sorted(card_names())]
     return [{"name": c.name, "licence": c.licence, "description": c.description} for c in cards]
 
 
 def _metrics() -> list[dict[str, object]]:
-    from benchmark.evaluation.metrics import METRICS
+    from benchmark.evaluation.metrics import FAMILIES, LIST_METRICS, Metric
 
-    return [{"name": metric.name, "summary": metric.summary} for metric in METRICS.values()]
+    of_ranks = [Metric(family, k) for family in FAMILIES for k in family.cutoffs or (10,)]
+    rows: list[dict[str, object]] = [
+        {
+            "name": m.name,
+            "title": m.title,
+            "better": m.family.direction,
+            "summary": m.summary,
+            "reference": m.family.reference,
+        }
+        for m in of_ranks
+    ]
+    rows.extend(
+        {
+            "name": m.name,
+            "title": m.name,
+            "better": m.direction,
+            "summary": m.summary,
+            "reference": m.reference,
+        }
+        for m in LIST_METRICS.values()
+    )
+    return rows

@@ -91,11 +91,11 @@ def _document(
             for i in shown
         ],
         "results": [
-            {**_named(data, item), "score": score, "taken": item == asked.relevant}
+            {**_named(data, item), "score": score, "taken": item in asked.relevant}
             for item, score in zip(items, scores, strict=True)
             if item >= 0
         ],
-        "taken": None if asked.relevant is None else _named(data, asked.relevant),
+        "taken": [_named(data, item) for item in asked.relevant],
     }
 
 
@@ -113,6 +113,10 @@ def _show(found: dict[str, Any], model: str, user: int) -> None:
     for rank, each in enumerate(found["results"], start=1):
         mark = "taken next" if each["taken"] else ""
         results.add_row(str(rank), each["item"], each["title"], f"{each['score']:.4f}", mark)
-    if found["taken"] and not any(each["taken"] for each in found["results"]):
-        results.caption = f"taken next: {found['taken']['item']}, {found['taken']['title']}"
+    listed = {each["item"] for each in found["results"]}
+    missed = [
+        f"{each['item']}, {each['title']}" for each in found["taken"] if each["item"] not in listed
+    ]
+    if missed:
+        results.caption = f"taken next: {'; '.join(missed)}"
     show_table(results)

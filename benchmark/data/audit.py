@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from benchmark.data.dataset import Dataset, EvaluationSet
-from benchmark.data.events import EventLog, EventSource
+from benchmark.data.dataset import CandidateLists, Dataset, EvaluationSet
+from benchmark.data.events import NO_SESSION, EventLog, EventSource
 from benchmark.data.requests import Task
 
 __all__ = ["AuditReport", "AuditRow", "audit"]
@@ -23,26 +24,38 @@ class AuditRow:
     """What was found for the requests of one part and task; every number counts requests.
 
     Attributes:
-        twins_in_training: a training event has the target's user, item and time.
+        relevant: relevant items of all requests together.
+        twins_in_training: a training event has a relevant item's user, item and the request's time.
         twins_in_history: so has an event of the request's own history.
-        pairs_in_training: a training event of either kind has the target's user and item.
+        same_time_in_history: the history holds an event of the request's own time.
+        own_session_in_history: the history holds an event of the request's own session.
+        pairs_in_training: a training event of either kind has the user and a relevant item.
         later_in_history: the history holds an event later than the request.
         later_training: share of requests whose user has a training event later than the request.
-        repeated_targets: the target was in the history already, from an earlier time. No leak.
-        broken_lists: the sampled list lacks the target, repeats an item or is not ascending.
-        wrong_negatives: a negative is touched by the user somewhere (rec), or was reached by the
-            user with the same query (search).
+        repeated_targets: a relevant item was in the history already, from an earlier time. No leak.
+        not_asked: requests beyond these that the data has, all of whose relevant items were in the
+            history already and are left out with it.
+        seen_targets: the same, though items of the history are left out of what is ranked.
+        broken_lists: a list of candidates lacks a relevant item (unless the data gave it), repeats
+            an item or is not ascending.
+        wrong_negatives: a sampled negative is touched by the user somewhere (rec), or was reached
+            by the user with the same query (search).
     """
 
     part: str
     task: str
     requests: int
+    relevant: int
     twins_in_training: int
     twins_in_history: int
+    same_time_in_history: int
+    own_session_in_history: int
     pairs_in_training: int
     later_in_history: int
     later_training: float
     repeated_targets: int
+    not_asked: int
+    seen_targets: int
     broken_lists: int
     wrong_negatives: int
 
@@ -101,10 +114,13 @@ def _problems(rows: Iterable[AuditRow], safe: bool) -> Iterable[str]:
     leaks = {
         "twins_in_training": "have a twin of their target in training",
         "twins_in_history": "have a twin of their target in their own history",
+        "same_time_in_history": "have an event of their own time in their history",
+        "own_session_in_history": "have an event of their own session in their history",
         "pairs_in_training": "have their user and target together in training",
     }
     faults = {
         "later_in_history": "have a later event in their history",
+        "seen_targets": "ask for an item of their own history, which is left out",
         "broken_lists": "have a broken list of candidates",
         "wrong_negatives": "have a negative that is no negative",
     }
@@ -116,30 +132,44 @@ def _problems(rows: Iterable[AuditRow], safe: bool) -> Iterable[str]:
 
 def _row(dataset: Dataset, part: str, task: Task, asked: EvaluationSet) -> AuditRow:
     train, items = dataset.train.log, len(dataset.items)
-    requests, targets = asked.requests, asked.targets
-    pairs = requests.user.astype(np.int64) * items + targets
+    requests, relevant = asked.requests, asked.relevant
+    owner = relevant.request
+    pairs = requests.user[owner].astype(np.int64) * items + relevant.item
     keys = _keys(train, items)
     suspects = _among(keys, np.sort(pairs))
     trained = keys[suspects]
     exact = set(zip(trained.tolist(), train.time[suspects].tolist(), strict=True))
-    wanted = zip(pairs.tolist(), requests.time.tolist(), strict=True)
-    twins, later, repeated = _histories(dataset.log, asked)
+    wanted = zip(pairs.tolist(), requests.time[owner].tolist(), strict=True)
+    copied = np.fromiter((pair in exact for pair in wanted), np.bool_, len(relevant))
+    history = _histories(dataset.log, asked)
     last = np.full(train.users, np.iinfo(np.int64).min)
     np.maximum.at(last, train.user, train.time)
-    broken, wrong = _candidates(dataset, task, asked)
     return AuditRow(
         part=part,
         task=str(task),
         requests=len(requests),
-        twins_in_training=sum(pair in exact for pair in wanted),
-        twins_in_history=twins,
-        pairs_in_training=int(_among(pairs, np.sort(trained)).sum()),
-        later_in_history=later,
+        relevant=len(relevant),
+        twins_in_training=_requests_with(owner, copied),
+        pairs_in_training=_requests_with(owner, _among(pairs, np.sort(trained))),
         later_training=float((last[requests.user] > requests.time).mean()),
-        repeated_targets=repeated,
-        broken_lists=broken,
-        wrong_negatives=wrong,
+        seen_targets=history["repeated"] if requests.exclude_seen else 0,
+        broken_lists=sum(
+            _broken(asked, candidates, given=protocol == "given")
+            for protocol, candidates in asked.lists.items()
+        ),
+        wrong_negatives=_wrong_negatives(dataset, task, asked),
+        twins_in_history=history["twins"],
+        same_time_in_history=history["same_time"],
+        own_session_in_history=history["own_session"],
+        later_in_history=history["later"],
+        repeated_targets=history["repeated"],
+        not_asked=asked.repeated.requests,
     )
+
+
+def _requests_with(owner: NDArray[np.int64], rows: NDArray[np.bool_]) -> int:
+    """Count the requests that own one of ``rows``."""
+    return len(np.unique(owner[rows]))
 
 
 def _keys(log: EventLog, items: int) -> NDArray[np.int64]:
@@ -154,58 +184,100 @@ def _among(keys: NDArray[np.int64], ascending: NDArray[np.int64]) -> NDArray[np.
     return ascending[place] == keys
 
 
-def _histories(log: EventLog, asked: EvaluationSet) -> tuple[int, int, int]:
-    """Count requests with a twin, a later event, and the target itself in their history.
+def _histories(log: EventLog, asked: EvaluationSet) -> dict[str, int]:
+    """Count requests by what their whole histories hold, as :class:`AuditRow` names it."""
+    names = ("twins", "same_time", "own_session", "later", "repeated")
+    counts = dict.fromkeys(names, 0)
+    sessions = _sessions(log, asked)
+    for start in range(0, len(asked), _BATCH):
+        part = asked.at(slice(start, start + _BATCH))
+        offsets, rows = part.requests.history_rows()
+        owner = np.repeat(np.arange(len(part)), np.diff(offsets))
+        elapsed = part.requests.time[owner] - log.time[rows]
+        wanted = part.relevant.request * part.requests.items + part.relevant.item
+        again = _among(owner * part.requests.items + log.item[rows], wanted)
+        session = sessions[start : start + _BATCH][owner]
+        events = {
+            "twins": again & (elapsed == 0),
+            "same_time": elapsed == 0,
+            "own_session": (session != NO_SESSION) & (session == log.session[rows]),
+            "later": elapsed < 0,
+            "repeated": again & (elapsed != 0),
+        }
+        for name, which in events.items():
+            counts[name] += _requests_with(owner, which)
+    return counts
 
-    Twins share the request's time, so they lie among the last events: a window as wide as the
-    most events that any user has at one moment shows all of them.
+
+def _sessions(log: EventLog, asked: EvaluationSet) -> NDArray[np.int32]:
+    """Return the session of each request, found by user, time, query and a relevant item.
+
+    Where events of two sessions fit a request, its session cannot be told and is none.
     """
-    fresh = np.ones(len(log), dtype=np.bool_)
-    fresh[1:] = (log.user[1:] != log.user[:-1]) | (log.time[1:] != log.time[:-1])
-    window = int(np.diff(np.append(np.flatnonzero(fresh), len(log))).max(initial=1)) + 1
-    twins = later = repeated = 0
-    for start in range(0, len(asked.requests), _BATCH):
-        part = slice(start, start + _BATCH)
-        requests, targets = asked.requests[part], asked.targets[part]
-        history = requests.history(window)
-        now = requests.time[:, None]
-        real = np.arange(window) < history.length[:, None]
-        twin = real & (history.item == targets[:, None]) & (history.time == now)
-        twins += int(twin.any(axis=1).sum())
-        later += int((real & (history.time > now)).any(axis=1).sum())
-        offsets, seen = requests.seen()
-        owner = np.repeat(np.arange(len(requests)), np.diff(offsets))
-        again = np.bincount(owner[seen == targets[owner]], minlength=len(requests))
-        repeated += int((again > twin.sum(axis=1)).sum())
-    return twins, later, repeated
+    session = np.full(len(asked), NO_SESSION, dtype=np.int32)
+    if (log.session == NO_SESSION).all():
+        return session
+    requests, relevant = asked.requests, asked.relevant
+    kind = EventSource.SEARCHED if requests.task is Task.SEARCH else EventSource.RECOMMENDED
+    rows = log.rows_of_kind[kind]
+    events = pd.DataFrame(
+        {
+            "user": log.user[rows],
+            "item": log.item[rows],
+            "query": log.query[rows],
+            "time": log.time[rows],
+            "session": log.session[rows],
+        }
+    )
+    owner = relevant.request
+    asking = pd.DataFrame(
+        {
+            "request": owner,
+            "user": requests.user[owner],
+            "item": relevant.item,
+            "query": requests.query[owner],
+            "time": requests.time[owner],
+        }
+    )
+    both = asking.merge(events, on=["user", "item", "query", "time"]).groupby("request")["session"]
+    lowest, highest = both.min(), both.max()
+    session[lowest.index] = np.where(lowest == highest, lowest, NO_SESSION)
+    return session
 
 
-def _candidates(dataset: Dataset, task: Task, asked: EvaluationSet) -> tuple[int, int]:
-    """Count broken lists, and requests with a negative that the user touched or meant."""
-    log, items, lists = dataset.log, len(dataset.items), asked.sampled
-    ascending = (np.diff(lists, axis=1) > 0).all(axis=1)
-    inside = ((lists >= 0) & (lists < items)).all(axis=1)
-    holds = (lists == asked.targets[:, None]).sum(axis=1) == 1
-    owner = asked.requests.user.astype(np.int64)
+def _broken(asked: EvaluationSet, lists: CandidateLists, given: bool) -> int:
+    """Count requests whose list is not ascending, holds no item, or lacks a relevant one."""
+    items, owner = asked.requests.items, lists.owner
+    keys = owner * items + lists.items
+    faulty = lists.lengths == 0
+    faulty[owner[1:][(np.diff(lists.items) <= 0) & (np.diff(owner) == 0)]] = True
+    faulty[owner[(lists.items < 0) | (lists.items >= items)]] = True
+    if not given:
+        relevant = asked.relevant
+        held = _among(relevant.request * items + relevant.item, np.sort(keys))
+        faulty[relevant.request[~held]] = True
+    return int(faulty.sum())
+
+
+def _wrong_negatives(dataset: Dataset, task: Task, asked: EvaluationSet) -> int:
+    """Count requests with a sampled negative that the user touched or meant."""
+    log, items, lists = dataset.log, len(dataset.items), asked.lists["sampled"]
+    who = asked.requests.user.astype(np.int64)
     if task is Task.REC:
         touched = np.sort(_keys(log, items))
     else:
         queries = len(dataset.queries)
         searched = log.kind == EventSource.SEARCHED
         reached = log.user[searched].astype(np.int64) * queries + log.query[searched]
-        owner = owner * queries + asked.requests.query
-        names = np.unique(owner)
+        who = who * queries + asked.requests.query
+        names = np.unique(who)
         place = np.minimum(np.searchsorted(names, reached), len(names) - 1)
         mine = names[place] == reached
         touched = np.sort(place[mine] * items + log.item[searched][mine])
-        owner = np.searchsorted(names, owner)
-    wrong = 0
-    for start in range(0, len(lists), _BATCH):
-        part = slice(start, start + _BATCH)
-        bad = _among(owner[part, None] * items + lists[part], touched)
-        bad &= lists[part] != asked.targets[part, None]
-        wrong += int(bad.any(axis=1).sum())
-    return int((~(ascending & inside & holds)).sum()), wrong
+        who = np.searchsorted(names, who)
+    owner, relevant = lists.owner, asked.relevant
+    negative = ~_among(owner * items + lists.items, relevant.request * items + relevant.item)
+    return _requests_with(owner, negative & _among(who[owner] * items + lists.items, touched))
 
 
 def _hidden_queries_shown(dataset: Dataset) -> int:

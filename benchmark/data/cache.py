@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Part
+from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
 from benchmark.data.events import EventLog
 from benchmark.data.prepared import Prepared, PreparedRequests
 from benchmark.data.requests import Task
@@ -30,6 +31,8 @@ from benchmark.data.requests import Task
 __all__ = ["cache_folder", "entry_of", "fetch", "store"]
 
 _COLUMNS = tuple(f.name for f in fields(EventLog))
+_ROWS = ("first", "stop", "omit")
+_RELEVANT = tuple(f.name for f in fields(Relevant))
 _BLOCK = 8 * 2**20
 _STRETCH = 2**16
 
@@ -95,8 +98,7 @@ def _write(draft: Path, key: str, prepared: Prepared) -> None:
     arrays: dict[str, Any] = {f"log.{name}": getattr(prepared.log, name) for name in _COLUMNS}
     arrays["train"] = prepared.train
     for (part, task), asked in prepared.requests.items():
-        for name in ("rows", "omit", "sampled"):
-            arrays[f"{part}.{task}.{name}"] = getattr(asked, name)
+        arrays |= {f"{part}.{task}.{name}": array for name, array in _arrays(asked)}
     with (draft / "arrays.npz").open("wb") as file:
         np.savez(file, **arrays)
         _flush(file)
@@ -108,7 +110,10 @@ def _write(draft: Path, key: str, prepared: Prepared) -> None:
         _flush(file)
     manifest: dict[str, Any] = {
         "key": key,
-        "requests": [[part, str(task)] for part, task in prepared.requests],
+        "requests": [
+            [part, str(task), list(asked.lists)]
+            for (part, task), asked in prepared.requests.items()
+        ],
         "queries_digest": prepared.queries_digest,
         "content_digest": prepared.content_digest,
         "candidates_digest": prepared.candidates_digest,
@@ -140,10 +145,8 @@ def _read(entry: Path, key: str) -> Prepared:
         log = EventLog(**{name: arrays[f"log.{name}"] for name in _COLUMNS})
         train: NDArray[np.bool_] = arrays["train"]
         requests = {
-            (cast(Part, part), Task(task)): PreparedRequests(
-                *(arrays[f"{part}.{task}.{name}"] for name in ("rows", "omit", "sampled"))
-            )
-            for part, task in manifest["requests"]
+            (cast(Part, part), Task(task)): _requests(arrays, f"{part}.{task}.", protocols)
+            for part, task, protocols in manifest["requests"]
         }
     return Prepared(
         log=log,
@@ -155,6 +158,31 @@ def _read(entry: Path, key: str) -> Prepared:
         content_digest=manifest["content_digest"],
         candidates_digest=manifest["candidates_digest"],
         notes=tuple(manifest["notes"]),
+    )
+
+
+def _arrays(asked: PreparedRequests) -> Iterator[tuple[str, NDArray]]:
+    for name in _ROWS:
+        yield name, getattr(asked, name)
+    for name in _RELEVANT:
+        yield f"relevant.{name}", getattr(asked.relevant, name)
+    for protocol, lists in asked.lists.items():
+        yield f"{protocol}.offsets", lists.offsets
+        yield f"{protocol}.items", lists.items
+
+
+def _requests(
+    arrays: Mapping[str, NDArray], prefix: str, protocols: list[Protocol]
+) -> PreparedRequests:
+    return PreparedRequests(
+        **{name: arrays[prefix + name] for name in _ROWS},
+        relevant=Relevant(*(arrays[f"{prefix}relevant.{name}"] for name in _RELEVANT)),
+        lists={
+            protocol: CandidateLists(
+                arrays[f"{prefix}{protocol}.offsets"], arrays[f"{prefix}{protocol}.items"]
+            )
+            for protocol in protocols
+        },
     )
 
 

@@ -1,4 +1,4 @@
-"""Frozen candidates of the sampled protocol: each target among negatives, drawn once."""
+"""Frozen candidates of the sampled protocol: relevant items among negatives, drawn once."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.evaluation_set import CandidateLists, Relevant
 from benchmark.data.events import EventLog, EventSource
 
-__all__ = ["Pairs", "bm25_best", "recommendation_candidates", "search_candidates"]
+__all__ = ["ItemSets", "bm25_best", "recommendation_candidates", "search_candidates"]
 
 _CHUNK = 4096
 _ROUNDS = 8
 
 
-class Pairs:
-    """A set of (row, item) pairs: who has touched what, or what is relevant to whom.
+class ItemSets:
+    """A set of items for each row: what a user touched, or what is relevant to a request.
 
     Args:
         row: ``[pairs]``, from 0.
@@ -48,37 +49,42 @@ class Pairs:
 
 
 def recommendation_candidates(
-    log: EventLog, rows: NDArray[np.int64], items: int, negatives: int, seed: Sequence[int]
-) -> NDArray[np.int32]:
+    log: EventLog,
+    user: NDArray[np.integer],
+    relevant: Relevant,
+    items: int,
+    negatives: int,
+    seed: Sequence[int],
+) -> CandidateLists:
     """Draw uniform negatives for recommendation requests.
 
     Negatives are distinct items that the user touches nowhere in the log, in neither kind. Where
-    some user leaves fewer than ``negatives``, every list is as short as that user's.
+    a user leaves fewer than ``negatives``, all of them are taken.
 
     Args:
         log: all events.
-        rows: int64 ``[requests]``, the events asked for.
+        user: ``[requests]``.
+        relevant: to the requests; they are candidates too.
         items: size of the catalogue.
         negatives: how many are wanted.
         seed: of the generator.
-
-    Returns:
-        int32 ``[requests, candidates]``, each row ascending, the target among them.
     """
-    touched = Pairs(log.user, log.item, items)
-    user = log.user[rows].astype(np.int64)
-    empty = np.full((len(rows), 0), -1, dtype=np.int64)
-    return _with_target(_fill(empty, user, touched, negatives, seed), log.item[rows])
+    touched = ItemSets(log.user, log.item, items)
+    empty = np.full((len(user), 0), -1, dtype=np.int64)
+    drawn = _fill(empty, user.astype(np.int64), touched, negatives, seed)
+    return _with_relevant(drawn, relevant)
 
 
 def search_candidates(
     log: EventLog,
-    rows: NDArray[np.int64],
+    user: NDArray[np.integer],
+    query: NDArray[np.integer],
+    relevant: Relevant,
     items: int,
     negatives: int,
     seed: Sequence[int],
     best: dict[int, NDArray[np.int64]],
-) -> NDArray[np.int32]:
+) -> CandidateLists:
     """Take the best wrong answers of BM25 as negatives of search requests.
 
     The items that the user reached with this very query anywhere in the log are relevant and
@@ -87,23 +93,22 @@ def search_candidates(
 
     Args:
         log: all events.
-        rows: int64 ``[requests]``, the events asked for.
+        user: ``[requests]``.
+        query: row in the query table, ``[requests]``.
+        relevant: to the requests; they are candidates too.
         items: size of the catalogue.
         negatives: how many are wanted.
         seed: of the generator that fills up.
         best: by query, items found by BM25, best first (see :func:`bm25_best`).
-
-    Returns:
-        int32 ``[requests, candidates]``, each row ascending, the target among them.
     """
-    relevant, owner = _relevant(log, rows, items)
-    found = np.full((len(rows), negatives), -1, dtype=np.int64)
-    for i, query in enumerate(log.query[rows].tolist()):
-        ranked = best.get(query)
+    reached, owner = _reached(log, user, query, items)
+    chosen = np.full((len(user), negatives), -1, dtype=np.int64)
+    for i, number in enumerate(query.tolist()):
+        ranked = best.get(number)
         if ranked is not None and len(ranked):
-            wrong = ranked[~np.isin(ranked, relevant.of(int(owner[i])))][:negatives]
-            found[i, : len(wrong)] = wrong
-    return _with_target(_fill(found, owner, relevant, negatives, seed), log.item[rows])
+            wrong = ranked[~np.isin(ranked, reached.of(int(owner[i])))][:negatives]
+            chosen[i, : len(wrong)] = wrong
+    return _with_relevant(_fill(chosen, owner, reached, negatives, seed), relevant)
 
 
 def bm25_best(
@@ -153,43 +158,44 @@ def _ranked(scores: NDArray[np.float32], wanted: int) -> NDArray[np.int64]:
     return found[np.argsort(-scores[found], kind="stable")][:wanted]
 
 
-def _relevant(
-    log: EventLog, rows: NDArray[np.int64], items: int
-) -> tuple[Pairs, NDArray[np.int64]]:
-    """Return what is relevant to each distinct (user, query), and the requests' numbers there."""
-    searches = np.flatnonzero(log.kind == EventSource.SEARCHED)
+def _reached(
+    log: EventLog, user: NDArray[np.integer], query: NDArray[np.integer], items: int
+) -> tuple[ItemSets, NDArray[np.int64]]:
+    """Return what each distinct (user, query) reached, and the requests' numbers there."""
+    searches = log.rows_of_kind[EventSource.SEARCHED]
     width = int(log.query.max(initial=0)) + 1
     key = log.user[searches].astype(np.int64) * width + log.query[searches]
-    asked = log.user[rows].astype(np.int64) * width + log.query[rows]
-    distinct, owner = np.unique(asked, return_inverse=True)
+    wanted = user.astype(np.int64) * width + query
+    distinct, owner = np.unique(wanted, return_inverse=True)
     place = np.minimum(np.searchsorted(distinct, key), len(distinct) - 1)
     mine = distinct[place] == key
-    return Pairs(place[mine], log.item[searches[mine]], items), owner.astype(np.int64)
+    return ItemSets(place[mine], log.item[searches[mine]], items), owner.astype(np.int64)
 
 
 def _fill(
-    found: NDArray[np.int64],
+    given: NDArray[np.int64],
     owner: NDArray[np.int64],
-    forbidden: Pairs,
+    forbidden: ItemSets,
     negatives: int,
     seed: Sequence[int],
 ) -> NDArray[np.int64]:
     """Fill each row to ``negatives`` distinct items, uniform over those not forbidden.
 
     Args:
-        found: int64 ``[requests, given]``, items already chosen; -1 where none.
+        given: int64 ``[requests, n]``, items already chosen; -1 where none.
         owner: int64 ``[requests]``, the row of ``forbidden`` that applies.
-        forbidden: items that may not be drawn; none of ``found`` is among them.
+        forbidden: items that may not be drawn; none of ``given`` is among them.
         negatives: how many are wanted.
         seed: of the generator.
+
+    Returns:
+        int64 ``[requests, negatives]``; -1 behind the last item of a row that cannot have more.
     """
-    items = forbidden.items
     generator = np.random.Generator(np.random.PCG64(list(seed)))
-    free = items - forbidden.count(owner)
-    width = int(min(negatives, free.min(initial=items)))
-    result = np.full((len(owner), width), -1, dtype=np.int64)
-    given = min(width, found.shape[1])
-    result[:, :given] = found[:, :given]
+    free = forbidden.items - forbidden.count(owner)
+    result = np.full((len(owner), negatives), -1, dtype=np.int64)
+    width = min(negatives, given.shape[1])
+    result[:, :width] = given[:, :width]
     for start in range(0, len(owner), _CHUNK):
         part = slice(start, start + _CHUNK)
         _fill_chunk(result[part], owner[part], free[part], forbidden, generator)
@@ -200,13 +206,14 @@ def _fill_chunk(
     result: NDArray[np.int64],
     owner: NDArray[np.int64],
     free: NDArray[np.int64],
-    forbidden: Pairs,
+    forbidden: ItemSets,
     generator: np.random.Generator,
 ) -> None:
     """Fill the -1 places of ``result`` in place: rejection first, exactly where that is slow."""
     items, width = forbidden.items, result.shape[1]
+    wanted = np.minimum(width, free)
     for _ in range(_ROUNDS):
-        rows = np.flatnonzero((result < 0).any(axis=1))
+        rows = np.flatnonzero((result >= 0).sum(axis=1) < wanted)
         rows = rows[free[rows] > 2 * width]
         if len(rows) == 0:
             break
@@ -216,12 +223,12 @@ def _fill_chunk(
         pool[_repeated(pool)] = -1
         order = np.argsort(pool < 0, axis=1, kind="stable")[:, :width]
         result[rows] = np.take_along_axis(pool, order, axis=1)
-    for row in np.flatnonzero((result < 0).any(axis=1)).tolist():
+    for row in np.flatnonzero((result >= 0).sum(axis=1) < wanted).tolist():
         have = result[row][result[row] >= 0]
         taken = np.concatenate([forbidden.of(int(owner[row])), have])
         rest = np.setdiff1d(np.arange(items), taken, assume_unique=True)
-        missing = width - len(have)
-        result[row] = np.concatenate([have, generator.permutation(rest)[:missing]])
+        filled = np.concatenate([have, generator.permutation(rest)[: wanted[row] - len(have)]])
+        result[row, : len(filled)] = filled
 
 
 def _repeated(pool: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -235,6 +242,12 @@ def _repeated(pool: NDArray[np.int64]) -> NDArray[np.bool_]:
     return result
 
 
-def _with_target(wrong: NDArray[np.int64], target: NDArray[np.int32]) -> NDArray[np.int32]:
-    joined = np.concatenate([wrong, target[:, None].astype(np.int64)], axis=1)
-    return np.sort(joined, axis=1).astype(np.int32)
+def _with_relevant(wrong: NDArray[np.int64], relevant: Relevant) -> CandidateLists:
+    """Put the relevant items among the negatives, ``[requests, negatives]``, padded with -1."""
+    real = wrong >= 0
+    owner = np.repeat(np.arange(len(wrong)), real.sum(axis=1))
+    return CandidateLists.of_pairs(
+        np.concatenate([owner, relevant.request]),
+        np.concatenate([wrong[real], relevant.item.astype(np.int64)]),
+        len(wrong),
+    )

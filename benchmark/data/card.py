@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,9 +21,6 @@ __all__ = [
     "SourceFile",
     "Split",
     "Statistics",
-    "card_names",
-    "cards_folder",
-    "data_folder",
     "read_card",
 ]
 
@@ -178,6 +173,8 @@ class Card(_Strict):
         title: template over item columns for what a person calls an item, ``"{movie_title}"``;
             ``None`` leaves the item's id.
         text: further item columns that a model may read, after the title.
+        grade: a column of the ``.inter`` file that grades events: 0 was shown and not taken, and
+            is a candidate of the request that it was shown in; more is the grade of the event.
     """
 
     name: Annotated[str, Field(pattern=_NAME)]
@@ -190,6 +187,7 @@ class Card(_Strict):
     split: Split = Split()
     title: str | None = None
     text: tuple[str, ...] = ()
+    grade: str | None = None
     queries: QueryProtocol | None = None
     candidates: Candidates = Candidates()
     statistics: Statistics | None = None
@@ -199,6 +197,8 @@ class Card(_Strict):
     def _has_events(self) -> Card:
         if "inter" not in self.files:
             raise ValueError("files must name an 'inter' file")
+        if self.grade is not None and self.queries is not None:
+            raise ValueError("queries cannot be simulated for graded events; drop grade or queries")
         return self
 
     def title_columns(self) -> tuple[str, ...]:
@@ -207,7 +207,7 @@ class Card(_Strict):
 
     def deciding(self) -> dict[str, Any]:
         """Return, JSON-ready, the fields that decide what is prepared; defaults are left out."""
-        names = {"name", "split", "title", "text", "queries", "candidates"}
+        names = {"name", "split", "title", "text", "grade", "queries", "candidates"}
         return self.model_dump(mode="json", include=names, exclude_defaults=True)
 
 
@@ -235,58 +235,6 @@ def read_card(path: Path) -> Card:
         return Card.model_validate(values)
     except ValidationError as error:
         raise InputError(f"{place}: {_first_problem(error)}") from None
-
-
-def cards_folder() -> Path:
-    """Return the folder of cards: ``$BENCHMARK_DATASETS``, the repository's, or ``./datasets``."""
-    if chosen := os.environ.get("BENCHMARK_DATASETS"):
-        return Path(chosen)
-    beside_package = repository_root() / "datasets"
-    return beside_package if beside_package.is_dir() else Path("datasets")
-
-
-def repository_root() -> Path:
-    """Return the folder that holds the ``benchmark`` package."""
-    return Path(__file__).resolve().parents[2]
-
-
-def card_names() -> tuple[str, ...]:
-    """Return the names of all cards, sorted."""
-    return tuple(sorted(p.parent.name for p in cards_folder().glob("*/card.yaml")))
-
-
-def data_folder(card: Card, folder: Path | None) -> Path:
-    """Return the folder of a card's files.
-
-    Args:
-        card: the card.
-        folder: the card's own folder, used where the card gives no location.
-
-    Raises:
-        InputError: the package or the folder is not there; the message says where to put it.
-    """
-    where = card.location
-    if where is None:
-        return folder or Path()
-    if where.package:
-        spec = find_spec(where.package)
-        if spec is None or not spec.submodule_search_locations:
-            raise InputError(
-                f"data set '{card.name}' lies in the package '{where.package}', which is not "
-                f"installed; run: pip install {where.package}"
-            )
-        return Path(spec.submodule_search_locations[0]) / where.path
-    tried = [repository_root() / where.path]
-    if base := os.environ.get("BENCHMARK_DATA"):
-        tried.insert(0, Path(base) / card.name)
-    for place in tried:
-        if place.is_dir():
-            return place
-    names = ", ".join(f.name for f in card.files.values())
-    raise InputError(
-        f"data set '{card.name}': no folder {os.path.normpath(tried[-1])}; put {names} there, or "
-        f"into a folder {card.name}/ of the folder that $BENCHMARK_DATA names"
-    )
 
 
 def _first_problem(error: ValidationError) -> str:

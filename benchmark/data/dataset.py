@@ -5,14 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from benchmark.data.catalogue import Items, Queries
+from benchmark.data.evaluation_set import CandidateLists, EvaluationSet, Protocol, Relevant
 from benchmark.data.events import EventLog
-from benchmark.data.requests import Requests, Task
+from benchmark.data.requests import Task
 
-__all__ = ["About", "Dataset", "EvaluationSet", "Part", "TrainView"]
+__all__ = [
+    "About",
+    "CandidateLists",
+    "Dataset",
+    "EvaluationSet",
+    "Part",
+    "Protocol",
+    "Relevant",
+    "TrainView",
+]
 
 Part = Literal["validation", "test"]
 
@@ -56,22 +63,6 @@ class About:
     licence: str = ""
     citation: str = ""
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class EvaluationSet:
-    """The requests of one task and part, with what only the harness may know.
-
-    Attributes:
-        requests: what models are asked; ``candidates`` is ``None`` (the full protocol).
-        targets: int32 ``[requests]``, the relevant item of each request.
-        sampled: int32 ``[requests, candidates]``, the sampled protocol's lists, each row
-            ascending and holding the target.
-    """
-
-    requests: Requests
-    targets: NDArray[np.int32]
-    sampled: NDArray[np.int32]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from benchmark.data.catalogue import Queries
 from benchmark.data.dataset import Dataset, EvaluationSet
 from benchmark.data.events import EventLog, EventSource
+from benchmark.data.repeats import in_history
 
 __all__ = ["describe"]
 
@@ -66,24 +67,29 @@ def _quantiles(values: NDArray[np.integer]) -> dict[str, float]:
 
 
 def _requests(asked: EvaluationSet) -> dict[str, Any]:
-    """Return counts of requests; ``repeated_targets`` were in the request's own history already.
+    """Return counts of the requests of one task and part.
 
-    Where ``seen`` is ``exclude``, such a request ranks its target among the unseen items.
+    ``repeated_targets`` are relevant items that stand in their request's own history already.
+    Where ``seen`` is ``exclude`` they were taken out, and ``not_asked`` counts the requests that
+    had no other; else they are asked like any other.
     """
-    lengths, repeated = [], 0
-    for start in range(0, len(asked.requests), _BATCH):
-        part = slice(start, start + _BATCH)
-        offsets, seen = asked.requests[part].seen()
-        owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        hits = owner[seen == asked.targets[part][owner]]
-        repeated += len(np.unique(hits))
-        lengths.append(np.diff(offsets))
+    requests, relevant = asked.requests, asked.relevant
+    lengths = [np.diff(requests[i : i + _BATCH].seen()[0]) for i in range(0, len(asked), _BATCH)]
+    again = int(in_history(requests, relevant.request, relevant.item).sum())
+    most = relevant.per_request(len(asked))
+    lists = {
+        protocol: _quantiles(candidates.lengths) for protocol, candidates in asked.lists.items()
+    }
     return {
-        "requests": len(asked.requests),
-        "users": len(np.unique(asked.requests.user)),
+        "requests": len(asked),
+        "users": len(np.unique(requests.user)),
+        "relevant": len(relevant),
+        "relevant_per_request": _quantiles(most),
+        "grades": sorted(set(relevant.gain.tolist())),
         "history_length": _quantiles(np.concatenate(lengths)),
-        "repeated_targets": repeated,
-        "negatives": asked.sampled.shape[1] - 1,
+        "repeated_targets": asked.repeated.targets + again,
+        "not_asked": asked.repeated.requests,
+        "candidates": lists,
     }
 
 

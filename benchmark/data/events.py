@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NO_QUERY", "NO_SESSION", "EventLog", "EventSource"]
+__all__ = ["NO_QUERY", "NO_SESSION", "EventLog", "EventSource", "by_user_and_time"]
 
 NO_QUERY = -1
 NO_SESSION = -1
@@ -57,6 +57,53 @@ class EventLog:
         """The rows of each kind, ascending; found once, as every history of one kind needs them."""
         return {kind: np.flatnonzero(self.kind == kind) for kind in EventSource}
 
+    @cached_property
+    def first_of_moment(self) -> NDArray[np.int64]:
+        """The first row of each event's moment: of its user and time, ``[events]``."""
+        new = np.ones(len(self), dtype=np.bool_)
+        new[1:] = (self.user[1:] != self.user[:-1]) | (self.time[1:] != self.time[:-1])
+        return np.maximum.accumulate(np.where(new, np.arange(len(self)), 0))
+
+    def earlier_in_session(
+        self, rows: NDArray[np.int64], stop: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return the rows above ``stop`` that share user and session with the events at ``rows``.
+
+        Args:
+            rows: int64 ``[n]``.
+            stop: int64 ``[n]``.
+
+        Returns:
+            int64 ``[n, most]``, padded with -1; an event without session has none.
+        """
+        order, label = self._sessions
+        own = np.where(self.session[rows] == NO_SESSION, -1, label[rows])
+        begin = np.searchsorted(label[order], own)
+        behind = label[order] * len(self) + order
+        count = np.where(own < 0, 0, np.searchsorted(behind, own * len(self) + stop) - begin)
+        places = begin[:, None] + np.arange(int(count.max(initial=0)))
+        inside = np.arange(places.shape[1]) < count[:, None]
+        return (
+            np.where(inside, order[np.minimum(places, len(order) - 1)], -1)
+            if inside.size
+            else (np.empty((len(rows), 0), dtype=np.int64))
+        )
+
+    @cached_property
+    def _sessions(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The rows that have a session, by user and session, and every row's session label.
+
+        A label stands for a user's session, 0 or more; it is -1 for an event without session.
+        """
+        rows = np.flatnonzero(self.session != NO_SESSION)
+        order = rows[np.lexsort((rows, self.session[rows], self.user[rows]))]
+        label = np.full(len(self), -1, dtype=np.int64)
+        if len(order):
+            new = np.zeros(len(order), dtype=np.int64)
+            new[1:] = (np.diff(self.user[order]) != 0) | (np.diff(self.session[order]) != 0)
+            label[order] = np.cumsum(new)
+        return order, label
+
     @classmethod
     def from_columns(
         cls,
@@ -69,7 +116,7 @@ class EventLog:
         users: int,
     ) -> EventLog:
         """Sort the columns by (user, time), stable in the given order, and index the users."""
-        order = _order(user, time, users)
+        order = by_user_and_time(user, time, users)
         sorted_user = user[order].astype(np.int32)
         return cls(
             user=sorted_user,
@@ -95,7 +142,9 @@ class EventLog:
         )
 
 
-def _order(user: NDArray[np.integer], time: NDArray[np.integer], users: int) -> NDArray[np.intp]:
+def by_user_and_time(
+    user: NDArray[np.integer], time: NDArray[np.integer], users: int
+) -> NDArray[np.intp]:
     """Return the stable order by (user, time); by one joint key where it fits 63 bits."""
     first = int(time.min()) if len(time) else 0
     span = int(time.max(initial=first)) - first + 1

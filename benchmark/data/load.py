@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from benchmark.data.cache import cache_folder, fetch, store
-from benchmark.data.card import Card, card_names, cards_folder, data_folder, read_card
+from benchmark.data.card import Card
 from benchmark.data.dataset import About, Dataset, EvaluationSet, Part, TrainView
 from benchmark.data.events import NO_QUERY
-from benchmark.data.inferred_card import bare_card
+from benchmark.data.locate import Notify, resolve
 from benchmark.data.prepared import Prepared, PreparedRequests
+from benchmark.data.repeats import without_repeats
 from benchmark.data.requests import Requests, Task
 from benchmark.data.sources.checksum import scan
-from benchmark.errors import InputError, did_you_mean
+from benchmark.errors import InputError
 
-__all__ = ["DATA_VERSION", "Seen", "load_dataset", "resolve"]
+__all__ = ["DATA_VERSION", "Seen", "load_dataset"]
 
-DATA_VERSION = 1
+DATA_VERSION = 2
 """Counts changes of this package that change what is prepared from the same files and card."""
 
-Notify = Callable[[str], object]
 Seen = Literal["exclude", "keep"]
 
 
@@ -45,8 +43,8 @@ def load_dataset(
         cache: folder of prepared data sets; by default ``$BENCHMARK_CACHE`` or the user's own.
         notify: is called with each line worth telling the user.
         seen: whether the full protocol of recommendation leaves out the history's items. A
-            request whose target lies in its own history still ranks that target: its candidates
-            are the unseen items and the target.
+            relevant item that lies in its request's own history then is taken out, and a request
+            that has no other is not asked.
         leakage: overrules the card's rule.
 
     Raises:
@@ -76,30 +74,6 @@ def _prepared(card: Card, folder: Path, key: str, cache: Path, notify: Notify) -
     made = prepare(card, folder)
     store(cache, card.name, key, made, notify)
     return made
-
-
-def resolve(name_or_path: str | Path, notify: Notify) -> tuple[Card, Path]:
-    """Return the card of a data set and the folder where its files lie.
-
-    Raises:
-        InputError: neither a card's name nor a folder, or a wrong card.
-    """
-    text = str(name_or_path)
-    if not isinstance(name_or_path, Path) and text in card_names():
-        folder = cards_folder() / text
-        card = read_card(folder / "card.yaml")
-        return card, data_folder(card, folder)
-    path = Path(text).expanduser()
-    if (path / "card.yaml").is_file():
-        card = read_card(path / "card.yaml")
-        return card, data_folder(card, path)
-    if path.is_dir():
-        return bare_card(path.resolve(), card_names(), notify), path.resolve()
-    if path.exists():
-        raise InputError(f"--dataset {text}: is a file; name the folder that holds it")
-    if re.search(r"[/\\]", text) or isinstance(name_or_path, Path):
-        raise InputError(f"--dataset {text}: no such folder")
-    raise InputError(f"unknown data set '{text}'{did_you_mean(text, card_names())}")
 
 
 def _check_files(card: Card, folder: Path) -> dict[str, str]:
@@ -152,8 +126,9 @@ def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
         queries=prepared.queries,
         train=TrainView(train_log, prepared.items, queries, digest),
         evaluation={
-            which: _evaluation_set(prepared, which, asked, seen)
+            which: evaluation
             for which, asked in prepared.requests.items()
+            if (evaluation := _evaluation_set(prepared, which, asked, seen)) is not None
         },
         about=about,
     )
@@ -161,19 +136,19 @@ def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
 
 def _evaluation_set(
     prepared: Prepared, which: tuple[Part, Task], asked: PreparedRequests, seen: Seen
-) -> EvaluationSet:
-    log, rows, task = prepared.log, asked.rows, which[1]
-    requests = Requests(
+) -> EvaluationSet | None:
+    """Return the requests that are asked, ``None`` where every one of them repeats."""
+    log, rows, task = prepared.log, asked.first, which[1]
+    requests = Requests.before(
+        log,
+        asked.stop,
         task=task,
         user=log.user[rows],
         time=log.time[rows],
         query=log.query[rows],
         queries=prepared.queries,
         items=len(prepared.items),
-        candidates=None,
         exclude_seen=task is Task.REC and seen == "exclude",
-        _log=log,
-        _stop=rows,
-        _omit=asked.omit,
-    )
-    return EvaluationSet(requests, log.item[rows], asked.sampled)
+    ).without(asked.omit)
+    whole = EvaluationSet(requests, asked.relevant, asked.lists)
+    return without_repeats(whole) if requests.exclude_seen else whole

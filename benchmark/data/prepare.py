@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,9 @@ from benchmark.data.candidates import bm25_best, recommendation_candidates, sear
 from benchmark.data.card import Card
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Part
-from benchmark.data.events import NO_QUERY, EventLog, EventSource
+from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
+from benchmark.data.events import NO_QUERY, EventLog, EventSource, by_user_and_time
+from benchmark.data.grouping import Groups, Shown, group_events
 from benchmark.data.prepared import (
     Prepared,
     PreparedRequests,
@@ -40,7 +44,7 @@ def prepare(card: Card, folder: Path) -> Prepared:
     Raises:
         InputError: malformed files.
     """
-    inter = read_inter(folder / card.files["inter"].name)
+    inter = read_inter(folder / card.files["inter"].name, card.grade)
     if "user" in card.files:
         check_users(folder / card.files["user"].name)
     texts = _item_texts(card, folder, inter)
@@ -54,21 +58,28 @@ def prepare(card: Card, folder: Path) -> Prepared:
         simulated = simulate(card.queries, item, columns)
         query, queries = simulated.query, simulated.queries
         digest = queries_digest(inter.user, item, query, queries)
-    log = _log(inter, item, query, twins=card.queries is not None and card.queries.twins)
+    events = _Events.of(inter, item, query, twins=card.queries is not None and card.queries.twins)
     items = _catalogue(card, texts)
-    parts = split(log, len(items), card.split)
+    log, shown = events.log, events.shown
+    groups = {task: group_events(log, task, shown) for task in Task}
+    parts = split(log, len(items), card.split, groups)
     requests: dict[tuple[Part, Task], PreparedRequests] = {}
     notes: list[str] = []
     if inter.scaled:
         notes.append("timestamps are fractional: kept in thousandths of the source's unit")
     for (part, task), asked in parts.requests.items():
-        sampled = _sampled(card, log, items, queries, (part, task), asked.rows)
-        requests[part, task] = PreparedRequests(asked.rows, asked.omit, sampled)
-        if sampled.shape[1] <= card.candidates.negatives:
-            notes.append(
-                f"{part} {task}: {sampled.shape[1] - 1} negatives instead of "
-                f"{card.candidates.negatives}, as some request leaves no more items"
-            )
+        relevant = Relevant.of_events(
+            asked.owner, log.item[asked.events], events.gain[asked.events]
+        )
+        lists: dict[Protocol, CandidateLists] = {
+            "sampled": _sampled(card, log, items, queries, (part, task), asked.first, relevant)
+        }
+        if shown is not None:
+            lists["given"] = _given(groups[task], shown, asked.groups, relevant)
+        requests[part, task] = PreparedRequests(
+            asked.first, asked.stop, asked.omit, relevant, lists
+        )
+        notes += _short_lists(card, lists["sampled"], relevant, f"{part} {task}")
     return Prepared(
         log=log,
         items=items,
@@ -80,6 +91,19 @@ def prepare(card: Card, folder: Path) -> Prepared:
         candidates_digest=digest_candidates(requests),
         notes=tuple(notes),
     )
+
+
+def _short_lists(
+    card: Card, lists: CandidateLists, relevant: Relevant, which: str
+) -> Iterator[str]:
+    drawn = lists.lengths - relevant.per_request(len(lists))
+    short = int((drawn < card.candidates.negatives).sum())
+    if short:
+        yield (
+            f"{which}: {short} of {len(lists)} requests have fewer than"
+            f" {card.candidates.negatives} negatives ({drawn.min()} at least), as no more items"
+            " are left for them"
+        )
 
 
 def _item_texts(card: Card, folder: Path, inter: Interactions) -> Texts:
@@ -131,24 +155,73 @@ def _queries(card: Card, folder: Path, inter: Interactions) -> tuple[NDArray[np.
     return rows[inter.query], Queries(tuple(texts.ids), tuple(texts.columns["query"]), kinds)
 
 
-def _log(
-    inter: Interactions, item: NDArray[np.int32], query: NDArray[np.int32], twins: bool
-) -> EventLog:
-    """Return the log; with ``twins``, searches are copies behind all events of their moment."""
-    rows = np.arange(len(item))
-    if twins:
-        copies = np.flatnonzero(query >= 0)
-        rows = np.concatenate([rows, copies])
-        query = np.concatenate([np.full_like(query, NO_QUERY), query[copies]])
+@dataclass(frozen=True)
+class _Events:
+    """What a source holds beside its tables.
+
+    Attributes:
+        log: the events.
+        gain: float32 ``[events]``, the grade of each, above 0.
+        shown: what was shown and not taken, where the source tells.
+    """
+
+    log: EventLog
+    gain: NDArray[np.float32]
+    shown: Shown | None
+
+    @classmethod
+    def of(
+        cls, inter: Interactions, item: NDArray[np.int32], query: NDArray[np.int32], twins: bool
+    ) -> _Events:
+        """Make the log; with ``twins``, searches are copies behind all events of their moment."""
+        grade = np.ones(len(item), dtype=np.float32) if inter.grade is None else inter.grade
+        shown = _shown(inter, item, query, grade)
+        rows = np.flatnonzero(grade > 0)
+        if not len(rows):
+            raise complain(inter.path, None, "every grade is 0; an event needs one above 0")
+        kind = np.where(query >= 0, EventSource.SEARCHED, EventSource.RECOMMENDED).astype(np.uint8)
+        if twins:
+            copies = rows[query[rows] >= 0]
+            kind = np.concatenate([np.full(len(rows), EventSource.RECOMMENDED), kind[copies]])
+            query = np.concatenate([np.full(len(rows), NO_QUERY), query[copies]])
+            rows = np.concatenate([rows, copies])
+        else:
+            kind, query = kind[rows], query[rows]
+        users = len(inter.users)
+        log = EventLog.from_columns(
+            inter.user[rows], item[rows], inter.time[rows], kind, query, inter.session[rows], users
+        )
+        order = by_user_and_time(inter.user[rows], inter.time[rows], users)
+        return cls(log, grade[rows][order], shown)
+
+
+def _shown(
+    inter: Interactions,
+    item: NDArray[np.int32],
+    query: NDArray[np.int32],
+    grade: NDArray[np.float32],
+) -> Shown | None:
+    rows = np.flatnonzero(grade == 0)
+    if not len(rows):
+        return None
     kind = np.where(query >= 0, EventSource.SEARCHED, EventSource.RECOMMENDED).astype(np.uint8)
-    return EventLog.from_columns(
-        inter.user[rows],
-        item[rows],
-        inter.time[rows],
-        kind,
-        query,
-        inter.session[rows],
-        len(inter.users),
+    return Shown(
+        inter.user[rows], item[rows], inter.time[rows], kind[rows], query[rows], inter.session[rows]
+    )
+
+
+def _given(
+    groups: Groups, shown: Shown, asked: NDArray[np.int64], relevant: Relevant
+) -> CandidateLists:
+    """Return what was shown in each request: what was taken, and what was not."""
+    place = np.full(len(groups.offsets), -1, dtype=np.int64)
+    place[asked] = np.arange(len(asked))
+    owner = np.where(groups.shown >= 0, place[groups.shown], -1)
+    mine = owner >= 0
+    return CandidateLists.of_pairs(
+        np.concatenate([owner[mine], relevant.request]),
+        np.concatenate([shown.item[groups.exposures[mine]], relevant.item]),
+        len(asked),
     )
 
 
@@ -180,14 +253,16 @@ def _sampled(
     queries: Queries,
     which: tuple[Part, Task],
     rows: NDArray[np.int64],
-) -> NDArray[np.int32]:
+    relevant: Relevant,
+) -> CandidateLists:
     part, task = which
     wanted = card.candidates.negatives
     seed = (card.candidates.seed, 0 if part == "validation" else 1, 0 if task is Task.REC else 1)
+    user, query = log.user[rows], log.query[rows]
     if task is Task.REC:
-        return recommendation_candidates(log, rows, len(items), wanted, seed)
-    asked = np.unique(log.query[rows]).tolist()
-    relevant = np.bincount(log.query[log.query >= 0], minlength=len(queries))
-    texts = {q: queries.texts[q] for q in asked}
-    best = bm25_best(items.texts, texts, {q: wanted + int(relevant[q]) for q in asked})
-    return search_candidates(log, rows, len(items), wanted, seed, best)
+        return recommendation_candidates(log, user, relevant, len(items), wanted, seed)
+    distinct = np.unique(query).tolist()
+    searches = np.bincount(log.query[log.query >= 0], minlength=len(queries))
+    texts = {q: queries.texts[q] for q in distinct}
+    best = bm25_best(items.texts, texts, {q: wanted + int(searches[q]) for q in distinct})
+    return search_candidates(log, user, query, relevant, len(items), wanted, seed, best)

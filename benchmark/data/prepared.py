@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Part
+from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Task
 
@@ -20,11 +21,21 @@ __all__ = ["Prepared", "PreparedRequests", "RequestsByPart", "digest_candidates"
 
 @dataclass(frozen=True)
 class PreparedRequests:
-    """Requests of one part and task: log rows, rows omitted from histories, sampled lists."""
+    """Requests of one part and task, before any is left out because it repeats.
 
-    rows: NDArray[np.int64]
+    Attributes:
+        first: int64 ``[requests]``, the log row that tells user, time and query.
+        stop: int64 ``[requests]``, the log row behind the history.
+        omit: int64 ``[requests, n]``, rows left out of the history; ``PAD`` fills.
+        relevant: what is relevant.
+        lists: candidates, ``sampled`` and where the data brings them ``given``.
+    """
+
+    first: NDArray[np.int64]
+    stop: NDArray[np.int64]
     omit: NDArray[np.int64]
-    sampled: NDArray[np.int32]
+    relevant: Relevant
+    lists: Mapping[Protocol, CandidateLists]
 
 
 RequestsByPart = Mapping[tuple[Part, Task], PreparedRequests]
@@ -38,7 +49,7 @@ class Prepared:
         train: bool ``[events]``, the events that models learn from.
         queries_digest: of the simulated queries, "" where the files hold their own.
         content_digest: over everything derived but the candidates.
-        candidates_digest: over all sampled lists.
+        candidates_digest: over all lists of candidates.
         notes: compromises to tell the user, one line each.
     """
 
@@ -54,11 +65,13 @@ class Prepared:
 
 
 def digest_candidates(requests: RequestsByPart) -> str:
-    """Return the SHA-256 (hex) over all sampled lists."""
+    """Return the SHA-256 (hex) over all lists of candidates."""
     digest = hashlib.sha256()
     for which, asked in sorted(requests.items(), key=_order):
-        digest.update(" ".join(which).encode())
-        _add(digest, asked.sampled)
+        for protocol, lists in sorted(asked.lists.items()):
+            digest.update(" ".join([*which, protocol]).encode())
+            _add(digest, lists.offsets)
+            _add(digest, lists.items)
     return digest.hexdigest()
 
 
@@ -75,8 +88,11 @@ def digest_content(
         _add(digest, column)
     for which, asked in sorted(requests.items(), key=_order):
         digest.update(" ".join(which).encode())
-        _add(digest, asked.rows)
-        _add(digest, asked.omit)
+        relevant = asked.relevant
+        for rows in (asked.first, asked.stop, asked.omit, relevant.request):
+            _add(digest, rows)
+        _add(digest, relevant.item)
+        _add(digest, relevant.gain)
     for texts in (items.ids, items.texts, queries.ids, queries.texts, queries.kinds):
         for text in texts:
             digest.update(text.encode() + b"\n")

@@ -1,4 +1,4 @@
-"""Requests: what a model is asked, in batches, with histories cut strictly before the event."""
+"""Requests: what a model is asked, in batches, with histories cut before the request's moment."""
 
 from __future__ import annotations
 
@@ -65,6 +65,10 @@ def events_at(log: EventLog, rows: NDArray[np.int64]) -> History:
 class Requests:
     """A batch of requests of one task. It holds no relevant item.
 
+    A history is strictly earlier than its request: whatever carries the request's own time or
+    session is cut away where requests are made, so no model needs a rule of its own. Requests are
+    made by :meth:`before` and :meth:`without`; nobody else sets the fields of the history.
+
     Attributes:
         task: the task that all of them ask for.
         user: int32 ``[requests]``.
@@ -72,8 +76,8 @@ class Requests:
         query: int32 ``[requests]``, row in ``queries``; ``NO_QUERY`` for recommendation.
         queries: the query table, for the words of requests and of search events in histories.
         items: number of items in the catalogue.
-        candidates: int32 ``[requests, n]`` to score, each row ascending; ``None`` means the
-            whole catalogue.
+        candidates: int32 ``[requests, n]`` to score, each row ascending; a list shorter than the
+            others repeats its last item. ``None`` means the whole catalogue.
         exclude_seen: whether items of the history are left out when the whole catalogue is ranked.
     """
 
@@ -88,7 +92,46 @@ class Requests:
     _log: EventLog
     _stop: NDArray[np.int64]
     _omit: NDArray[np.int64]
-    """Log rows ``[requests, twins]`` that are copies of the asked-for event; ``PAD`` where none."""
+    """Log rows ``[requests, n]`` above ``_stop`` that are left out all the same; ``PAD`` fills."""
+
+    @classmethod
+    def before(
+        cls,
+        log: EventLog,
+        rows: NDArray[np.integer],
+        *,
+        task: Task,
+        user: NDArray[np.integer],
+        time: NDArray[np.integer],
+        query: NDArray[np.integer],
+        queries: Queries,
+        items: int,
+        exclude_seen: bool = False,
+    ) -> Requests:
+        """Return requests over the catalogue that read their users' events above the log ``rows``.
+
+        All arrays are ``[requests]``; a row is at most the end of its user's rows.
+        """
+        return cls(
+            task=task,
+            user=user.astype(np.int32),
+            time=time.astype(np.int64),
+            query=query.astype(np.int32),
+            queries=queries,
+            items=items,
+            candidates=None,
+            exclude_seen=exclude_seen,
+            _log=log,
+            _stop=rows.astype(np.int64),
+            _omit=np.empty((len(rows), 0), dtype=np.int64),
+        )
+
+    def without(self, rows: NDArray[np.int64]) -> Requests:
+        """Return the requests with further log rows left out of their histories.
+
+        ``rows`` is ``[requests, n]``, padded with ``PAD``.
+        """
+        return replace(self, _omit=np.concatenate([self._omit, rows], axis=1))
 
     def __len__(self) -> int:
         return len(self.user)
@@ -145,14 +188,21 @@ class Requests:
 
         An item that occurs twice is listed twice.
         """
+        offsets, rows = self.history_rows()
+        return offsets, self._log.item[rows]
+
+    def history_rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the log rows of each whole history as ``(offsets [requests + 1], rows)``."""
         start = self._log.offsets[self.user]
         length = self._stop - start
         offsets = np.concatenate([[0], np.cumsum(length)])
         rows = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], length)
+        if self._omit.shape[1] == 0:
+            return offsets, rows
         owner = np.repeat(np.arange(len(self)), length)
         keep = ~(rows[:, None] == self._omit[owner]).any(axis=1)
         counts = np.bincount(owner[keep], minlength=len(self))
-        return np.concatenate([[0], np.cumsum(counts)]), self._log.item[rows[keep]]
+        return np.concatenate([[0], np.cumsum(counts)]), rows[keep]
 
     def _history_rows(self, window: int, kind: EventSource | None) -> NDArray[np.int64]:
         start, stop = self._log.offsets[self.user], self._stop

@@ -10,17 +10,13 @@ from numpy.typing import NDArray
 from benchmark.data.card import Split
 from benchmark.data.dataset import Part
 from benchmark.data.events import EventLog, EventSource
+from benchmark.data.grouping import Groups, group_events, kind_of
 from benchmark.data.requests import PAD, Task
 from benchmark.errors import InputError
 
-__all__ = ["Parts", "RequestRows", "kind_of", "split"]
+__all__ = ["Parts", "RequestRows", "split"]
 
 _CHUNK = 2**22
-
-
-def kind_of(task: Task) -> EventSource:
-    """Return the kind of event that a task asks for."""
-    return EventSource.SEARCHED if task is Task.SEARCH else EventSource.RECOMMENDED
 
 
 @dataclass(frozen=True)
@@ -28,12 +24,20 @@ class RequestRows:
     """The requests of one part and task.
 
     Attributes:
-        rows: int64 ``[requests]``, ascending rows of the log that are asked for.
-        omit: int64 ``[requests, twins]``, rows left out of each history; ``PAD`` fills.
+        groups: int64 ``[requests]``, ascending, which of the task's groups are asked for.
+        first: int64 ``[requests]``, the first log row of each.
+        stop: int64 ``[requests]``; the history is made of the user's rows above it,
+        omit: int64 ``[requests, n]``, without these; ``PAD`` fills.
+        owner: int64 ``[events]``, the request of each event that is asked for, ascending.
+        events: int64 ``[events]``, its log row.
     """
 
-    rows: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    first: NDArray[np.int64]
+    stop: NDArray[np.int64]
     omit: NDArray[np.int64]
+    owner: NDArray[np.int64]
+    events: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -44,71 +48,101 @@ class Parts:
     requests: dict[tuple[Part, Task], RequestRows]
 
 
-def split(log: EventLog, items: int, how: Split) -> Parts:
-    """Split a log.
+Asked = dict[tuple[Part, Task], NDArray[np.int64]]
+"""The groups that each part and task asks for, ascending."""
 
-    ``leave-one-out``: for each user and task the last event tests, the one before validates and
-    the rest train; a user with fewer than 3 events of the task only trains on them.
 
-    ``temporal``: events are cut at two moments so that about 8:1:1 of them lie before, between
-    and after; events of the same moment stay together. Every later event is a request (or
+def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | None = None) -> Parts:
+    """Split a log into requests and events to train on.
+
+    ``leave-one-out``: for each user and task the last request tests, the one before validates and
+    the rest train; a user with fewer than 3 requests of the task only trains on them.
+
+    ``temporal``: requests are cut at two moments so that about 8:1:1 of the events lie before,
+    between and after; events of the same moment stay together. Every later request is asked (or
     ``limit`` of them, drawn for each part and task).
 
-    Under both, the history of a request is the user's log strictly before its event, in log
-    order, later parts included: a test request knows the validation event before it, and under
-    ``temporal`` what the user did earlier in the test period, as a running system would. Models
-    never train on those events.
+    ``leakage: safe``: the history of a request is what its user did strictly earlier, outside of
+    the request's own session, later parts included: a test request knows the validation event
+    before it, and under ``temporal`` what the user did earlier in the test period, as a running
+    system would. No pair of user and item that any request asks for is trained on, in either task.
 
-    ``leakage: safe``: every copy of the event (same user, item and time, of either kind) is left
-    out of the history, and no pair of user and item that any request asks for is trained on, in
-    either task. ``leakage: paper``: as GenSAR's code, training keeps the twins and the history
-    loses the asked-for item only where it is the very latest event of the other kind.
+    ``leakage: paper``: as GenSAR's code, training keeps the twins (copies of the same user, item
+    and time), and the history is every row above the request's, other rows of its moment included;
+    it loses the asked-for item only where that is the very latest event of the other kind.
+
+    Models never train on events that are asked for.
 
     Args:
         log: all events.
         items: size of the catalogue.
         how: the split, the leakage rule and the draw's limit and seed.
+        groups: which events make a request, by task; as the log itself tells if not given.
 
     Raises:
         InputError: nothing is left to train on.
     """
-    asked = _leave_one_out(log) if how.name == "leave-one-out" else _temporal(log, how)
-    train = _training(log, asked, how)
-    safe = how.leakage == "safe"
+    groups = groups or {task: group_events(log, task) for task in Task}
+    asked = _leave_one_out(log, groups) if how.name == "leave-one-out" else _temporal(log, groups)
+    train = np.ones(len(log), dtype=np.bool_)
+    for (_, task), chosen in asked.items():
+        train[_events(groups[task], chosen)[1]] = False
     if how.name == "temporal" and how.limit is not None:
-        asked = {key: _draw(rows, how, i) for i, (key, rows) in enumerate(asked.items())}
-    if safe:
-        train &= ~_pairs(log, items, list(asked.values()))
+        asked = {key: _draw(chosen, how, i) for i, (key, chosen) in enumerate(asked.items())}
+    requests = {
+        (part, task): _request_rows(log, groups[task], chosen, how, task)
+        for (part, task), chosen in asked.items()
+    }
+    if how.leakage == "safe":
+        train &= ~_pairs(log, items, [rows.events for rows in requests.values()])
     if not train.any():
         raise InputError("the split leaves no event to train on; the data set is too small for it")
-    requests = {}
-    for (part, task), rows in asked.items():
-        omit = _copies(log, rows) if safe else _latest_of_other_kind(log, rows, kind_of(task))
-        requests[part, task] = RequestRows(rows, omit)
     return Parts(train, requests)
 
 
-def _leave_one_out(log: EventLog) -> dict[tuple[Part, Task], NDArray[np.int64]]:
-    asked: dict[tuple[Part, Task], NDArray[np.int64]] = {}
+def _request_rows(
+    log: EventLog, groups: Groups, chosen: NDArray[np.int64], how: Split, task: Task
+) -> RequestRows:
+    first = groups.first[chosen]
+    owner, events = _events(groups, chosen)
+    if how.leakage == "safe":
+        stop = log.first_of_moment[first]
+        omit = log.earlier_in_session(first, stop)
+    else:
+        stop, omit = first, _latest_of_other_kind(log, first, kind_of(task))
+    return RequestRows(chosen, first, stop, omit, owner, events)
+
+
+def _events(
+    groups: Groups, chosen: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return place in ``chosen`` and log row of every event of the chosen groups."""
+    place = np.full(len(groups.offsets) - 1, PAD, dtype=np.int64)
+    place[chosen] = np.arange(len(chosen))
+    owner = place[groups.owner]
+    return owner[owner != PAD], groups.rows[owner != PAD]
+
+
+def _leave_one_out(log: EventLog, groups: dict[Task, Groups]) -> Asked:
+    asked: Asked = {}
     for task in Task:
-        rows = np.flatnonzero(log.kind == kind_of(task))
-        ends = np.searchsorted(rows, log.offsets)
+        ends = np.searchsorted(groups[task].first, log.offsets)
         last = ends[1:][np.diff(ends) >= 3] - 1
         if len(last):
-            asked["validation", task] = rows[last - 1]
-            asked["test", task] = rows[last]
+            asked["validation", task] = last - 1
+            asked["test", task] = last
     return asked
 
 
-def _temporal(log: EventLog, how: Split) -> dict[tuple[Part, Task], NDArray[np.int64]]:
+def _temporal(log: EventLog, groups: dict[Task, Groups]) -> Asked:
     first, second = len(log) * 8 // 10, len(log) * 9 // 10
     ordered = np.partition(log.time, [min(first, len(log) - 1), min(second, len(log) - 1)])
     begin, end = ordered[first], ordered[second]
-    asked: dict[tuple[Part, Task], NDArray[np.int64]] = {}
+    asked: Asked = {}
     for task in Task:
-        kind = log.kind == kind_of(task)
-        validation = np.flatnonzero(kind & (log.time >= begin) & (log.time < end))
-        test = np.flatnonzero(kind & (log.time >= end))
+        time = log.time[groups[task].first]
+        validation = np.flatnonzero((time >= begin) & (time < end))
+        test = np.flatnonzero(time >= end)
         if len(validation):
             asked["validation", task] = validation
         if len(test):
@@ -116,21 +150,12 @@ def _temporal(log: EventLog, how: Split) -> dict[tuple[Part, Task], NDArray[np.i
     return asked
 
 
-def _draw(rows: NDArray[np.int64], how: Split, stream: int) -> NDArray[np.int64]:
+def _draw(chosen: NDArray[np.int64], how: Split, stream: int) -> NDArray[np.int64]:
     assert how.limit is not None
-    if len(rows) <= how.limit:
-        return rows
+    if len(chosen) <= how.limit:
+        return chosen
     generator = np.random.Generator(np.random.PCG64([how.seed, stream]))
-    return np.sort(generator.permutation(rows)[: how.limit])
-
-
-def _training(
-    log: EventLog, asked: dict[tuple[Part, Task], NDArray[np.int64]], how: Split
-) -> NDArray[np.bool_]:
-    train = np.ones(len(log), dtype=np.bool_)
-    for rows in asked.values():
-        train[rows] = False
-    return train
+    return np.sort(generator.permutation(chosen)[: how.limit])
 
 
 def _pairs(log: EventLog, items: int, asked: list[NDArray[np.int64]]) -> NDArray[np.bool_]:
@@ -146,31 +171,6 @@ def _pairs(log: EventLog, items: int, asked: list[NDArray[np.int64]]) -> NDArray
         places = np.minimum(np.searchsorted(targets, keys), len(targets) - 1)
         hit[start:stop] = targets[places] == keys
     return hit
-
-
-def _copies(log: EventLog, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return rows before each of ``rows`` of the same user, item and time, padded."""
-    fresh = np.ones(len(log), dtype=np.bool_)
-    fresh[1:] = (log.user[1:] != log.user[:-1]) | (log.time[1:] != log.time[:-1])
-    starts = np.flatnonzero(fresh)
-    first = starts[np.searchsorted(starts, rows, side="right") - 1]
-    before = rows - first
-    owners, twins = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
-    bounds = np.concatenate([[0], np.cumsum(before)])
-    begin = 0
-    while begin < len(rows):
-        end = max(begin + 1, int(np.searchsorted(bounds, bounds[begin] + _CHUNK, side="right")) - 1)
-        owner = np.repeat(np.arange(begin, end), before[begin:end])
-        place = np.arange(len(owner)) - (bounds[owner] - bounds[begin]) + first[owner]
-        same = log.item[place] == log.item[rows[owner]]
-        owners.append(owner[same])
-        twins.append(place[same])
-        begin = end
-    owner, twin = np.concatenate(owners), np.concatenate(twins)
-    count = np.bincount(owner, minlength=len(rows))
-    omit = np.full((len(rows), int(count.max(initial=0))), PAD, dtype=np.int64)
-    omit[owner, np.arange(len(owner)) - (np.cumsum(count) - count)[owner]] = twin
-    return omit
 
 
 def _latest_of_other_kind(

@@ -1,87 +1,20 @@
-"""Requests outside an evaluation: for a history given by hand, or for a user of a data set."""
+"""Requests of a user of a data set, outside an evaluation."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from benchmark.data.catalogue import Queries
 from benchmark.data.dataset import Dataset
-from benchmark.data.events import NO_QUERY, EventLog, EventSource
+from benchmark.data.events import NO_QUERY
+from benchmark.data.request_by_hand import is_text, request_after
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
+from benchmark.model_protocols import RankedItem
 
 __all__ = ["RankedItem", "UserRequest", "is_text", "request_after", "request_of_user"]
-
-
-@dataclass(frozen=True)
-class RankedItem:
-    """An item that a model gave.
-
-    Attributes:
-        item: its id.
-        title: what a person calls it.
-        score: the model's; only the order has a meaning that all models share.
-    """
-
-    item: str
-    title: str
-    score: float
-
-
-def is_text(words: str) -> bool:
-    """Return whether a text has neither control characters nor halves of surrogate pairs."""
-    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in words)
-
-
-def request_after(
-    history: Sequence[tuple[int, str | None]],
-    items: int,
-    task: Task,
-    query: str | None,
-    exclude_seen: bool,
-) -> Requests:
-    """Return one request of a user who is in no data set.
-
-    Args:
-        history: the user's events, oldest first: row of the item in the catalogue, and the query
-            that it was found by, if it was.
-        items: number of items of the catalogue.
-        task: what is asked for.
-        query: the words that are searched for; ``None`` for recommendation.
-        exclude_seen: whether items of the history are left out of the answer.
-    """
-    texts = list(dict.fromkeys(q for q in (*(q for _, q in history), query) if q is not None))
-    row = {text: number for number, text in enumerate(texts)}
-    asked = [NO_QUERY if q is None else row[q] for _, q in history]
-    nobody = np.zeros(len(history), dtype=np.int64)
-    log = EventLog.from_columns(
-        user=nobody,
-        item=np.array([item for item, _ in history], dtype=np.int64),
-        time=np.arange(len(history)),
-        kind=np.array(
-            [EventSource.RECOMMENDED if q == NO_QUERY else EventSource.SEARCHED for q in asked]
-        ),
-        query=np.array(asked, dtype=np.int64),
-        session=nobody - 1,
-        users=1,
-    )
-    return Requests(
-        task=task,
-        user=np.zeros(1, dtype=np.int32),
-        time=np.array([len(history)], dtype=np.int64),
-        query=np.array([NO_QUERY if query is None else row[query]], dtype=np.int32),
-        queries=Queries(tuple(texts), tuple(texts), ("given",) * len(texts)),
-        items=items,
-        candidates=None,
-        exclude_seen=exclude_seen,
-        _log=log,
-        _stop=np.array([len(history)], dtype=np.int64),
-        _omit=np.empty((1, 0), dtype=np.int64),
-    )
 
 
 @dataclass(frozen=True)
@@ -90,11 +23,11 @@ class UserRequest:
 
     Attributes:
         request: the single request.
-        relevant: the item that the user took next, where that is known.
+        relevant: the items that the user took next, where that is known.
     """
 
     request: Requests
-    relevant: int | None
+    relevant: tuple[int, ...]
 
 
 def request_of_user(
@@ -117,30 +50,27 @@ def request_of_user(
     if not 0 <= user < data.log.users:
         raise InputError(f"--user {user}: {data.name} has the users 0 to {data.log.users - 1}")
     evaluation = data.evaluation.get(("test", task))
-    own = [] if evaluation is None else np.flatnonzero(evaluation.requests.user == user).tolist()
-    if evaluation is not None and own:
-        last = own[-1]
-        request = evaluation.requests[last : last + 1]
+    if evaluation is not None and (evaluation.requests.user == user).any():
+        last = evaluation.at(np.flatnonzero(evaluation.requests.user == user)[-1:])
         if query is None:
-            return UserRequest(request, int(evaluation.targets[last]))
-        return UserRequest(_asked(request, query), None)
+            return UserRequest(last.requests, tuple(last.relevant.item.tolist()))
+        return UserRequest(_asked(last.requests, query), ())
     if task == Task.SEARCH and query is None:
         return None
     stop = data.log.offsets[user + 1]
-    request = Requests(
+    last = data.log.time[stop - 1 : stop] if stop > data.log.offsets[user] else np.zeros(1, int)
+    request = Requests.before(
+        data.log,
+        np.array([stop]),
         task=task,
-        user=np.array([user], dtype=np.int32),
-        time=data.log.time[stop - 1 : stop] if stop > data.log.offsets[user] else np.zeros(1, int),
-        query=np.array([NO_QUERY], dtype=np.int32),
+        user=np.array([user]),
+        time=last + 1,
+        query=np.array([NO_QUERY]),
         queries=data.queries,
         items=len(data.items),
-        candidates=None,
         exclude_seen=task == Task.REC and data.about.seen == "exclude",
-        _log=data.log,
-        _stop=np.array([stop]),
-        _omit=np.empty((1, 0), dtype=np.int64),
     )
-    return UserRequest(request if query is None else _asked(request, query), None)
+    return UserRequest(request if query is None else _asked(request, query), ())
 
 
 def _asked(request: Requests, query: str) -> Requests:

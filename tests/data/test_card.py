@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmark.data.card import Card, card_names, cards_folder, read_card
+from benchmark.data.card import Card, read_card
 from benchmark.data.load import load_dataset
+from benchmark.data.locate import card_names, cards_folder
 from benchmark.errors import InputError
 from tests.data.conftest import MakeFolder
 

@@ -44,6 +44,7 @@ class Interactions:
         query: int32 ``[events]``, index into ``queries``; -1 where the cell is empty.
         session: int32 ``[events]``, numbered in order of appearance; -1 where the cell is empty.
         users: ids in order of first appearance; likewise ``items`` and ``queries``.
+        grade: float32 ``[events]``, 0 or more; ``None`` where no column is named for it.
         scaled: whether times were fractional and are now thousandths of the source's unit.
     """
 
@@ -57,6 +58,7 @@ class Interactions:
     items: pa.Array
     queries: pa.Array
     scaled: bool
+    grade: NDArray[np.float32] | None = None
 
     def line(self, row: int) -> int:
         """Return the line of the file that event ``row`` comes from."""
@@ -72,15 +74,22 @@ class Texts:
     types: dict[str, str]
 
 
-def read_inter(path: Path) -> Interactions:
+def read_inter(path: Path, grade: str | None = None) -> Interactions:
     """Read an ``.inter`` file.
+
+    Args:
+        path: the file.
+        grade: names the column of grades.
 
     Raises:
         InputError: anything wrong with the file; the message names file, line and field.
     """
     needed = {"user_id": "token", "item_id": "token", "timestamp": "float"}
     known = needed | {"query_id": "token", "session_id": "token"}
-    table, fields = _read(path, needed, known, coded=tuple(known))
+    coded = tuple(known)
+    if grade is not None:
+        needed, known = ({**types, grade: "float"} for types in (needed, known))
+    table, fields = _read(path, needed, known, coded)
     if table.num_rows == 0:
         raise complain(path, None, "the file holds no events; there is a header only")
     user, users = _codes(table, "user_id")
@@ -94,7 +103,10 @@ def read_inter(path: Path) -> Interactions:
     table = table.drop_columns(["user_id", "item_id", "timestamp"])
     query, queries = _optional_codes(table, "query_id")
     session, _ = _optional_codes(table, "session_id")
-    return Interactions(path, user, item, time, query, session, users, items, queries, scaled)
+    grades = None if grade is None else _grades(path, table, grade)
+    return Interactions(
+        path, user, item, time, query, session, users, items, queries, scaled, grades
+    )
 
 
 def read_texts(path: Path, key: str, needed: dict[str, str]) -> Texts:
@@ -257,6 +269,16 @@ def _times(
         line = line_of_row(path, int(np.argmax(values >= 2.0**63)))
         raise complain(path, line, "timestamp is too large; it must stay below 2^63")
     return values.astype(np.int64), scaled
+
+
+def _grades(path: Path, table: pa.Table, name: str) -> NDArray[np.float32]:
+    values = table.column(name).to_numpy()
+    bad = ~(values >= 0)
+    if bad.any():
+        row = int(np.argmax(bad))
+        text = f"{name} must be 0 or more: 0 for shown and not taken, else the grade"
+        raise complain(path, line_of_row(path, row), text)
+    return values.astype(np.float32)
 
 
 def _duplicate(path: Path, key: str, values: list[str]) -> InputError:
