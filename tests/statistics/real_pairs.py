@@ -7,19 +7,21 @@ as they are, and prints how often the two differ at 0.05 before any correction.
 
 from __future__ import annotations
 
+import argparse
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
 from benchmark.analysis.run_groups import group_runs
-from benchmark.analysis.scores import SHOWN, measure
+from benchmark.analysis.scores import SHOWN, ScoreReader
+from benchmark.analysis.tables import as_recipes
 from benchmark.results.record import scan_runs
 from benchmark.statistics import Recipe, compare_recipes
-from benchmark.statistics.paired import LEVEL, by_unit
+from benchmark.statistics.paired import LEVEL
 from benchmark.statistics.randomisation import randomisation_test
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -36,28 +38,28 @@ class Split:
     narrow: float
 
 
-def boards(metric: str) -> Iterator[tuple[str, list[Recipe]]]:
+def boards(metric: str, results: Path) -> Iterator[tuple[str, list[Recipe]]]:
     """Yield the recipes of each folder of results, data set and task, over the whole catalogue."""
-    for folder in sorted(path for path in RESULTS.iterdir() if path.is_dir()):
+    for folder in sorted(path for path in results.iterdir() if path.is_dir()):
         records = defaultdict(list)
         for record in scan_runs(folder, lambda line: None):
             records[record.info["dataset"]].append(record)
         for dataset, runs in records.items():
-            groups = group_runs(runs)
+            groups, reader = group_runs(runs), ScoreReader()
             for task in ("rec", "search"):
-                recipes = []
-                for place, group in enumerate(groups):
-                    entry = group.entry(task, "full")
-                    if task in group.tasks and not entry.lacking:
-                        scores = measure(entry, task, "full")
-                        units = by_unit(scores.by_seed[metric], scores.users)
-                        recipes.append(Recipe(f"{place}", units, group.model))
+                entries = [group.entry(task, "full") for group in groups if task in group.tasks]
+                scores = [reader.scores(e, task, "full") for e in entries if not e.lacking]
+                # Several recipes of a model may have one label.
+                recipes = [
+                    replace(recipe, name=f"{place}")
+                    for place, recipe in enumerate(as_recipes(scores, metric) if scores else [])
+                ]
                 yield f"{folder.name}, {dataset}, {task}", recipes
 
 
-def splits(metric: str) -> Iterator[Split]:
+def splits(metric: str, results: Path = RESULTS) -> Iterator[Split]:
     """Split every recipe whose trainings are not all the same."""
-    for name, recipes in boards(metric):
+    for name, recipes in boards(metric, results):
         for place, recipe in enumerate(recipes):
             if len(recipe.scores) < 3 or not np.any(recipe.scores != recipe.scores[0]):
                 continue
@@ -80,9 +82,12 @@ def splits(metric: str) -> Iterator[Split]:
 
 def main() -> None:
     """Print the rates of each board, by all metrics of the leaderboard together."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folders of stored runs")
+    results = parser.parse_args().results
     found = defaultdict(list)
     for metric in SHOWN:
-        for split in splits(metric):
+        for split in splits(metric, results):
             p = (split.among_others, split.alone, split.narrow)
             found[split.board].append(p)
             found["all"].append(p)

@@ -66,6 +66,8 @@ def test_requests_as_units_would_be_noticed() -> None:
 
 def test_seeds_of_one_recipe_differ_no_more_often_than_said() -> None:
     found = list(real_pairs.splits(MAIN))
+    if not found:
+        pytest.skip("no stored recipe has three seeds")
     recipes = len({(split.board, split.recipe) for split in found})
     # The splits of a recipe depend on one another, so that recipes are what counts.
     bound = stats.binom.ppf(0.995, recipes, LEVEL) / recipes
