@@ -32,7 +32,7 @@ ITEMS = 20_000
 WIDTH = 64
 """Numbers in a vector."""
 RETRIEVED = 50
-REPEATS = 9
+REPEATS = 25
 AGREEING = 0.999
 """Share of the listed items that must be faiss's: its products add in another order, so that a
 few neighbours with scores equal to seven digits change places."""
