@@ -50,11 +50,11 @@ def test_where_a_search_starts_lies_within_the_space(name: str) -> None:
 def test_a_trained_model_has_its_rate_searched_and_word_search_its_own() -> None:
     found = {name: set(space_of(available()[name].load())) for name in MODELS}
     assert found["bm25"] == found["bm25+pop"] == {"b", "k1"}
-    assert {"b", "k1", "constant", "rate"} <= found["hybrid"]
+    assert {"b", "k1", "constant", "learning_rate"} <= found["hybrid"]
     assert set(SHARED) <= found["recbole:SASRec"]
     assert set(SHARED) - found["recbole:FOSSIL"] == {"dropout"}
     trained = set(MODELS) - {"bm25", "bm25+pop", "popularity", "random", "constant"}
-    assert all("rate" in found[name] for name in trained)
+    assert all("learning_rate" in found[name] for name in trained)
 
 
 def test_what_is_not_given_lies_in_no_range() -> None:
