@@ -61,7 +61,7 @@ MODELS = (
         ("rec",),
         "baseline",
         "self-attention over the item sequence, RecBole's module, a loss at every position",
-        "baselines.sasrec:SASRec",
+        "baselines.sasrec.model:SASRec",
         "Kang and McAuley 2018",
     ),
     ModelEntry(

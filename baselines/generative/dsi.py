@@ -17,11 +17,12 @@ from baselines.generative.indexing import IndexingRegime, ItemSide, PersonalRegi
 from benchmark.data.requests import Task
 from benchmark.model import TrainingContext, TrainView, Validation
 from benchmark.settings import setting
-from gensar.engine.generator import Generator, Identified, TrainingFormat
+from gensar.engine.generator import Generator, Identified
 from gensar.engine.item_vectors import semantic_vectors
 from gensar.engine.query_generation import PseudoQuerySettings, generate_queries
+from gensar.engine.regime import TrainingFormat
 from gensar.engine.sequences import Sequences
-from gensar.settings import GeneratorSettings
+from gensar.engine.settings import GeneratorSettings
 
 __all__ = ["DSI", "DSISettings"]
 

@@ -58,7 +58,7 @@ def residual_kmeans(vectors: Vectors, levels: int, codes: int, seed: int) -> Qua
     chosen, books = [], []
     for level in range(levels):
         book = Codebook(codes, rest.shape[1])
-        book.start_from(rest, seed + level)
+        book.init_from(rest, seed + level)
         with torch.no_grad():
             nearest = book.distances(rest).argmin(dim=1)
             rest = rest - book.vectors[nearest]

@@ -175,6 +175,7 @@ class _Events:
     ) -> _Events:
         """Make the log; with ``twins``, searches are copies behind all events of their moment."""
         grade = np.ones(len(item), dtype=np.float32) if inter.grade is None else inter.grade
+        shown = _shown(inter, item, query, grade)
         rows = np.flatnonzero(grade > 0)
         if not len(rows):
             raise complain(inter.path, None, "every grade is 0; an event needs one above 0")
@@ -191,18 +192,22 @@ class _Events:
             inter.user[rows], item[rows], inter.time[rows], kind, query, inter.session[rows], users
         )
         order = by_user_and_time(inter.user[rows], inter.time[rows], users)
-        return cls(log, grade[rows][order], _shown(inter, item, grade))
+        return cls(log, grade[rows][order], shown)
 
 
 def _shown(
-    inter: Interactions, item: NDArray[np.int32], grade: NDArray[np.float32]
+    inter: Interactions,
+    item: NDArray[np.int32],
+    query: NDArray[np.int32],
+    grade: NDArray[np.float32],
 ) -> Shown | None:
     rows = np.flatnonzero(grade == 0)
     if not len(rows):
         return None
-    query = inter.query[rows]
     kind = np.where(query >= 0, EventSource.SEARCHED, EventSource.RECOMMENDED).astype(np.uint8)
-    return Shown(inter.user[rows], item[rows], inter.time[rows], kind, query, inter.session[rows])
+    return Shown(
+        inter.user[rows], item[rows], inter.time[rows], kind[rows], query[rows], inter.session[rows]
+    )
 
 
 def _given(

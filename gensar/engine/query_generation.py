@@ -24,15 +24,24 @@ from benchmark.errors import BenchmarkError
 from benchmark.learning.epoch_loop import EpochLoop, set_rate
 from benchmark.learning.quiet import without_progress_bars
 from benchmark.learning.ragged import Ragged
+from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import TrainingContext, TrainView
 from benchmark.run_log import RunLog
 from benchmark.settings import setting
 from gensar.engine.backbone import t5_of, use_cheap_dropout
-from gensar.engine.targets import pseudo_queries
-from gensar.engine.vocabulary import END, PADDING, train_tokenizer
-from gensar.settings import GeneratorSettings
+from gensar.engine.settings import GeneratorSettings
+from gensar.engine.vocabulary import END, PADDING
 
-__all__ = ["PseudoQuerySettings", "generate_queries", "known_pairs"]
+__all__ = [
+    "PseudoQuerySettings",
+    "WrittenQueries",
+    "generate_queries",
+    "known_pairs",
+    "pseudo_queries",
+]
+
+WrittenQueries = tuple[list[str], NDArray[np.int64]]
+"""Queries that a model wrote, and the item of each, int64 ``[queries]`` ascending."""
 
 ITEMS_AT_ONCE = 64
 """Items whose queries are sampled together."""
@@ -89,7 +98,7 @@ class _Writer:
 
 def generate_queries(
     train: TrainView, settings: PseudoQuerySettings, context: TrainingContext
-) -> tuple[list[str], NDArray[np.int64]]:
+) -> WrittenQueries:
     """Write ``queries_per_item`` queries for every item that has a text.
 
     Everything follows from the training view and the seed. Where training holds no search to
@@ -105,22 +114,22 @@ def generate_queries(
     """
     known = np.flatnonzero([bool(text.strip()) for text in train.items.texts])
     texts = [train.items.texts[item] for item in known.tolist()]
-    kind = settings.generator
-    if kind == "own" and not len(known_pairs(train)):
-        kind = "words"
+    generator = settings.generator
+    if generator == "own" and not len(known_pairs(train)):
+        generator = "words"
     with context.run_log.phase("pseudo-queries"):
         if not texts or not settings.queries_per_item:
             queries = []
-        elif kind == "words":
+        elif generator == "words":
             queries = _words(texts, settings.queries_per_item, context.seed)
         else:
-            writer = _own(train, settings, context) if kind == "own" else _from_hub(settings)
+            writer = _own(train, settings, context) if generator == "own" else _from_hub(settings)
             queries = _sample(writer, texts, settings, context)
     items = np.repeat(known, settings.queries_per_item) if queries else known[:0]
     real = np.array([bool(query) for query in queries], dtype=bool)
     queries = [query for query in queries if query]
     context.run_log.facts["pseudo_queries"] = {
-        "generator": kind,
+        "generator": generator,
         "written": len(queries),
         "distinct": len(set(queries)),
         "examples": queries[:: max(1, len(queries) // 5)][:5],
@@ -140,6 +149,16 @@ def known_pairs(train: TrainView) -> NDArray[np.int64]:
     pairs = np.column_stack([train.log.item[found], train.log.query[found]]).astype(np.int64)
     pairs = np.unique(pairs, axis=0)
     return pairs[item_has[pairs[:, 0]] & query_has[pairs[:, 1]]]
+
+
+def pseudo_queries(words: Ragged, rng: np.random.Generator) -> Ragged:
+    """Keep one to four words of each row at random, in their order."""
+    rows = np.repeat(np.arange(len(words)), words.lengths)
+    by_draw = np.lexsort((rng.random(len(rows)), rows))
+    rank = np.empty(len(rows), dtype=np.int64)
+    rank[by_draw] = np.arange(len(rows)) - np.repeat(words.offsets[:-1], words.lengths)
+    wanted = np.minimum(rng.integers(1, 5, len(words)), words.lengths)
+    return Ragged(words.values[rank < wanted[rows]], wanted)
 
 
 def _words(texts: Sequence[str], each: int, seed: int) -> list[str]:

@@ -98,7 +98,7 @@ def test_pairs_and_intervals_are_in_the_page(made: list[Leaderboard], text: str)
         if r["mean"] is not None
     }
     reach = {
-        row[0]: row[1] for row in shown["NDCG@10 (whole catalogue) with 95% intervals, by user"]
+        row[0]: row[1] for row in shown["NDCG@10 (whole catalogue) with 95% intervals"]
     }
     assert means.items() <= reach.items()
 
