@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,8 +108,16 @@ class NoSettings:
     """Settings of a model that has none."""
 
 
-class Model(ABC):
-    """A model that ranks items.
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+S = TypeVar("S", bound=_Dataclass)
+"""A model's settings: a frozen dataclass."""
+
+
+class Model(ABC, Generic[S]):
+    """A model that ranks items, ``Model[ItsSettings]``.
 
     A subclass names its tasks and its settings (a frozen dataclass, every field made by
     :func:`benchmark.settings.setting`), and gives ``presets`` only what differs from the defaults.
@@ -125,15 +133,15 @@ class Model(ABC):
     uses_gpu: ClassVar[bool] = False
     """Whether it computes on its :class:`TrainingContext`'s device; else on the CPU."""
 
-    searched: ClassVar[Mapping[str, Dimension | None]] = {}
+    search_space: ClassVar[Mapping[str, Dimension | None]] = {}
     """What ``tune`` searches beside the shared settings, or instead of them, by name: a range or a
     choice, or ``None`` for a shared setting that this model cannot use."""
 
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """What ``run --ablations`` runs beside the full model: by name, the settings that change."""
 
-    def __init__(self, settings: Any = None) -> None:
-        self.settings: Any = self.Settings() if settings is None else settings
+    def __init__(self, settings: S | None = None) -> None:
+        self.settings: S = self.Settings() if settings is None else settings
 
     @abstractmethod
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:

@@ -31,6 +31,8 @@ def top_k(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArr
     rows, columns = scores.shape
     items = np.full((rows, k), -1, dtype=np.int32)
     best = np.full((rows, k), -np.inf, dtype=np.float32)
+    if k == 0:
+        return items, best
     if columns <= 2 * _GROUPS * k:
         fill = _sorted_whole
     else:

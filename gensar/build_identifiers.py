@@ -119,7 +119,7 @@ def _new(vectors: tuple[Tensor, ...], settings: GenSARSettings, context: Trainin
             widths=tuple(v.shape[1] for v in vectors),
             latent=settings.latent,
             hidden=settings.rqvae_hidden,
-            codes=settings.codebook_size,
+            codebook_size=settings.codebook_size,
             shared_levels=shared,
             specific_levels=settings.shared_levels + settings.specific_levels - shared,
             epsilon=settings.sinkhorn_epsilon,

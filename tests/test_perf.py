@@ -16,12 +16,13 @@ from baselines.sasrec.settings import SASRecSettings
 from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
+from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.evaluation.metrics import compute
 from benchmark.model import TrainingContext
 from gensar.engine.losses import code_loss, text_loss
 from gensar.model import GenSAR
-from perf import decode, metrics, sasrec, significance, train
+from perf import decode, evaluate, metrics, sasrec, significance, train
 from perf.__main__ import app
 from perf.measurement import Measurement, import_peer
 from perf.recbole_peer import RecBolePeer
@@ -89,8 +90,8 @@ def test_metrics_agree_with_both_peers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.xdist_group("ranx")
 def test_metrics_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(greater: np.ndarray, tied: np.ndarray, names: tuple[str, ...]) -> dict:
-        return {name: compute(greater, tied, names)[name] * (1 - 1e-6) for name in names}
+    def wrong(counts: Counts, names: tuple[str, ...]) -> dict:
+        return {name: values * (1 - 1e-6) for name, values in compute(counts, names).items()}
 
     monkeypatch.setattr(metrics, "compute", wrong)
     assert CliRunner().invoke(app, ["metrics", "--requests", "50"]).exit_code == 1
@@ -101,6 +102,39 @@ def test_memory_grows_with_the_batch_and_not_with_the_requests() -> None:
     assert sizes == [10_000, 10_000, 5_000]
     whole = metrics.AT_ONCE * metrics.CANDIDATES * 4 / 2**20
     assert 0 < metrics._peak_mib() < whole
+
+
+@pytest.fixture
+def small_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ITEMS": 900, "WIDTH": 8, "REPEATS": 1}.items():
+        monkeypatch.setattr(evaluate, name, value)
+
+
+def test_evaluation_agrees_with_both_peers(small_evaluation: None) -> None:
+    pytest.importorskip("faiss")
+    done = CliRunner().invoke(app, ["evaluate", "--json", "--requests", "300"])
+    assert done.exit_code == 0, done.output
+    plain, exact = json.loads(done.stdout)
+    assert plain["peer"].startswith("numpy")
+    assert exact["peer"].startswith("faiss-cpu")
+    assert plain["details"]["scores"] == exact["details"]["scores"] == 300 * 900
+    for each in (plain, exact):
+        seconds = each["details"]["scores"] / each["details"]["our_scores_a_second"]
+        assert seconds == pytest.approx(each["ours_s"])
+
+
+def test_counts_that_differ_are_found(
+    small_evaluation: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = evaluate.plain_counts
+
+    def wrong(scores: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        greater, tied = right(scores, target)
+        return greater + (np.arange(len(greater)) == 7), tied
+
+    assert evaluate.against_numpy(200).agree
+    monkeypatch.setattr(evaluate, "plain_counts", wrong)
+    assert not evaluate.against_numpy(200).agree
 
 
 @pytest.mark.xdist_group("ranx")

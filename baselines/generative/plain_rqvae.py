@@ -28,18 +28,18 @@ class PlainRQVAE(nn.Module):
         width: of the vectors.
         latent: of the codebooks.
         hidden: widths of the encoder's hidden layers; the decoder mirrors them.
-        codes: number of codes of every level.
+        codebook_size: codes of every level.
         levels: number of levels.
     """
 
     def __init__(
-        self, width: int, latent: int, hidden: tuple[int, ...], codes: int, levels: int
+        self, width: int, latent: int, hidden: tuple[int, ...], codebook_size: int, levels: int
     ) -> None:
         super().__init__()
         widths = [width, *hidden, latent]
         self.encoder = mlp(widths)
         self.decoder = mlp(widths[::-1])
-        self.books = nn.ModuleList(Codebook(codes, latent) for _ in range(levels))
+        self.books = nn.ModuleList(Codebook(codebook_size, latent) for _ in range(levels))
 
     @torch.no_grad()
     def init_codebooks(self, vectors: Tensor, seed: int) -> None:

@@ -46,7 +46,7 @@ PAIRS_AT_ONCE = 2**12
 """Upper bound of (request, item) pairs at a time, for models that read a history for each item."""
 
 
-class RecBoleModel(Model):
+class RecBoleModel(Model[RecBoleSettings]):
     """A sequential model of RecBole, trained by its own loss and asked by its own prediction.
 
     Attributes:
@@ -59,7 +59,6 @@ class RecBoleModel(Model):
     uses_gpu = True
     recbole_name: ClassVar[str]
 
-    settings: RecBoleSettings
     module: Any
 
     def __init__(self, settings: RecBoleSettings | None = None) -> None:
@@ -153,7 +152,7 @@ def _class_for(name: str) -> type[RecBoleModel]:
     members = {
         "recbole_name": name,
         "presets": presets,
-        "searched": dict.fromkeys(unknown_to(name)),
+        "search_space": dict.fromkeys(unknown_to(name)),
         "__doc__": text,
         "__module__": __name__,
     }

@@ -21,15 +21,13 @@ from benchmark.model import Model, TrainingContext, TrainView, Validation
 __all__ = ["SASRec"]
 
 
-class SASRec(Model):
+class SASRec(Model[SASRecSettings]):
     """Self-attention over the items of the history; an item's score is a dot product."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC})
     Settings = SASRecSettings
     presets = PRESETS
     uses_gpu = True
-
-    settings: SASRecSettings
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train until validation stops improving and keep the best weights."""

@@ -35,7 +35,7 @@ TOKENS_AT_ONCE = 8192
 """Ranking tokens that one pass of the transformer serves."""
 
 
-class SynerGen(Model):
+class SynerGen(Model[SynerGenSettings]):
     """Retrieves by a token that asks, ranks by tokens that ask about one candidate each."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC, Task.SEARCH})
@@ -43,9 +43,7 @@ class SynerGen(Model):
     presets = PRESETS
     uses_gpu = True
     # Widths that heads of every preset divide.
-    searched: ClassVar[Mapping[str, Dimension | None]] = {"width": Choice((48, 96, 144))}
-
-    settings: SynerGenSettings
+    search_space: ClassVar[Mapping[str, Dimension | None]] = {"width": Choice((48, 96, 144))}
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Encode texts, then train retrieval and ranking together."""

@@ -22,7 +22,7 @@ from benchmark.model import Model, TrainingContext, TrainView, Validation
 __all__ = ["UnifiedSSR", "UnifiedSSRSettings"]
 
 
-class UnifiedSSR(Model):
+class UnifiedSSR(Model[UnifiedSSRSettings]):
     """Joint model of sequential search and recommendation (arXiv 2310.13921).
 
     One encoder reads products in sight of queries and queries in sight of products. It is trained
@@ -34,7 +34,6 @@ class UnifiedSSR(Model):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
     uses_gpu = True
 
-    settings: UnifiedSSRSettings
     networks: dict[Task, UnifiedSSRNetwork]
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:

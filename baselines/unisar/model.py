@@ -25,7 +25,7 @@ from benchmark.search_space import Choice, Dimension
 __all__ = ["UniSAR"]
 
 
-class UniSAR(Model):
+class UniSAR(Model[UniSARSettings]):
     """Scores candidates of both tasks from both histories and the transitions between them."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset(Task)
@@ -33,11 +33,9 @@ class UniSAR(Model):
     presets = PRESETS
     uses_gpu = True
     # A penalty in the gradient, where other models have AdamW's decay of the weights.
-    searched: ClassVar[Mapping[str, Dimension | None]] = {
+    search_space: ClassVar[Mapping[str, Dimension | None]] = {
         "weight_decay": Choice((0.0, 1e-6, 1e-5, 1e-4))
     }
-
-    settings: UniSARSettings
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train until validation stops improving and keep the best weights."""

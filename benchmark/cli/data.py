@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -54,11 +53,13 @@ def describe(name: NameOrPath, as_json: AsJson = False) -> None:
 
 @app.command()
 def audit(name: NameOrPath, as_json: AsJson = False) -> None:
-    """Look for leaks; exit status 1 where data that should be safe leaks."""
+    """Look for leaks, and tell what needs no model; exit status 1 where safe data leak."""
     from benchmark.data.audit import audit as audited
+    from benchmark.data.easy import easy
 
-    report = audited(_load(name))
-    found = asdict(report)
+    dataset = _load(name)
+    report = audited(dataset)
+    found = report.to_dict() | {"easy": {task: e.to_dict() for task, e in easy(dataset).items()}}
     if as_json:
         show_json(found)
     else:

@@ -83,7 +83,7 @@ def choices(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def model_names(text: str) -> list[str]:
-    """Return the names in a text such as "sasrec,gensar", each once.
+    """Return the names in a text such as "one,another", each once.
 
     Raises:
         InputError: there is none.

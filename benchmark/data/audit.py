@@ -33,6 +33,8 @@ class AuditRow:
         later_in_history: the history holds an event later than the request.
         later_training: share of requests whose user has a training event later than the request.
         repeated_targets: a relevant item was in the history already, from an earlier time. No leak.
+        not_asked: requests beyond these that the data has, all of whose relevant items were in the
+            history already and are left out with it.
         seen_targets: the same, though items of the history are left out of what is ranked.
         broken_lists: a list of candidates lacks a relevant item (unless the data gave it), repeats
             an item or is not ascending.
@@ -52,6 +54,7 @@ class AuditRow:
     later_in_history: int
     later_training: float
     repeated_targets: int
+    not_asked: int
     seen_targets: int
     broken_lists: int
     wrong_negatives: int
@@ -160,6 +163,7 @@ def _row(dataset: Dataset, part: str, task: Task, asked: EvaluationSet) -> Audit
         own_session_in_history=history["own_session"],
         later_in_history=history["later"],
         repeated_targets=history["repeated"],
+        not_asked=asked.repeated.requests,
     )
 
 
@@ -206,7 +210,10 @@ def _histories(log: EventLog, asked: EvaluationSet) -> dict[str, int]:
 
 
 def _sessions(log: EventLog, asked: EvaluationSet) -> NDArray[np.int32]:
-    """Return the session of each request, found by user, time, query and a relevant item."""
+    """Return the session of each request, found by user, time, query and a relevant item.
+
+    Where events of two sessions fit a request, its session cannot be told and is none.
+    """
     session = np.full(len(asked), NO_SESSION, dtype=np.int32)
     if (log.session == NO_SESSION).all():
         return session
@@ -229,14 +236,12 @@ def _sessions(log: EventLog, asked: EvaluationSet) -> NDArray[np.int32]:
             "user": requests.user[owner],
             "item": relevant.item,
             "query": requests.query[owner],
-            "asked": requests.time[owner],
+            "time": requests.time[owner],
         }
     )
-    both = asking.merge(events, on=["user", "item", "query"])
-    # A session's later clicks count too; the first at or after the request is its own.
-    both = both[both["time"] >= both["asked"]].sort_values(["time"], kind="stable")
-    first = both.drop_duplicates("request")
-    session[first["request"]] = first["session"]
+    both = asking.merge(events, on=["user", "item", "query", "time"]).groupby("request")["session"]
+    lowest, highest = both.min(), both.max()
+    session[lowest.index] = np.where(lowest == highest, lowest, NO_SESSION)
     return session
 
 
@@ -245,7 +250,7 @@ def _broken(asked: EvaluationSet, lists: CandidateLists, given: bool) -> int:
     items, owner = asked.requests.items, lists.owner
     keys = owner * items + lists.items
     faulty = lists.lengths == 0
-    faulty[owner[1:][np.diff(keys) <= 0]] = True
+    faulty[owner[1:][(np.diff(lists.items) <= 0) & (np.diff(owner) == 0)]] = True
     faulty[owner[(lists.items < 0) | (lists.items >= items)]] = True
     if not given:
         relevant = asked.relevant

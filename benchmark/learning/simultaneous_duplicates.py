@@ -55,11 +55,10 @@ def steps_to_first_twin(log: EventLog) -> NDArray[np.int64]:
 
 
 def steps_to_moment(log: EventLog) -> NDArray[np.int64]:
-    """Return how many rows before each event the first event of its moment stands.
+    """Return how many rows before each event the first of its user's same time stands.
 
-    A moment is one user and time. The result is int64 ``[events]``, 0 where the event is the first;
-    so row ``r - 1 - steps[r]`` is the last one that a request at the time of ``r`` could read,
-    where it belongs to the same user.
+    int64 ``[events]``; 0 where it is the first itself. What a request could have read of the
+    sequence when the event happened ends there.
     """
     return np.arange(len(log)) - log.first_of_moment
 

@@ -135,7 +135,7 @@ def tune(
         tell: gets a line after each trial.
     """
     kind, name = plan.entry.load(), plan.entry.name
-    space = space_of(kind)
+    space = space_of(kind.Settings, kind.search_space)
     study = _begun(plan, dataset, seed, space)
     file = _file(results, study)
     if file.exists():

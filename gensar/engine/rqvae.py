@@ -168,7 +168,7 @@ class RQVAE(nn.Module):
         widths: of the vectors, one number for each branch.
         latent: width of each encoder's output; the shared codebooks are as wide as all together.
         hidden: widths of the encoders' hidden layers; the decoders mirror them.
-        codes: number of codes of every level.
+        codebook_size: codes of every level.
         shared_levels: levels over all vectors together; 0 keeps the branches apart.
         specific_levels: levels of each vector's own, at least 1.
         epsilon: Sinkhorn regularisation of the last specific level.
@@ -179,7 +179,7 @@ class RQVAE(nn.Module):
         widths: tuple[int, ...],
         latent: int,
         hidden: tuple[int, ...],
-        codes: int,
+        codebook_size: int,
         shared_levels: int,
         specific_levels: int,
         epsilon: float,
@@ -191,9 +191,10 @@ class RQVAE(nn.Module):
         stacks = [[width, *hidden, latent] for width in widths]
         self.encoders = nn.ModuleList(mlp(w) for w in stacks)
         self.decoders = nn.ModuleList(mlp(w[::-1]) for w in stacks)
-        self.shared = nn.ModuleList(Codebook(codes, whole) for _ in range(shared_levels))
+        self.shared = nn.ModuleList(Codebook(codebook_size, whole) for _ in range(shared_levels))
         self.specific = nn.ModuleList(
-            nn.ModuleList(Codebook(codes, latent) for _ in range(specific_levels)) for _ in widths
+            nn.ModuleList(Codebook(codebook_size, latent) for _ in range(specific_levels))
+            for _ in widths
         )
 
     def encode(self, vectors: tuple[Tensor, ...]) -> Tensor:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Task
-from tests.data.test_audit import with_event, with_training
+from tests.data.test_audit import with_event, with_set, with_training
 
 from .conftest import Command
 
@@ -37,13 +38,18 @@ def test_clean_data_passes_the_audit(command: Command, tiny_folder: Path) -> Non
     assert done.status == 0
     assert done.json["problems"] == []
     assert "error" not in done.err
+    assert set(done.json["easy"]) == {"rec", "search"}
+    table = command("data", "audit", tiny_folder)
+    assert table.status == 0
+    for line in ("easy.rec.top_10.popularity", "easy.search.words.pairs_in_training"):
+        assert line in table.out
 
 
 def test_a_planted_twin_fails_the_audit(
     command: Command, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = tiny.evaluation["test", Task.SEARCH]
-    user, item, time = asked.requests.user[0], asked.targets[0], asked.requests.time[0]
+    user, item, time = asked.requests.user[0], asked.relevant.item[0], asked.requests.time[0]
     log = with_event(tiny.train.log, int(user), int(item), int(time), -1)
     leaking = with_training(tiny, log)
     monkeypatch.setattr("benchmark.data.load.load_dataset", lambda *_, **__: leaking)
@@ -52,3 +58,16 @@ def test_a_planted_twin_fails_the_audit(
     assert done.json["problems"]
     assert done.err.count("\n") == 1
     assert "twin" in done.err
+
+
+def test_a_history_with_an_event_of_its_own_time_fails_the_audit(
+    command: Command, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = tiny.evaluation["test", Task.REC]
+    longer = replace(asked.requests, _stop=asked.requests._stop + 1)
+    key = ("test", Task.REC)
+    leaking = with_set(tiny, key, replace(asked, requests=longer))
+    monkeypatch.setattr("benchmark.data.load.load_dataset", lambda *_, **__: leaking)
+    done = command("data", "audit", "tiny", "--json")
+    assert done.status == 1
+    assert any("event of their own time" in line for line in done.json["problems"])

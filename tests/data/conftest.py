@@ -9,6 +9,7 @@ import pytest
 from benchmark.data.catalogue import Queries
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Requests, Task
+from benchmark.data.split import RequestRows
 
 Row = Sequence[object]
 MakeFolder = Callable[..., Path]
@@ -29,20 +30,23 @@ def _table(header: str, rows: Iterable[Row]) -> bytes:
 
 @pytest.fixture
 def make_folder(tmp_path: Path) -> MakeFolder:
-    """Write a bare folder ``ml`` of atomic files."""
+    """Write a bare folder ``ml`` of atomic files.
+
+    ``columns`` names what events have beyond user, item and time.
+    """
 
     def make(
         inter: Iterable[Row],
         items: Iterable[Row] | None = None,
         queries: Iterable[Row] | None = None,
         name: str = "ml",
+        columns: Sequence[str] = ("query_id:token",),
     ) -> Path:
         folder = tmp_path / name
         folder.mkdir()
         rows = [tuple(row) for row in inter]
         header = "user_id:token\titem_id:token\ttimestamp:float"
-        if rows and len(rows[0]) > 3:
-            header += "\tquery_id:token"
+        header = "\t".join([header, *columns[: len(rows[0]) - 3 if rows else 0]])
         (folder / f"{name}.inter").write_bytes(_table(header, rows))
         if items is not None:
             head = "item_id:token\ttitle:token_seq\tbrand:token_seq"
@@ -55,28 +59,32 @@ def make_folder(tmp_path: Path) -> MakeFolder:
     return make
 
 
-def log_of(rows: Sequence[tuple[int, int, int, int]], users: int = 5) -> EventLog:
-    """Return the log of (user, item, time, query) rows; query -1 makes a recommendation."""
-    columns = np.array(rows, dtype=np.int64).reshape(-1, 4)
-    user, item, time, query = columns.T
-    none = np.full(len(columns), -1)
-    return EventLog.from_columns(user, item, time, query >= 0, query, none, users)
+def log_of(rows: Sequence[tuple[int, ...]], users: int = 5) -> EventLog:
+    """Return the log of (user, item, time, query) or (user, item, time, query, session) rows.
+
+    Query -1 makes a recommendation; session -1, the default, is none.
+    """
+    whole = [(*row, -1)[:5] for row in rows]
+    user, item, time, query, session = np.array(whole, dtype=np.int64).reshape(-1, 5).T
+    return EventLog.from_columns(user, item, time, query >= 0, query, session, users)
 
 
-def requests_of(
-    log: EventLog, rows: np.ndarray, omit: np.ndarray, task: Task = Task.REC, queries: int = 9
-) -> Requests:
+def names_of(queries: int) -> Queries:
+    """Return a table of made-up queries."""
     names = tuple(f"query {i}" for i in range(queries))
-    return Requests(
+    return Queries(names, names, ("given",) * queries)
+
+
+def requests_of(log: EventLog, asked: RequestRows, task: Task, queries: int = 9) -> Requests:
+    """Return the requests that a split decides on."""
+    return Requests.before(
+        log,
+        asked.stop,
         task=task,
-        user=log.user[rows],
-        time=log.time[rows],
-        query=log.query[rows],
-        queries=Queries(names, names, ("given",) * queries),
+        user=log.user[asked.first],
+        time=log.time[asked.first],
+        query=log.query[asked.first],
+        queries=names_of(queries),
         items=10,
-        candidates=None,
         exclude_seen=task is Task.REC,
-        _log=log,
-        _stop=rows,
-        _omit=omit,
-    )
+    ).without(asked.omit)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +12,11 @@ import pytest
 from benchmark.data import prepare as prepare_module
 from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
+from benchmark.data.requests import Task
 from tests.data.conftest import MakeFolder
 
 from .test_card import ITEMS, card_in, rows
+from .test_grades import graded
 
 QUERIES = {"share": 0.5, "known-item": {"share": 1.0, "fields": ["title", "brand"]}}
 
@@ -28,20 +32,31 @@ def entry(cache: Path) -> Path:
     return found
 
 
+def equal(one: Any, two: Any) -> None:
+    """Check that two records hold the same arrays, types included."""
+    for field in fields(one):
+        mine, other = getattr(one, field.name), getattr(two, field.name)
+        assert mine.dtype == other.dtype
+        assert mine.tolist() == other.tolist()
+
+
 def same(a: Dataset, b: Dataset) -> None:
     assert (a.digest, a.candidates_digest) == (b.digest, b.candidates_digest)
     assert (a.items, a.queries, a.about) == (b.items, b.queries, b.about)
     assert a.train.queries == b.train.queries
-    for one, two in ((a.log, b.log), (a.train.log, b.train.log)):
-        for name, column in vars(one).items():
-            assert column.dtype == getattr(two, name).dtype
-            assert (column == getattr(two, name)).all()
+    equal(a.log, b.log)
+    equal(a.train.log, b.train.log)
     assert list(a.evaluation) == list(b.evaluation)
     for key, mine in a.evaluation.items():
         other = b.evaluation[key]
-        assert (mine.targets == other.targets).all()
-        assert (mine.sampled == other.sampled).all()
+        equal(mine.relevant, other.relevant)
+        assert list(mine.lists) == list(other.lists)
+        for protocol, lists in mine.lists.items():
+            equal(lists, other.lists[protocol])
+        assert mine.repeated == other.repeated
         assert (mine.requests.history(5).item == other.requests.history(5).item).all()
+        for one, two in zip(mine.requests.seen(), other.requests.seen(), strict=True):
+            assert one.tolist() == two.tolist()
 
 
 def test_second_load_comes_from_the_cache_and_is_the_same(
@@ -50,6 +65,19 @@ def test_second_load_comes_from_the_cache_and_is_the_same(
     first = load_dataset(folder)
     monkeypatch.setattr(prepare_module, "prepare", lambda *_: pytest.fail("prepared again"))
     same(first, load_dataset(folder))
+
+
+@pytest.mark.parametrize("seen", ["exclude", "keep"])
+def test_sessions_grades_and_given_lists_come_back_from_the_cache(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch, seen: str
+) -> None:
+    folder = graded(make_folder)
+    first = load_dataset(folder, seen=seen)
+    monkeypatch.setattr(prepare_module, "prepare", lambda *_: pytest.fail("prepared again"))
+    search = first.evaluation["test", Task.SEARCH]
+    assert set(search.lists) == {"sampled", "given"}
+    assert set(search.relevant.gain.tolist()) == {1.0, 3.0}
+    same(first, load_dataset(folder, seen=seen))
 
 
 @pytest.mark.parametrize("name", ["arrays.npz", "texts.jsonl", "manifest.json"])

@@ -1,83 +1,107 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.data.candidates import (
-    Pairs,
+    ItemSets,
     bm25_best,
     recommendation_candidates,
     search_candidates,
 )
-from benchmark.data.events import EventSource
+from benchmark.data.evaluation_set import CandidateLists, Relevant
+from benchmark.data.events import EventLog
+from benchmark.data.grouping import group_events
+from benchmark.data.requests import Task
 from tests.data.conftest import log_of
 
 EVENTS = st.lists(
-    st.tuples(st.integers(0, 4), st.integers(0, 19), st.integers(0, 6), st.integers(-1, 2)),
+    st.tuples(
+        st.integers(0, 4),
+        st.integers(0, 19),
+        st.integers(0, 6),
+        st.integers(-1, 2),
+        st.integers(-1, 1),
+    ),
     min_size=1,
     max_size=60,
 )
 
 
-def check_lists(lists: np.ndarray, targets: np.ndarray, items: int) -> None:
-    assert lists.dtype == np.int32
-    assert (np.diff(lists, axis=1) > 0).all()
-    assert ((lists >= 0) & (lists < items)).all()
-    assert ((lists == targets[:, None]).sum(axis=1) == 1).all()
+def asked_of(log: EventLog, task: Task) -> tuple[np.ndarray, Relevant]:
+    """Return the first rows and the relevant items of all requests of a log."""
+    groups = group_events(log, task)
+    return groups.first, Relevant.of_events(groups.owner, log.item[groups.rows])
+
+
+def check_lists(lists: CandidateLists, relevant: Relevant, items: int) -> list[set[int]]:
+    """Check what every list must be, and return the negatives of each."""
+    assert lists.items.dtype == np.int32
+    assert ((lists.items >= 0) & (lists.items < items)).all()
+    wrong = []
+    for i, (a, b) in enumerate(pairwise(lists.offsets.tolist())):
+        line, mine = lists.items[a:b], set(relevant.item[relevant.request == i].tolist())
+        assert (np.diff(line) > 0).all()
+        assert mine <= set(line.tolist())
+        wrong.append(set(line.tolist()) - mine)
+    return wrong
 
 
 @settings(max_examples=80, deadline=None)
 @given(EVENTS, st.integers(1, 30), st.integers(0, 3))
 def test_recommendation_lists(rows: list[tuple], negatives: int, seed: int) -> None:
     log = log_of(rows)
-    asked = np.flatnonzero(log.kind == EventSource.RECOMMENDED)
-    lists = recommendation_candidates(log, asked, 20, negatives, [seed])
+    first, relevant = asked_of(log, Task.REC)
+    user = log.user[first]
+    lists = recommendation_candidates(log, user, relevant, 20, negatives, [seed])
     touched = {u: set(log.item[log.user == u].tolist()) for u in range(5)}
-    free = [20 - len(touched[u]) for u in log.user[asked].tolist()]
-    assert lists.shape == (len(asked), min([negatives, *free, 20]) + 1)
-    check_lists(lists, log.item[asked], 20)
-    for user, target, line in zip(log.user[asked], log.item[asked], lists.tolist(), strict=True):
-        assert set(line) & touched[int(user)] == {int(target)}
-    again = recommendation_candidates(log, asked, 20, negatives, [seed])
-    assert (lists == again).all()
+    for who, wrong in zip(user.tolist(), check_lists(lists, relevant, 20), strict=True):
+        assert not wrong & touched[who]
+        assert len(wrong) == min(negatives, 20 - len(touched[who]))
+    again = recommendation_candidates(log, user, relevant, 20, negatives, [seed])
+    assert (lists.items == again.items).all()
+    assert (lists.offsets == again.offsets).all()
 
 
 @settings(max_examples=80, deadline=None)
 @given(EVENTS, st.integers(1, 30), st.lists(st.permutations(range(20)), min_size=3, max_size=3))
 def test_search_lists(rows: list[tuple], negatives: int, ranked: list[list[int]]) -> None:
     log = log_of(rows)
-    asked = np.flatnonzero(log.kind == EventSource.SEARCHED)
+    first, relevant = asked_of(log, Task.SEARCH)
     best = {q: np.array(order[: 4 * q]) for q, order in enumerate(ranked)}
-    lists = search_candidates(log, asked, 20, negatives, [1], best)
-    width = lists.shape[1] - 1
-    check_lists(lists, log.item[asked], 20)
-    for row, line in zip(asked.tolist(), lists.tolist(), strict=True):
-        same = (log.user == log.user[row]) & (log.query == log.query[row])
-        relevant = set(log.item[same].tolist())
-        assert set(line) & relevant == {int(log.item[row])}
-        wrong = [i for i in best[int(log.query[row])].tolist() if i not in relevant][:width]
-        assert set(wrong) <= set(line)
+    user, query = log.user[first], log.query[first]
+    lists = search_candidates(log, user, query, relevant, 20, negatives, [1], best)
+    for who, words, wrong in zip(user, query, check_lists(lists, relevant, 20), strict=True):
+        reached = set(log.item[(log.user == who) & (log.query == words)].tolist())
+        assert not wrong & reached
+        assert len(wrong) == min(negatives, 20 - len(reached))
+        found = [i for i in best[int(words)].tolist() if i not in reached][:negatives]
+        assert set(found) <= wrong
+
+
+def drawn(requests: int, items: int, seed: list[int], negatives: int = 10) -> CandidateLists:
+    log = log_of([(0, 0, 0, -1)] * requests, users=1)
+    zeros = np.zeros(requests, dtype=int)
+    relevant = Relevant.of_events(np.arange(requests), zeros)
+    return recommendation_candidates(log, zeros, relevant, items, negatives, seed)
 
 
 def test_negatives_are_uniform() -> None:
-    log = log_of([(0, 0, 0, -1)] * 3000, users=1)
-    rows = np.arange(3000)
-    lists = recommendation_candidates(log, rows, 51, 10, [7])
-    count = np.bincount(lists.ravel(), minlength=51)
+    count = np.bincount(drawn(3000, 51, [7]).items, minlength=51)
     assert count[0] == 3000
     expected = 3000 * 10 / 50
     assert (np.abs(count[1:] - expected) < 5 * np.sqrt(expected)).all()
-    dense = recommendation_candidates(log, rows, 12, 10, [7])
-    count = np.bincount(dense.ravel(), minlength=12)[1:]
+    count = np.bincount(drawn(3000, 12, [7]).items, minlength=12)[1:]
     assert (np.abs(count - 3000 * 10 / 11) < 120).all(), "also where few items are left"
 
 
 def test_lists_differ_between_requests_and_seeds() -> None:
-    log = log_of([(0, 0, 0, -1)] * 50, users=1)
-    first = recommendation_candidates(log, np.arange(50), 1000, 99, [1, 0, 0])
-    other = recommendation_candidates(log, np.arange(50), 1000, 99, [1, 1, 0])
+    first = drawn(50, 1000, [1, 0, 0], 99).rectangle()
+    other = drawn(50, 1000, [1, 1, 0], 99).rectangle()
     assert len(np.unique(first, axis=0)) == 50
     assert (first != other).any()
 
@@ -120,10 +144,10 @@ def test_bm25_without_any_known_word() -> None:
     assert bm25_best(TEXTS, {0: "zzz", 1: "", 2: "the of"}, {0: 3, 1: 3, 2: 3}) == {}
 
 
-def test_pairs() -> None:
-    pairs = Pairs(np.array([2, 0, 2, 2]), np.array([3, 1, 3, 0]), 5)
-    assert pairs.of(2).tolist() == [0, 3]
-    assert pairs.of(1).tolist() == []
-    assert pairs.count(np.array([0, 1, 2])).tolist() == [1, 0, 2]
+def test_item_sets() -> None:
+    sets = ItemSets(np.array([2, 0, 2, 2]), np.array([3, 1, 3, 0]), 5)
+    assert sets.of(2).tolist() == [0, 3]
+    assert sets.of(1).tolist() == []
+    assert sets.count(np.array([0, 1, 2])).tolist() == [1, 0, 2]
     rows, items = np.array([[2], [0]]), np.array([[3, 4], [1, 3]])
-    assert pairs.contain(rows, items).tolist() == [[True, False], [True, False]]
+    assert sets.contain(rows, items).tolist() == [[True, False], [True, False]]

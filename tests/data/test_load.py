@@ -87,7 +87,8 @@ def test_candidates_of_search_hold_the_best_wrong_answers(films: Dataset) -> Non
     texts = asked.requests.query_texts()
     row = next(i for i, text in enumerate(texts) if text.startswith("comedy"))
     comedies = [i for i, t in enumerate(films.items.texts) if "Comedy" in t]
-    assert len(set(asked.sampled[row].tolist()) & set(comedies)) >= 99
+    line = asked.lists["sampled"].at(np.array([row]))
+    assert len(set(line.items.tolist()) & set(comedies)) >= 99
 
 
 def test_seen_is_part_of_the_digest_and_of_recommendation_only(make_folder: MakeFolder) -> None:
@@ -127,7 +128,7 @@ def test_bare_folder_tells_its_choices(make_folder: MakeFolder) -> None:
     assert any("leave-one-out" in line for line in told)
     assert any("title, brand" in line for line in told)
     assert any("recommendation only" in line for line in told)
-    assert any("negatives instead of 99" in line for line in told)
+    assert any("have fewer than 99 negatives" in line for line in told)
     assert dataset.items.titles[2] == "thing 2"
     assert dataset.items.texts[2] == "thing 2 brand2"
     assert set(dataset.evaluation) == {("validation", Task.REC), ("test", Task.REC)}

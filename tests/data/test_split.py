@@ -9,27 +9,50 @@ from hypothesis import strategies as st
 
 from benchmark.data.card import Split
 from benchmark.data.events import EventLog, EventSource
+from benchmark.data.grouping import group_events, kind_of
 from benchmark.data.requests import Task
-from benchmark.data.split import Parts, kind_of, split
+from benchmark.data.split import Parts, split
 from benchmark.errors import InputError
 from tests.data.conftest import log_of, requests_of
 
 ITEMS = 6
+# Few users, times and sessions: events share moments and sessions all the time.
 EVENTS = st.lists(
-    st.tuples(st.integers(0, 4), st.integers(0, 5), st.integers(0, 6), st.integers(-1, 2)),
+    st.tuples(
+        st.integers(0, 3),
+        st.integers(0, 5),
+        st.integers(0, 6),
+        st.integers(-1, 1),
+        st.integers(-1, 2),
+    ),
     min_size=1,
     max_size=60,
 )
-Asked = dict[tuple[str, Task], list[int]]
+Group = list[int]
+Asked = dict[tuple[str, Task], list[Group]]
+
+
+def reference_groups(log: EventLog, task: Task) -> list[Group]:
+    """Return the log rows of each request, in the order of their first rows."""
+    found: dict[tuple, Group] = {}
+    for r in range(len(log)):
+        user, query, time, session = log.user[r], log.query[r], log.time[r], log.session[r]
+        if log.kind[r] != kind_of(task):
+            continue
+        if task is Task.SEARCH:
+            key = ("in", user, session, query) if session >= 0 else ("at", user, time, query)
+        else:
+            key = ("in", user, session, time) if session >= 0 else ("alone", r)
+        found.setdefault(key, []).append(r)
+    return sorted(found.values(), key=lambda group: group[0])
 
 
 def reference_leave_one_out(log: EventLog) -> Asked:
     asked: Asked = {}
     for task in Task:
+        groups = reference_groups(log, task)
         for user in range(log.users):
-            mine = [
-                r for r in range(len(log)) if log.user[r] == user and log.kind[r] == kind_of(task)
-            ]
+            mine = [group for group in groups if log.user[group[0]] == user]
             if len(mine) >= 3:
                 asked.setdefault(("validation", task), []).append(mine[-2])
                 asked.setdefault(("test", task), []).append(mine[-1])
@@ -40,17 +63,17 @@ def reference_temporal(log: EventLog) -> Asked:
     times = sorted(log.time.tolist())
     begin, end = times[len(log) * 8 // 10], times[len(log) * 9 // 10]
     asked: Asked = {}
-    for r in range(len(log)):
-        task = Task.SEARCH if log.kind[r] else Task.REC
-        if log.time[r] >= end:
-            asked.setdefault(("test", task), []).append(r)
-        elif log.time[r] >= begin:
-            asked.setdefault(("validation", task), []).append(r)
+    for task in Task:
+        for group in reference_groups(log, task):
+            if log.time[group[0]] >= end:
+                asked.setdefault(("test", task), []).append(group)
+            elif log.time[group[0]] >= begin:
+                asked.setdefault(("validation", task), []).append(group)
     return asked
 
 
 def reference_train(log: EventLog, asked: Asked, safe: bool) -> list[bool]:
-    rows = {r for mine in asked.values() for r in mine}
+    rows = {r for groups in asked.values() for group in groups for r in group}
     pairs = {(log.user[r], log.item[r]) for r in rows}
     return [
         r not in rows and not (safe and (log.user[r], log.item[r]) in pairs)
@@ -58,15 +81,34 @@ def reference_train(log: EventLog, asked: Asked, safe: bool) -> list[bool]:
     ]
 
 
-def reference_omitted(log: EventLog, row: int, safe: bool) -> set[int]:
-    before = range(log.offsets[log.user[row]], row)
+def reference_history(log: EventLog, group: Group, safe: bool) -> list[int]:
+    """Return the log rows that the request of ``group`` may know, oldest first."""
+    first = group[0]
+    mine = [r for r in range(len(log)) if log.user[r] == log.user[first]]
+    session = log.session[first]
     if safe:
-        return {r for r in before if log.item[r] == log.item[row] and log.time[r] == log.time[row]}
-    others = [r for r in before if log.kind[r] != log.kind[row]]
-    return {r for r in others[-1:] if log.item[r] == log.item[row]}
+        earlier = [r for r in mine if log.time[r] < log.time[first]]
+        return [r for r in earlier if session < 0 or log.session[r] != session]
+    above = [r for r in mine if r < first]
+    others = [r for r in above if log.kind[r] != log.kind[first]]
+    twin = {r for r in others[-1:] if log.item[r] == log.item[first]}
+    return [r for r in above if r not in twin]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
+@given(EVENTS)
+def test_events_of_one_search_or_page_are_one_request(rows: list[tuple]) -> None:
+    log = log_of(rows)
+    for task in Task:
+        groups = group_events(log, task)
+        wanted = reference_groups(log, task)
+        assert groups.rows.tolist() == [r for group in wanted for r in group]
+        assert np.diff(groups.offsets).tolist() == [len(group) for group in wanted]
+        assert groups.first.tolist() == [group[0] for group in wanted]
+        assert groups.owner.tolist() == [i for i, group in enumerate(wanted) for _ in group]
+
+
+@settings(max_examples=200, deadline=None)
 @given(EVENTS, st.sampled_from(["leave-one-out", "temporal"]), st.sampled_from(["safe", "paper"]))
 def test_split_equals_the_definition(rows: list[tuple], name: str, leakage: str) -> None:
     log = log_of(rows)
@@ -81,32 +123,46 @@ def test_split_equals_the_definition(rows: list[tuple], name: str, leakage: str)
         return
     parts = split(log, ITEMS, how)
     assert parts.train.tolist() == train
-    assert {key: got.rows.tolist() for key, got in parts.requests.items()} == asked
-    for got in parts.requests.values():
-        for row, omit in zip(got.rows.tolist(), got.omit.tolist(), strict=True):
-            omitted = [r for r in omit if r >= 0]
-            assert len(omitted) == len(set(omitted))
-            assert set(omitted) == reference_omitted(log, row, safe)
+    assert list(parts.requests) == [
+        (part, task) for task in Task for part in ("validation", "test") if (part, task) in asked
+    ]
+    for (part, task), got in parts.requests.items():
+        wanted = asked[part, task]
+        assert got.first.tolist() == [group[0] for group in wanted]
+        assert got.events.tolist() == [r for group in wanted for r in group]
+        assert got.owner.tolist() == [i for i, group in enumerate(wanted) for _ in group]
+        every = reference_groups(log, task)
+        assert [every[number] for number in got.groups.tolist()] == wanted
+        offsets, history = requests_of(log, got, task).history_rows()
+        for i, group in enumerate(wanted):
+            found = history[offsets[i] : offsets[i + 1]].tolist()
+            assert found == reference_history(log, group, safe)
 
 
-@settings(max_examples=150, deadline=None)
-@given(EVENTS, st.integers(1, 8), st.sampled_from([None, *EventSource]), st.booleans())
-def test_history_is_the_log_before_the_event_without_its_copies(
-    rows: list[tuple], window: int, kind: EventSource | None, safe: bool
+@settings(max_examples=200, deadline=None)
+@given(
+    EVENTS,
+    st.integers(1, 8),
+    st.sampled_from([None, *EventSource]),
+    st.sampled_from(["leave-one-out", "temporal"]),
+    st.booleans(),
+)
+def test_windows_of_histories_end_with_the_latest_events_that_may_be_known(
+    rows: list[tuple], window: int, kind: EventSource | None, name: str, safe: bool
 ) -> None:
     log = log_of(rows)
     try:
-        parts = split(log, ITEMS, Split(leakage="safe" if safe else "paper"))
+        parts = split(log, ITEMS, Split(name=name, leakage="safe" if safe else "paper"))
     except InputError:
         return
-    for got in parts.requests.values():
-        requests = requests_of(log, got.rows, got.omit)
+    for (_, task), got in parts.requests.items():
+        requests = requests_of(log, got, task)
         history = requests.history(window, kind)
         offsets, seen = requests.seen()
         assert history.item.shape == (len(requests), window)
-        for i, row in enumerate(got.rows.tolist()):
-            before = range(log.offsets[log.user[row]], row)
-            whole = [r for r in before if r not in reference_omitted(log, row, safe)]
+        for i in range(len(requests)):
+            group = got.events[got.owner == i].tolist()
+            whole = reference_history(log, group, safe)
             mine = [r for r in whole if kind is None or log.kind[r] == kind][-window:]
             length = int(history.length[i])
             assert length == len(mine)
@@ -114,13 +170,32 @@ def test_history_is_the_log_before_the_event_without_its_copies(
                 values = getattr(history, column)[i].tolist()
                 assert values[:length] == getattr(log, column)[mine].tolist()
             assert set(history.item[i].tolist()[length:]) <= {-1}
-            assert sorted(seen[offsets[i] : offsets[i + 1]]) == sorted(log.item[whole])
+            assert seen[offsets[i] : offsets[i + 1]].tolist() == log.item[whole].tolist()
+
+
+def test_a_search_is_asked_once_however_many_items_were_clicked() -> None:
+    clicks = [(0, item, 9, 0) for item in (3, 1, 4)]
+    log = log_of([(0, 0, 1, 0), (0, 2, 5, 0), *clicks])
+    got = split(log, ITEMS, Split(leakage="paper")).requests["test", Task.SEARCH]
+    assert len(got.first) == 1
+    assert log.item[got.events].tolist() == [3, 1, 4]
+
+
+def test_later_clicks_of_a_session_belong_to_its_search_and_other_queries_do_not() -> None:
+    early = [(0, 0, 0, -1, -1), (0, 1, 1, 0, 0), (0, 2, 2, 0, 1)]
+    log = log_of([*early, (0, 3, 5, 0, 7), (0, 4, 6, 1, 7), (0, 5, 7, 0, 7)])
+    parts = split(log, ITEMS, Split())
+    test, validation = (parts.requests[part, Task.SEARCH] for part in ("test", "validation"))
+    assert log.item[validation.events].tolist() == [3, 5]
+    assert log.item[test.events].tolist() == [4]
+    _, seen = requests_of(log, test, Task.SEARCH).seen()
+    assert seen.tolist() == [0, 1, 2], "what happened in the session itself is no history"
 
 
 def test_users_with_fewer_than_three_events_of_a_task_only_train() -> None:
     log = log_of([(0, 0, 1, -1), (0, 1, 2, -1), (1, 0, 1, -1), (1, 1, 2, -1), (1, 2, 3, -1)])
     parts = split(log, ITEMS, Split())
-    assert parts.requests["test", Task.REC].rows.tolist() == [4]
+    assert parts.requests["test", Task.REC].first.tolist() == [4]
     assert parts.train.tolist() == [True, True, True, False, False]
     assert ("test", Task.SEARCH) not in parts.requests
 
@@ -128,8 +203,8 @@ def test_users_with_fewer_than_three_events_of_a_task_only_train() -> None:
 def test_order_at_equal_times_is_the_position_in_the_file() -> None:
     log = log_of([(0, item, 5, -1) for item in (3, 1, 4, 2)])
     parts = split(log, ITEMS, Split())
-    assert log.item[parts.requests["test", Task.REC].rows].tolist() == [2]
-    assert log.item[parts.requests["validation", Task.REC].rows].tolist() == [4]
+    assert log.item[parts.requests["test", Task.REC].first].tolist() == [2]
+    assert log.item[parts.requests["validation", Task.REC].first].tolist() == [4]
 
 
 def twins() -> EventLog:
@@ -141,9 +216,9 @@ def test_safe_keeps_the_answer_out_of_training_and_history() -> None:
     log = twins()
     parts = split(log, ITEMS, Split())
     trained = set(log.item[parts.train].tolist())
-    for got in parts.requests.values():
-        history = requests_of(log, got.rows, got.omit).history(20)
-        for target, before in zip(log.item[got.rows].tolist(), history.item.tolist(), strict=True):
+    for (_, task), got in parts.requests.items():
+        history = requests_of(log, got, task).history(20)
+        for target, before in zip(log.item[got.first].tolist(), history.item.tolist(), strict=True):
             assert target not in trained
             assert target not in before
     assert trained == {0, 1, 2, 3}
@@ -154,7 +229,7 @@ def test_paper_keeps_twins_in_training_and_drops_only_the_latest_item() -> None:
     parts = split(log, ITEMS, Split(leakage="paper"))
     assert 4 in log.item[parts.train]
     got = parts.requests["test", Task.SEARCH]
-    assert log.item[got.rows].tolist() == [5]
+    assert log.item[got.first].tolist() == [5]
     assert log.item[got.omit].tolist() == [[5]]
 
 
@@ -162,9 +237,9 @@ def test_temporal_keeps_a_moment_together_and_later_parts_in_histories() -> None
     log = log_of([(u, u, t, -1) for t in range(10) for u in range(5)])
     parts = split(log, ITEMS, Split(name="temporal", leakage="paper"))
     assert log.time[parts.train].max() == 7
-    assert set(log.time[parts.requests["validation", Task.REC].rows].tolist()) == {8}
+    assert set(log.time[parts.requests["validation", Task.REC].first].tolist()) == {8}
     got = parts.requests["test", Task.REC]
-    history = requests_of(log, got.rows, got.omit).history(1)
+    history = requests_of(log, got, Task.REC).history(1)
     assert set(history.time[:, 0].tolist()) == {8}
 
 
@@ -174,8 +249,8 @@ def test_temporal_limit_draws_requests_and_trains_on_nothing_later() -> None:
     parts = split(log, ITEMS, how)
     again = split(log, ITEMS, how)
     for key, got in parts.requests.items():
-        assert len(np.unique(got.rows)) == len(got.rows) == 7
-        assert got.rows.tolist() == again.requests[key].rows.tolist()
+        assert len(np.unique(got.first)) == len(got.first) == 7
+        assert got.first.tolist() == again.requests[key].first.tolist()
     assert int(parts.train.sum()) == 400
 
 
@@ -194,7 +269,7 @@ def test_no_pair_of_a_request_is_ever_trained_on(rows: list[tuple]) -> None:
         return
     trained = set(zip(log.user[parts.train], log.item[parts.train], strict=True))
     for got in parts.requests.values():
-        assert not trained & set(zip(log.user[got.rows], log.item[got.rows], strict=True))
+        assert not trained & set(zip(log.user[got.events], log.item[got.events], strict=True))
 
 
 def test_log_is_sorted_by_user_time_and_position() -> None:

@@ -106,17 +106,19 @@ def test_every_event_is_one_sample_read_from_its_past_in_some_instruction(twins:
     train = train_view(twins)
     log = train.log
     found = [one for step in _steps(_regime(), train) for one in _written(step)]
-    bodies: dict[tuple[int, int, tuple[int, ...]], int] = {}
+    wanted: Counter = Counter()
+    plain: dict[tuple[int, int, tuple[int, ...]], tuple[int, int, tuple[int, ...]]] = {}
     for row in range(len(log)):
         search = log.kind[row] == EventSource.SEARCHED
         body = _events(train, _past(train, row))
         if search:
             body += [VOCABULARY.query, *_spell(QUERIES[log.query[row]])]
-        key = VOCABULARY.searched if search else VOCABULARY.rec
+        start = VOCABULARY.searched if search else VOCABULARY.rec
+        sample = start, int(log.item[row]), tuple(body)
+        wanted[sample] += 1
         for before, after in SETS["search" if search else "rec"]:
-            bodies[key, int(log.item[row]), (*_spell(before), *body, *_spell(after))] = row
-    rows = Counter(bodies[s, i, x] for s, _, i, x in found if (s, i, x) in bodies)
-    assert rows == Counter(range(len(log)))
+            plain[(*sample[:2], (*_spell(before), *body, *_spell(after)))] = sample
+    assert Counter(plain[s, i, x] for s, _, i, x in found if (s, i, x) in plain) == wanted
 
 
 def test_each_task_has_its_number_of_samples_and_its_identifier() -> None:

@@ -22,8 +22,8 @@ def model(tiny: Dataset) -> GenSAR:
     return fit(tiny)
 
 
-def by_hand(data: Dataset, user: int, task: Task) -> tuple[list, str, int]:
-    """Return history, query and relevant item of a user's test request, as a person would."""
+def by_hand(data: Dataset, user: int, task: Task) -> tuple[list, str, tuple[int, ...]]:
+    """Return history, query and relevant items of a user's test request, as a person would."""
     evaluation = data.evaluation["test", task]
     row = int(np.flatnonzero(evaluation.requests.user == user)[-1])
     request = evaluation.requests[row : row + 1]
@@ -34,7 +34,8 @@ def by_hand(data: Dataset, user: int, task: Task) -> tuple[list, str, int]:
         query = past.query[0, place]
         searched = past.kind[0, place] == EventSource.SEARCHED
         history.append((item, data.queries.texts[query]) if searched else item)
-    return history, request.query_texts()[0], int(evaluation.targets[row])
+    relevant = evaluation.relevant.item[evaluation.relevant.request == row]
+    return history, request.query_texts()[0], tuple(relevant.tolist())
 
 
 @pytest.mark.parametrize("task", list(Task))
@@ -103,7 +104,7 @@ def test_other_words_replace_those_of_the_test_request(tiny: Dataset) -> None:
     own, other = (request_of_user(tiny, user, Task.SEARCH, q) for q in (None, "quite other words"))
     assert own is not None and other is not None
     assert other.request.query_texts() == ["quite other words"]
-    assert other.relevant is None
+    assert other.relevant == ()
     mine, theirs = (each.request.history(50) for each in (own, other))
     np.testing.assert_array_equal(mine.item, theirs.item)
 
@@ -113,10 +114,11 @@ def test_a_user_without_a_test_request_is_asked_behind_all_events(tiny: Dataset)
     data, user = replace(tiny, evaluation=parts), 2
     assert request_of_user(data, user, Task.SEARCH) is None
     asked = request_of_user(data, user, Task.SEARCH, "drama")
-    assert asked is not None and asked.relevant is None
+    assert asked is not None and asked.relevant == ()
     events = tiny.log.item[tiny.log.offsets[user] : tiny.log.offsets[user + 1]]
     past = asked.request.history(1000)
     assert past.item[0, : past.length[0]].tolist() == events.tolist()
+    assert past.time[0, : past.length[0]].max() < asked.request.time[0]
 
 
 def test_any_model_takes_such_a_request(tiny: Dataset) -> None:

@@ -39,11 +39,14 @@ def test_earlier_twins_are_the_rows_before_of_the_same_user_time_and_item(events
 
 
 @given(EVENTS)
-def test_the_last_event_before_a_moment_is_that_of_an_earlier_time(events) -> None:
+def test_a_moment_begins_with_the_first_event_of_the_same_user_and_time(events) -> None:
     log = _log(events)
     moments = list(zip(log.user.tolist(), log.time.tolist(), strict=True))
     assert steps_to_moment(log).tolist() == [i - moments.index(m) for i, m in enumerate(moments)]
-    assert steps_to_moment(log.select(np.zeros(len(log), dtype=bool))).tolist() == []
+
+
+def test_an_empty_log_has_no_moments() -> None:
+    assert len(steps_to_moment(_log([(0, 0, 0, 0)]).select(np.zeros(1, dtype=bool)))) == 0
 
 
 @given(EVENTS)

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from benchmark.data.dataset import Dataset
-from benchmark.data.events import NO_QUERY, EventSource
+from benchmark.data.catalogue import Items
+from benchmark.data.dataset import Dataset, TrainView
+from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.requests import Task
 from benchmark.learning.training_requests import TrainingRequests
+from tests.data.conftest import log_of, names_of
+from tests.data.test_split import EVENTS, reference_history
 
 
 def test_a_past_request_shows_what_stood_before_its_event_and_asks_for_its_query(
@@ -23,26 +28,29 @@ def test_a_past_request_shows_what_stood_before_its_event_and_asks_for_its_query
             assert history.item[i, : history.length[i]].tolist() == before
 
 
+def view(log: EventLog) -> TrainView:
+    return TrainView(log, Items(tuple("abcdef"), tuple("abcdef"), ("",) * 6, {}), names_of(2), "x")
+
+
+@settings(max_examples=150, deadline=None)
+@given(EVENTS, st.integers(1, 8), st.sampled_from(Task))
+def test_what_shares_time_or_session_of_an_event_stays_out_of_its_history(
+    rows: list[tuple], window: int, task: Task
+) -> None:
+    log = log_of(rows)
+    asked = TrainingRequests(view(log)).of(task, np.arange(len(log)))
+    assert asked.time.tolist() == log.time.tolist()
+    history = asked.history(window)
+    offsets, whole = asked.history_rows()
+    for row in range(len(log)):
+        wanted = reference_history(log, [row], safe=True)
+        assert whole[offsets[row] : offsets[row + 1]].tolist() == wanted
+        length = int(history.length[row])
+        assert history.item[row, :length].tolist() == log.item[wanted[-window:]].tolist()
+
+
 def test_a_twin_stays_out_of_the_history() -> None:
-    from dataclasses import replace
-
-    from benchmark.data.catalogue import Items, Queries
-    from benchmark.data.dataset import TrainView
-    from benchmark.data.events import EventLog
-
-    log = EventLog.from_columns(
-        user=np.zeros(4, dtype=int),
-        item=np.array([3, 1, 2, 2]),
-        time=np.array([0, 1, 2, 2]),
-        kind=np.array([0, 0, 1, 0]),
-        query=np.array([-1, -1, 0, -1]),
-        session=np.full(4, -1),
-        users=1,
-    )
-    items = Items(tuple("abcd"), tuple("abcd"), tuple("abcd"), {})
-    train = TrainView(log, items, Queries(("q",), ("words",), ("given",)), "x")
-    history = TrainingRequests(train).of(Task.REC, np.array([3])).history(5)
-    assert history.item[0, : history.length[0]].tolist() == [3, 1]
-    apart = replace(train, log=replace(log, time=np.array([0, 1, 2, 3])))
-    history = TrainingRequests(apart).of(Task.REC, np.array([3])).history(5)
-    assert history.item[0, : history.length[0]].tolist() == [3, 1, 2]
+    for moment, wanted in ((2, [3, 1]), (3, [3, 1, 2])):
+        log = log_of([(0, 3, 0, -1), (0, 1, 1, -1), (0, 2, 2, 0), (0, 2, moment, -1)], users=1)
+        history = TrainingRequests(view(log)).of(Task.REC, np.array([3])).history(5)
+        assert history.item[0, : history.length[0]].tolist() == wanted

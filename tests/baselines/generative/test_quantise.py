@@ -18,7 +18,13 @@ from gensar.engine.sequences import Sequences
 from gensar.engine.vocabulary import Vocabulary
 
 ITEMS, WIDTH, LEVELS, CODES = 60, 12, 3, 8
-SMALL = {"levels": LEVELS, "codes": CODES, "latent": 6, "rqvae_hidden": (10,), "rqvae_epochs": 20}
+SMALL = {
+    "levels": LEVELS,
+    "codebook_size": CODES,
+    "latent": 6,
+    "rqvae_hidden": (10,),
+    "rqvae_epochs": 20,
+}
 QUANTISERS = ("rq-kmeans", "rq-vae", "lfq")
 
 
