@@ -61,7 +61,7 @@ MODELS = (
         ("rec",),
         "baseline",
         "self-attention over the item sequence, RecBole's module, a loss at every position",
-        "baselines.sasrec:SASRec",
+        "baselines.sasrec.model:SASRec",
         "Kang and McAuley 2018",
     ),
     ModelEntry(
@@ -87,6 +87,7 @@ MODELS = (
         "writes the next item's semantic identifier, learned from the items' texts by an RQ-VAE",
         "baselines.generative.tiger:Tiger",
         "Rajput et al. 2023",
+        uses=("sasrec",),
     ),
     ModelEntry(
         "semantic-ids",

@@ -19,6 +19,7 @@ from benchmark.data.dataset import TrainView
 from benchmark.data.events import EventSource
 from benchmark.learning.epoch_loop import EpochLoop, set_rate
 from benchmark.learning.sentence_encoder import load_encoder
+from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import TrainingContext
 from benchmark.settings import setting
 
@@ -168,15 +169,15 @@ class BiEncoder:
 
     def parameters(self) -> int:
         """Return the number of weights."""
-        return sum(weight.numel() for weight in self.network.parameters())
+        return count_weights(self.network)
 
     def weights(self) -> dict[str, NDArray]:
         """Return all weights by name."""
-        return {n: w.detach().cpu().numpy() for n, w in self.network.state_dict().items()}
+        return arrays_of(self.network)
 
     def take(self, weights: dict[str, NDArray]) -> None:
         """Take back what :meth:`weights` returned."""
-        self.network.load_state_dict({n: torch.as_tensor(w) for n, w in weights.items()})
+        take_arrays(self.network, weights)
 
     def _pass(self, pieces: Pieces, rows: NDArray[np.int64], width: int) -> Tensor:
         mask = np.arange(width) < pieces.length[rows][:, None]

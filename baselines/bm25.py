@@ -39,7 +39,7 @@ class BM25Settings:
             raise ValueError(f"setting 'stop_words': bm25s has no '{self.stop_words}'") from error
 
 
-class BM25(Model):
+class BM25(Model[BM25Settings]):
     """Counts items by BM25 (Robertson and Zaragoza 2009) for the query, whoever asks.
 
     Scoring and index are those of bm25s (Lu 2024) in Lucene's variant, words are stemmed.
@@ -47,7 +47,7 @@ class BM25(Model):
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
     Settings = BM25Settings
-    searched: ClassVar[Mapping[str, Dimension | None]] = {
+    search_space: ClassVar[Mapping[str, Dimension | None]] = {
         "b": Range(0.0, 1.0),
         "k1": Range(0.2, 3.0),
     }

@@ -26,14 +26,12 @@ class BM25PopSettings(BM25Settings):
     weight: float | None = setting(None, "of log(1 + training events); none: validation chooses")
 
 
-class BM25Pop(Model):
+class BM25Pop(Model[BM25PopSettings]):
     """The BM25 score plus ``weight * log(1 + n)``, with n the item's number of training events."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
     Settings = BM25PopSettings
-    searched = BM25.searched
-
-    settings: BM25PopSettings
+    search_space = BM25.search_space
 
     def __init__(self, settings: Any = None) -> None:
         super().__init__(settings)

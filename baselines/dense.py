@@ -31,14 +31,14 @@ class DenseSettings(TuneSettings):
     )
 
 
-class Dense(Model):
+class Dense(Model[DenseSettings]):
     """Exact search by the cosine of a query's vector and each item's, whoever asks."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
     Settings = DenseSettings
     uses_gpu = True
     # The encoder was trained before; rates of models that start from nothing would undo that.
-    searched: ClassVar[Mapping[str, Dimension | None]] = {
+    search_space: ClassVar[Mapping[str, Dimension | None]] = {
         "learning_rate": Range(1e-5, 3e-4, log=True)
     }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -55,8 +55,6 @@ class Dense(Model):
             "validation_requests": 0,
         },
     }
-
-    settings: DenseSettings
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Tune the encoder where that is asked for and there are pairs; encode the items."""

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests, Task
-from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.model import Model, NoSettings, TrainingContext, TrainView, Validation
 
 __all__ = ["Constant", "Random"]
 
 BOTH = frozenset({Task.REC, Task.SEARCH})
 
 
-class Constant(Model):
+class Constant(Model[NoSettings]):
     """Gives everything the same score, so that every metric is its expectation under ties."""
 
     tasks: ClassVar[frozenset[Task]] = BOTH
@@ -35,7 +35,7 @@ class Constant(Model):
         """Take nothing."""
 
 
-class Random(Model):
+class Random(Model[NoSettings]):
     """Scores by a hash of seed, user, time, query and item.
 
     A hash rather than a generator: the score of a candidate depends neither on the batch that it

@@ -27,20 +27,18 @@ class HybridSettings(BM25Settings, DenseSettings):
     constant: float = setting(60.0, "is added to ranks: the higher, the less a first place counts")
 
 
-class Hybrid(Model):
+class Hybrid(Model[HybridSettings]):
     """Adds up reciprocal ranks in the lists of ``bm25`` and ``dense``."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
     Settings = HybridSettings
     uses_gpu = True
-    searched: ClassVar[Mapping[str, Dimension | None]] = {
-        **BM25.searched,
-        **Dense.searched,
+    search_space: ClassVar[Mapping[str, Dimension | None]] = {
+        **BM25.search_space,
+        **Dense.search_space,
         "constant": Range(1.0, 100.0, log=True),
     }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = Dense.presets
-
-    settings: HybridSettings
 
     def __init__(self, settings: Any = None) -> None:
         super().__init__(settings)

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests, Task
-from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.model import Model, NoSettings, TrainingContext, TrainView, Validation
 
 __all__ = ["Popularity"]
 
 
-class Popularity(Model):
+class Popularity(Model[NoSettings]):
     """Counts items by their number of training events, for both tasks alike."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC, Task.SEARCH})

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from benchmark.data.catalogue import Queries
 from benchmark.data.dataset import TrainView
-from gensar.engine.vocabulary import train_tokenizer
+from benchmark.learning.subwords import train_tokenizer
 
 __all__ = ["NO_WORD", "MeanOfWords", "Words"]
 

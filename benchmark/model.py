@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,12 @@ from benchmark.files import writing
 from benchmark.run_log import RunLog
 from benchmark.search_space import Dimension
 from benchmark.settings import settings_from_json
+from benchmark.top_k import top_k
 
-__all__ = ["Model", "NoSettings", "TrainView", "TrainingContext", "Validation", "top_k"]
+__all__ = ["SCORES_AT_ONCE", "Model", "NoSettings", "TrainView", "TrainingContext", "Validation"]
+
+SCORES_AT_ONCE = 2**22
+"""Upper bound of the scores of a catalogue that are held at a time."""
 
 
 class Validation(Protocol):
@@ -104,8 +108,16 @@ class NoSettings:
     """Settings of a model that has none."""
 
 
-class Model(ABC):
-    """A model that ranks items.
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+S = TypeVar("S", bound=_Dataclass)
+"""A model's settings: a frozen dataclass."""
+
+
+class Model(ABC, Generic[S]):
+    """A model that ranks items, ``Model[ItsSettings]``.
 
     A subclass names its tasks and its settings (a frozen dataclass, every field made by
     :func:`benchmark.settings.setting`), and gives ``presets`` only what differs from the defaults.
@@ -121,15 +133,15 @@ class Model(ABC):
     uses_gpu: ClassVar[bool] = False
     """Whether it computes on its :class:`TrainingContext`'s device; else on the CPU."""
 
-    searched: ClassVar[Mapping[str, Dimension | None]] = {}
+    search_space: ClassVar[Mapping[str, Dimension | None]] = {}
     """What ``tune`` searches beside the shared settings, or instead of them, by name: a range or a
     choice, or ``None`` for a shared setting that this model cannot use."""
 
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """What ``run --ablations`` runs beside the full model: by name, the settings that change."""
 
-    def __init__(self, settings: Any = None) -> None:
-        self.settings: Any = self.Settings() if settings is None else settings
+    def __init__(self, settings: S | None = None) -> None:
+        self.settings: S = self.Settings() if settings is None else settings
 
     @abstractmethod
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
@@ -149,11 +161,16 @@ class Model(ABC):
         Both are ``[requests, k]``. Where ``requests.exclude_seen`` holds, items of the history
         are left out. A place that could not be filled has item -1 and score minus infinity.
         """
-        scores = np.array(self.score(requests), copy=True)
-        if requests.exclude_seen:
-            offsets, seen = requests.seen()
-            scores[np.repeat(np.arange(len(requests)), np.diff(offsets)), seen] = -np.inf
-        return top_k(scores, k)
+        parts = [top_k(np.empty((0, requests.items), dtype=np.float32), k)]
+        for batch in requests.batches(max(1, SCORES_AT_ONCE // requests.items)):
+            scores = np.asarray(self.score(batch))
+            if batch.exclude_seen:
+                offsets, seen = batch.seen()
+                scores = scores.copy()
+                scores[np.repeat(np.arange(len(batch)), np.diff(offsets)), seen] = -np.inf
+            parts.append(top_k(scores, k))
+        items, best = zip(*parts, strict=True)
+        return np.concatenate(items), np.concatenate(best)
 
     @abstractmethod
     def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
@@ -188,20 +205,3 @@ class Model(ABC):
         model = cls(settings_from_json(cls.Settings, config["settings"]))
         model.restore(load_file(str(folder / "model.safetensors")), config["values"])
         return model
-
-
-def top_k(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Return columns and values of the ``k`` highest scores of each row, best first.
-
-    Equal scores come in the order of their columns. Scores of minus infinity are never returned;
-    their places hold column -1.
-    """
-    columns = scores.shape[1]
-    kept = min(k, columns)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :kept]
-    best = np.take_along_axis(scores, order, axis=1)
-    items = np.where(np.isneginf(best), -1, order).astype(np.int32)
-    if kept < k:
-        items = np.pad(items, ((0, 0), (0, k - kept)), constant_values=-1)
-        best = np.pad(best, ((0, 0), (0, k - kept)), constant_values=-np.inf)
-    return items, best.astype(np.float32)

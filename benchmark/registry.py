@@ -18,7 +18,7 @@ from benchmark.errors import BenchmarkError, InputError, did_you_mean
 if TYPE_CHECKING:
     from benchmark.model import Model
 
-__all__ = ["Group", "ModelEntry", "available", "find", "known", "merge"]
+__all__ = ["Group", "ModelEntry", "available", "find", "known", "listings", "merge"]
 
 GROUP = "benchmark.models"
 Group = Literal["diagnostic", "baseline", "joint", "external"]
@@ -37,6 +37,8 @@ class ModelEntry:
         reference: the paper or library it comes from.
         obstacle: why it cannot run here, to follow "it cannot run here: "; such a model is never
             listed or loaded, and whoever asks for it is told.
+        uses: models or modules that it loads by name when it runs, so that no import statement
+            tells of them; their code decides the outcome of its runs too.
     """
 
     name: str
@@ -46,6 +48,7 @@ class ModelEntry:
     source: str
     reference: str = ""
     obstacle: str = ""
+    uses: tuple[str, ...] = ()
 
     def load(self) -> type[Model]:
         """Import and return the model's class.
@@ -99,6 +102,11 @@ def known() -> dict[str, ModelEntry]:
     """Return all models by name, those that cannot run here too."""
     found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
     return merge((point.value, _offered(point)) for point in found)
+
+
+def listings() -> frozenset[str]:
+    """Return the modules that list models: importing one runs no model's code."""
+    return frozenset(point.module for point in entry_points(group=GROUP))
 
 
 def _offered(point: EntryPoint) -> list[ModelEntry]:

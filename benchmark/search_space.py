@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from benchmark.model import Model
+from typing import Any
 
 __all__ = ["SHARED", "Choice", "Dimension", "Range", "space_of"]
 
@@ -57,9 +54,14 @@ SHARED: Mapping[str, Dimension] = {
 }
 
 
-def space_of(model: type[Model]) -> dict[str, Dimension]:
-    """Return the settings of ``model`` that are searched, by name."""
-    own = {f.name for f in fields(model.Settings)}
-    shared = {name: dimension for name, dimension in SHARED.items() if name in own}
-    both = {**shared, **model.searched}
+def space_of(settings: type, own: Mapping[str, Dimension | None]) -> dict[str, Dimension]:
+    """Return which settings of a model are searched, by name.
+
+    Args:
+        settings: the model's dataclass of settings.
+        own: what the model names itself; ``None`` takes a shared setting out.
+    """
+    names = {f.name for f in fields(settings)}
+    shared = {name: dimension for name, dimension in SHARED.items() if name in names}
+    both = {**shared, **own}
     return {name: dimension for name, dimension in sorted(both.items()) if dimension is not None}

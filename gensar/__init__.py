@@ -10,5 +10,6 @@ MODELS = (
         "generates an item's semantic identifier for search, its collaborative one for rec",
         "gensar.model:GenSAR",
         "Shi et al. 2025, arXiv 2504.05730",
+        uses=("sasrec", "unisar"),
     ),
 )

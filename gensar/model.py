@@ -12,13 +12,18 @@ from tokenizers import Tokenizer
 
 from benchmark.data.requests import Task
 from benchmark.model import TrainingContext, TrainView, Validation
-from gensar.engine.generator import Generator, Identified, TrainingFormat
-from gensar.engine.identifiers import Identifiers, build_identifiers
+from gensar.build_identifiers import build_identifiers
+from gensar.engine.generator import Generator, Identified
+from gensar.engine.identifiers import Identifiers
 from gensar.engine.item_vectors import collaborative_vectors, semantic_vectors
-from gensar.engine.query_generation import PseudoQuerySettings, generate_queries
+from gensar.engine.query_generation import (
+    PseudoQuerySettings,
+    WrittenQueries,
+    generate_queries,
+)
+from gensar.engine.regime import TrainingFormat
 from gensar.engine.sequences import Sequences
 from gensar.engine.spaces import Space, fused_concat
-from gensar.engine.targets import Written
 from gensar.engine.vocabulary import Vocabulary
 from gensar.regimes.packed import PackedRegime
 from gensar.regimes.per_sample import PlainRegime
@@ -43,7 +48,7 @@ class GenSAR(Generator):
 
     def __init__(self, settings: GenSARSettings | None = None) -> None:
         super().__init__(settings)
-        self._written: Written | None = None
+        self._written: WrittenQueries | None = None
 
     def identify(
         self, train: TrainView, validation: Validation, context: TrainingContext
@@ -58,8 +63,8 @@ class GenSAR(Generator):
         if texts is None:
             return Identified(quantiser.identifiers)
 
-        def place(asked: Sequence[str]) -> NDArray[np.float32]:
-            return quantiser.place(texts(asked))
+        def place(words: Sequence[str]) -> NDArray[np.float32]:
+            return quantiser.place(texts(words))
 
         return Identified(quantiser.identifiers, place)
 
@@ -76,8 +81,8 @@ class GenSAR(Generator):
         if settings.identifiers != "collaborative":
             with run_log.phase("semantic vectors"):
                 shared = context.shared("semantic vectors", settings.encoder)
-                found = shared.kept("semantic", lambda: {"items": encode(train.items.texts)})
-            spaces.append(Space(found["items"], encode))
+                vectors = shared.kept("semantic", lambda: {"items": encode(train.items.texts)})
+            spaces.append(Space(vectors["items"], encode))
         if settings.identifiers != "semantic":
             preset, model = settings.collaborative_preset, settings.collaborative
             with run_log.phase("collaborative vectors"):
@@ -85,7 +90,7 @@ class GenSAR(Generator):
             spaces.append(Space(learned))
         return (fused_concat(*spaces),) if settings.identifiers == "fused" else tuple(spaces)
 
-    def _write_queries(self, train: TrainView, context: TrainingContext) -> Written | None:
+    def _write_queries(self, train: TrainView, context: TrainingContext) -> WrittenQueries | None:
         """Write the queries of pseudo-query search, unless they are words of the texts."""
         settings = self.settings
         learned = Task.SEARCH in context.tasks and "pseudo-query-search" not in settings.without

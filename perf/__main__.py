@@ -47,6 +47,18 @@ def metrics(
 
 
 @app.command()
+def evaluate(
+    as_json: AsJson = False,
+    requests: Annotated[int, typer.Option(min=1, help="Number of requests.")] = 4_000,
+) -> None:
+    """Ranking a whole catalogue, against a plain NumPy count and faiss's exact index."""
+    from perf.evaluate import measure
+
+    found = measure(requests)
+    _show(found, [each.to_dict() for each in found] if as_json else None)
+
+
+@app.command()
 def significance(as_json: AsJson = False) -> None:
     """Fisher's randomisation test of all pairs of 20 models, against ranx."""
     from perf.significance import measure

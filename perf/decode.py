@@ -19,19 +19,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
+from benchmark.learning.subwords import train_tokenizer
 from gensar.engine.backbone import Backbone, t5_of
 from gensar.engine.beam_search import Leaves, beam_search, score_catalogue, score_items
 from gensar.engine.bucketed_encoder import encode_by_length
 from gensar.engine.identifiers import COLLABORATIVE, Identifiers
-from gensar.engine.incremental_decoder import Memory, Stepper
-from gensar.engine.trie import Barred, Trie
-from gensar.engine.vocabulary import Vocabulary, train_tokenizer
+from gensar.engine.incremental_decoder import EncoderOutput, IncrementalDecoder
+from gensar.engine.trie import ExcludedItems, Trie
+from gensar.engine.vocabulary import Vocabulary
 from gensar.settings import GenSARSettings
 from perf.measurement import Measurement
 
 __all__ = ["measure"]
 
-BATCH, BEAMS, POSITIONS, CANDIDATES, BARRED = 64, 30, 128, 100, 100
+BATCH, BEAMS, POSITIONS, CANDIDATES, EXCLUDED = 64, 30, 128, 100, 100
 LEVELS = 4
 CATALOGUES = {1_682: 64, 60_000: 256}
 """Number of items, and of codes of a level."""
@@ -78,18 +79,18 @@ class _Case:
     def start(self) -> int:
         return self.backbone.vocabulary.rec
 
-    def memory(self) -> Memory:
+    def encoded(self) -> EncoderOutput:
         """Encode the batch."""
         inputs = torch.where(self.real, self.inputs, -1).unsqueeze(-1)
         states = encode_by_length(self.backbone, inputs)
-        return Memory(states, self.real.unsqueeze(1), None)
+        return EncoderOutput(states, self.real.unsqueeze(1), None)
 
-    def beams(self, barred: Barred | None = None) -> tuple[Tensor, Tensor]:
+    def beams(self, excluded: ExcludedItems | None = None) -> tuple[Tensor, Tensor]:
         """Return items and scores, ``[BATCH, BEAMS]``, by our decoder."""
         found = beam_search(
-            self.backbone, self.memory(), self.start, COLLABORATIVE, self.trie, BEAMS, barred
+            self.backbone, self.encoded(), self.start, COLLABORATIVE, self.trie, BEAMS, excluded
         )
-        return self.leaves.items(*found, barred)
+        return self.leaves.items(*found, excluded)
 
     def tokens(self) -> NDArray[np.int64]:
         return self.backbone.vocabulary.code_tokens(COLLABORATIVE)
@@ -156,8 +157,8 @@ def _against_free(case: _Case, items: int) -> Measurement:
     """Time the same decoder when any code may follow any other."""
 
     def free() -> Tensor:
-        stepper = Stepper(case.backbone, case.memory())
-        hidden, past = stepper.first(case.start)
+        decoder = IncrementalDecoder(case.backbone, case.encoded())
+        hidden, cache = decoder.first(case.start)
         scores = torch.zeros(BATCH, 1)
         for level in range(LEVELS):
             log_probs = case.backbone.code_log_probs(hidden, COLLABORATIVE, level)
@@ -166,7 +167,7 @@ def _against_free(case: _Case, items: int) -> Measurement:
             if level + 1 < LEVELS:
                 codes = log_probs.shape[-1]
                 first = case.backbone.vocabulary.level_range(COLLABORATIVE, level)[0]
-                hidden, past = stepper.next(best % codes + first, past.taken(best // codes))
+                hidden, cache = decoder.next(best % codes + first, cache.select(best // codes))
         return scores
 
     (ours_s, (_, scores)), (free_s, any_scores) = _timed(case.beams, free)
@@ -188,11 +189,11 @@ def _given(case: _Case) -> Measurement:
 
     def ours() -> Tensor:
         return score_items(
-            case.backbone, case.memory(), case.start, COLLABORATIVE, case.trie, chosen
+            case.backbone, case.encoded(), case.start, COLLABORATIVE, case.trie, chosen
         )
 
     def peer() -> Tensor:
-        states = BaseModelOutput(last_hidden_state=case.memory().states)
+        states = BaseModelOutput(last_hidden_state=case.encoded().states)
         scores = torch.empty(BATCH, CANDIDATES)
         for number in range(CANDIDATES):
             labels = tokens[:, number]
@@ -224,11 +225,11 @@ def _whole(case: _Case) -> Measurement:
     items = len(case.trie.path)
 
     def walk() -> Tensor:
-        return score_catalogue(case.backbone, case.memory(), case.start, COLLABORATIVE, case.trie)
+        return score_catalogue(case.backbone, case.encoded(), case.start, COLLABORATIVE, case.trie)
 
     def wide() -> tuple[Tensor, Tensor]:
         found = beam_search(
-            case.backbone, case.memory(), case.start, COLLABORATIVE, case.trie, items
+            case.backbone, case.encoded(), case.start, COLLABORATIVE, case.trie, items
         )
         return case.leaves.items(*found, None)
 
@@ -246,29 +247,29 @@ def _whole(case: _Case) -> Measurement:
 
 
 def _growth() -> Measurement:
-    """Time beam search as the catalogue grows, with items barred for each request."""
+    """Time beam search as the catalogue grows, with items excluded for each request."""
 
-    # [requests, barred items] of each catalogue
-    away = [np.random.default_rng(2).integers(0, items, (BATCH, BARRED)) for items in GROWING]
+    # [requests, excluded items] of each catalogue
+    away = [np.random.default_rng(2).integers(0, items, (BATCH, EXCLUDED)) for items in GROWING]
 
     def search_over(items: int, away: NDArray[np.int64]) -> Callable[[], tuple[Tensor, Tensor]]:
         case = _Case.of(items, 256)
-        offsets = np.arange(0, away.size + 1, BARRED)
-        return lambda: case.beams(Barred.of(case.trie, offsets, away.ravel()))
+        offsets = np.arange(0, away.size + 1, EXCLUDED)
+        return lambda: case.beams(ExcludedItems.of(case.trie, offsets, away.ravel()))
 
     found = _timed(*map(search_over, GROWING, away))
     given = [ranked.numpy() for _, (ranked, _) in found]
-    barred = [
+    excluded = [
         (ranked[:, :, None] == out[:, None]).any() for ranked, out in zip(given, away, strict=True)
     ]
     seconds = {items: taken for items, (taken, _) in zip(GROWING, found, strict=True)}
     small, large = seconds[GROWING[0]], seconds[GROWING[-1]]
     return Measurement(
-        name=f"growth from {GROWING[0]:,} to {GROWING[-1]:,} items, {BARRED} barred for each",
+        name=f"growth from {GROWING[0]:,} to {GROWING[-1]:,} items, {EXCLUDED} excluded for each",
         ours_s=small,
         peer=f"ours over {GROWING[-1]:,} items",
         peer_s=large,
-        agree=not any(barred) and all((ranked >= 0).all() for ranked in given),
+        agree=not any(excluded) and all((ranked >= 0).all() for ranked in given),
         details={f"ms_per_request at {n:,}": 1000 * s / BATCH for n, s in seconds.items()},
     )
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-from benchmark.running.runner import cpu_name
+from benchmark.running.environment import cpu_name
 
 __all__ = ["Measurement", "import_peer"]
 

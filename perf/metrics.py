@@ -20,7 +20,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.evaluation.counts import ranks_from_scores
+from benchmark.evaluation.counting import count_scores
+from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import compute
 from perf.measurement import Measurement, import_peer
 
@@ -30,8 +31,8 @@ CANDIDATES = 100
 NAMES = ("ndcg@10", "hr@10", "mrr@10")
 AT_ONCE = 10_000
 """Requests that are made, and given to the peers, at a time."""
-RANKED_AT_ONCE = 1024
-"""Requests whose ranks the harness counts at a time, as in an evaluation."""
+COUNTED_AT_ONCE = 1024
+"""Requests that the harness counts at a time, as in an evaluation."""
 TOLERANCE = 1e-9
 
 Values = dict[str, NDArray[np.float64]]
@@ -161,13 +162,21 @@ def _batches(requests: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.in
 
 
 def _by_harness(scores: NDArray[np.float32], target: NDArray[np.int64]) -> Values:
-    """Count ranks in small batches and compute the metrics of all, as an evaluation does."""
-    parts = [
-        slice(start, start + RANKED_AT_ONCE) for start in range(0, len(scores), RANKED_AT_ONCE)
+    """Count in small batches and compute the metrics of all, as an evaluation does."""
+    none = np.empty(0, dtype=np.int64)
+    places = [
+        count_scores(each, np.arange(len(each)), target[start : start + len(each)], none, k=0)
+        for start in range(0, len(scores), COUNTED_AT_ONCE)
+        for each in (scores[start : start + COUNTED_AT_ONCE],)
     ]
-    ranks = [ranks_from_scores(scores[rows], target[rows]) for rows in parts]
-    greater = np.concatenate([part.greater for part in ranks])
-    return compute(greater, np.concatenate([part.tied for part in ranks]), NAMES)
+    counts = Counts(
+        request=np.arange(len(scores)),
+        gain=np.ones(len(scores)),
+        greater=np.concatenate([part.greater for part in places]),
+        tied=np.concatenate([part.tied for part in places]),
+        candidates=np.concatenate([part.candidates for part in places]),
+    )
+    return compute(counts, NAMES)
 
 
 def _nested(scores: NDArray[np.float32], target: NDArray[np.int64]) -> tuple[Nested, Nested]:

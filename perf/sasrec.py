@@ -13,7 +13,8 @@ from pathlib import Path
 
 import torch
 
-from baselines.sasrec import SASRec, SASRecSettings
+from baselines.sasrec.model import SASRec
+from baselines.sasrec.settings import SASRecSettings
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation

@@ -21,10 +21,13 @@ from benchmark.data.dataset import Dataset, TrainView
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
+from benchmark.learning.epoch_loop import train_to_best
 from benchmark.model import TrainingContext, Validation
 from benchmark.run_log import RunLog
-from gensar.engine.backbone import t5_of
-from gensar.engine.generator import Generator, Identified
+from gensar.engine.backbone import Backbone, t5_of
+from gensar.engine.generator import Identified
+from gensar.engine.regime import Epochs
+from gensar.engine.settings import GeneratorSettings
 from gensar.engine.targets import Step
 from gensar.engine.training import Trainer
 from gensar.engine.vocabulary import PADDING
@@ -79,24 +82,28 @@ class _Eager(_Counting):
     """Learns from all samples of a batch in one pass of ``transformers``, with its own dropout."""
 
     def __init__(
-        self, model: Generator, train: TrainView, validation: Validation, context: TrainingContext
+        self,
+        backbone: Backbone,
+        epochs: Epochs,
+        settings: GeneratorSettings,
+        context: TrainingContext,
     ) -> None:
-        plain = t5_of(model.settings, model.vocabulary.size)
-        plain.load_state_dict(model.backbone.t5.state_dict())
+        plain = t5_of(settings, backbone.vocabulary.size)
+        plain.load_state_dict(backbone.t5.state_dict())
         plain.set_attn_implementation("eager")
-        model.backbone.t5 = plain
-        super().__init__(model, train, validation, context)
+        backbone.t5 = plain
+        super().__init__(backbone, epochs, settings, context)
 
     def _learn(self, step: Step, share: float) -> float:
         rows: list[tuple[Any, Any, Any]] = []
         for codes, _ in step.codes:
-            tokens = self.table.padded[codes.kind[:, 0], codes.item[:, 0]]
+            tokens = self.table.padded[codes.identifier[:, 0], codes.item[:, 0]]
             rows.append((codes.inputs[:, :, 0], codes.start[:, 0], tokens))
         rows += [(texts.inputs[:, :, 0], texts.start, texts.text) for texts, _ in step.texts]
         inputs, labels = (_stacked([row[part] for row in rows]) for part in (0, 2))
         start = torch.as_tensor(np.concatenate([row[1] for row in rows]))
         written = torch.cat([start.unsqueeze(1), labels[:, :-1]], dim=1)
-        loss = self.model.backbone.t5(
+        loss = self.backbone.t5(
             input_ids=inputs.clamp_min(PADDING),
             attention_mask=(inputs >= 0).long(),
             decoder_input_ids=written.clamp_min(PADDING),
@@ -142,7 +149,7 @@ def _train(
     settings: GenSARSettings,
     epochs: int,
     wanted: float,
-    kind: type[_Counting],
+    trainer_class: type[_Counting],
 ) -> tuple[_Counting, list[tuple[float, float]]]:
     """Train to the wanted value at most; return the trainer, and the curve over its seconds."""
     model = _Given(replace(settings, epochs=epochs), identified)
@@ -150,9 +157,19 @@ def _train(
     context = TrainingContext(TASKS, seed=1, run_log=RunLog())
     model.prepare(data.train, validation, context)
     clock = Clock(validation, wanted)
-    trainer = kind(model, data.train, clock, context)
+    epochs_of = model.regime.training(data.train, TASKS)
+    trainer = trainer_class(model.backbone, epochs_of, model.settings, context)
     with suppress(ReachedError):
-        trainer.run()
+        train_to_best(
+            "backbone",
+            model,
+            model.backbone,
+            trainer.optimiser,
+            model.settings,
+            clock,
+            context,
+            trainer.epoch,
+        )
     return trainer, clock.curve
 
 

@@ -11,16 +11,18 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from baselines.sasrec import SASRec, SASRecSettings
+from baselines.sasrec.model import SASRec
+from baselines.sasrec.settings import SASRecSettings
 from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
+from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.evaluation.metrics import compute
 from benchmark.model import TrainingContext
 from gensar.engine.losses import code_loss, text_loss
 from gensar.model import GenSAR
-from perf import decode, metrics, sasrec, significance, train
+from perf import decode, evaluate, metrics, sasrec, significance, train
 from perf.__main__ import app
 from perf.measurement import Measurement, import_peer
 from perf.recbole_peer import RecBolePeer
@@ -88,8 +90,8 @@ def test_metrics_agree_with_both_peers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.xdist_group("ranx")
 def test_metrics_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(greater: np.ndarray, tied: np.ndarray, names: tuple[str, ...]) -> dict:
-        return {name: compute(greater, tied, names)[name] * (1 - 1e-6) for name in names}
+    def wrong(counts: Counts, names: tuple[str, ...]) -> dict:
+        return {name: values * (1 - 1e-6) for name, values in compute(counts, names).items()}
 
     monkeypatch.setattr(metrics, "compute", wrong)
     assert CliRunner().invoke(app, ["metrics", "--requests", "50"]).exit_code == 1
@@ -102,27 +104,58 @@ def test_memory_grows_with_the_batch_and_not_with_the_requests() -> None:
     assert 0 < metrics._peak_mib() < whole
 
 
+@pytest.fixture
+def small_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ITEMS": 900, "WIDTH": 8, "REPEATS": 1}.items():
+        monkeypatch.setattr(evaluate, name, value)
+
+
+def test_evaluation_agrees_with_both_peers(small_evaluation: None) -> None:
+    pytest.importorskip("faiss")
+    done = CliRunner().invoke(app, ["evaluate", "--json", "--requests", "300"])
+    assert done.exit_code == 0, done.output
+    plain, exact = json.loads(done.stdout)
+    assert plain["peer"].startswith("numpy")
+    assert exact["peer"].startswith("faiss-cpu")
+    assert plain["details"]["scores"] == exact["details"]["scores"] == 300 * 900
+    for each in (plain, exact):
+        seconds = each["details"]["scores"] / each["details"]["our_scores_a_second"]
+        assert seconds == pytest.approx(each["ours_s"])
+
+
+def test_counts_that_differ_are_found(
+    small_evaluation: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = evaluate.plain_counts
+
+    def wrong(scores: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        greater, tied = right(scores, target)
+        return greater + (np.arange(len(greater)) == 7), tied
+
+    assert evaluate.against_numpy(200).agree
+    monkeypatch.setattr(evaluate, "plain_counts", wrong)
+    assert not evaluate.against_numpy(200).agree
+
+
 @pytest.mark.xdist_group("ranx")
 def test_p_values_agree_with_ranx() -> None:
-    found = significance.measure(models=4, requests=300, draws=2000, peer_draws=500)
+    found = significance.measure(models=4, requests=300, peer_draws=500)
     assert found.agree
     assert found.details["our_p"] == pytest.approx(found.details["peer_p"], abs=0.15)
     measured = found.details["peer_measured_s"]
-    assert found.peer_s == pytest.approx(measured / (3 * 500) * 6 * 2000)
+    assert found.peer_s == pytest.approx(measured / (3 * 500) * 6 * significance.DRAWS)
     assert "extrapolated" in found.details["note"]
 
 
 @pytest.mark.xdist_group("ranx")
 def test_p_values_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        significance, "randomisation_tests", lambda values, draws: np.full((4, 4), 0.999)
-    )
-    assert not significance.measure(models=4, requests=300, draws=2000, peer_draws=200).agree
+    monkeypatch.setattr(significance, "randomisation_tests", lambda values: np.full((4, 4), 0.999))
+    assert not significance.measure(models=4, requests=300, peer_draws=200).agree
 
 
 @pytest.fixture
 def small_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    small = {"BATCH": 3, "BEAMS": 4, "POSITIONS": 12, "CANDIDATES": 5, "BARRED": 6, "REPEATS": 1}
+    small = {"BATCH": 3, "BEAMS": 4, "POSITIONS": 12, "CANDIDATES": 5, "EXCLUDED": 6, "REPEATS": 1}
     small |= {"CATALOGUES": {40: 4, 50: 8}, "GROWING": (30, 300)}
     for name, value in small.items():
         monkeypatch.setattr(decode, name, value)
@@ -157,12 +190,14 @@ def test_decoding_that_differs_is_found(
     assert CliRunner().invoke(app, ["decode"]).exit_code == 1
 
 
-def test_a_barred_item_that_is_given_is_found(
+def test_an_excluded_item_that_is_given_is_found(
     small_decoding: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = decode.Barred.of
+    right = decode.ExcludedItems.of
     nobody = np.zeros(decode.BATCH + 1, dtype=np.int64)
-    monkeypatch.setattr(decode.Barred, "of", lambda trie, _, items: right(trie, nobody, items[:0]))
+    monkeypatch.setattr(
+        decode.ExcludedItems, "of", lambda trie, _, items: right(trie, nobody, items[:0])
+    )
     assert not decode._growth().agree
 
 
@@ -174,7 +209,7 @@ def test_training_is_held_against_one_target_per_sample(
     for name in ("OURS", "PEER"):
         small = support.SMALL | {"epochs": 30, "validation_requests": 0, "batch_size": 16}
         if name == "PEER":
-            small["rate"] = 1e-5
+            small["learning_rate"] = 1e-5
         monkeypatch.setattr(train, name, replace(getattr(train, name), **small))
     with support.without_text_encoder():
         found = train.measure(2)
@@ -194,7 +229,8 @@ def test_the_peer_learns_by_the_loss_of_transformers(tiny_folder: Path, tmp_path
     with support.without_text_encoder():
         model = GenSAR(replace(train.PEER, **support.SMALL, batch_size=300))
         model.prepare(data.train, HarnessValidation(data, train.TASKS), context)
-    trainer = train._Eager(model, data.train, HarnessValidation(data, train.TASKS), context)
+    epochs = model.regime.training(data.train, train.TASKS)
+    trainer = train._Eager(model.backbone, epochs, model.settings, context)
     step = next(trainer.epochs(np.random.default_rng(0))[1])
     model.backbone.eval()
     with torch.no_grad():

@@ -17,20 +17,19 @@ from numpy.typing import NDArray
 from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.requests import History, Requests, Task, events_at
 from benchmark.learning.ragged import Ragged, join
-from benchmark.learning.simultaneous_duplicates import steps_to_first_twin
 from benchmark.learning.windows import windows
 from benchmark.model import TrainView
-from gensar.engine.generator import Epochs
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.engine.regime import Epochs
 from gensar.engine.sequences import NOTHING, Inputs, Sequences
 from gensar.engine.targets import CodeTargets, Step, one_code_target_each
 from gensar.engine.vocabulary import END
 
-__all__ = ["ApartRegime", "Pairs", "items_only", "searched_pairs"]
+__all__ = ["ApartRegime", "QueryItemPairs", "items_only", "searched_pairs"]
 
 
 @dataclass(frozen=True)
-class Pairs:
+class QueryItemPairs:
     """Queries and the items that they lead to.
 
     Attributes:
@@ -42,10 +41,12 @@ class Pairs:
     item: NDArray[np.int64]
 
 
-def searched_pairs(train: TrainView, words: Ragged) -> Pairs:
+def searched_pairs(train: TrainView, words: Ragged) -> QueryItemPairs:
     """Return one pair for each search event; ``words`` are the pieces of the query table."""
-    found = np.flatnonzero(train.log.kind == EventSource.SEARCHED)
-    return Pairs(words.take(train.log.query[found]), train.log.item[found].astype(np.int64))
+    searches = np.flatnonzero(train.log.kind == EventSource.SEARCHED)
+    return QueryItemPairs(
+        words.take(train.log.query[searches]), train.log.item[searches].astype(np.int64)
+    )
 
 
 def items_only(history: History) -> History:
@@ -109,18 +110,16 @@ class ApartRegime:
         words = self.sequences.vocabulary.encode(train.queries.texts, self.query_tokens)
         pairs = self.pairs(train, words) if Task.SEARCH in tasks else None
         log = train.log if Task.REC in tasks else None
-        twins = steps_to_first_twin(train.log)
-        return partial(self._epoch, log, twins, pairs, words)
+        return partial(self._epoch, log, pairs, words)
 
-    def pairs(self, train: TrainView, words: Ragged) -> Pairs:
+    def pairs(self, train: TrainView, words: Ragged) -> QueryItemPairs:
         """Return the pairs that search learns from."""
         return searched_pairs(train, words)
 
     def _epoch(
         self,
         log: EventLog | None,
-        twins: NDArray[np.int64],
-        pairs: Pairs | None,
+        pairs: QueryItemPairs | None,
         words: Ragged,
         rng: np.random.Generator,
     ) -> tuple[int, Iterator[Step]]:
@@ -144,40 +143,32 @@ class ApartRegime:
             for number in numbers:
                 step = Step([], [])
                 if log is not None and len(groups[number]):
-                    step.codes.append((self._next_items(log, twins, groups[number], words), 1.0))
+                    step.codes.append((self._next_items(log, groups[number], words), 1.0))
                 if pairs is not None and len(shares[number]):
                     step.codes.append((self.found_items(pairs, shares[number]), 1.0))
                 yield step
 
         return steps, build()
 
-    def _next_items(
-        self, log: EventLog, twins: NDArray[np.int64], rows: NDArray[np.int64], words: Ragged
-    ) -> CodeTargets:
-        """Return every event of the sequences as a target that reads the items before it.
-
-        An event with a twin before it reads nothing from the twin on.
-        """
+    def _next_items(self, log: EventLog, rows: NDArray[np.int64], words: Ragged) -> CodeTargets:
+        """Return every event of the sequences as a target that reads what is earlier in time."""
         rows = rows[:, : int((rows >= 0).sum(axis=1).max())]
-        real = rows >= 0
         history = items_only(events_at(log, rows))
         stream = self.sequences.stream(history, words)
-        back = np.where(real, twins[np.maximum(rows, 0)], 0)
-        first = np.maximum(np.arange(rows.shape[1]) - back, 0)
         return CodeTargets(
             inputs=stream.tokens.padded(NOTHING),
             first=np.zeros(rows.shape, dtype=np.int64),
-            visible=np.where(real, np.take_along_axis(stream.rec_cut, first, axis=1), 0),
+            visible=np.where(rows >= 0, stream.moment_cut, 0),
             start=np.full(rows.shape, self.sequences.vocabulary.rec),
-            kind=np.full(rows.shape, COLLABORATIVE),
+            identifier=np.full(rows.shape, COLLABORATIVE),
             item=np.maximum(history.item, 0).astype(np.int64),
         )
 
-    def found_items(self, pairs: Pairs, chosen: NDArray[np.int64]) -> CodeTargets:
-        """Return the chosen pairs as targets that read their query."""
+    def found_items(self, pairs: QueryItemPairs, rows: NDArray[np.int64]) -> CodeTargets:
+        """Return the pairs at ``rows`` as targets that read their query."""
         return one_code_target_each(
-            self.query_inputs(pairs.words.take(chosen)),
-            pairs.item[chosen],
-            np.full(len(chosen), SEMANTIC),
+            self.query_inputs(pairs.words.take(rows)),
+            pairs.item[rows],
+            np.full(len(rows), SEMANTIC),
             self.sequences.vocabulary.searched,
         )

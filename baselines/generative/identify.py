@@ -6,10 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.generative.quantise import Quantisation
+from benchmark.model_protocols import IdentifierFacts
 from gensar.engine.diagnostics import code_use
-from gensar.engine.identifiers import Identifiers, collision_rate, extra_codes
+from gensar.engine.identifiers import (
+    Identifiers,
+    collision_rate,
+    extra_codes,
+    items_in_collision,
+)
 
-__all__ = ["report", "separate_identifiers", "single_identifiers"]
+__all__ = ["facts_of", "separate_identifiers", "single_identifiers"]
 
 Vectors = NDArray[np.float32]
 
@@ -29,7 +35,7 @@ def single_identifiers(
 
 
 def separate_identifiers(search: Quantisation, rec: Quantisation) -> Identifiers:
-    """Return identifiers of two kinds that share no token.
+    """Return two identifiers of each item that share no token.
 
     The codes' vectors are brought to one width with zeros.
     """
@@ -45,18 +51,17 @@ def separate_identifiers(search: Quantisation, rec: Quantisation) -> Identifiers
         codes=(semantic, collaborative),
         shared_levels=0,
         level_sizes=(semantic_sizes, collaborative_sizes),
-        vectors=(books[0], books[1]),
+        codebooks=(books[0], books[1]),
     )
 
 
-def report(codes: NDArray[np.int64], sizes: tuple[int, ...], levels: int) -> dict[str, object]:
+def facts_of(codes: NDArray[np.int64], sizes: tuple[int, ...], levels: int) -> IdentifierFacts:
     """Return what the run log is told of identifiers ``[items, levels or one more]``."""
-    _, counts = np.unique(codes[:, :levels], axis=0, return_counts=True)
-    return {
-        "collision_rate": collision_rate(codes[:, :levels]),
-        "items_sharing_an_identifier": int(counts[counts > 1].sum()),
-        "levels": code_use(codes, sizes),
-    }
+    return IdentifierFacts(
+        collision_rate_by_pass=(collision_rate(codes[:, :levels]),),
+        items_sharing_an_identifier=items_in_collision(codes[:, :levels]),
+        levels=code_use(codes, sizes),
+    )
 
 
 def _told_apart(

@@ -9,16 +9,15 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.generative.apart import ApartRegime, Pairs, searched_pairs
+from baselines.generative.apart import ApartRegime, QueryItemPairs, searched_pairs
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.ragged import Ragged
 from benchmark.model import TrainView
-from gensar.engine.generator import Epochs
+from gensar.engine.packed_sequences import PackedBatch, PackedLog, PackedSequences
+from gensar.engine.regime import Epochs
 from gensar.engine.sequences import Inputs, Sequences
 from gensar.engine.targets import Step
 from gensar.engine.vocabulary import Vocabulary
-from gensar.regimes.packed import PackedRegime
-from gensar.settings import GenSARSettings
 
 __all__ = ["IndexingRegime", "ItemSide", "PersonalRegime"]
 
@@ -37,9 +36,9 @@ class ItemSide:
     item: NDArray[np.int64]
     longest: int
 
-    def pairs(self, vocabulary: Vocabulary) -> Pairs:
+    def pairs(self, vocabulary: Vocabulary) -> QueryItemPairs:
         """Return them in the pieces of a vocabulary."""
-        return Pairs(vocabulary.encode(self.texts, self.longest), self.item)
+        return QueryItemPairs(vocabulary.encode(self.texts, self.longest), self.item)
 
 
 class IndexingRegime(ApartRegime):
@@ -60,14 +59,14 @@ class IndexingRegime(ApartRegime):
         self.item_side = item_side
         self.real = real
 
-    def pairs(self, train: TrainView, words: Ragged) -> Pairs:
+    def pairs(self, train: TrainView, words: Ragged) -> QueryItemPairs:
         """Return the pairs that search learns from."""
         more = self.item_side.pairs(self.sequences.vocabulary)
         return _both(searched_pairs(train, words), more) if self.real else more
 
 
 class PersonalRegime:
-    """Reads the history with the request's query behind it, as GenSAR's packed regime does.
+    """Reads the history with the request's query behind it, in the packed form.
 
     Real searches are learned inside their users' sequences, the item side without a history.
 
@@ -86,10 +85,8 @@ class PersonalRegime:
     ) -> None:
         self.sequences = sequences
         self.item_side = item_side
-        packed = GenSARSettings(
-            max_history=window, batch_size=batch, query_tokens=query_tokens, item_samples=0
-        )
-        self._packed = PackedRegime(packed, sequences)
+        self.query_tokens = query_tokens
+        self._packed = PackedSequences(sequences, window, batch)
         self._bare = ApartRegime(sequences, window, batch, batch, query_tokens)
 
     def request_inputs(self, requests: Requests, words: Ragged) -> Inputs:
@@ -98,29 +95,30 @@ class PersonalRegime:
 
     def training(self, train: TrainView, tasks: tuple[Task, ...]) -> Epochs:
         """Return epochs over the users' sequences, the item side spread over their steps."""
-        pairs = self.item_side.pairs(self.sequences.vocabulary)
-        return partial(self._epoch, self._packed.training(train, tasks), pairs)
+        vocabulary = self.sequences.vocabulary
+        words = vocabulary.encode(train.queries.texts, self.query_tokens)
+        return partial(
+            self._epoch, PackedLog.of(train.log), words, self.item_side.pairs(vocabulary)
+        )
 
     def _epoch(
-        self, sequences: Epochs, pairs: Pairs, rng: np.random.Generator
+        self, log: PackedLog, words: Ragged, pairs: QueryItemPairs, rng: np.random.Generator
     ) -> tuple[int, Iterator[Step]]:
-        count, steps = sequences(rng)
+        count, batches = self._packed.batches(log, words, rng)
         shares = np.array_split(rng.permutation(len(pairs.item)), max(count, 1))
 
-        def build() -> Iterator[Step]:
-            for step, share in zip(steps, shares, strict=False):
-                codes = list(step.codes)
-                if len(share):
-                    codes.append((self._bare.found_items(pairs, share), 1.0))
-                # GenSAR's task of writing queries has no part in DSI.
-                yield Step(codes, [])
+        def step(batch: PackedBatch, share: NDArray[np.int64]) -> Step:
+            codes = [(self._packed.targets(batch, rec=False, search=True), 1.0)]
+            if len(share):
+                codes.append((self._bare.found_items(pairs, share), 1.0))
+            return Step(codes, [])
 
-        return count, build()
+        return count, (step(*both) for both in zip(batches, shares, strict=False))
 
 
-def _both(first: Pairs, second: Pairs) -> Pairs:
+def _both(first: QueryItemPairs, second: QueryItemPairs) -> QueryItemPairs:
     words = Ragged(
         np.concatenate([first.words.values, second.words.values]),
         np.concatenate([first.words.lengths, second.words.lengths]),
     )
-    return Pairs(words, np.concatenate([first.item, second.item]))
+    return QueryItemPairs(words, np.concatenate([first.item, second.item]))

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.generative.settings import IdentifierSettings
-from gensar.engine.identifiers import Scale
-from gensar.engine.rqvae import Codebook, mlp, rise_and_fall
+from gensar.engine.rqvae import Codebook, Scale, mlp, rise_and_fall
 
 __all__ = ["PlainRQVAE", "TrainedRQVAE", "train_rqvae"]
 
@@ -29,25 +28,25 @@ class PlainRQVAE(nn.Module):
         width: of the vectors.
         latent: of the codebooks.
         hidden: widths of the encoder's hidden layers; the decoder mirrors them.
-        codes: number of codes of every level.
+        codebook_size: codes of every level.
         levels: number of levels.
     """
 
     def __init__(
-        self, width: int, latent: int, hidden: tuple[int, ...], codes: int, levels: int
+        self, width: int, latent: int, hidden: tuple[int, ...], codebook_size: int, levels: int
     ) -> None:
         super().__init__()
         widths = [width, *hidden, latent]
         self.encoder = mlp(widths)
         self.decoder = mlp(widths[::-1])
-        self.books = nn.ModuleList(Codebook(codes, latent) for _ in range(levels))
+        self.books = nn.ModuleList(Codebook(codebook_size, latent) for _ in range(levels))
 
     @torch.no_grad()
-    def start_codebooks(self, vectors: Tensor, seed: int) -> None:
+    def init_codebooks(self, vectors: Tensor, seed: int) -> None:
         """Place the codes of every level by k-means over what the levels before it leave."""
         rest = self.encoder(vectors)
         for book in cast(Iterable[Codebook], self.books):
-            book.start_from(rest, seed)
+            book.init_from(rest, seed)
             rest = rest - book(rest, 0.0)[1]
 
     def forward(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -115,7 +114,7 @@ def train_rqvae(
             settings.codebook_size,
             settings.levels,
         ).to(device)
-    network.start_codebooks(inputs, seed)
+    network.init_codebooks(inputs, seed)
     generator = torch.Generator().manual_seed(seed)
     batch = min(settings.rqvae_batch_size, len(inputs))
     steps = -(-len(inputs) // batch) * settings.rqvae_epochs

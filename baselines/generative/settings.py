@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmark.settings import setting
-from gensar.settings import GeneratorSettings
+from gensar.engine.settings import GeneratorSettings
 
 __all__ = ["IdentifierSettings"]
 

@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.generative.apart import ApartRegime
-from baselines.generative.identify import report, single_identifiers
+from baselines.generative.identify import facts_of, single_identifiers
 from baselines.generative.quantise import quantise
 from baselines.generative.settings import IdentifierSettings
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
 from benchmark.model import TrainingContext, TrainView, Validation
 from benchmark.settings import setting
-from gensar.engine.generator import Generator, Identified, TrainingFormat
+from gensar.engine.generator import Generator, Identified
 from gensar.engine.item_vectors import collaborative_vectors, semantic_vectors
+from gensar.engine.regime import TrainingFormat
 from gensar.engine.sequences import Sequences
 
 __all__ = ["Tiger", "TigerSettings"]
@@ -91,11 +92,10 @@ class Tiger(Generator):
         with run_log.phase("item vectors"):
             vectors = self._vectors(train, validation, context)
         with run_log.phase("identifiers"):
-            found = quantise(vectors, settings, context.seed, context.device)
-            identifiers = single_identifiers(found.codes, found.vectors, always=True)
-        run_log.facts["identifiers"] = report(
-            identifiers.codes[0], identifiers.level_sizes[0], settings.levels
-        )
+            quantised = quantise(vectors, settings, context.seed, context.device)
+            identifiers = single_identifiers(quantised.codes, quantised.vectors, always=True)
+        facts = facts_of(identifiers.codes[0], identifiers.level_sizes[0], settings.levels)
+        run_log.facts["identifiers"] = {"identifier": facts.to_json()}
         return Identified(identifiers)
 
     def _vectors(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,16 @@ with as_recbole_expects():
     from recbole.data.interaction import Interaction
     from recbole.utils import FeatureType
 
-__all__ = ["Interaction", "StandIn"]
+__all__ = ["Interaction", "StandIn", "interaction"]
+
+
+def interaction(columns: Mapping[str, NDArray], device: str) -> Interaction:
+    """Return a batch in RecBole's own form, on ``device``.
+
+    ``columns`` maps RecBole's names to arrays with one row for each sample.
+    """
+    tensors = {name: torch.as_tensor(np.ascontiguousarray(v)) for name, v in columns.items()}
+    return Interaction(tensors).to(device)
 
 
 class StandIn:

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from baselines.recbole_bridge.config import FIELDS
-from baselines.recbole_bridge.dataset import Interaction
+from baselines.recbole_bridge.dataset import interaction
 from baselines.recbole_bridge.module import build, move, ranks_catalogue, scores_of, wanted_by
 from baselines.recbole_bridge.names import RUNNABLE
 from baselines.recbole_bridge.samples import (
     ITEM,
     LENGTH,
     LIST,
-    Columns,
     Samples,
     read_requests,
     right_aligned,
@@ -35,6 +34,8 @@ from baselines.recbole_bridge.settings import (
 )
 from baselines.recbole_bridge.trainer import RecBoleTrainer
 from benchmark.data.requests import Requests, Task
+from benchmark.learning.epoch_loop import train_to_best
+from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 
 __all__ = ["RecBoleModel"]
@@ -45,7 +46,7 @@ PAIRS_AT_ONCE = 2**12
 """Upper bound of (request, item) pairs at a time, for models that read a history for each item."""
 
 
-class RecBoleModel(Model):
+class RecBoleModel(Model[RecBoleSettings]):
     """A sequential model of RecBole, trained by its own loss and asked by its own prediction.
 
     Attributes:
@@ -58,7 +59,6 @@ class RecBoleModel(Model):
     uses_gpu = True
     recbole_name: ClassVar[str]
 
-    settings: RecBoleSettings
     module: Any
 
     def __init__(self, settings: RecBoleSettings | None = None) -> None:
@@ -81,12 +81,17 @@ class RecBoleModel(Model):
         )
         self.device = context.device
         move(self.module, self.device)
-        RecBoleTrainer(self, samples, validation, context).run()
-
-    def interaction(self, columns: Columns) -> Interaction:
-        """Return a batch in RecBole's own form, on the model's device."""
-        tensors = {n: torch.as_tensor(np.ascontiguousarray(v)) for n, v in columns.items()}
-        return Interaction(tensors).to(self.device)
+        trainer = RecBoleTrainer(self.module, samples, self.settings, context)
+        train_to_best(
+            f"recbole-{self.recbole_name}",
+            self,
+            self.module,
+            trainer.optimiser,
+            self.settings,
+            validation,
+            context,
+            trainer.epoch,
+        )
 
     @torch.no_grad()
     def score(self, requests: Requests) -> NDArray[np.float32]:
@@ -103,7 +108,7 @@ class RecBoleModel(Model):
         columns[FIELDS["INVERSE_ITEM_SEQ"]] = right_aligned(columns[LIST], columns[LENGTH])
         # Two models compute the loss, too, and throw it away; 0 is the item that it leaves out.
         columns[ITEM] = np.zeros(len(requests), dtype=np.int64)
-        scores = _numpy(scores_of(self.module, self.interaction(columns), self._items))
+        scores = _numpy(scores_of(self.module, interaction(columns, self.device), self._items))
         return requests.of_candidates(scores)
 
     def _paired(self, requests: Requests) -> NDArray[np.float32]:
@@ -115,23 +120,21 @@ class RecBoleModel(Model):
             items = np.broadcast_to(np.arange(requests.items), (len(requests), requests.items))
         pairs = {name: values.repeat(items.shape[1], axis=0) for name, values in columns.items()}
         pairs[ITEM] = items.reshape(-1).astype(np.int64) + 1
-        return _numpy(self.module.predict(self.interaction(pairs))).reshape(items.shape)
+        return _numpy(self.module.predict(interaction(pairs, self.device))).reshape(items.shape)
 
     def parameters(self) -> int:
         """Return the number of weights."""
-        return sum(weight.numel() for weight in self.module.parameters())
+        return count_weights(self.module)
 
     def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return the weights and the numbers of users and items."""
-        weights = self.module.state_dict()
-        arrays = {name: weight.cpu().numpy() for name, weight in weights.items()}
-        return arrays, {"users": self._users, "items": self._items}
+        return arrays_of(self.module), {"users": self._users, "items": self._items}
 
     def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
         """Take back the weights."""
         self._users, self._items = values["users"], values["items"]
         self.module = build(self.recbole_name, self.settings, self._users, self._items, 0)
-        self.module.load_state_dict({name: torch.as_tensor(a) for name, a in arrays.items()})
+        take_arrays(self.module, arrays)
         self.device = "cpu"
 
 
@@ -149,7 +152,7 @@ def _class_for(name: str) -> type[RecBoleModel]:
     members = {
         "recbole_name": name,
         "presets": presets,
-        "searched": dict.fromkeys(unknown_to(name)),
+        "search_space": dict.fromkeys(unknown_to(name)),
         "__doc__": text,
         "__module__": __name__,
     }

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 
+from baselines.recbole_bridge.dataset import interaction
 from baselines.recbole_bridge.environment import own_randomness
 from baselines.recbole_bridge.samples import Samples
-from benchmark.learning.epoch_loop import set_rate, train_to_best
-from benchmark.model import TrainingContext, Validation
-
-if TYPE_CHECKING:
-    from baselines.recbole_bridge.model import RecBoleModel
+from baselines.recbole_bridge.settings import RecBoleSettings
+from benchmark.learning.epoch_loop import set_rate
+from benchmark.model import TrainingContext
 
 __all__ = ["RecBoleTrainer"]
 
@@ -23,45 +22,39 @@ WARM_UP = 0.02
 
 
 class RecBoleTrainer:
-    """Trains a model on samples of one target each, as RecBole does."""
+    """Trains a module on samples of one target each, as RecBole does, an epoch at a time.
+
+    Args:
+        module: RecBole's, on the context's device.
+        samples: what it learns from.
+        settings: rate and number of epochs.
+        context: seed and device.
+    """
 
     def __init__(
         self,
-        model: RecBoleModel,
+        module: Any,
         samples: Samples,
-        validation: Validation,
+        settings: RecBoleSettings,
         context: TrainingContext,
     ) -> None:
-        self.model, self.samples = model, samples
-        self.validation, self.context = validation, context
+        self.module, self.samples = module, samples
+        self.settings, self.context = settings, context
         self.optimiser = torch.optim.AdamW(
-            model.module.parameters(),
-            lr=model.settings.learning_rate,
-            weight_decay=model.settings.weight_decay,
+            module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
 
-    def run(self) -> None:
-        """Train, then leave the model with its best weights."""
-        train_to_best(
-            f"recbole-{self.model.recbole_name}",
-            self.model,
-            self.model.module,
-            self.optimiser,
-            self.model.settings,
-            self.validation,
-            self.context,
-            self._epoch,
-        )
-
-    def _epoch(self, epoch: int) -> float:
-        settings, total, seen = self.model.settings, 0.0, 0
+    def epoch(self, number: int) -> float:
+        """Train on the samples of an epoch and return their mean loss."""
+        total, seen = 0.0, 0
+        settings, device = self.settings, self.context.device
         batches = max(self.samples.batches(), 1)
-        with own_randomness(self.context.seed, epoch), _sums_in_one_order(self.context.device):
-            for number, columns in enumerate(self.samples.epoch(epoch)):
-                done = (epoch + number / batches) / settings.epochs
+        with own_randomness(self.context.seed, number), _sums_in_one_order(device):
+            for step, columns in enumerate(self.samples.epoch(number)):
+                done = (number + step / batches) / settings.epochs
                 set_rate(self.optimiser, settings.learning_rate, done, WARM_UP)
-                batch = self.model.interaction(columns)
-                loss = self.model.module.calculate_loss(batch)
+                batch = interaction(columns, device)
+                loss = self.module.calculate_loss(batch)
                 self.optimiser.zero_grad()
                 loss.backward()
                 self.optimiser.step()

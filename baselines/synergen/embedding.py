@@ -12,14 +12,13 @@ from baselines.synergen.settings import SynerGenSettings
 from baselines.words import MeanOfWords
 from benchmark.learning.dropout import ByteDropout
 
-__all__ = ["Network"]
-
+__all__ = ["SynerGenNetwork"]
 
 SHARPNESS = 10.0
 """What the cosine of a ranking token and its candidate is multiplied with."""
 
 
-class Network(nn.Module):
+class SynerGenNetwork(nn.Module):
     """All weights.
 
     Args:
@@ -31,6 +30,7 @@ class Network(nn.Module):
     def __init__(self, settings: SynerGenSettings, item_texts: Tensor, words: int) -> None:
         super().__init__()
         width = settings.width
+        self.head_size = width // settings.heads
         self.item_texts: Tensor
         self.register_buffer("item_texts", item_texts)
         self.text = nn.Linear(item_texts.shape[1], width, bias=False)
@@ -117,8 +117,8 @@ class Network(nn.Module):
             items: ``[items, width]``, from :meth:`items`.
             candidates: int64 ``[rows, tokens, candidates]``.
         """
-        asked = read.beside(functional.embedding(candidates, self.candidate(items)))
-        states = self.transformer.answer(asked)
+        beside = read.beside(functional.embedding(candidates, self.candidate(items)))
+        states = self.transformer.answer(beside)
         units = functional.embedding(candidates, functional.normalize(items, dim=-1))
         wished = functional.normalize(self.match(states), dim=-1).view_as(units)
         return self.head(states).view(candidates.shape) + SHARPNESS * (wished * units).sum(dim=-1)

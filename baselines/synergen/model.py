@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.synergen.embedding import Network
-from baselines.synergen.inputs import Asked, Context, context_of, request_tokens, visible
+from baselines.synergen.embedding import SynerGenNetwork
+from baselines.synergen.inputs import context_of, request_tokens
 from baselines.synergen.network import Read
+from baselines.synergen.reader import ContextReader
 from baselines.synergen.rotary import Clock
 from baselines.synergen.settings import PRESETS, SynerGenSettings
 from baselines.synergen.texts import EncodedQueries, WordQueries, encode
-from baselines.synergen.training import Trainer
+from baselines.synergen.training import SynerGenTrainer
 from baselines.words import Words
 from benchmark.data.requests import Requests, Task
+from benchmark.learning.epoch_loop import train_to_best
+from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.search_space import Choice, Dimension
 
@@ -32,7 +35,7 @@ TOKENS_AT_ONCE = 8192
 """Ranking tokens that one pass of the transformer serves."""
 
 
-class SynerGen(Model):
+class SynerGen(Model[SynerGenSettings]):
     """Retrieves by a token that asks, ranks by tokens that ask about one candidate each."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC, Task.SEARCH})
@@ -40,24 +43,32 @@ class SynerGen(Model):
     presets = PRESETS
     uses_gpu = True
     # Widths that heads of every preset divide.
-    searched: ClassVar[Mapping[str, Dimension | None]] = {"width": Choice((48, 96, 144))}
-
-    settings: SynerGenSettings
+    search_space: ClassVar[Mapping[str, Dimension | None]] = {"width": Choice((48, 96, 144))}
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Encode texts, then train retrieval and ranking together."""
-        chosen = self.settings
+        settings = self.settings
         with context.run_log.phase("text vectors"):
             item_texts = encode(train.items.texts, context)
             queries: EncodedQueries | WordQueries
-            if chosen.queries == "minilm":
+            if settings.queries == "minilm":
                 queries = EncodedQueries.learn(train.queries, context)
             else:
-                queries = WordQueries(Words.learn(train), chosen.query_words, context.device)
-        clock = Clock.of(train.log, chosen.clock)
+                queries = WordQueries(Words.learn(train), settings.query_words, context.device)
+        clock = Clock.of(train.log, settings.clock)
         self._build(item_texts, queries, clock, context.seed, context.device)
+        trainer = SynerGenTrainer(self.reader, settings, train, context)
         with context.run_log.phase("training"):
-            Trainer(self, train, validation, context).run()
+            train_to_best(
+                "synergen",
+                self,
+                self.network,
+                trainer.optimiser,
+                settings,
+                validation,
+                context,
+                trainer.epoch,
+            )
 
     def _build(
         self,
@@ -70,45 +81,11 @@ class SynerGen(Model):
         words = len(queries.words) if isinstance(queries, WordQueries) else 0
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.network = Network(self.settings, torch.as_tensor(item_texts), words)
+            self.network = SynerGenNetwork(self.settings, torch.as_tensor(item_texts), words)
             texts = queries.vectors if isinstance(queries, EncodedQueries) else None
             self.network.start(None if texts is None else torch.as_tensor(texts))
-        self.queries, self.clock, self.device = queries, clock, device
         self.network.to(device).eval()
-
-    def read(self, items: Tensor, context: Context, asked: Asked, features: Tensor) -> Read:
-        """Read events and place tokens behind them.
-
-        Args:
-            items: the items' vectors.
-            context: the events.
-            asked: the tokens.
-            features: of all queries, from ``queries.of``.
-        """
-        events, origin = context.events, context.origin
-        size = self.settings.width // self.settings.heads
-
-        def tensor(values: NDArray, dtype: torch.dtype) -> Tensor:
-            return torch.as_tensor(values, dtype=dtype, device=self.device)
-
-        def words(query: NDArray) -> Tensor:
-            rows = tensor(query, torch.int64) % len(features)
-            return self.network.queries(features[rows])
-
-        memory = self.network.read(
-            items,
-            tensor(np.maximum(events.item, 0), torch.int64),
-            tensor(events.kind, torch.int64),
-            words(events.query),
-            self.clock.rotation(events.time, context.place, origin, size, self.device),
-            tensor(visible(context, context.place), torch.bool),
-        )
-        return Read(
-            self.network.tokens(tensor(asked.search, torch.bool), words(asked.query)),
-            self.clock.rotation(asked.time, asked.place, origin, size, self.device),
-            tensor(visible(context, asked.place), torch.bool),
-            memory,
-        )
+        self.reader = ContextReader(self.network, queries, clock, device)
 
     @torch.no_grad()
     def score(self, requests: Requests) -> NDArray[np.float32]:
@@ -121,15 +98,14 @@ class SynerGen(Model):
         items = self.network.items()
         units = functional.normalize(items, dim=-1)
         for batch in requests.batches(REQUESTS_AT_ONCE):
-            context = context_of(batch.history(self.settings.max_history), self.settings.ties)
-            asked = request_tokens(batch, context, self.settings.ties)
-            read = self.read(items, context, asked, self.queries.of(batch.queries))
+            context = context_of(batch.history(self.settings.max_history))
+            tokens = request_tokens(batch, context)
+            read = self.reader.read(items, context, tokens, self.reader.queries.of(batch.queries))
             cosines = self.network.wished(read)[:, 0] @ units.T
             candidates = None
             if batch.candidates is not None:
-                # A list shorter than the others is filled up with PAD, whose score nobody reads.
                 candidates = torch.as_tensor(
-                    np.maximum(batch.candidates, 0).astype(np.int64), device=self.device
+                    batch.candidates.astype(np.int64), device=self.reader.device
                 )
             parts.append(self._scores(read, items, cosines, candidates).float().cpu().numpy())
         return np.concatenate(parts)
@@ -138,14 +114,15 @@ class SynerGen(Model):
         self, read: Read, items: Tensor, cosines: Tensor, candidates: Tensor | None
     ) -> Tensor:
         """Return scores of candidates, or of all items, from cosines ``[rows, items]``."""
-        chosen = self.settings
-        if chosen.ranking == "retrieval":
+        settings = self.settings
+        if settings.ranking == "retrieval":
             return cosines if candidates is None else cosines.gather(1, candidates)
-        if chosen.shortlist == 0 or chosen.shortlist >= len(items):
+        if settings.shortlist == 0 or settings.shortlist >= len(items):
             if candidates is None:
-                candidates = torch.arange(len(items), device=self.device).expand(len(cosines), -1)
+                everything = torch.arange(len(items), device=self.reader.device)
+                candidates = everything.expand(len(cosines), -1)
             return self._ranked(read, items, cosines, candidates)
-        best = cosines.topk(chosen.shortlist, dim=1).indices
+        best = cosines.topk(settings.shortlist, dim=1).indices
         ranked = self._ranked(read, items, cosines, best)
         # Within (-1, 1), above the cosines less 3 of what is not on the list.
         scores = (cosines - 3).scatter(1, best, functional.softsign(ranked))
@@ -164,17 +141,17 @@ class SynerGen(Model):
 
     def parameters(self) -> int:
         """Return the number of trained weights."""
-        return sum(weight.numel() for weight in self.network.parameters())
+        return count_weights(self.network)
 
     def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return weights, item texts' vectors, and what queries are read with."""
-        weights = self.network.state_dict()
-        arrays = {f"network.{name}": weight.cpu().numpy() for name, weight in weights.items()}
-        values: dict[str, Any] = {"clock": astuple(self.clock)}
-        if isinstance(self.queries, EncodedQueries):
-            arrays["queries"], values["queries"] = self.queries.vectors, self.queries.texts
+        queries = self.reader.queries
+        arrays = arrays_of(self.network, "network.")
+        values: dict[str, Any] = {"clock": astuple(self.reader.clock)}
+        if isinstance(queries, EncodedQueries):
+            arrays["queries"], values["queries"] = queries.vectors, queries.texts
         else:
-            values["words"] = self.queries.words.to_json()
+            values["words"] = queries.words.to_json()
         return arrays, values
 
     def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
@@ -186,9 +163,4 @@ class SynerGen(Model):
             words = Words.from_json(values["words"])
             queries = WordQueries(words, self.settings.query_words, "cpu")
         self._build(arrays["network.item_texts"], queries, Clock(*values["clock"]), 0, "cpu")
-        weights = {
-            name.removeprefix("network."): torch.as_tensor(array)
-            for name, array in arrays.items()
-            if name.startswith("network.")
-        }
-        self.network.load_state_dict(weights)
+        take_arrays(self.network, arrays, "network.")

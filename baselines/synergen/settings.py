@@ -21,10 +21,6 @@ class SynerGenSettings:
     inner: int = setting(128, "width of the gated feed-forward layers", low=1)
     dropout: float = setting(0.3, "dropout of embeddings and layers", high=1)
     max_history: int = setting(64, "events of the history that are read", low=1)
-    ties: Literal["hidden", "ordered"] = setting(
-        "hidden",
-        "events of a token's own moment: hidden (strict timestamps), or read in the log's order",
-    )
     clock: Literal["gaps", "days"] = setting(
         "gaps", "wavelengths of the time rotation: from the data's gaps, or 1 day to 4 years"
     )

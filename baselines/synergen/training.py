@@ -2,120 +2,112 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.synergen.inputs import Windows
+from baselines.synergen.inputs import target_tokens, window_context
 from baselines.synergen.losses import in_batch_loss, ranking_loss
+from baselines.synergen.reader import ContextReader
+from baselines.synergen.settings import SynerGenSettings
 from benchmark.data.events import EventSource
 from benchmark.data.requests import Task
-from benchmark.learning.epoch_loop import set_rate, train_to_best
+from benchmark.learning.batches import by_length
+from benchmark.learning.epoch_loop import set_rate
 from benchmark.learning.windows import windows
-from benchmark.model import TrainingContext, TrainView, Validation
+from benchmark.model import TrainingContext, TrainView
 
-if TYPE_CHECKING:
-    from baselines.synergen.model import SynerGen
-
-__all__ = ["Trainer", "negatives"]
+__all__ = ["SynerGenTrainer", "negatives"]
 
 WARM_UP = 0.05
 """Share of the training in which the learning rate rises."""
 
 
-class Trainer:
-    """Trains retrieval and ranking on every event of the tasks that are trained for."""
+class SynerGenTrainer:
+    """Trains retrieval and ranking on every event of the context's tasks, an epoch at a time.
+
+    Args:
+        reader: holds the network that is trained.
+        settings: sizes of batches and windows, rate, losses.
+        train: the events.
+        context: tasks, seed and device.
+    """
 
     def __init__(
-        self, model: SynerGen, train: TrainView, validation: Validation, context: TrainingContext
+        self,
+        reader: ContextReader,
+        settings: SynerGenSettings,
+        train: TrainView,
+        context: TrainingContext,
     ) -> None:
-        self.model, self.settings = model, model.settings
-        self.validation, self.context = validation, context
-        self.windows = Windows(train.log, self.settings.ties)
-        self.features = model.queries.of(train.queries)
-        asked = [
+        self.reader, self.network, self.settings = reader, reader.network, settings
+        self.log, self.context = train.log, context
+        self.features = reader.queries.of(train.queries)
+        kinds = [
             EventSource.RECOMMENDED if task == Task.REC else EventSource.SEARCHED
             for task in context.tasks
         ]
-        self.kinds = np.array(asked, dtype=np.uint8)
+        self.kinds = np.array(kinds, dtype=np.uint8)
         targets = train.log.item[np.isin(train.log.kind, self.kinds)]
         counts = np.bincount(targets, minlength=len(train.items))
         self.share = torch.as_tensor(
             counts / max(len(targets), 1), dtype=torch.float32, device=context.device
         )
         self.optimiser = torch.optim.AdamW(
-            model.network.parameters(),
-            lr=self.settings.learning_rate,
-            weight_decay=self.settings.weight_decay,
+            self.network.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
         )
 
-    def run(self) -> None:
-        """Train, then leave the model with its best weights."""
-        train_to_best(
-            "synergen",
-            self.model,
-            self.model.network,
-            self.optimiser,
-            self.settings,
-            self.validation,
-            self.context,
-            self._epoch,
-        )
-
-    def _epoch(self, epoch: int) -> float:
-        rng = np.random.default_rng([self.context.seed, epoch])
+    def epoch(self, number: int) -> float:
+        """Train on every window with a target once and return the mean loss of a batch."""
+        rng = np.random.default_rng([self.context.seed, number])
         batches = self._batches(rng)
         total = 0.0
-        for number, rows in enumerate(batches):
-            done = (epoch + number / len(batches)) / self.settings.epochs
+        for step, rows in enumerate(batches):
+            done = (number + step / len(batches)) / self.settings.epochs
             set_rate(self.optimiser, self.settings.learning_rate, done, WARM_UP)
             loss = self.loss(rows, rng)
             self.optimiser.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.model.network.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             self.optimiser.step()
             total += loss.item()
         return total / max(len(batches), 1)
 
     def _batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
         """Return log rows of windows of similar length, in random order, each with a target."""
-        window, batch = self.settings.max_history, self.settings.batch_size
-        rows = windows(self.windows.log, window, rng)
-        wanted = np.isin(self.windows.log.kind[np.maximum(rows, 0)], self.kinds) & (rows >= 0)
-        rows = rows[wanted.any(axis=1)]
+        window = self.settings.max_history
+        rows = windows(self.log, window, rng)
+        targets = np.isin(self.log.kind[np.maximum(rows, 0)], self.kinds) & (rows >= 0)
+        rows = rows[targets.any(axis=1)]
         length = (rows >= 0).sum(axis=1)
-        order = np.argsort(length + rng.uniform(0, window / 8, len(length)), kind="stable")
-        starts = rng.permutation(np.arange(0, len(order), batch))
-        return [rows[order[start : start + batch]] for start in starts]
+        batches = by_length(length, self.settings.batch_size, window / 8, rng)
+        return [rows[batch] for batch in batches]
 
     def loss(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
         """Return the retrieval loss plus the ranking loss of windows of log ``rows``."""
-        model, device = self.model, self.context.device
-        context = self.windows.context(rows)
-        asked = self.windows.tokens(context, rows)
-        wanted = np.isin(context.events.kind, self.kinds) & context.real
+        network, device = self.network, self.context.device
+        context = window_context(self.log, rows)
+        targets = np.isin(context.events.kind, self.kinds) & context.real
         item = torch.as_tensor(context.events.item.astype(np.int64), device=device)
-        real = torch.as_tensor(wanted, device=device)
-        items = model.network.items()
+        real = torch.as_tensor(targets, device=device)
+        items = network.items()
         units = functional.normalize(items, dim=-1)
-        read = model.read(items, context, asked, self.features)
-        wished = model.network.wished(read)
+        read = self.reader.read(items, context, target_tokens(context), self.features)
+        wished = network.wished(read)
         loss = self._retrieval_loss(wished[real], units, item[real])
-        columns, chosen = _some(wanted, self.settings.ranked, rng)
+        columns, drawn = _some(targets, self.settings.ranked, rng)
         at = torch.as_tensor(columns, device=device)
         relevant = item.gather(1, at).clamp_min(0)
         with torch.no_grad():
             some = wished.gather(1, at.unsqueeze(-1).expand(-1, -1, wished.shape[-1]))
             logits = some @ units.T / self.settings.temperature
         others = negatives(logits, relevant, self.settings.negatives, self.settings.hard)
-        scores = model.network.rank(
-            read.at(at), items, torch.cat([relevant.unsqueeze(2), others], dim=2)
-        )
-        return loss + ranking_loss(scores[torch.as_tensor(chosen, device=device)])
+        scores = network.rank(read.at(at), items, torch.cat([relevant.unsqueeze(2), others], dim=2))
+        return loss + ranking_loss(scores[torch.as_tensor(drawn, device=device)])
 
     def _retrieval_loss(self, wished: Tensor, units: Tensor, item: Tensor) -> Tensor:
         """Return InfoNCE of ``wished`` (``[targets, width]``) against the items' unit vectors."""

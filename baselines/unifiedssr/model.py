@@ -9,19 +9,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from baselines.unifiedssr.network import Network
+from baselines.unifiedssr.network import UnifiedSSRNetwork
 from baselines.unifiedssr.sequences import of_requests
 from baselines.unifiedssr.settings import PRESETS, UnifiedSSRSettings
-from baselines.unifiedssr.training import Trainer
+from baselines.unifiedssr.training import TaskSequences, UnifiedSSRTrainer
 from baselines.words import Words
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import Requests, Task
+from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 
 __all__ = ["UnifiedSSR", "UnifiedSSRSettings"]
 
 
-class UnifiedSSR(Model):
+class UnifiedSSR(Model[UnifiedSSRSettings]):
     """Joint model of sequential search and recommendation (arXiv 2310.13921).
 
     One encoder reads products in sight of queries and queries in sight of products. It is trained
@@ -33,8 +34,7 @@ class UnifiedSSR(Model):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
     uses_gpu = True
 
-    settings: UnifiedSSRSettings
-    networks: dict[Task, Network]
+    networks: dict[Task, UnifiedSSRNetwork]
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train for all tasks together, then for each alone; keep the best weights of each."""
@@ -43,13 +43,26 @@ class UnifiedSSR(Model):
         rows = self.words.rows(train.items.texts, self.settings.item_words)
         self._item_words = rows.astype(np.int32)
         network = self._network(train.log.users, context.seed)
-        Trainer(self, train, validation, context).run(network)
+        self.networks = dict.fromkeys(context.tasks, network)
+        sequences = {
+            task: TaskSequences.of(
+                train.log,
+                task,
+                self.settings.history,
+                self.query_words(train.queries) if task == Task.SEARCH else None,
+            )
+            for task in context.tasks
+        }
+        limit = self.settings.validation_requests or None
+        UnifiedSSRTrainer(
+            sequences, self.settings, context, lambda: validation.measure(self, limit)
+        ).run(self.networks)
 
-    def _network(self, users: int, seed: int) -> Network:
+    def _network(self, users: int, seed: int) -> UnifiedSSRNetwork:
         item_words = torch.as_tensor(self._item_words.astype(np.int64))
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            network = Network(
+            network = UnifiedSSRNetwork(
                 users, len(self._item_words), len(self.words), item_words, self.settings
             )
         return network.to(self.device).eval()
@@ -77,23 +90,20 @@ class UnifiedSSR(Model):
             if batch.candidates is None:
                 scores = states @ table[1:].T
             else:
-                chosen = torch.as_tensor(batch.candidates.astype(np.int64), device=self.device)
-                scores = torch.einsum("bd,bcd->bc", states, table[chosen + 1])
+                items = torch.as_tensor(batch.candidates.astype(np.int64), device=self.device)
+                scores = torch.einsum("bd,bcd->bc", states, table[items + 1])
             parts.append(scores.float().cpu().numpy())
         return np.concatenate(parts)
 
     def parameters(self) -> int:
         """Return the number of weights of all weight sets together."""
-        return sum(w.numel() for network in self.networks.values() for w in network.parameters())
+        return sum(count_weights(network) for network in self.networks.values())
 
     def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return the weight sets, each name behind its task's, and the vocabulary."""
-        arrays = {
-            f"{task}.{name}": weight.cpu().numpy()
-            for task, network in self.networks.items()
-            for name, weight in network.state_dict().items()
-        }
-        arrays["item_words"] = self._item_words
+        arrays = {"item_words": self._item_words}
+        for task, network in self.networks.items():
+            arrays |= arrays_of(network, f"{task}.")
         users = next(iter(self.networks.values())).users.num_embeddings
         tasks = [str(task) for task in self.networks]
         return arrays, {"users": users, "tasks": tasks, "words": self.words.to_json()}
@@ -106,12 +116,5 @@ class UnifiedSSR(Model):
         self.networks = {}
         for task in map(Task, values["tasks"]):
             network = self._network(values["users"], 0)
-            prefix = f"{task}."
-            network.load_state_dict(
-                {
-                    name.removeprefix(prefix): torch.as_tensor(array)
-                    for name, array in arrays.items()
-                    if name.startswith(prefix)
-                }
-            )
+            take_arrays(network, arrays, f"{task}.")
             self.networks[task] = network

@@ -16,7 +16,7 @@ from baselines.unifiedssr.settings import UnifiedSSRSettings
 from baselines.words import MeanOfWords
 from benchmark.learning.dropout import ByteDropout
 
-__all__ = ["Encoded", "Network"]
+__all__ = ["Encoded", "UnifiedSSRNetwork"]
 
 LEAST_SHARE, LARGEST_SHARE = 0.1, 0.9
 """Bounds of the mixing weight w."""
@@ -36,33 +36,39 @@ class Encoded:
     correlation: Tensor
 
 
-class Network(nn.Module):
+class UnifiedSSRNetwork(nn.Module):
     """One weight set of UnifiedSSR; it encodes recommendation and search alike.
 
     ``item_words`` (int64 ``[items, words]``) are read where ``item_vectors="text"``.
     """
 
     def __init__(
-        self, users: int, items: int, words: int, item_words: Tensor, chosen: UnifiedSSRSettings
+        self, users: int, items: int, words: int, item_words: Tensor, settings: UnifiedSSRSettings
     ) -> None:
         super().__init__()
-        self.chosen = chosen
-        self.scale = math.sqrt(chosen.width)
-        self.users = nn.Embedding(users, chosen.width)
-        self.products = nn.Embedding(items + 1, chosen.width)
-        self.query = MeanOfWords(words, chosen.width)
+        self.settings = settings
+        self.scale = math.sqrt(settings.width)
+        self.users = nn.Embedding(users, settings.width)
+        self.products = nn.Embedding(items + 1, settings.width)
+        self.query = MeanOfWords(words, settings.width)
         self.item_words: Tensor
         self.register_buffer("item_words", item_words, persistent=False)
         layers = [
             SiameseLayer(
-                chosen.width, chosen.heads, chosen.inner, chosen.dropout, chosen.attention_dropout
+                settings.width,
+                settings.heads,
+                settings.inner,
+                settings.dropout,
+                settings.attention_dropout,
             )
-            for _ in range(chosen.layers)
+            for _ in range(settings.layers)
         ]
-        self.encoder = SiameseEncoder(layers, chosen.width, chosen.layering)
-        self.sessions = Sessions(chosen.width, chosen.sessions, chosen.windows, chosen.edges)
+        self.encoder = SiameseEncoder(layers, settings.width, settings.layering)
+        self.sessions = Sessions(
+            settings.width, settings.sessions, settings.windows, settings.edges
+        )
         self.product_share = nn.Parameter(torch.tensor(0.5))
-        self.dropout = ByteDropout(chosen.dropout)
+        self.dropout = ByteDropout(settings.dropout)
         for weight in self.parameters():
             if weight.dim() > 1:
                 nn.init.xavier_uniform_(weight)
@@ -71,7 +77,7 @@ class Network(nn.Module):
     def table(self) -> Tensor:
         """Return the vectors of the start and of all items, ``[items + 1, width]``."""
         table = self.products.weight
-        if self.chosen.item_vectors == "text":
+        if self.settings.item_vectors == "text":
             table = table + functional.pad(self.query(self.item_words), (0, 0, 1, 0))
         return table * self.scale
 
@@ -103,11 +109,11 @@ class Network(nn.Module):
             self.product_share.clamp_(LEAST_SHARE, LARGEST_SHARE)
 
     def _stream(self, vectors: Tensor, user: Tensor) -> Tensor:
-        places = sinusoids(vectors.shape[1], self.chosen.width, vectors.device)
+        places = sinusoids(vectors.shape[1], self.settings.width, vectors.device)
         return self.dropout(vectors + self.users(user)[:, None] * self.scale + places)
 
     def _visible(self, length: Tensor, positions: int) -> Tensor:
         places = torch.arange(positions, device=length.device)
-        if self.chosen.masking == "causal":
+        if self.settings.masking == "causal":
             return places <= places[:, None]
         return (places < length[:, None])[:, None, None]

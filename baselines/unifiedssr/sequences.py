@@ -3,6 +3,10 @@
 Position 0 holds a start vector, position t the product of event t - 1. In search it also holds
 the query of event t, the one that led to the product still to be found. The last position of a
 request is its answer's; so the layout is one for both tasks and for users without a history.
+
+A recommendation is predicted at the position of the first event of its moment, which reads strictly
+earlier events only, as a request at that time does. In search a position holds a query, so a click
+is predicted at the first click of its moment and query.
 """
 
 from __future__ import annotations
@@ -16,10 +20,10 @@ from torch import Tensor
 
 from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.requests import PAD, Requests, Task
-from benchmark.learning.simultaneous_duplicates import previous_twins
+from benchmark.learning.simultaneous_duplicates import previous_twins, steps_to_moment
 from benchmark.learning.windows import stretches
 
-__all__ = ["START", "Sequences", "cut", "learnable", "of_requests", "of_rows"]
+__all__ = ["START", "Sequences", "cut", "learnable", "of_requests", "of_rows", "steps_back"]
 
 START = 0
 """Row of the product table in front of every sequence (and behind it, where nobody looks)."""
@@ -46,14 +50,26 @@ class Sequences:
 def learnable(log: EventLog, task: Task, history: str) -> EventLog:
     """Return the events that the sequences of ``task`` are made of.
 
-    Of several twins (one user, item and time) only the first stays, as a position that sees its
-    own twin would learn to copy it.
+    Of several searches of one user, item and time only the first stays: the others could read it,
+    and would learn to copy it.
     """
     if task == Task.SEARCH:
-        log = log.select(log.kind == EventSource.SEARCHED)
-    elif history == "rec":
-        log = log.select(log.kind == EventSource.RECOMMENDED)
-    return log.select(previous_twins(log) == PAD)
+        searches = log.select(log.kind == EventSource.SEARCHED)
+        return searches.select(previous_twins(searches) == PAD)
+    return log if history == "all" else log.select(log.kind == EventSource.RECOMMENDED)
+
+
+def steps_back(log: EventLog, task: Task) -> NDArray[np.int64]:
+    """Return how many positions before its own each event is predicted, ``[events]``.
+
+    ``log`` comes from :func:`learnable` for the same task.
+    """
+    steps = steps_to_moment(log)
+    if task == Task.REC:
+        return steps
+    rows = np.arange(len(log))
+    first = (steps == 0) | (log.query != np.roll(log.query, 1))
+    return rows - np.maximum.accumulate(np.where(first, rows, 0))
 
 
 def cut(
@@ -105,24 +121,16 @@ def of_requests(
         kind: EventSource | None = EventSource.SEARCHED
     else:
         kind = None if history == "all" else EventSource.RECOMMENDED
-    read = requests.history(window, kind)
-    items, past, kept = read.item, read.query, read.item != PAD
-    # Twins stand beside each other in time, so one of them is left out here as in training.
-    same = (items[:, :, None] == items[:, None, :]) & (read.time[:, :, None] == read.time[:, None])
-    kept &= ~(same & np.tri(window, k=-1, dtype=bool)).any(axis=2)
-    order = np.argsort(~kept, axis=1, kind="stable")
-    length = kept.sum(axis=1)
-    places = np.arange(window) < length[:, None]
-    items = np.where(places, np.take_along_axis(items, order, axis=1), PAD)
+    past = requests.history(window, kind)
     queries = np.full((len(requests), window + 1), NO_QUERY, dtype=np.int64)
-    queries[:, :-1] = np.where(places, np.take_along_axis(past, order, axis=1), NO_QUERY)
-    queries[np.arange(len(requests)), length] = requests.query
-    longest = int(length.max(initial=0))
+    queries[:, :-1] = past.query
+    queries[np.arange(len(requests)), past.length] = requests.query
+    longest = int(past.length.max(initial=0))
     return _sequences(
         requests.user,
-        items[:, :longest],
+        past.item[:, :longest],
         queries[:, : longest + 1],
-        length + 1,
+        past.length + 1,
         words,
         device,
     )

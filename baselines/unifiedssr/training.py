@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,33 +12,88 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.sequence_training import catalogue_loss
-from baselines.unifiedssr.network import Network
-from baselines.unifiedssr.sequences import Sequences, cut, learnable, of_rows
+from baselines.unifiedssr.network import UnifiedSSRNetwork
+from baselines.unifiedssr.sequences import Sequences, cut, learnable, of_rows, steps_back
 from baselines.unifiedssr.settings import UnifiedSSRSettings
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Task
+from benchmark.learning.batches import length_order
 from benchmark.learning.epoch_loop import EpochLoop, set_rate
-from benchmark.model import TrainingContext, TrainView, Validation
+from benchmark.learning.position_losses import catalogue_loss, states_at
+from benchmark.model import TrainingContext
 
-if TYPE_CHECKING:
-    from baselines.unifiedssr.model import UnifiedSSR
-
-__all__ = ["Trainer", "branch_loss", "noam_rate"]
+__all__ = ["Targets", "TaskSequences", "UnifiedSSRTrainer", "branch_loss", "noam_rate"]
 
 WARM_UP = 0.05
 """Share of a phase in which the learning rate rises (cosine)."""
 NOAM_STEPS = 4000
 """Steps in which the learning rate rises (noam)."""
+JITTER = 8
+"""Events by which a sequence may be longer than the next one of its epoch's order."""
 
 
 @dataclass(frozen=True)
-class _Source:
-    """The training sequences of one task."""
+class Targets:
+    """What the positions of a batch predict; both are ``[rows, positions]``.
 
-    task: Task
+    Attributes:
+        item: int64, the item to be predicted, -1 where there is none.
+        place: int64, the position whose state predicts it.
+    """
+
+    item: Tensor
+    place: Tensor
+
+    @classmethod
+    def of_rows(
+        cls,
+        log: EventLog,
+        rows: NDArray[np.int64],
+        predicted: NDArray[np.bool_],
+        steps: NDArray[np.int64],
+        device: str,
+    ) -> Targets:
+        """Return the targets among the events at ``rows`` (``[n, positions]``).
+
+        An event whose moment began before its stretch is none: its state would read nothing of
+        what is earlier.
+
+        Args:
+            log: the events.
+            rows: padded with ``PAD`` on the right.
+            predicted: which of them are to be predicted.
+            steps: positions before its own at which each event of the log is predicted.
+            device: where the tensors go.
+        """
+        safe = np.maximum(rows, 0)
+        place = np.arange(rows.shape[1]) - steps[safe]
+        # Position 0 reads nothing: right only where the stretch begins with the user's first event.
+        real = predicted & ((place > 0) | ((place == 0) & predicted[:, :1]))
+        item = np.where(real, log.item[safe], -1).astype(np.int64)
+        return cls(torch.as_tensor(item, device=device), torch.as_tensor(place, device=device))
+
+
+@dataclass(frozen=True)
+class TaskSequences:
+    """The training sequences of one task.
+
+    Attributes:
+        log: the events that they are made of.
+        steps: positions before its own at which each event is predicted, ``[events]``.
+        words: of each query, last an empty row; ``None`` for recommendation.
+    """
+
     log: EventLog
+    steps: NDArray[np.int64]
     words: NDArray[np.int64] | None
+
+    @classmethod
+    def of(
+        cls, log: EventLog, task: Task, history: str, words: NDArray[np.int64] | None
+    ) -> TaskSequences:
+        """Return the sequences of ``task`` in a log of training events."""
+        events = learnable(log, task, history)
+        return cls(events, steps_back(events, task), words)
 
     def batches(
         self, window: int, size: int, rng: np.random.Generator
@@ -47,13 +101,22 @@ class _Source:
         """Return (log rows, which are predicted) of stretches of similar length."""
         rows, predicted = cut(self.log, window, rng)
         length = (rows >= 0).sum(axis=1)
-        order = np.argsort(length + rng.uniform(0, 8, len(length)), kind="stable")
-        chosen = [order[start : start + size] for start in range(0, len(order), size)]
-        longest = [int(length[some].max()) for some in chosen]
+        order = length_order(length, JITTER, rng)
+        batches = [order[start : start + size] for start in range(0, len(order), size)]
+        longest = [int(length[batch].max()) for batch in batches]
         return [
-            (rows[some, :most], predicted[some, :most])
-            for some, most in zip(chosen, longest, strict=True)
+            (rows[batch, :most], predicted[batch, :most])
+            for batch, most in zip(batches, longest, strict=True)
         ]
+
+    def read(
+        self, rows: NDArray[np.int64], predicted: NDArray[np.bool_], device: str
+    ) -> tuple[Sequences, Targets]:
+        """Return a batch as the network reads it, and what it has to predict."""
+        return (
+            of_rows(self.log, rows, self.words, device),
+            Targets.of_rows(self.log, rows, predicted, self.steps, device),
+        )
 
 
 @dataclass(frozen=True)
@@ -66,36 +129,40 @@ class _Phase:
     rate: float
 
 
-class Trainer:
-    """Trains a model's weight sets, each to its best validation NDCG@10."""
+class UnifiedSSRTrainer:
+    """Trains one weight set for each task, each to its best validation NDCG@10.
+
+    Args:
+        sequences: what is learned from, by task.
+        settings: of batches, losses and phases.
+        context: seed, device, run log and checkpoint folder.
+        measure: returns validation NDCG@10 by task with the weight sets as they are.
+    """
 
     def __init__(
-        self, model: UnifiedSSR, train: TrainView, validation: Validation, context: TrainingContext
+        self,
+        sequences: Mapping[Task, TaskSequences],
+        settings: UnifiedSSRSettings,
+        context: TrainingContext,
+        measure: Callable[[], dict[str, float]],
     ) -> None:
-        self.model = model
-        self.settings: UnifiedSSRSettings = model.settings
-        self.validation = validation
-        self.context = context
-        self.sources = {
-            task: _Source(
-                task,
-                learnable(train.log, task, self.settings.history),
-                model.query_words(train.queries) if task == Task.SEARCH else None,
-            )
-            for task in context.tasks
-        }
+        self.sequences, self.settings = sequences, settings
+        self.context, self.measure = context, measure
 
-    def run(self, network: Network) -> None:
-        """Pretrain ``network``, fine-tune copies and leave them with the model."""
+    def run(self, networks: dict[Task, UnifiedSSRNetwork]) -> None:
+        """Pretrain the network that tasks share, then put a fine-tuned copy in each one's place.
+
+        ``networks`` holds the same network for every task of the context, and is what ``measure``
+        looks at.
+        """
         settings, context = self.settings, self.context
-        tasks = context.tasks
-        self.model.networks = dict.fromkeys(tasks, network)
+        shared = networks[context.tasks[0]]
         best: dict[str, int] = {}
         with context.run_log.phase("pretrain"):
-            phase = _Phase("pretrain", tasks, settings.epochs, settings.learning_rate)
-            best[phase.name] = self._train(network, phase)
-        for task in tasks:
-            self.model.networks[task] = copy.deepcopy(network)
+            phase = _Phase("pretrain", context.tasks, settings.epochs, settings.learning_rate)
+            best[phase.name] = self._train(shared, phase)
+        for task in context.tasks:
+            networks[task] = copy.deepcopy(shared)
             phase = _Phase(
                 f"fine-tune-{task}",
                 (task,),
@@ -103,13 +170,13 @@ class Trainer:
                 settings.finetune_learning_rate,
             )
             with context.run_log.phase(phase.name):
-                best[phase.name] = self._train(self.model.networks[task], phase)
+                best[phase.name] = self._train(networks[task], phase)
         context.run_log.facts["best_epoch"] = best
-        if Task.SEARCH in tasks:
-            share = float(self.model.networks[Task.SEARCH].product_share.detach())
+        if Task.SEARCH in context.tasks:
+            share = float(networks[Task.SEARCH].product_share.detach())
             context.run_log.facts["product_share"] = share
 
-    def _train(self, network: Network, phase: _Phase) -> int:
+    def _train(self, network: UnifiedSSRNetwork, phase: _Phase) -> int:
         settings = self.settings
         optimiser = torch.optim.AdamW(
             network.parameters(),
@@ -129,22 +196,21 @@ class Trainer:
         )
         return loop.run(
             lambda epoch: self._epoch(network, optimiser, phase, epoch),
-            lambda: self._measure(phase.tasks),
+            lambda: {t: value for t, value in self.measure().items() if t in phase.tasks},
         )
 
-    def _measure(self, tasks: tuple[Task, ...]) -> dict[str, float]:
-        limit = self.settings.validation_requests or None
-        measured = self.validation.measure(self.model, limit)
-        return {task: value for task, value in measured.items() if task in tasks}
-
     def _epoch(
-        self, network: Network, optimiser: torch.optim.Optimizer, phase: _Phase, epoch: int
+        self,
+        network: UnifiedSSRNetwork,
+        optimiser: torch.optim.Optimizer,
+        phase: _Phase,
+        epoch: int,
     ) -> float:
         """Train for one epoch and return the mean loss of its batches."""
         total, steps = 0.0, 0
-        for count, sequences, wanted in self._batches(phase, epoch):
+        for count, sequences, targets in self._batches(phase, epoch):
             self._set_rate(optimiser, phase, epoch * count + steps, phase.epochs * count)
-            loss = self.loss(network, sequences, wanted)
+            loss = self.loss(network, sequences, targets)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -152,37 +218,34 @@ class Trainer:
             total, steps = total + loss.item(), steps + 1
         return total / max(steps, 1)
 
-    def _batches(self, phase: _Phase, epoch: int) -> Iterator[tuple[int, Sequences, Tensor]]:
-        """Yield the number of batches, a batch of sequences, and the items wanted of them.
+    def _batches(self, phase: _Phase, epoch: int) -> Iterator[tuple[int, Sequences, Targets]]:
+        """Yield the number of batches, a batch of sequences, and what they predict.
 
-        The latter is ``[rows, positions]``, -1 where nothing is predicted. A batch is of one
-        task; the tasks come in random order.
+        A batch is of one task; the tasks come in random order.
         """
         settings, device = self.settings, self.context.device
         rng = np.random.default_rng([self.context.seed, epoch, len(phase.tasks)])
-        drawn = [
-            (source, *batch)
-            for source in (self.sources[task] for task in phase.tasks)
-            for batch in source.batches(settings.max_history, settings.batch_size, rng)
+        batches = [
+            (own, *batch)
+            for own in (self.sequences[task] for task in phase.tasks)
+            for batch in own.batches(settings.max_history, settings.batch_size, rng)
         ]
-        for place in rng.permutation(len(drawn)).tolist():
-            source, rows, predicted = drawn[place]
-            wanted = np.where(predicted, source.log.item[np.maximum(rows, 0)], -1)
-            yield (
-                len(drawn),
-                of_rows(source.log, rows, source.words, device),
-                torch.as_tensor(wanted.astype(np.int64), device=device),
-            )
+        for place in rng.permutation(len(batches)).tolist():
+            own, rows, predicted = batches[place]
+            yield len(batches), *own.read(rows, predicted, device)
 
-    def loss(self, network: Network, sequences: Sequences, wanted: Tensor) -> Tensor:
-        """Return the loss of a batch: by branch, each a mean over positions, plus correlation."""
+    def loss(self, network: UnifiedSSRNetwork, sequences: Sequences, targets: Targets) -> Tensor:
+        """Return the loss of a batch: by branch, each a mean over targets, plus correlation."""
         table = network.table()
         encoded = network(sequences, table)
-        real = wanted >= 0
+        real = targets.item >= 0
         total = self.settings.correlation * encoded.correlation
         for share, states in encoded.branches:
             total = total + share * branch_loss(
-                states[real], wanted[real], table[1:], self.settings
+                states_at(states, targets.place, real),
+                targets.item[real],
+                table[1:],
+                self.settings,
             )
         return total
 
@@ -202,19 +265,19 @@ def noam_rate(width: int, step: int) -> float:
 
 
 def branch_loss(
-    states: Tensor, wanted: Tensor, table: Tensor, chosen: UnifiedSSRSettings
+    states: Tensor, items: Tensor, table: Tensor, settings: UnifiedSSRSettings
 ) -> Tensor:
-    """Return the mean loss of ``states`` (``[positions, width]``) against the items ``wanted``.
+    """Return the mean loss of ``states`` (``[targets, width]``) against the targets' ``items``.
 
-    ``table`` is ``[items, width]``. The binary loss draws ``chosen.negatives`` other items
-    uniformly for each position.
+    ``table`` is ``[items, width]``. The binary loss draws ``settings.negatives`` other items
+    uniformly for each target.
     """
-    count = max(len(wanted), 1)
-    if chosen.loss == "binary":
-        shape = (len(wanted), chosen.negatives)
-        others = torch.randint(max(len(table) - 1, 1), shape, device=wanted.device)
-        others = (others + (others >= wanted[:, None]).long()).clamp_max(len(table) - 1)
-        own = (states * functional.embedding(wanted, table)).sum(dim=1)
+    count = max(len(items), 1)
+    if settings.loss == "binary":
+        shape = (len(items), settings.negatives)
+        others = torch.randint(max(len(table) - 1, 1), shape, device=items.device)
+        others = (others + (others >= items[:, None]).long()).clamp_max(len(table) - 1)
+        own = (states * functional.embedding(items, table)).sum(dim=1)
         other = (functional.embedding(others, table) * states[:, None]).sum(dim=2)
         return -(functional.logsigmoid(own).sum() + functional.logsigmoid(-other).sum()) / count
-    return catalogue_loss(states, wanted, table) / count
+    return catalogue_loss(states, items, table) / count

@@ -58,17 +58,17 @@ class HistoryEncoder(nn.Module):
     event is in a short history too.
     """
 
-    def __init__(self, chosen: UniSARSettings) -> None:
+    def __init__(self, settings: UniSARSettings) -> None:
         super().__init__()
-        self.rec_age = nn.Embedding(chosen.max_history, chosen.width)
-        self.search_age = nn.Embedding(chosen.max_history, chosen.width)
-        self.age_among_all = nn.Embedding(2 * chosen.max_history, chosen.width)
+        self.rec_age = nn.Embedding(settings.max_history, settings.width)
+        self.search_age = nn.Embedding(settings.max_history, settings.width)
+        self.age_among_all = nn.Embedding(2 * settings.max_history, settings.width)
         for ages in (self.rec_age, self.search_age, self.age_among_all):
             nn.init.normal_(ages.weight, std=0.02)
-        layer = (chosen.width, chosen.heads, chosen.inner, chosen.dropout)
-        self.rec = nn.ModuleList(EncoderLayer(*layer) for _ in range(chosen.layers))
-        self.search = nn.ModuleList(EncoderLayer(*layer) for _ in range(chosen.layers))
-        self.cross = nn.ModuleList(EncoderLayer(*layer) for _ in range(chosen.layers))
+        layer = (settings.width, settings.heads, settings.inner, settings.dropout)
+        self.rec = nn.ModuleList(EncoderLayer(*layer) for _ in range(settings.layers))
+        self.search = nn.ModuleList(EncoderLayer(*layer) for _ in range(settings.layers))
+        self.cross = nn.ModuleList(EncoderLayer(*layer) for _ in range(settings.layers))
         self.fuse_rec = DecoderLayer(*layer)
         self.fuse_search = DecoderLayer(*layer)
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from baselines.unisar.encoder import Events
 from baselines.unisar.histories import Behaviour, Histories
-from baselines.unisar.network import Asked, Network
+from baselines.unisar.network import AskedRequests, UniSARNetwork
 from baselines.words import Words
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import Requests, Task
@@ -57,7 +57,7 @@ class Reader:
         device: where the network is.
     """
 
-    network: Network
+    network: UniSARNetwork
     words: Words
     longest: int
     device: str
@@ -78,7 +78,7 @@ class Reader:
         histories: Histories,
         items: Lookup,
         queries: Lookup,
-    ) -> Asked:
+    ) -> AskedRequests:
         """Return the requests after all that does not depend on a candidate.
 
         Args:
@@ -101,7 +101,7 @@ class Reader:
         else:
             query = self.network.no_query.expand(*wanted.shape, -1)
         about = torch.cat([users.unsqueeze(1).expand_as(query), query], dim=-1)
-        return Asked(rec, search, about)
+        return AskedRequests(rec, search, about)
 
     def _events(self, behaviour: Behaviour, vectors: Tensor) -> Events:
         return Events(

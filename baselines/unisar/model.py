@@ -11,20 +11,21 @@ from numpy.typing import NDArray
 
 from baselines.unisar.histories import read_histories
 from baselines.unisar.inputs import Reader, distinct
-from baselines.unisar.network import Network
+from baselines.unisar.network import UniSARNetwork
 from baselines.unisar.settings import PRESETS, UniSARSettings
-from baselines.unisar.training import Trainer
+from baselines.unisar.training import UniSARTrainer
 from baselines.words import Words
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.dropout import use_byte_dropout
 from benchmark.learning.epoch_loop import train_to_best
+from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.search_space import Choice, Dimension
 
 __all__ = ["UniSAR"]
 
 
-class UniSAR(Model):
+class UniSAR(Model[UniSARSettings]):
     """Scores candidates of both tasks from both histories and the transitions between them."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset(Task)
@@ -32,25 +33,23 @@ class UniSAR(Model):
     presets = PRESETS
     uses_gpu = True
     # A penalty in the gradient, where other models have AdamW's decay of the weights.
-    searched: ClassVar[Mapping[str, Dimension | None]] = {
+    search_space: ClassVar[Mapping[str, Dimension | None]] = {
         "weight_decay": Choice((0.0, 1e-6, 1e-5, 1e-4))
     }
 
-    settings: UniSARSettings
-
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train until validation stops improving and keep the best weights."""
-        chosen = self.settings
+        settings = self.settings
         words = Words.learn(train)
-        item_words = words.rows(train.items.texts, chosen.words)
+        item_words = words.rows(train.items.texts, settings.words)
         self._build(train.log.users, item_words, words, context.seed, context.device)
-        trainer = Trainer(self.reader, chosen, train, context)
+        trainer = UniSARTrainer(self.reader, settings, train, context)
         train_to_best(
             "unisar",
             self,
             self.network,
             trainer.optimiser,
-            chosen,
+            settings,
             validation,
             context,
             trainer.epoch,
@@ -61,7 +60,9 @@ class UniSAR(Model):
     ) -> None:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.network = Network(users, torch.as_tensor(item_words), len(words), self.settings)
+            self.network = UniSARNetwork(
+                users, torch.as_tensor(item_words), len(words), self.settings
+            )
         use_byte_dropout(self.network)
         self.network.to(device).eval()
         self.reader = Reader(self.network, words, self.settings.words, device)
@@ -71,7 +72,7 @@ class UniSAR(Model):
         """Return the scores of a network that reads every candidate on its own.
 
         Vectors of the catalogue are made once for a call, histories once for a request; the
-        network sees to the rest (:meth:`Network.score`).
+        network sees to the rest (:meth:`UniSARNetwork.score`).
         """
         items = self.reader.items(np.arange(requests.items))
         parts = [np.empty((0, requests.width), dtype=np.float32)]
@@ -96,20 +97,18 @@ class UniSAR(Model):
 
     def parameters(self) -> int:
         """Return the number of weights."""
-        return sum(weight.numel() for weight in self.network.parameters())
+        return count_weights(self.network)
 
     def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return the weights, the word pieces of the items, and the vocabulary."""
-        weights = self.network.state_dict()
-        arrays = {name: weight.cpu().numpy() for name, weight in weights.items()}
         values = {
             "users": self.network.user_id.num_embeddings,
             "words": self.reader.words.to_json(),
         }
-        return arrays, values
+        return arrays_of(self.network), values
 
     def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
         """Take back the weights."""
         words = Words.from_json(values["words"])
         self._build(values["users"], arrays["item_words"], words, 0, "cpu")
-        self.network.load_state_dict({name: torch.as_tensor(a) for name, a in arrays.items()})
+        take_arrays(self.network, arrays)

@@ -16,14 +16,14 @@ from baselines.unisar.settings import UniSARSettings
 from baselines.words import MeanOfWords
 from benchmark.data.requests import Task
 
-__all__ = ["Asked", "Network"]
+__all__ = ["AskedRequests", "UniSARNetwork"]
 
 PAIRS_AT_ONCE = 4096
 """Pairs of request and candidate whose experts are computed at a time; they fit a CPU's cache."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedRequests:
     """A batch of requests of one task after everything that does not depend on a candidate.
 
     Attributes:
@@ -38,22 +38,24 @@ class Asked:
     about: Tensor
 
 
-class Network(nn.Module):
+class UniSARNetwork(nn.Module):
     """Embeddings, history encoder, target attention, extraction, and the losses' own weights."""
 
     item_words: Tensor
 
-    def __init__(self, users: int, item_words: Tensor, pieces: int, chosen: UniSARSettings) -> None:
+    def __init__(
+        self, users: int, item_words: Tensor, pieces: int, settings: UniSARSettings
+    ) -> None:
         """Build with fresh weights.
 
         Args:
             users: number of users.
             item_words: int64 ``[items, words]``, word pieces of the items' texts.
             pieces: number of word pieces.
-            chosen: the settings.
+            settings: sizes and temperatures.
         """
         super().__init__()
-        width, small = chosen.width, chosen.id_width
+        width, small = settings.width, settings.id_width
         self.register_buffer("item_words", item_words)
         self.user_id = nn.Embedding(users, small)
         self.item_id = nn.Embedding(len(item_words), small)
@@ -62,14 +64,16 @@ class Network(nn.Module):
         self.text_out = nn.Linear(small, width)
         self.item_out = nn.Linear(small + width, width)
         self.no_query = nn.Parameter(torch.zeros(width))
-        self.encoder = HistoryEncoder(chosen)
+        self.encoder = HistoryEncoder(settings)
         self.target_rec = TargetAttention(width)
         self.target_search = TargetAttention(width)
-        self.extraction = Extraction(2 * width, width, 2 * width, chosen.experts, chosen.dropout)
-        self.match = Match(2 * width, width, 2 * width) if chosen.match else None
-        self.align = Alignment(width, chosen.align_temperature)
-        self.contrast_rec = ViewContrast(width, chosen.contrast_temperature)
-        self.contrast_search = ViewContrast(width, chosen.contrast_temperature)
+        self.extraction = Extraction(
+            2 * width, width, 2 * width, settings.experts, settings.dropout
+        )
+        self.match = Match(2 * width, width, 2 * width) if settings.match else None
+        self.align = Alignment(width, settings.align_temperature)
+        self.contrast_rec = ViewContrast(width, settings.contrast_temperature)
+        self.contrast_search = ViewContrast(width, settings.contrast_temperature)
 
     def texts(self, words: Tensor) -> Tensor:
         """Return the vectors of texts, queries and item texts alike, ``[..., width]``.
@@ -87,7 +91,9 @@ class Network(nn.Module):
         """Return the vectors of the users at ``rows`` (int64 ``[n]``), ``[n, width]``."""
         return torch.tanh(self.user_out(self.user_id(rows)))
 
-    def score(self, task: Task, asked: Asked, items: Tensor, chosen: Tensor | None) -> Tensor:
+    def score(
+        self, task: Task, asked: AskedRequests, items: Tensor, chosen: Tensor | None
+    ) -> Tensor:
         """Return scores ``[requests, asked, candidates]``.
 
         Args:
@@ -120,7 +126,9 @@ class Network(nn.Module):
             scores.append(score)
         return torch.cat(scores, dim=2)
 
-    def _pair(self, asked: Asked, keys: tuple[Tensor, Tensor], candidates: Tensor) -> Tensor:
+    def _pair(
+        self, asked: AskedRequests, keys: tuple[Tensor, Tensor], candidates: Tensor
+    ) -> Tensor:
         """Return what both histories say about each candidate, ``[requests, n, 2 * width]``."""
         rec, search = asked.rec, asked.search
         return torch.cat(

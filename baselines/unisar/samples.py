@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -39,14 +37,12 @@ def stretches(log: EventLog, task: Task, ahead: int, rng: np.random.Generator) -
 
 
 def past_stretches(past: TrainingRequests, task: Task, rows: NDArray[np.int64]) -> Requests:
-    """Return one request for each stretch, made before its first event.
+    """Return one request for each stretch, made at the time of its first event.
 
-    ``rows`` is what :func:`stretches` returned. A history holds no twin of any event of the
-    stretch.
+    ``rows`` is what :func:`stretches` returned. A history is strictly earlier than that event, so
+    it holds no event of the stretch nor of its time.
     """
-    every = past.of(task, np.where(rows >= 0, rows, rows[:, :1]).ravel())
-    first = every[:: rows.shape[1]]
-    return replace(first, _omit=every._omit.reshape(len(rows), -1))
+    return past.of(task, rows[:, 0])
 
 
 def wrong_answers(

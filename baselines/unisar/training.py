@@ -14,7 +14,7 @@ from baselines.unisar.contrast import ViewContrast
 from baselines.unisar.encoder import Reading
 from baselines.unisar.histories import Histories, read_histories
 from baselines.unisar.inputs import Lookup, Reader, distinct
-from baselines.unisar.network import Asked
+from baselines.unisar.network import AskedRequests
 from baselines.unisar.samples import (
     KIND,
     past_stretches,
@@ -25,18 +25,21 @@ from baselines.unisar.samples import (
 from baselines.unisar.settings import UniSARSettings
 from benchmark.data.events import NO_QUERY
 from benchmark.data.requests import PAD, Task
+from benchmark.learning.batches import length_order
 from benchmark.learning.epoch_loop import set_rate
 from benchmark.learning.training_requests import TrainingRequests
 from benchmark.model import TrainingContext, TrainView
 
-__all__ = ["Trainer"]
+__all__ = ["UniSARTrainer"]
 
 WARM_UP = 0.02
 """Share of the training in which the learning rate rises."""
+JITTER = 8
+"""Events by which a history may be longer than the next one of its epoch's order."""
 
 
 @dataclass(frozen=True)
-class _Pairs:
+class _ClickPairs:
     """Queries of histories with the items that they led to, and others to hold against them."""
 
     query: NDArray[np.int64]
@@ -45,7 +48,7 @@ class _Pairs:
     other_item: NDArray[np.int64]
 
 
-class Trainer:
+class UniSARTrainer:
     """Trains for one epoch at a time; every random choice follows from seed and epoch."""
 
     def __init__(
@@ -127,21 +130,21 @@ class Trainer:
     def _weight(self, task: Task) -> float:
         return self.settings.search_weight if task is Task.SEARCH and len(self.tasks) > 1 else 1.0
 
-    def _pairs(self, histories: Histories, rng: np.random.Generator) -> _Pairs:
+    def _pairs(self, histories: Histories, rng: np.random.Generator) -> _ClickPairs:
         """Draw pairs of query and clicked item from the histories, and others against them."""
-        search, chosen = histories.search, self.settings
+        search, settings = histories.search, self.settings
         places = np.flatnonzero(search.real.ravel() & (search.query.ravel() != NO_QUERY))
-        if chosen.align_pairs and len(places) > chosen.align_pairs:
-            places = rng.choice(places, chosen.align_pairs, replace=False)
-        others = chosen.align_negatives if len(places) else 0
-        return _Pairs(
+        if settings.align_pairs and len(places) > settings.align_pairs:
+            places = rng.choice(places, settings.align_pairs, replace=False)
+        others = settings.align_negatives if len(places) else 0
+        return _ClickPairs(
             search.query.ravel()[places],
             search.item.ravel()[places],
             rng.choice(self.known_queries, others) if others else places[:0],
             rng.integers(0, self.items, others),
         )
 
-    def _alignment(self, pairs: _Pairs, items: Lookup, queries: Lookup) -> Tensor:
+    def _alignment(self, pairs: _ClickPairs, items: Lookup, queries: Lookup) -> Tensor:
         loss: Tensor = self.reader.network.align(
             queries(pairs.query),
             items(pairs.item),
@@ -150,7 +153,7 @@ class Trainer:
         )
         return loss
 
-    def _contrast(self, asked: Asked) -> Tensor:
+    def _contrast(self, asked: AskedRequests) -> Tensor:
         """Return the contrasts of both kinds, of requests whose histories hold both kinds."""
         network = self.reader.network
         both = asked.rec.real.any(dim=1) & asked.search.real.any(dim=1)
@@ -169,8 +172,8 @@ class Trainer:
         steps = -(-most // self.settings.batch_size)
         pieces: dict[Task, list[NDArray[np.int64]]] = {}
         for task, rows in cut.items():
-            length = self._lengths(rows[:, 0]) + rng.uniform(0, 8, len(rows))
-            parts = np.array_split(rows[np.argsort(length, kind="stable")], steps)
+            order = length_order(self._lengths(rows[:, 0]), JITTER, rng)
+            parts = np.array_split(rows[order], steps)
             pieces[task] = [parts[place] for place in rng.permutation(steps)]
         return [
             [(task, parts[step]) for task, parts in pieces.items() if len(parts[step])]
@@ -178,7 +181,7 @@ class Trainer:
         ]
 
     def _lengths(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return about how many events the histories before ``rows`` hold, twins included."""
+        """Return about how many events the histories before ``rows`` hold."""
         start = self.log.offsets[self.log.user[rows]]
         length: NDArray[np.int64] = np.zeros(len(rows), dtype=np.int64)
         for places in self.log.rows_of_kind.values():

@@ -6,8 +6,9 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from benchmark.analysis.relative_change import JOINT, Change, change_of, corrected
+from benchmark.analysis.relative_change import JOINT, Change, changes_of, corrected
 from benchmark.analysis.run_groups import RunGroup
+from benchmark.analysis.scores import ScoreReader
 
 __all__ = ["AblationTable", "ChangedSettings", "Part", "ablation_tables", "changed_settings"]
 
@@ -63,7 +64,9 @@ class ChangedSettings:
     search: Change
 
 
-def ablation_tables(groups: list[RunGroup]) -> tuple[list[AblationTable], list[RunGroup]]:
+def ablation_tables(
+    groups: list[RunGroup], reader: ScoreReader
+) -> tuple[list[AblationTable], list[RunGroup]]:
     """Split off the runs that are an ablation of a model, by what they are an ablation of.
 
     A full model of both tasks also stands against itself trained for one of them. Those runs
@@ -77,10 +80,10 @@ def ablation_tables(groups: list[RunGroup]) -> tuple[list[AblationTable], list[R
     for group in groups:
         if group.ablation is not None:
             studies[group.full_model].append(group)
-    return [_table(parts, main) for parts in studies.values()], main
+    return [_table(parts, main, reader) for parts in studies.values()], main
 
 
-def _table(parts: list[RunGroup], main: list[RunGroup]) -> AblationTable:
+def _table(parts: list[RunGroup], main: list[RunGroup], reader: ScoreReader) -> AblationTable:
     first = parts[0]
     full = next((g for g in main if g.full_model == first.full_model), None)
     alone = [
@@ -88,28 +91,30 @@ def _table(parts: list[RunGroup], main: list[RunGroup]) -> AblationTable:
         for g in main
         if len(g.tasks) < len(first.tasks) and g.full_model[:-1] == first.full_model[:-1]
     ]
+    variants = [*parts, *alone]
+    # The full model stands against nothing, so of itself there is a mean and no change.
+    pairs = [(None, full), *((full, group) for group in variants)]
+    (rec_mean, *rec), (search_mean, *search) = corrected(
+        [changes_of(pairs, task, reader) for task in JOINT]
+    )
     rows = [
-        Part(
-            group.ablation.name if group.ablation else f"{group.tasks[0]} only",
-            len(group.runs),
-            *(change_of(full, group, task) for task in JOINT),
-        )
-        for group in (*parts, *alone)
+        Part(group.ablation or f"{group.tasks[0]} only", len(group.runs), *changes)
+        for group, *changes in zip(variants, rec, search, strict=True)
     ]
-    means = [change_of(None, full, task).value if full else None for task in JOINT]
-    changed = full.changed if full else {}
     return AblationTable(
         first.model,
         first.preset,
-        _assignments(changed),
+        _assignments(full.changed if full else {}),
         len(full.runs) if full else 0,
-        means[0],
-        means[1],
-        tuple(corrected(rows)),
+        rec_mean.value,
+        search_mean.value,
+        tuple(rows),
     )
 
 
-def changed_settings(groups: list[RunGroup]) -> tuple[list[ChangedSettings], list[RunGroup]]:
+def changed_settings(
+    groups: list[RunGroup], reader: ScoreReader
+) -> tuple[list[ChangedSettings], list[RunGroup]]:
     """Split off the groups with changed settings that stand beside the same preset unchanged.
 
     Settings that a search chose do not count as changed.
@@ -117,21 +122,22 @@ def changed_settings(groups: list[RunGroup]) -> tuple[list[ChangedSettings], lis
     Returns:
         what was split off, and the groups that remain.
     """
-    found, main = [], []
+    plain = {
+        (g.model, g.preset, g.tasks): g for g in reversed(groups) if not (g.changed or g.trials)
+    }
+    pairs, main = [], []
     for group in groups:
-        reference = [
-            g
-            for g in groups
-            if not (g.changed or g.trials)
-            and (g.model, g.preset, g.tasks) == (group.model, group.preset, group.tasks)
-        ]
+        reference = plain.get((group.model, group.preset, group.tasks))
         if not group.changed or group.trials or not reference:
             main.append(group)
-            continue
-        changes = [change_of(reference[0], group, task) for task in JOINT]
-        setting = _assignments(group.changed)
-        found.append(ChangedSettings(group.model, group.preset, setting, changes[0], changes[1]))
-    return corrected(found), main
+        else:
+            pairs.append((reference, group))
+    rec, search = corrected([changes_of(pairs, task, reader) for task in JOINT])
+    rows = [
+        ChangedSettings(group.model, group.preset, _assignments(group.changed), *changes)
+        for (_, group), *changes in zip(pairs, rec, search, strict=True)
+    ]
+    return rows, main
 
 
 def _assignments(changed: dict[str, object]) -> str:

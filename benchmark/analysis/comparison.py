@@ -1,4 +1,8 @@
-"""Two runs against each other, request by request."""
+"""Two runs against each other, request by request.
+
+This asks the narrow question: would other requests show the difference between these two very
+trainings? Whether other trainings of the same recipes would show it too is what a leaderboard asks.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmark.analysis.scores import by_protocol, by_request, metric_values
 from benchmark.errors import InputError
-from benchmark.evaluation.metrics import compute
 from benchmark.results.record import RunRecord
 from benchmark.results.table import ASKED, same_requests
 from benchmark.statistics.paired import (
@@ -25,7 +29,10 @@ from benchmark.statistics.paired import (
 )
 from benchmark.statistics.randomisation import randomisation_test
 
-__all__ = ["Comparison", "Example", "compare", "metric_values", "paired_tables"]
+__all__ = ["QUESTION", "Comparison", "Example", "compare", "paired_tables"]
+
+QUESTION = "would other requests show the difference between these two trainings?"
+"""What intervals and p-values of a :class:`Comparison` answer."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class Example:
         request: its number within the task.
         user: row of the user.
         query: row of the query, -1 for recommendation.
-        item: row of the relevant item.
+        item: row of the relevant item; of several, the one whose place moved most that way.
         rank_a: expected rank of the relevant item in ``a``, 1 for the best.
         rank_b: the same in ``b``.
     """
@@ -118,9 +125,9 @@ def compare(
 def _comparison(
     task: str, protocol: str, metric: str, before: pd.DataFrame, after: pd.DataFrame, examples: int
 ) -> Comparison:
-    a, b = (metric_values(table, metric) for table in (before, after))
+    a, b = (metric_values(rows, metric)[metric] for rows in (before, after))
     change = b - a
-    units = by_unit(change, before["user"].to_numpy())
+    units = by_unit(change, by_request(before)["user"].to_numpy())
     return Comparison(
         task=task,
         protocol=protocol,
@@ -142,32 +149,30 @@ def _comparison(
         loss=int((change < 0).sum()),
         requests=len(change),
         users=len(units),
-        gains=_examples(before, after, change, np.argsort(-change, kind="stable")[:examples]),
-        losses=_examples(before, after, -change, np.argsort(change, kind="stable")[:examples]),
+        gains=_examples(before, after, change, examples, 1),
+        losses=_examples(before, after, change, examples, -1),
     )
 
 
-def metric_values(table: pd.DataFrame, metric: str) -> NDArray[np.float64]:
-    """Return the metric by request of a table of counts, ``[requests]``."""
-    return compute(table["greater"].to_numpy(), table["tied"].to_numpy(), (metric,))[metric]
-
-
 def _examples(
-    before: pd.DataFrame,
-    after: pd.DataFrame,
-    towards: NDArray[np.float64],
-    chosen: NDArray[np.intp],
+    before: pd.DataFrame, after: pd.DataFrame, change: NDArray[np.float64], size: int, sign: int
 ) -> tuple[Example, ...]:
-    """Describe the chosen requests, as far as their metric moved in the direction asked for."""
-    ranks = [table["greater"] + table["tied"] / 2 + 1.0 for table in (before, after)]
+    """Describe the requests whose metric moved most in the direction of ``sign``."""
+    requests = np.argsort(-sign * change, kind="stable")[:size].tolist()
+    first = np.flatnonzero(np.diff(before["request"].to_numpy(), prepend=-1))
+    ends = np.append(first[1:], len(before))
+    ranks = [(rows["greater"] + rows["tied"] / 2 + 1.0).to_numpy() for rows in (before, after)]
+    # Places near the top count for more, as they do in the metrics.
+    moved = sign * (1 / np.log2(ranks[1] + 1) - 1 / np.log2(ranks[0] + 1))
+    rows = [first[n] + int(moved[first[n] : ends[n]].argmax()) for n in requests]
     return tuple(
         Example(
             **{name: int(before[name][row]) for name in ASKED},
             rank_a=float(ranks[0][row]),
             rank_b=float(ranks[1][row]),
         )
-        for row in chosen.tolist()
-        if towards[row] > 0
+        for row, place in zip(rows, requests, strict=True)
+        if sign * change[place] > 0
     )
 
 
@@ -185,7 +190,7 @@ def paired_tables(
                 f"{b.folder}: {what} {b.info[what][:12]} is not the {a.info[what][:12]} of"
                 f" {a.folder}; only runs on the same data and candidates can be compared"
             )
-    before, after = (_by_protocol(run) for run in (a, b))
+    before, after = (by_protocol(run) for run in (a, b))
     shared = [key for key in before if key in after]
     if not shared:
         raise InputError(f"{b.folder}: shares no task and protocol with {a.folder}")
@@ -193,11 +198,3 @@ def paired_tables(
         if not same_requests(before[key], after[key]):
             raise InputError(f"{b.folder}: was asked other requests than {a.folder}")
     return [(key, before[key], after[key]) for key in shared]
-
-
-def _by_protocol(run: RunRecord) -> dict[tuple[str, str], pd.DataFrame]:
-    table = run.requests()
-    return {
-        (str(task), str(protocol)): part.sort_values("request", kind="stable", ignore_index=True)
-        for (task, protocol), part in table.groupby(["task", "protocol"])
-    }

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from benchmark.analysis.comparison import metric_values, paired_tables
-from benchmark.analysis.scores import SHOWN
+from benchmark.analysis.comparison import paired_tables
+from benchmark.analysis.scores import SHOWN, by_request, metric_values
 from benchmark.errors import InputError
 from benchmark.results.publish import newest_by_request, request_of
 from benchmark.results.record import RunRecord
@@ -106,25 +106,25 @@ def check(
 def _tables(baseline: RunRecord, fresh: RunRecord | None) -> Tables:
     if fresh is None:
         raise InputError("no such run in the results; run it first")
-    found = {key: (before, after) for key, before, after in paired_tables(baseline, fresh)}
-    asked = set(baseline.requests()[["task", "protocol"]].itertuples(index=False, name=None))
-    if missing := asked - set(found):
+    tables = {key: (before, after) for key, before, after in paired_tables(baseline, fresh)}
+    wanted = {
+        (task, name) for task, by_name in baseline.info["metrics"].items() for name in by_name
+    }
+    if missing := wanted - set(tables):
         lacking = ", ".join(" ".join(key) for key in sorted(missing))
         raise InputError(f"{fresh.folder}: was not asked {lacking}")
-    return found
+    return tables
 
 
 def _checked(run: str, seeds: list[Tables], margin: float) -> list[Checked]:
-    found = []
+    lines = []
     for task, protocol in seeds[0]:
         pairs = [tables[task, protocol] for tables in seeds]
-        users = pairs[0][0]["user"].to_numpy()
+        users = by_request(pairs[0][0])["user"].to_numpy()
+        old, new = ([metric_values(pair[at], *SHOWN) for pair in pairs] for at in (0, 1))
         for metric in SHOWN:
-            old, new = (
-                np.stack([metric_values(pair[at], metric) for pair in pairs]) for at in (0, 1)
-            )
-            test = non_inferiority(by_unit(new - old, users), margin, LEVEL)
-            found.append(
-                Checked(run, task, protocol, metric, float(old.mean()), float(new.mean()), test)
-            )
-    return found
+            before, after = (np.stack([each[metric] for each in side]) for side in (old, new))
+            test = non_inferiority(by_unit(after - before, users), margin, LEVEL)
+            means = float(before.mean()), float(after.mean())
+            lines.append(Checked(run, task, protocol, metric, *means, test))
+    return lines

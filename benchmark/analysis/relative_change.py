@@ -1,26 +1,32 @@
-"""A variant of a model against its reference, over the same requests."""
+"""Variants of models against their references, over the same requests, as recipes.
+
+Changes are ratios, so they are tested on the scale of logarithms: a unit's score ``x`` of a model
+with mean ``m`` counts as ``log m + x / m - 1``, whose mean is ``log m`` and whose spread is that of
+``log m`` to first order (the delta method). On this scale the test of recipes applies as it is:
+variants and references meet on the same users, and what trainings differ by adds to the error.
+Trainings of two recipes are not paired by seed: equal seeds of different networks share nothing.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
 
 from benchmark.analysis.run_groups import RunGroup
-from benchmark.analysis.scores import SHOWN, RequestScores, measure
+from benchmark.analysis.scores import SHOWN, RequestScores, ScoreReader
+from benchmark.analysis.tables import as_recipes
 from benchmark.statistics.multiple import holm
-from benchmark.statistics.paired import by_unit
-from benchmark.statistics.randomisation import randomisation_test
+from benchmark.statistics.recipes import Question, Recipe, Tiers, compare_recipes
 
-__all__ = ["JOINT", "Change", "change_of", "corrected"]
+__all__ = ["JOINT", "Change", "changes_of", "corrected"]
 
 PROTOCOL = "full"
 JOINT = ("rec", "search")
-DRAWS = 9999
-_AT_ONCE = 2**22
+_SURE = math.log(1000)
+"""An interval that reaches a thousandfold change says nothing, and is left out."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +37,16 @@ class Change:
         reference: mean of the reference; ``None`` where it was not run.
         value: mean of the variant; likewise.
         change: ``value / reference - 1``; ``None`` where one is missing or the reference is 0.
-        low: lower end of its 95% bootstrap interval, by user.
+        low: lower end of its 95% interval over other requests and other trainings; ``None`` where
+            the variant scored nothing, or too little is known for any.
         high: its upper end.
-        p: of Fisher's randomisation test between both.
+        p: of no change; ``None`` where one of both scored nothing.
         p_holm: after Holm's correction over one table.
-        by_seed: the change of each seed that both were run with, in order of seeds. The test asks
-            whether the difference holds for other requests; this shows whether it holds for other
-            trainings.
+        by_seed: the change of each seed that both were run with, in order of seeds.
+        seeds: the smaller number of trainings of both; 0 where one is missing.
+        borrowed: one of both was trained once, and the spread of others counts as its own.
+        question: what interval and p answer; ``requests`` where no model of the table was trained
+            twice or none came out differently, so that nothing is known of other trainings.
     """
 
     reference: float | None
@@ -48,49 +57,87 @@ class Change:
     p: float | None = None
     p_holm: float | None = None
     by_seed: tuple[float, ...] = ()
+    seeds: int = 0
+    borrowed: bool = False
+    question: Question = "recipes"
 
 
-class _Compared(Protocol):
-    @property
-    def rec(self) -> Change: ...
+def changes_of(
+    pairs: Sequence[tuple[RunGroup | None, RunGroup | None]], task: str, reader: ScoreReader
+) -> list[Change]:
+    """Return the change of one task from each reference to its variant.
 
-    @property
-    def search(self) -> Change: ...
-
-
-_Row = TypeVar("_Row", bound=_Compared)
-
-
-def change_of(reference: RunGroup | None, variant: RunGroup, task: str) -> Change:
-    """Return the change of one task; parts of it are missing where a group was not asked it."""
-    before, after = (_measured(group, task) for group in (reference, variant))
-    means = [None if m is None else float(m.scores(SHOWN[0]).mean()) for m in (before, after)]
-    if before is None or after is None or not means[0]:
-        return Change(means[0], means[1])
-    assert means[1] is not None
-    users = after.users
-    units = [by_unit(m.scores(SHOWN[0]), users) for m in (before, after)]
-    low, high = _ratio_interval(*units)
-    p = randomisation_test(units[1] - units[0])
-    change = means[1] / means[0] - 1
-    return Change(means[0], means[1], change, low, high, p, by_seed=_by_seed(before, after))
-
-
-def corrected(rows: list[_Row]) -> list[_Row]:
-    """Correct by Holm over all comparisons of the rows of one table, which are dataclasses."""
-    changes = [change for row in rows for change in (row.rec, row.search)]
-    tested = [change.p for change in changes if change.p is not None]
-    adjusted = iter(holm(tested))
-    done = iter([c if c.p is None else replace(c, p_holm=next(adjusted)) for c in changes])
-    found: list[Any] = [replace(row, rec=next(done), search=next(done)) for row in rows]  # type: ignore[type-var]
-    return found
+    Parts of a change are missing where a group was not asked the task. All groups of the pairs
+    lend their spread over trainings to those that were trained once.
+    """
+    groups = {id(group): group for pair in pairs for group in pair if group is not None}
+    scores = {
+        name: each
+        for name, group in groups.items()
+        if (each := _scores(group, task, reader)) is not None
+    }
+    means = {name: float(each.scores(SHOWN[0]).mean()) for name, each in scores.items()}
+    able = [name for name, mean in means.items() if mean > 0]
+    tiers = None
+    if len(able) > 1:
+        recipes = as_recipes([scores[name] for name in able], SHOWN[0])
+        tiers = compare_recipes(
+            [_logarithmic(r, str(n)) for r, n in zip(recipes, able, strict=True)]
+        )
+    return [
+        _change(scores, means, tiers, *(None if g is None else id(g) for g in pair))
+        for pair in pairs
+    ]
 
 
-def _measured(group: RunGroup | None, task: str) -> RequestScores | None:
-    if group is None or task not in group.tasks:
+def corrected(columns: Sequence[Sequence[Change]]) -> list[list[Change]]:
+    """Correct by Holm over all changes of one table, whatever column they stand in."""
+    adjusted = iter(holm([c.p for column in columns for c in column if c.p is not None]))
+    return [
+        [c if c.p is None else replace(c, p_holm=next(adjusted)) for c in column]
+        for column in columns
+    ]
+
+
+def _scores(group: RunGroup, task: str, reader: ScoreReader) -> RequestScores | None:
+    if task not in group.tasks:
         return None
     entry = group.entry(task, PROTOCOL)
-    return None if entry.lacking else measure(entry, task, PROTOCOL)
+    return None if entry.lacking else reader.scores(entry, task, PROTOCOL)
+
+
+def _logarithmic(recipe: Recipe, name: str) -> Recipe:
+    mean = recipe.scores.mean()
+    return Recipe(name, np.log(mean) + recipe.scores / mean - 1)
+
+
+def _change(
+    scores: dict[int, RequestScores],
+    means: dict[int, float],
+    tiers: Tiers | None,
+    reference: int | None,
+    variant: int | None,
+) -> Change:
+    before, after = (None if n is None else means.get(n) for n in (reference, variant))
+    if reference is None or variant is None or not before or after is None:
+        return Change(before, after)
+    seeds = [scores[name].by_seed[SHOWN[0]].shape[0] for name in (reference, variant)]
+    change = Change(
+        before,
+        after,
+        after / before - 1,
+        by_seed=_by_seed(scores[reference], scores[variant]),
+        seeds=min(seeds),
+    )
+    if tiers is None or str(variant) not in tiers.names:
+        return change
+    a, b = (tiers.names.index(str(name)) for name in (reference, variant))
+    pair = next(pair for pair in tiers.pairs if {pair.a, pair.b} == {a, b})
+    low, high = (pair.low, pair.high) if pair.a == b else (-pair.high, -pair.low)
+    if max(abs(low), abs(high)) < _SURE:
+        change = replace(change, low=math.expm1(low), high=math.expm1(high))
+    borrowed = tiers.borrowed[a] or tiers.borrowed[b]
+    return replace(change, p=pair.p, borrowed=borrowed, question=tiers.question)
 
 
 def _by_seed(before: RequestScores, after: RequestScores) -> tuple[float, ...]:
@@ -100,24 +147,3 @@ def _by_seed(before: RequestScores, after: RequestScores) -> tuple[float, ...]:
     ]
     common = [seed for seed in means[0] if means[0][seed] and seed in means[1]]
     return tuple(means[1][seed] / means[0][seed] - 1 for seed in common)
-
-
-def _ratio_interval(
-    reference: NDArray[np.float64], variant: NDArray[np.float64]
-) -> tuple[float | None, float | None]:
-    """Return the bootstrap interval of the relative change, both resampled by the same users."""
-    if np.array_equal(reference, variant):
-        return 0.0, 0.0
-    found = stats.bootstrap(
-        (reference, variant),
-        lambda a, b, axis: b.sum(axis=axis) / np.maximum(a.sum(axis=axis), 1e-12) - 1,
-        paired=True,
-        vectorized=True,
-        n_resamples=DRAWS,
-        batch=max(1, _AT_ONCE // len(reference)),
-        method="BCa",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    if not np.isfinite([found.low, found.high]).all():
-        return None, None
-    return float(found.low), float(found.high)

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmark.results.record import RunRecord
-from benchmark.running.plan import Ablation
 
 __all__ = ["Entry", "RunGroup", "group_runs", "labelled", "ran"]
 
@@ -39,8 +38,8 @@ class Entry:
     @property
     def parameters(self) -> int | None:
         """Number of weights; ``None`` where it is not known."""
-        found: int | None = self.runs[0].info["parameters"]
-        return found
+        parameters: int | None = self.runs[0].info["parameters"]
+        return parameters
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,8 @@ class RunGroup:
         tasks: what it was trained for.
         changed: the settings that differ from the preset's.
         trials: of the search that chose the settings, 0 where none did.
-        ablation: which ablation of a model it is, ``None`` for one that is whole.
+        ablation: the name of the part that the model was trained without, ``None`` for a whole one.
+        full: the settings that the ablation changed, as the full model has them.
         runs: by seed, oldest first.
     """
 
@@ -66,24 +66,25 @@ class RunGroup:
     tasks: tuple[str, ...]
     changed: dict[str, object]
     trials: int
-    ablation: Ablation | None
+    ablation: str | None
+    full: dict[str, object]
     runs: dict[int, list[RunRecord]]
 
     @property
     def full_model(self) -> tuple[object, ...]:
         """What the group and the model that it is an ablation of have in common, tasks last."""
-        settings = json.loads(self.settings) | (self.ablation.full if self.ablation else {})
+        settings = json.loads(self.settings) | self.full
         whole = json.dumps(settings, sort_keys=True)
         return self.model, self.preset, whole, bool(self.trials), self.tasks
 
     def entry(self, task: str, protocol: str) -> Entry:
         """Take each seed's last run that was asked by the protocol, else its last run."""
-        chosen, lacking = [], 0
+        runs, lacking = [], 0
         for seed in sorted(self.runs):
             able = [run for run in self.runs[seed] if ran(run, task, protocol)]
             lacking += not able
-            chosen.append((able or self.runs[seed])[-1])
-        return Entry(self.label, self.preset, self.trials, tuple(chosen), lacking)
+            runs.append((able or self.runs[seed])[-1])
+        return Entry(self.label, self.preset, self.trials, tuple(runs), lacking)
 
 
 def ran(run: RunRecord, task: str, protocol: str) -> bool:
@@ -92,18 +93,18 @@ def ran(run: RunRecord, task: str, protocol: str) -> bool:
 
 
 def group_runs(records: Iterable[RunRecord]) -> list[RunGroup]:
-    """RunGroup runs that differ in their seed only; the label of each is still its model alone.
+    """Group runs that differ in their seed only; the label of each is still its model alone.
 
     Of several runs of a request, with several versions of the code, what finished last comes last.
     """
     groups: dict[_Request, dict[int, list[RunRecord]]] = defaultdict(dict)
     for record in sorted(records, key=_age):
         groups[_request(record.info)].setdefault(record.info["seed"], []).append(record)
-    found = []
+    unlabelled = []
     for request in sorted(groups, key=str):
         runs = groups[request]
         last = next(iter(runs.values()))[-1].info
-        found.append(
+        unlabelled.append(
             RunGroup(
                 request.model,
                 request.model,
@@ -112,11 +113,12 @@ def group_runs(records: Iterable[RunRecord]) -> list[RunGroup]:
                 tuple(request.tasks.split(",")),
                 last["changed"],
                 _trials(last),
-                Ablation(**last["ablation"]) if request.ablation else None,
+                last["ablation"]["name"] if request.ablation else None,
+                last["ablation"]["full"] if request.ablation else {},
                 runs,
             )
         )
-    return found
+    return unlabelled
 
 
 class _Request(NamedTuple):
@@ -152,8 +154,8 @@ def _trials(info: dict[str, Any]) -> int:
 
 def labelled(groups: list[RunGroup]) -> list[RunGroup]:
     """Name the groups by model and whatever sets them apart from others of it; sort by that."""
-    named = [replace(group, label=_label(group, groups)) for group in groups]
-    return sorted(named, key=lambda group: group.label)
+    unique = [replace(group, label=_label(group, groups)) for group in groups]
+    return sorted(unique, key=lambda group: group.label)
 
 
 def _label(group: RunGroup, groups: list[RunGroup]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmark.analysis.relative_change import JOINT, Change, change_of, corrected
+from benchmark.analysis.relative_change import JOINT, Change, changes_of, corrected
 from benchmark.analysis.run_groups import RunGroup
+from benchmark.analysis.scores import ScoreReader
 
 __all__ = ["TradeOff", "trade_offs"]
 
@@ -23,22 +24,21 @@ class TradeOff:
     harmonic: float | None
 
 
-def trade_offs(groups: list[RunGroup]) -> list[TradeOff]:
+def trade_offs(groups: list[RunGroup], reader: ScoreReader) -> list[TradeOff]:
     """Compare each joint group with the groups of one task that are like it in all else."""
-    found = []
-    for joint in (group for group in groups if set(group.tasks) == set(JOINT)):
-        changes = []
-        for task in JOINT:
-            single = [
-                g
-                for g in groups
-                if g.tasks == (task,)
-                and (g.model, g.preset, g.settings) == (joint.model, joint.preset, joint.settings)
-            ]
-            changes.append(change_of(single[0] if single else None, joint, task))
-        values = [change.value for change in changes]
-        found.append(TradeOff(joint.label, changes[0], changes[1], _harmonic(values)))
-    return corrected(found)
+    joint = [group for group in groups if set(group.tasks) == set(JOINT)]
+    single = {(g.tasks, g.model, g.preset, g.settings): g for g in reversed(groups)}
+    changes = [
+        changes_of(
+            [(single.get(((task,), g.model, g.preset, g.settings)), g) for g in joint], task, reader
+        )
+        for task in JOINT
+    ]
+    rec, search = corrected(changes)
+    return [
+        TradeOff(group.label, of_rec, of_search, _harmonic([of_rec.value, of_search.value]))
+        for group, of_rec, of_search in zip(joint, rec, search, strict=True)
+    ]
 
 
 def _harmonic(values: list[float | None]) -> float | None:

@@ -17,6 +17,7 @@ from benchmark.cli.list import list_
 from benchmark.cli.predict import predict
 from benchmark.cli.publish import publish
 from benchmark.cli.run import run
+from benchmark.cli.tiers import tiers
 from benchmark.cli.trec import export, import_
 from benchmark.cli.tune import tune
 from benchmark.errors import BenchmarkError
@@ -52,6 +53,7 @@ app.command("tune")(tune)
 app.command("list")(list_)
 app.command("leaderboard")(leaderboard)
 app.command("compare")(compare)
+app.command("tiers")(tiers)
 app.command("check")(check)
 app.command("publish")(publish)
 app.command("predict")(predict)

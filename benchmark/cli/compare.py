@@ -35,7 +35,10 @@ def compare(
     examples: Annotated[int, typer.Option(min=0, help="Requests to show in each direction.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Compare two stored runs request by request."""
+    """Compare two stored runs request by request: would other requests show the difference?
+
+    Whether other trainings would show it, a leaderboard tells.
+    """
     from benchmark.analysis import comparison
     from benchmark.analysis.scores import SHOWN
     from benchmark.evaluation.metrics import METRICS
@@ -44,12 +47,12 @@ def compare(
     if metric is not None and metric not in METRICS:
         raise InputError(f"--metric: unknown '{metric}'{did_you_mean(metric, METRICS)}")
     a, b = read_run(run_a), read_run(run_b)
-    found = comparison.compare(a, b, SHOWN if metric is None else (metric,), examples)
+    results = comparison.compare(a, b, SHOWN if metric is None else (metric,), examples)
     described = _Described(_dataset(a, dataset) if examples else None)
     if as_json:
-        show_json([_document(each, described) for each in found])
+        show_json([_document(each, described) for each in results])
         return
-    for table in [_figures(found, a, b), *_examples(found, described)]:
+    for table in [_figures(results, a, b), *_examples(results, described)]:
         show_table(table)
 
 
@@ -78,36 +81,38 @@ class _Described:
         from benchmark.data.requests import Task
 
         titles = self._data.items.titles
-        asked = self._data.evaluation["test", Task(task)].requests[example.request :][:1]
-        recent = asked.history(_RECENT)
+        request = self._data.evaluation["test", Task(task)].requests[example.request :][:1]
+        recent = request.history(_RECENT)
         return {
-            "query": asked.query_texts()[0],
+            "query": request.query_texts()[0],
             "item": titles[example.item],
             "recent": [titles[i] for i in recent.item[0, : recent.length[0]].tolist()],
         }
 
 
-def _document(found: Comparison, described: _Described) -> dict[str, Any]:
-    document = asdict(found)
+def _document(comparison: Comparison, described: _Described) -> dict[str, Any]:
+    document = {"question": "requests", **asdict(comparison)}
     for name in ("interval", "bootstrap"):
         document[name] = list(document[name])
-    document["effect"] = [None if math.isnan(value) else value for value in found.effect]
+    document["effect"] = [None if math.isnan(value) else value for value in comparison.effect]
     for name in ("gains", "losses"):
         document[name] = [
-            asdict(example) | described.words(found.task, example)
-            for example in getattr(found, name)
+            asdict(example) | described.words(comparison.task, example)
+            for example in getattr(comparison, name)
         ]
     return document
 
 
-def _figures(found: list[Comparison], a: RunRecord, b: RunRecord) -> Table:
-    table = Table(title=f"b: {b.folder} against a: {a.folder}")
+def _figures(results: list[Comparison], a: RunRecord, b: RunRecord) -> Table:
+    from benchmark.analysis.comparison import QUESTION
+
+    table = Table(title=f"b: {b.folder} against a: {a.folder}\n{QUESTION}")
     means = (f"a: {a.info['model']}", f"b: {b.info['model']}", "b - a")
     sure = ("95% (t)", "95% (bootstrap)", "p (Fisher)", "p (t)", "p (Wilcoxon)")
     for name in ("task", "protocol", "metric", *means, *sure, "win/tie/loss", "effect"):
         table.add_column(name)
     table.add_column("detectable")
-    for each in found:
+    for each in results:
         table.add_row(
             each.task,
             each.protocol,
@@ -124,10 +129,10 @@ def _figures(found: list[Comparison], a: RunRecord, b: RunRecord) -> Table:
     return table
 
 
-def _examples(found: list[Comparison], described: _Described) -> list[Table]:
+def _examples(results: list[Comparison], described: _Described) -> list[Table]:
     """Return a table of examples for each task and protocol, by its first metric."""
     tables: list[Table] = []
-    for each in {(c.task, c.protocol): c for c in reversed(found)}.values():
+    for each in {(c.task, c.protocol): c for c in reversed(results)}.values():
         if not each.gains and not each.losses:
             continue
         table = Table(title=f"Largest changes of {each.metric}: {each.task}, {each.protocol}")

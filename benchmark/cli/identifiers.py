@@ -12,7 +12,7 @@ from benchmark.cli.output import show_json, show_table
 from benchmark.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
-    from benchmark.inspect.identifiers import HasItemCodes
+    from benchmark.model_protocols import HasItemCodes, IdentifierFacts
     from benchmark.results.record import RunRecord
 
 __all__ = ["identifiers"]
@@ -30,13 +30,15 @@ def identifiers(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Show how the codes of a run's identifiers are used, or what an item shares with others."""
+    from benchmark.inspect.identifiers import identifier_facts
     from benchmark.results.record import read_run
 
     record = read_run(run)
     told = record.info.get("facts", {}).get("identifiers")
     if not told or not isinstance(told, dict):
         raise InputError(f"{run}: {record.info['model']} tells nothing of identifiers")
-    if not all("levels" in facts for facts in _by_kind(told).values()):
+    facts_of = identifier_facts(told)
+    if facts_of is None:
         raise InputError(f"{run}: an older version told too little of identifiers; run it again")
     if picture is not None and picture.suffix != ".svg":
         raise InputError(f"--picture {picture}: name a file that ends in .svg")
@@ -46,13 +48,13 @@ def identifiers(
     if picture is not None:
         from benchmark.report.identifiers import draw
 
-        draw(_by_kind(told), picture)
+        draw(facts_of, picture)
     if shared is None:
         if as_json:
             show_json(told)
         else:
-            for kind, facts in _by_kind(told).items():
-                _show_facts(kind, facts)
+            for name, facts in facts_of.items():
+                _show_facts(name, facts)
         return
     if as_json:
         show_json(shared)
@@ -61,32 +63,30 @@ def identifiers(
         _show_prefixes(shared, kind, prefixes, others)
 
 
-def _by_kind(told: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts by kind of identifier; a model of one kind tells them without."""
-    return {"identifier": told} if "levels" in told else told
-
-
-def _show_facts(kind: str, facts: dict[str, Any]) -> None:
-    near = facts.get("neighbours") or {}
-    table = Table("level", "codes", "used", "perplexity", title=kind)
-    for space in near:
+def _show_facts(name: str, facts: IdentifierFacts) -> None:
+    table = Table("level", "codes", "used", "perplexity", title=name)
+    for space in facts.neighbours:
         table.add_column(f"of 10 {space} neighbours")
         table.add_column("by chance")
-    for number, level in enumerate(facts["levels"]):
-        cells = [str(number + 1), str(level["codes"]), str(level["used"])]
-        cells.append(f"{level['perplexity']:.1f}")
-        for kept in near.values():
-            known = kept[number] if number < len(kept) else None
-            cells += [f"{10 * known[n]:.2f}" if known else "" for n in ("kept", "by_chance")]
+    for number, level in enumerate(facts.levels):
+        cells = [str(number + 1), str(level.codes), str(level.used), f"{level.perplexity:.1f}"]
+        for shares in facts.neighbours.values():
+            share = shares[number] if number < len(shares) else None
+            cells += (
+                [f"{10 * part:.2f}" for part in (share.kept, share.by_chance)]
+                if share
+                else ["", ""]
+            )
         table.add_row(*cells)
-    rates = facts.get("collision_rate_by_pass", [facts.get("collision_rate", 0.0)])
-    table.caption = "collision rate by pass: " + ", ".join(f"{rate:.4f}" for rate in rates)
+    rates = ", ".join(f"{rate:.4f}" for rate in facts.collision_rate_by_pass)
+    table.caption = f"collision rate by pass: {rates}"
     show_table(table)
 
 
 def _prefixes(record: RunRecord, item: str) -> dict[str, Any]:
     from benchmark.exchange.export import stored_model
-    from benchmark.inspect.identifiers import HasItemCodes, prefixes_of
+    from benchmark.inspect.identifiers import prefixes_of
+    from benchmark.model_protocols import HasItemCodes
 
     model = stored_model(record)
     if not isinstance(model, HasItemCodes):

@@ -62,6 +62,27 @@ def _datasets() -> list[dict[str, object]]:
 
 
 def _metrics() -> list[dict[str, object]]:
-    from benchmark.evaluation.metrics import METRICS
+    from benchmark.evaluation.metrics import FAMILIES, LIST_METRICS, Metric
 
-    return [{"name": metric.name, "summary": metric.summary} for metric in METRICS.values()]
+    of_ranks = [Metric(family, k) for family in FAMILIES for k in family.cutoffs or (10,)]
+    rows: list[dict[str, object]] = [
+        {
+            "name": m.name,
+            "title": m.title,
+            "better": m.family.direction,
+            "summary": m.summary,
+            "reference": m.family.reference,
+        }
+        for m in of_ranks
+    ]
+    rows.extend(
+        {
+            "name": m.name,
+            "title": m.name,
+            "better": m.direction,
+            "summary": m.summary,
+            "reference": m.reference,
+        }
+        for m in LIST_METRICS.values()
+    )
+    return rows

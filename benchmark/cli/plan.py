@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields, replace
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,11 +12,11 @@ import typer
 
 from benchmark.cli.output import remarks
 from benchmark.errors import InputError, did_you_mean
-from benchmark.running.plan import Experiment
-from benchmark.settings import PRESETS, build_settings, parse_assignment
+from benchmark.settings import PRESETS
 
 if TYPE_CHECKING:
     from benchmark.data.dataset import Dataset
+    from benchmark.running.plan import Experiment
 
 __all__ = [
     "DatasetOption",
@@ -29,7 +29,6 @@ __all__ = [
     "SeenOption",
     "SetOption",
     "TasksOption",
-    "check_ablations",
     "check_writable",
     "choices",
     "load_planned",
@@ -84,7 +83,7 @@ def choices(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def model_names(text: str) -> list[str]:
-    """Return the names in a text such as "sasrec,gensar", each once.
+    """Return the names in a text such as "one,another", each once.
 
     Raises:
         InputError: there is none.
@@ -99,53 +98,11 @@ def plan_models(
     names: list[str], tasks: str | None, preset: str, assignments: list[str]
 ) -> list[Experiment]:
     """Check models, tasks and settings before anything runs."""
-    from benchmark.data.requests import Task
     from benchmark.registry import find
+    from benchmark.running.plan_rules import plan_experiments
 
-    if preset not in PRESETS:
-        raise InputError(f"--preset: unknown '{preset}'{did_you_mean(preset, PRESETS)}")
     wanted = ("rec", "search") if tasks is None else choices("--tasks", tasks, ("rec", "search"))
-    entries = [find(name) for name in names]
-    served = []
-    for entry in entries:
-        common = tuple(Task(t) for t in entry.tasks if t in wanted)
-        if not common:
-            raise InputError(f"model {entry.name} serves {', '.join(entry.tasks)} only")
-        served.append(common)
-    parsed = [parse_assignment(text) for text in assignments]
-    for owner, _, _ in parsed:
-        if owner is not None and owner not in names:
-            raise InputError(f"--set {owner}.…: {owner} is not run{did_you_mean(owner, names)}")
-    classes = [entry.load() for entry in entries]
-    known = [{f.name for f in fields(c.Settings)} for c in classes]
-    for owner, name, _ in parsed:
-        if owner is None and not any(name in own for own in known):
-            everything = set().union(*known)
-            hint = did_you_mean(name, everything) if everything else ": there are none"
-            raise InputError(f"--set {name}: unknown setting{hint}")
-    plans = []
-    for entry, common, kind, own in zip(entries, served, classes, known, strict=True):
-        mine = [
-            (name, value)
-            for owner, name, value in parsed
-            if owner == entry.name or (owner is None and name in own)
-        ]
-        settings = build_settings(kind.Settings, kind.presets, preset, mine)
-        kind(settings)  # a model may refuse what the types of its settings allow
-        plans.append(Experiment(entry, settings, preset, common))
-    return plans
-
-
-def check_ablations(plans: list[Experiment], assignments: list[str]) -> None:
-    """Refuse models without ablations, and settings that an ablation would change as well."""
-    for plan in plans:
-        offered = plan.entry.load().ablations
-        if not offered:
-            raise InputError(f"--ablations: model {plan.entry.name} offers none")
-        changed = {name for changes in offered.values() for name in changes}
-        for owner, name, _ in map(parse_assignment, assignments):
-            if name in changed and owner in (None, plan.entry.name):
-                raise InputError(f"--set {name}: --ablations changes it; leave one of them out")
+    return plan_experiments([find(name) for name in names], wanted, preset, assignments)
 
 
 def load_planned(
@@ -160,10 +117,11 @@ def load_planned(
             search.
     """
     from benchmark.data.load import load_dataset
+    from benchmark.running.plan_rules import restricted
 
     with remarks() as notify:
         data = load_dataset(dataset, seen=seen.value, notify=notify)
-        plans = [_restricted(plan, data) for plan in plans]
+        plans = [restricted(plan, data) for plan in plans]
         if searches is not None:
             plans = [_tuned(plan, data, searches) for plan in plans]
     return data, plans
@@ -175,16 +133,7 @@ def _tuned(plan: Experiment, data: Dataset, results: Path) -> Experiment:
 
     study = find_study(results, plan, data)
     chosen = replace(plan.settings, **study.best.settings)
-    return replace(plan, settings=chosen, study=study)
-
-
-def _restricted(plan: Experiment, data: Dataset) -> Experiment:
-    """Return the plan with the tasks that the data set has requests for."""
-    tasks = tuple(t for t in plan.tasks if ("test", t) in data.evaluation)
-    if not tasks:
-        served = " or ".join(map(str, plan.tasks))
-        raise InputError(f"{data.name} has no {served} requests for model {plan.entry.name}")
-    return replace(plan, tasks=tasks)
+    return replace(plan, settings=chosen, tuning=study.chosen())
 
 
 def check_writable(results: Path) -> None:

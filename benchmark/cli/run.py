@@ -28,7 +28,6 @@ from benchmark.cli.plan import (
     SeenOption,
     SetOption,
     TasksOption,
-    check_ablations,
     check_writable,
     choices,
     load_planned,
@@ -48,7 +47,9 @@ def run(
     model: ModelOption,
     dataset: DatasetOption = "ml-100k",
     tasks: TasksOption = None,
-    protocol: Annotated[str, typer.Option(help="full, sampled or both.")] = "full,sampled",
+    protocol: Annotated[
+        str, typer.Option(help="full, sampled, given: of the data itself.")
+    ] = "full,sampled",
     seed: Annotated[int | None, typer.Option(help="Seed of training, 1 if not given.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Several seeds: 1,2,3.")] = None,
     preset: PresetOption = "standard",
@@ -66,7 +67,8 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Train, evaluate and record models; a run that is stored already is only shown."""
-    from benchmark.evaluation.evaluate import Protocol
+    from benchmark.data.dataset import Protocol
+    from benchmark.running.plan_rules import check_ablations, check_protocols
 
     protocols = choices("--protocol", protocol, get_args(Protocol))
     numbers = _seeds(seed, seeds)
@@ -75,6 +77,7 @@ def run(
         check_ablations(plans, set_ or [])
     check_writable(results)
     data, plans = load_planned(plans, dataset, seen, results if tuned else None)
+    check_protocols(protocols, data)
     if ablations:
         plans = [part for plan in plans for part in plan.with_ablations()]
 
@@ -98,12 +101,9 @@ def run(
 
 def _common_folder(results: Path, plans: list[Experiment], seeds: list[int], data: str) -> Path:
     """Return where ablations keep the steps that they have in common until all are done."""
-    from benchmark.running.identity import code_behind, code_digest
+    from benchmark.running.identity import code_digest
 
-    asked = [
-        (p.entry.name, p.tasks, asdict(p.settings), code_digest(code_behind(p.entry)))
-        for p in plans
-    ]
+    asked = [(p.entry.name, p.tasks, asdict(p.settings), code_digest(p.entry)) for p in plans]
     text = json.dumps([asked, seeds, data], sort_keys=True)
     return results / "checkpoints" / f"common-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 

@@ -33,6 +33,7 @@ class AskedProtocol(str, Enum):
 
     full = "full"
     sampled = "sampled"
+    given = "given"
 
 
 def export(
@@ -56,7 +57,7 @@ def export(
     model = stored_model(record)
     with remarks() as notify:
         data = dataset_of(record, dataset, notify)
-        files = export_run(record, data, model, out, depth)
+        files = export_run(record, data, model, out, depth, notify)
     if as_json:
         show_json({"folder": str(out), "files": files})
         return

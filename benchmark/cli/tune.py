@@ -66,7 +66,7 @@ def tune(
         )
     ]
     if as_json:
-        show_json([study.summary() | {"model": study.model} for study in done])
+        show_json([study.chosen().summary | {"model": study.model} for study in done])
     else:
         show_table(_table(done))
 

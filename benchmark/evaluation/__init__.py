@@ -1,1 +1,1 @@
-"""The metric harness: ranks under ties, metrics in closed form, paired statistics."""
+"""Asking models, counting where relevant items stand, and metrics from the counts."""

@@ -1,107 +1,80 @@
-"""Counts as counts: how many candidates stand above the relevant item, how many level with it."""
+"""What evaluation keeps of an answer: the place of each relevant item among the candidates."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.requests import PAD
-from benchmark.errors import BenchmarkError
+from benchmark.evaluation.tie_groups import TieGroups
 
-__all__ = ["Counts", "ranks_from_scores", "ranks_from_top"]
+__all__ = ["Counts"]
 
 
 @dataclass(frozen=True)
 class Counts:
-    """The rank of each request's relevant item.
+    """A row for each relevant item of each request, all ``[rows]``.
+
+    Every metric is computed from these columns. A relevant item that cannot be produced, as it does
+    not stand in the candidates that the data gives, has ``greater == candidates`` and
+    ``tied == 0``; for all others ``greater + tied < candidates``.
 
     Attributes:
-        greater: int32 ``[requests]``, candidates scored strictly above it.
-        tied: int32 ``[requests]``, other candidates scored equal to it.
-        candidates: int32 ``[requests]``, all candidates, the relevant item included.
+        request: int64, ascending, 0, 1, … without a gap.
+        gain: float64, the grade of the item; one of 0 is not relevant.
+        greater: int32, other candidates scored strictly above it, relevant ones included.
+        tied: int32, other candidates scored equal to it, relevant ones included.
+        candidates: int32, all candidates of the request, relevant ones included.
     """
 
+    request: NDArray[np.int64]
+    gain: NDArray[np.float64]
     greater: NDArray[np.int32]
     tied: NDArray[np.int32]
     candidates: NDArray[np.int32]
 
+    @classmethod
+    def of_table(cls, columns: Mapping[str, Any]) -> Counts:
+        """Take the columns of the same names, of a data frame for example.
 
-def ranks_from_scores(
-    scores: NDArray[np.float32],
-    target: NDArray[np.integer],
-    left_out: NDArray[np.bool_] | None = None,
-    model: str = "model",
-) -> Counts:
-    """Count from the scores of all candidates.
+        Requests must stand together; they are numbered anew, 0, 1, … in their order.
+        """
+        request = np.asarray(columns["request"], dtype=np.int64)
+        first = np.diff(request, prepend=request[:1] - 1) != 0
+        return cls(
+            request=np.cumsum(first) - 1,
+            gain=np.asarray(columns["gain"], dtype=np.float64),
+            **{
+                name: np.asarray(columns[name], dtype=np.int32)
+                for name in ("greater", "tied", "candidates")
+            },
+        )
 
-    Args:
-        scores: ``[requests, candidates]``; minus infinity where nothing was produced.
-        target: column of the relevant item, ``[requests]``.
-        left_out: ``[requests, candidates]``, columns that are no candidates of a request; the
-            relevant item is one even so.
-        model: named in errors.
+    @classmethod
+    def concatenate(cls, parts: Sequence[Counts]) -> Counts:
+        """Return one after the other; requests of later parts already go on counting."""
+        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
 
-    Raises:
-        BenchmarkError: a score is NaN or plus infinity.
-    """
-    # The maximum is NaN where any score is, so one pass finds both faults.
-    if scores.size and not scores.max() < np.inf:
-        row = int(np.flatnonzero(~(scores.max(axis=1) < np.inf))[0])
-        raise BenchmarkError(f"{model}: request {row} has a score that is NaN or infinite")
-    rows = np.arange(len(scores))
-    own = scores[rows, target][:, None]
-    above, level = scores > own, scores == own
-    size = np.full(len(scores), scores.shape[1], dtype=np.int32)
-    if left_out is not None:
-        kept = ~left_out
-        kept[rows, target] = True
-        above, level = above & kept, level & kept
-        size = kept.sum(axis=1, dtype=np.int32)
-    return Counts(
-        greater=above.sum(axis=1, dtype=np.int32),
-        tied=level.sum(axis=1, dtype=np.int32) - 1,
-        candidates=size,
-    )
+    @property
+    def requests(self) -> int:
+        """Number of requests."""
+        return int(self.request[-1]) + 1 if len(self.request) else 0
 
+    @cached_property
+    def relevant(self) -> NDArray[np.int64]:
+        """Number of relevant items of each request, produced or not, ``[requests]``."""
+        return np.bincount(self.request, self.gain > 0, minlength=self.requests).astype(np.int64)
 
-def ranks_from_top(
-    items: NDArray[np.integer],
-    scores: NDArray[np.float32],
-    target: NDArray[np.integer],
-    candidates: NDArray[np.integer],
-    model: str = "model",
-) -> Counts:
-    """Count from the best items only; all that are not listed are tied behind them.
+    @cached_property
+    def tie_groups(self) -> TieGroups:
+        """The relevant items by groups of equal score, without those that cannot be produced."""
+        rows = (self.gain > 0) & (self.greater < self.candidates)
+        return TieGroups.of_rows(self.request[rows], self.greater[rows], self.tied[rows])
 
-    Args:
-        items: ``[requests, k]``, distinct, ``PAD`` where there was none.
-        scores: ``[requests, k]``.
-        target: the relevant item, ``[requests]``.
-        candidates: number of candidates of each request.
-        model: named in errors.
-
-    Raises:
-        BenchmarkError: a score is NaN or infinite, or an item is listed twice.
-    """
-    real = items != PAD
-    bad = real & ~np.isfinite(scores)
-    if bad.any():
-        row = int(np.flatnonzero(bad.any(axis=1))[0])
-        raise BenchmarkError(f"{model}: request {row} has a retrieved item without finite score")
-    ordered = np.sort(np.where(real, items, -1 - np.arange(items.shape[1])), axis=1)
-    twice = (np.diff(ordered, axis=1) == 0).any(axis=1)
-    if twice.any():
-        row = int(np.flatnonzero(twice)[0])
-        raise BenchmarkError(f"{model}: request {row} has an item retrieved twice")
-    hit = items == target[:, None]
-    found = hit.any(axis=1)
-    own = np.where(found, np.where(hit, scores, -np.inf).max(axis=1), -np.inf)[:, None]
-    listed = real.sum(axis=1)
-    greater = np.where(found, (real & (scores > own)).sum(axis=1), listed)
-    level = (real & (scores == own)).sum(axis=1)
-    tied = np.where(found, level, candidates - listed) - 1
-    return Counts(
-        greater.astype(np.int32), tied.astype(np.int32), np.asarray(candidates, dtype=np.int32)
-    )
+    def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum over each request's rows, ``[requests]``."""
+        return np.bincount(self.request, values, minlength=self.requests).astype(np.float64)

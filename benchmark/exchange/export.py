@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,11 +15,11 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchmark.data.dataset import Dataset
+from benchmark.data.dataset import Dataset, EvaluationSet
+from benchmark.data.evaluation_set import Protocol
 from benchmark.data.requests import Task
 from benchmark.errors import BenchmarkError, InputError
-from benchmark.evaluation.evaluate import Protocol, TaskOutcome, evaluate
-from benchmark.exchange.stand_ins import Hear, Overheard
+from benchmark.evaluation.evaluate import TaskOutcome, evaluate
 from benchmark.exchange.trec_write import (
     item_ids,
     request_ids,
@@ -52,7 +52,14 @@ def stored_model(run: RunRecord) -> Model:
         raise BenchmarkError(f"{run.folder}: its weights cannot be read: {reason}") from error
 
 
-def export_run(run: RunRecord, dataset: Dataset, model: Model, out: Path, depth: int) -> list[str]:
+def export_run(
+    run: RunRecord,
+    dataset: Dataset,
+    model: Model,
+    out: Path,
+    depth: int,
+    notify: Callable[[str], object] | None = None,
+) -> list[str]:
     """Write ``qrels``, ``requests`` and ``run`` files and return their names.
 
     Args:
@@ -61,56 +68,94 @@ def export_run(run: RunRecord, dataset: Dataset, model: Model, out: Path, depth:
         model: the run's own, see :func:`stored_model`.
         out: a folder that does not exist yet, or is empty; it is written whole or not at all.
         depth: items listed of each request under the full protocol; all candidates are listed
-            under the sampled one. Candidates that were never produced are not listed.
+            under the others. Candidates that were never produced are not listed.
+        notify: is called with each line worth telling the user.
 
     Raises:
-        InputError: ``out`` cannot be written to.
+        InputError: ``out`` cannot be written to, or the data's grades fit into no TREC file.
         BenchmarkError: the model now answers otherwise than the record says.
     """
-    ids, stored = item_ids(dataset.items.ids), run.requests()
+    ids, stored, name = item_ids(dataset.items.ids), run.requests(), run.info["model"]
     with _written_whole(out) as folder:
-        for name, means in run.info["metrics"].items():
-            task = Task(name)
-            evaluation = dataset.evaluation["test", task]
-            with (folder / f"qrels.{task}.txt").open("wb") as stream:
-                write_qrels(stream, evaluation, ids)
-            with (folder / f"requests.{task}.tsv").open("wb") as stream:
-                write_requests(stream, evaluation.requests, ids)
+        for text, means in run.info["metrics"].items():
+            task = Task(text)
+            _write_asked(folder, dataset.evaluation["test", task], ids, notify)
             with ExitStack() as opened:
-                hear: dict[Protocol, Hear] = {}
-                for protocol in means:
-                    file = opened.enter_context((folder / f"run.{task}.{protocol}.txt").open("wb"))
-                    hear[protocol] = partial(_write, file, task, ids, run.info["model"])
-                overheard = Overheard(model, evaluation, hear, depth)
+                streams: dict[Protocol, BinaryIO] = {
+                    protocol: opened.enter_context(
+                        (folder / f"run.{task}.{protocol}.txt").open("wb")
+                    )
+                    for protocol in means
+                }
+                depths = {p: depth if p == "full" else len(dataset.items) for p in streams}
+                writer = _Writer(task, ids, name, streams, depths)
                 for outcome in evaluate(
-                    overheard, run.info["model"], dataset, "test", (task,), tuple(hear), RunLog()
+                    model, name, dataset, "test", (task,), tuple(streams), RunLog(), writer
                 ):
                     _check(run, stored, outcome)
         return sorted(file.name for file in folder.iterdir())
 
 
-def _write(
-    stream: BinaryIO,
-    task: Task,
+def _write_asked(
+    folder: Path,
+    evaluation: EvaluationSet,
     ids: pa.Array,
-    tag: str,
-    first: int,
-    items: NDArray[np.int32],
-    scores: NDArray[np.float32],
+    notify: Callable[[str], object] | None,
 ) -> None:
-    requests = request_ids(task, np.arange(first, first + len(items)))
-    write_answers(stream, requests, ids, items, scores, tag)
+    """Write what is asked of one task, and what is relevant."""
+    task = evaluation.requests.task
+    with (folder / f"qrels.{task}.txt").open("wb") as stream:
+        factor = write_qrels(stream, evaluation, ids)
+    if factor > 1 and notify is not None:
+        notify(
+            f"qrels.{task}.txt: grades are written {factor} times as large, as TREC files hold"
+            " whole numbers only; metrics with linear gain are the same"
+        )
+    with (folder / f"requests.{task}.tsv").open("wb") as stream:
+        write_requests(stream, evaluation.requests, ids)
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Writes down what a model answers; implements :class:`benchmark.evaluation.observer.Observer`.
+
+    Attributes:
+        task: of the requests.
+        ids: encoded ids of the catalogue.
+        tag: the system's name.
+        streams: takes the lines, by protocol.
+        depths: items to write of each request, by protocol.
+    """
+
+    task: Task
+    ids: pa.Array
+    tag: str
+    streams: Mapping[Protocol, BinaryIO]
+    depths: Mapping[Protocol, int]
+
+    def hear(
+        self,
+        protocol: Protocol,
+        first_request: int,
+        items: NDArray[np.int32],
+        scores: NDArray[np.float32],
+    ) -> None:
+        """Write the answers to consecutive requests."""
+        numbers = np.arange(first_request, first_request + len(items))
+        requests = request_ids(self.task, numbers)
+        write_answers(self.streams[protocol], requests, self.ids, items, scores, self.tag)
 
 
 def _check(run: RunRecord, stored: pd.DataFrame, outcome: TaskOutcome) -> None:
     rows = (stored["task"] == str(outcome.task)) & (stored["protocol"] == outcome.protocol)
-    before = stored[rows].sort_values("request", kind="stable")
+    before = stored[rows]
     differ = np.zeros(len(before), dtype=bool)
-    for name in ("greater", "tied", "candidates"):
-        differ |= before[name].to_numpy() != getattr(outcome.ranks, name)
+    for name in ("request", "gain", "greater", "tied", "candidates"):
+        differ |= before[name].to_numpy() != getattr(outcome.counts, name)
     if differ.any():
+        count, size = before["request"][differ].nunique(), len(outcome.evaluation)
         raise BenchmarkError(
-            f"{run.folder}: {differ.sum()} of {len(differ)} requests ({outcome.task},"
+            f"{run.folder}: {count} of {size} requests ({outcome.task},"
             f" {outcome.protocol}) are now answered otherwise than recorded; run the model again"
             " with this version and on this kind of machine"
         )

@@ -9,20 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from benchmark.data.dataset import Dataset, EvaluationSet
-from benchmark.data.requests import PAD, Task
+from benchmark.data.evaluation_set import PROTOCOLS, Protocol
+from benchmark.data.requests import Task
 from benchmark.errors import InputError
-from benchmark.evaluation.evaluate import PROTOCOLS, Protocol, evaluate
-from benchmark.exchange.stand_ins import Recited
+from benchmark.evaluation.evaluate import evaluate
+from benchmark.exchange.recited import Recited
 from benchmark.exchange.trec_read import Listing, read_listing
 from benchmark.registry import available
 from benchmark.results.record import RunRecord, read_run, run_folder, write_run
-from benchmark.results.table import to_table
+from benchmark.results.summary import summarise
+from benchmark.results.table import RunTables, tables_of, with_blocks
 from benchmark.run_log import RunLog
+from benchmark.running.environment import circumstances
 from benchmark.running.identity import RunIdentity
-from benchmark.running.runner import circumstances, summarise
 
 __all__ = ["Imported", "check_name", "import_run"]
 
@@ -95,24 +96,26 @@ def import_run(
     evaluation = dataset.evaluation.get(("test", task))
     if evaluation is None:
         raise InputError(f"--task {task}: {dataset.name} has no {task} requests")
-    size = len(evaluation.targets)
+    if protocol != "full" and protocol not in evaluation.lists:
+        raise InputError(f"--protocol {protocol}: {dataset.name} has no such lists for {task}")
+    size = len(evaluation)
     listing = read_listing(file, task, size, dataset.items.ids)
     unanswered = size - len(np.unique(listing.request))
     ignored = _not_candidates(listing, evaluation, protocol)
     origin = {"file": file.name, "sha256": listing.sha256}
     facts = {str(task): {protocol: {**origin, "unanswered": unanswered, "not_candidates": ignored}}}
     outcomes = evaluate(_recited(listing), name, dataset, "test", (task,), (protocol,), RunLog())
-    metrics = summarise(outcomes)
+    metrics = summarise(outcomes, dataset)
     metrics[str(task)][protocol]["seconds_per_request"] = None
-    table = to_table(outcomes, np.bincount(dataset.train.log.item, minlength=len(dataset.items)))
+    tables = tables_of(dataset, outcomes)
     identity = _identity(name, dataset, seed)
     folder = run_folder(results, dataset.name, name, identity.run_id)
     if folder.exists():
         older = read_run(folder)
         metrics = _joined(older.info["metrics"], metrics)
         facts = _joined(older.info["facts"], facts)
-        table = _below(older, table)
-    record = write_run(folder, _info(identity, dataset, metrics, facts), table, None)
+        tables = _beside(older.tables(), tables)
+    record = write_run(folder, _info(identity, dataset, metrics, facts), tables, None)
     return Imported(record, size, unanswered, len(listing.item), ignored)
 
 
@@ -129,17 +132,15 @@ def _recited(listing: Listing) -> Recited:
 
 def _not_candidates(listing: Listing, evaluation: EvaluationSet, protocol: Protocol) -> int:
     requests = evaluation.requests
-    numbers = np.arange(len(requests))
     listed = listing.request.astype(np.int64) * requests.items + listing.item
-    targets = numbers * requests.items + evaluation.targets
-    if protocol == "sampled":
-        keys = numbers[:, None] * requests.items + evaluation.sampled
-        return int((~np.isin(listed, keys[evaluation.sampled != PAD])).sum())
+    if protocol != "full":
+        lists = evaluation.lists[protocol]
+        return int((~np.isin(listed, lists.owner * requests.items + lists.items)).sum())
     if not requests.exclude_seen:
         return 0
     offsets, seen = requests.seen()
-    keys = np.repeat(numbers, np.diff(offsets)) * requests.items + seen
-    return int(np.isin(listed, np.setdiff1d(keys, targets)).sum())
+    owner = np.repeat(np.arange(len(requests)), np.diff(offsets))
+    return int(np.isin(listed, owner * requests.items + seen).sum())
 
 
 def _identity(name: str, dataset: Dataset, seed: int) -> RunIdentity:
@@ -165,14 +166,12 @@ def _joined(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
     return {t: {**older.get(t, {}), **newer.get(t, {})} for t in tasks}
 
 
-def _below(older: RunRecord, table: pa.Table) -> pa.Table:
-    """Put the rows of one task and protocol below the other ones of an older record."""
-    frame = older.requests()
-    others = frame["task"].ne(table["task"][0].as_py())
-    others |= frame["protocol"].ne(table["protocol"][0].as_py())
-    kept = pa.Table.from_pandas(frame[others], schema=table.schema, preserve_index=False)
-    order = [(column, "ascending") for column in ("task", "protocol", "request")]
-    return pa.concat_tables([kept, table]).sort_by(order).combine_chunks()
+def _beside(older: RunTables, newer: RunTables) -> RunTables:
+    """Return one task and protocol beside the others of an older record."""
+    counts, top = with_blocks(older.counts, newer.counts), newer.top
+    if older.top is not None and top is not None:
+        top = with_blocks(older.top, top)
+    return RunTables(newer.shared, counts, top)
 
 
 def _info(

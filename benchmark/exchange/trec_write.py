@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from fractions import Fraction
+from math import lcm
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.dataset import EvaluationSet
 from benchmark.data.requests import PAD, Requests, Task
+from benchmark.errors import InputError
 
 __all__ = ["encode", "item_ids", "request_ids", "write_answers", "write_qrels", "write_requests"]
 
@@ -77,11 +80,38 @@ def write_answers(
     )
 
 
-def write_qrels(stream: BinaryIO, evaluation: EvaluationSet, ids: pa.Array) -> None:
-    """Write the relevant item of each request: ``request 0 item 1``."""
-    targets = evaluation.targets
-    requests = request_ids(evaluation.requests.task, np.arange(len(targets)))
-    _write_lines(stream, " ", requests, "0", ids.take(pa.array(targets)), "1")
+def write_qrels(stream: BinaryIO, evaluation: EvaluationSet, ids: pa.Array) -> int:
+    """Write a line for each relevant item, ``request 0 item grade``.
+
+    Grades are whole numbers there. Where the data's are not, all of a task are written the same
+    number of times as large, which leaves every metric with linear gain as it is.
+
+    Returns:
+        How many times as large the grades are.
+
+    Raises:
+        InputError: no factor up to a million makes whole numbers of them.
+    """
+    relevant = evaluation.relevant
+    factor = _whole(relevant.gain)
+    requests = request_ids(evaluation.requests.task, relevant.request)
+    grades = pa.array(np.rint(relevant.gain * np.float64(factor)).astype(np.int64)).cast(_TEXT)
+    _write_lines(stream, " ", requests, "0", ids.take(pa.array(relevant.item)), grades)
+    return factor
+
+
+def _whole(grades: NDArray[np.float32]) -> int:
+    """Return the least factor that makes whole numbers of the grades."""
+    distinct = np.unique(grades).astype(np.float64)
+    parts = [Fraction(value).limit_denominator(1000) for value in distinct.tolist()]
+    factor = lcm(*(part.denominator for part in parts))
+    exact = np.isclose(distinct, [float(part) for part in parts], rtol=2**-23, atol=0).all()
+    if not exact or factor > 10**6:
+        raise InputError(
+            "the data's grades are no whole numbers, which TREC files need, nor simple fractions;"
+            " write whole grades into its source"
+        )
+    return factor
 
 
 def write_requests(stream: BinaryIO, requests: Requests, ids: pa.Array) -> None:

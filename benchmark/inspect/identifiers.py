@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HasItemCodes", "Prefix", "prefixes_of"]
+from benchmark.model_protocols import IdentifierFacts
 
-
-@runtime_checkable
-class HasItemCodes(Protocol):
-    """A model that names items by codes."""
-
-    item_ids: tuple[str, ...]
-    item_titles: tuple[str, ...]
-
-    def item_codes(self) -> dict[str, NDArray[np.int64]]:
-        """Return the codes of every item, ``[items, levels]``, by the kind of identifier."""
-        ...
+__all__ = ["Prefix", "identifier_facts", "prefixes_of"]
 
 
 @dataclass(frozen=True)
@@ -45,3 +36,15 @@ def prefixes_of(item: int, codes: NDArray[np.int64]) -> list[Prefix]:
         prefix = tuple(codes[item, :length].tolist())
         found.append(Prefix(prefix, tuple(np.flatnonzero(same).tolist())))
     return found
+
+
+def identifier_facts(told: Mapping[str, Any]) -> dict[str, IdentifierFacts] | None:
+    """Return a run's fact ``identifiers`` by the name of the identifier.
+
+    Older runs of a model with a single identifier tell of it without a name. ``None`` where a run
+    is so old that it tells nothing of levels.
+    """
+    named = {"identifier": told} if "levels" in told else told
+    if not all("levels" in values for values in named.values()):
+        return None
+    return {name: IdentifierFacts.from_json(values) for name, values in named.items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Ragged", "join"]
+__all__ = ["Ragged", "join", "spread"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Ragged:
         """Return the rows at ``rows``, in that order; a row of -1 is empty."""
         lengths = np.where(rows >= 0, self.lengths[rows], 0) if len(self) else np.zeros_like(rows)
         starts = self.offsets[:-1][rows] if len(self) else np.zeros_like(rows)
-        return Ragged(self.values[_spread(starts, lengths)], lengths.astype(np.int64))
+        return Ragged(self.values[spread(starts, lengths)], lengths.astype(np.int64))
 
     def regroup(self, owner: NDArray[np.integer], rows: int) -> Ragged:
         """Join rows: row ``i`` becomes part of row ``owner[i]``; owners ascend."""
@@ -47,7 +47,7 @@ class Ragged:
         longest = int(self.lengths.max(initial=0))
         out = np.full((len(self), longest, *self.values.shape[1:]), fill, dtype=np.int64)
         rows = np.repeat(np.arange(len(self)), self.lengths)
-        out[rows, _spread(np.zeros(len(self), dtype=np.int64), self.lengths)] = self.values
+        out[rows, spread(np.zeros(len(self), dtype=np.int64), self.lengths)] = self.values
         return out
 
 
@@ -58,12 +58,12 @@ def join(*parts: Ragged) -> Ragged:
     width = parts[0].values.shape[1:]
     values = np.empty((int(lengths.sum()), *width), dtype=np.int64)
     for part in parts:
-        values[_spread(starts, part.lengths)] = part.values
+        values[spread(starts, part.lengths)] = part.values
         starts = starts + part.lengths
     return Ragged(values, lengths)
 
 
-def _spread(starts: NDArray[np.integer], lengths: NDArray[np.integer]) -> NDArray[np.int64]:
+def spread(starts: NDArray[np.integer], lengths: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return ``starts[i], starts[i] + 1, …`` for ``lengths[i]`` numbers of each ``i``, joined."""
     offsets = np.cumsum(lengths) - lengths
     return np.repeat(starts - offsets, lengths) + np.arange(int(lengths.sum()))

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import PAD
 
-__all__ = ["earlier_twins", "previous_twins", "searches_first", "steps_to_first_twin"]
+__all__ = [
+    "earlier_twins",
+    "previous_twins",
+    "searches_first",
+    "steps_to_first_twin",
+    "steps_to_moment",
+]
 
 
 def previous_twins(log: EventLog) -> NDArray[np.int64]:
@@ -46,6 +52,15 @@ def steps_to_first_twin(log: EventLog) -> NDArray[np.int64]:
     twins = earlier_twins(previous_twins(log), rows)
     first = np.where(twins == PAD, rows[:, None], twins).min(axis=1, initial=len(log))
     return rows - np.minimum(first, rows)
+
+
+def steps_to_moment(log: EventLog) -> NDArray[np.int64]:
+    """Return how many rows before each event the first of its user's same time stands.
+
+    int64 ``[events]``; 0 where it is the first itself. What a request could have read of the
+    sequence when the event happened ends there.
+    """
+    return np.arange(len(log)) - log.first_of_moment
 
 
 def searches_first(log: EventLog) -> EventLog:

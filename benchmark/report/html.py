@@ -10,28 +10,18 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
 
-from benchmark.analysis.leaderboard import ALL, SHOWN, Leaderboard, Pair, Row, Table
+from benchmark.analysis.leaderboard import Leaderboard, pareto_front
+from benchmark.analysis.scores import SHOWN
+from benchmark.analysis.tables import ALL
 from benchmark.report.json import to_document
-from benchmark.report.text_tables import (
-    FEW_SEEDS,
-    TASKS,
-    Cell,
-    Grid,
-    ablation_grids,
-    changed_grids,
-    main_grids,
-    notes,
-    p_cell,
-    slice_grids,
-    table_title,
-    tradeoff_grids,
-)
+from benchmark.report.notes import notes
+from benchmark.report.sections import Section, sections
+from benchmark.report.text_tables import Cell, Grid
 
 __all__ = ["to_html"]
 
@@ -81,16 +71,16 @@ def _charted(board: Leaderboard) -> dict[str, Any]:
             if whole.items() <= table.items()
         },
         "curves": document["curves"],
-        "front": _front(board),
+        "front": pareto_front(board),
     }
 
 
 def _board(board: Leaderboard, number: int) -> str:
     anchor = f"board-{number}"
-    sections = list(_sections(board, anchor))
+    shown = sections(board)
     links = "".join(
-        f'<li{" hidden data-script" if scripted else ""}><a href="#{name}">{title}</a></li>'
-        for name, title, _, scripted in sections
+        f'<li{_by_script(part)}><a href="#{anchor}-{part.name}">{part.title}</a></li>'
+        for part in shown
     )
     parts = [
         f'<section data-board="{number}" aria-labelledby="{anchor}">',
@@ -98,43 +88,28 @@ def _board(board: Leaderboard, number: int) -> str:
         f'<ul class="notes">{"".join(f"<li>{_note(text)}</li>" for text in notes(board))}</ul>',
         f'<nav aria-label="Parts of {escape(board.dataset)}"><ul>{links}</ul></nav>',
         "<div data-filter hidden data-script></div>",
+        *(_section(part, f"{anchor}-{part.name}") for part in shown),
     ]
-    for name, title, content, scripted in sections:
-        parts.append(
-            f'<section aria-labelledby="{name}"{" hidden data-script" if scripted else ""}>\n'
-            f'<h3 id="{name}">{title}</h3>\n{content}\n</section>'
-        )
     return "\n".join([*parts, "</section>"])
 
 
-def _sections(board: Leaderboard, anchor: str) -> Iterator[tuple[str, str, str, bool]]:
-    """Give anchor, title and content of each part that has any, and whether it needs the script."""
-    main, slices, pairs = main_grids(board), slice_grids(board), _pair_grids(board)
-    tradeoff, ablated, changed = tradeoff_grids(board), ablation_grids(board), changed_grids(board)
-    reach = _interval_grid(board)
-    if main:
-        yield f"{anchor}-results", "Results", _tables(main, f"{anchor}-main"), False
-    if reach.body:
-        content = f"{_chart('joint')}\n{_tables([reach], f'{anchor}-reach')}"
-        yield f"{anchor}-joint", "Search against recommendation", content, False
-        yield f"{anchor}-cost", "Cost against quality", _chart("cost"), True
-    if board.curves:
-        yield f"{anchor}-curves", "Learning curves", _chart("curves"), True
-    if pairs:
-        content = _folded(pairs, f"{anchor}-pair", names=2)
-        yield f"{anchor}-pairs", "Pairs of models", content, False
-    if slices:
-        content = _folded(slices, f"{anchor}-slice")
-        yield f"{anchor}-slices", "Slices", content, False
-    if tradeoff:
-        content = _tables(tradeoff, f"{anchor}-trade")
-        yield f"{anchor}-tradeoff", "One model for both tasks", content, False
-    if ablated:
-        content = _tables(ablated, f"{anchor}-ablate", names=0)
-        yield f"{anchor}-ablations", "Ablations", content, False
-    if changed:
-        content = _tables(changed, f"{anchor}-change", names=0)
-        yield f"{anchor}-settings", "Changed settings", content, False
+def _section(part: Section, anchor: str) -> str:
+    tables = [_table(g, f"{anchor}-{i}", part.models) for i, g in enumerate(part.grids)]
+    if part.folded:
+        tables = [
+            f"<details><summary>{escape(grid.title)}</summary>\n{table}\n</details>"
+            for grid, table in zip(part.grids, tables, strict=True)
+        ]
+    content = "\n".join([*([_chart(part.chart)] if part.chart else []), *tables])
+    return (
+        f'<section aria-labelledby="{anchor}"{_by_script(part)}>\n'
+        f'<h3 id="{anchor}">{part.title}</h3>\n{content}\n</section>'
+    )
+
+
+def _by_script(part: Section) -> str:
+    """Return the attributes of what only the script fills."""
+    return "" if part.grids else " hidden data-script"
 
 
 def _note(text: str) -> str:
@@ -143,18 +118,6 @@ def _note(text: str) -> str:
 
 def _chart(kind: str) -> str:
     return f'<div class="chart" data-chart="{kind}" hidden data-script></div>'
-
-
-def _tables(grids: list[Grid], anchor: str, names: int = 1) -> str:
-    return "\n".join(_table(g, f"{anchor}-{i}", names) for i, g in enumerate(grids))
-
-
-def _folded(grids: list[Grid], anchor: str, names: int = 1) -> str:
-    return "\n".join(
-        f"<details><summary>{escape(grid.title)}</summary>\n"
-        f"{_table(grid, f'{anchor}-{number}', names)}\n</details>"
-        for number, grid in enumerate(grids)
-    )
 
 
 def _table(grid: Grid, anchor: str, names: int) -> str:
@@ -194,87 +157,4 @@ def _tiers(letters: str) -> str:
     return "".join(
         f'<span class="tier tier-{(ord(letter) - ord("a")) % _TIER_COLOURS}">{letter}</span>'
         for letter in letters
-    )
-
-
-def _whole(board: Leaderboard, task: str) -> dict[str, Row]:
-    """Return the rows by NDCG@10 over the whole catalogue, by model."""
-    asked = (task, "full", ALL, SHOWN[0])
-    return {
-        row.entry.label: row
-        for table in board.tables
-        if (table.task, table.protocol, table.slice, table.metric) == asked
-        for row in table.rows
-    }
-
-
-def _front(board: Leaderboard) -> list[str]:
-    """Return the models of which no other is as good in both tasks and better in one."""
-    rec, search = _whole(board, "rec"), _whole(board, "search")
-    points = {
-        name: (row.mean, other.mean)
-        for name, row in rec.items()
-        if (other := search.get(name)) and row.mean is not None and other.mean is not None
-    }
-    return [
-        name
-        for name, (x, y) in points.items()
-        if not any(a >= x and b >= y and (a, b) != (x, y) for a, b in points.values())
-    ]
-
-
-def _interval_grid(board: Leaderboard) -> Grid:
-    rows = [_whole(board, task) for task in TASKS]
-    front = _front(board)
-    body = tuple(
-        (
-            Cell(name),
-            *(_mean(found.get(name)) for found in rows),
-            Cell("yes" if name in front else "no" if all(name in found for found in rows) else ""),
-        )
-        for name in dict.fromkeys(name for found in rows for name in found)
-    )
-    title = f"{SHOWN[0].upper()} (whole catalogue) with 95% intervals, by user"
-    return Grid(title, ("model", *TASKS.values(), "on the Pareto front"), body)
-
-
-def _mean(row: Row | None) -> Cell:
-    if row is None or row.mean is None:
-        return Cell("n/a")
-    return Cell(f"{row.mean:.4f}{_between(row.low, row.high, '.4f')}", row.top, value=row.mean)
-
-
-def _between(low: float | None, high: float | None, form: str) -> str:
-    return "" if low is None or high is None else f" ({low:{form}} to {high:{form}})"
-
-
-def _pair_grids(board: Leaderboard) -> list[Grid]:
-    asked = (t for t in board.tables if (t.slice, t.metric) == (ALL, SHOWN[0]) and t.pairs)
-    return [_pair_grid(table) for table in asked]
-
-
-def _pair_grid(table: Table) -> Grid:
-    headers = ("better", "other", "difference", "win", "tie", "loss", "effect size")
-    title = (
-        f"{table_title(table)}: {SHOWN[0].upper()} of every pair,"
-        " with 95% intervals; win, tie and loss count requests"
-    )
-    body = tuple(_pair_line(pair) for pair in table.pairs)
-    return Grid(title, (*headers, "p", "p (Holm)", "seeds"), body)
-
-
-def _pair_line(pair: Pair) -> tuple[Cell, ...]:
-    moved = f"{pair.difference:+.4f}{_between(pair.low, pair.high, '+.4f')}"
-    effect = "n/a"
-    if pair.effect is not None:
-        effect = f"{pair.effect:+.2f}{_between(pair.effect_low, pair.effect_high, '+.2f')}"
-    few = " †" if pair.seeds < FEW_SEEDS else ""
-    return (
-        Cell(pair.a),
-        Cell(pair.b),
-        Cell(moved, pair.p_holm < 0.05, value=pair.difference),
-        *(Cell(str(count), value=count) for count in (pair.win, pair.tie, pair.loss)),
-        Cell(effect, value=pair.effect),
-        *map(p_cell, (pair.p, pair.p_holm)),
-        Cell(f"{pair.seeds}{few}", value=pair.seeds),
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from benchmark.analysis.leaderboard import Leaderboard, Row, Table
+from benchmark.analysis.leaderboard import Leaderboard
+from benchmark.analysis.tables import Row, Table
 from benchmark.analysis.tradeoff import TradeOff
 
 __all__ = ["to_document"]
@@ -20,9 +21,9 @@ def to_document(boards: list[Leaderboard]) -> dict[str, Any]:
     return {
         "dataset": boards[0].dataset if boards else None,
         "tables": [_table(board, table) for board in boards for table in board.tables],
-        "tradeoff": [_tradeoff(found) for board in boards for found in board.tradeoff],
-        "ablations": [asdict(found) for board in boards for found in board.ablations],
-        "changed_settings": [asdict(found) for board in boards for found in board.changed],
+        "tradeoff": [_tradeoff(each) for board in boards for each in board.tradeoff],
+        "ablations": [asdict(each) for board in boards for each in board.ablations],
+        "changed_settings": [asdict(each) for board in boards for each in board.changed],
         "curves": [
             {
                 "model": curve.label,
@@ -47,6 +48,7 @@ def _table(board: Leaderboard, table: Table) -> dict[str, Any]:
         "seen": board.seen,
         "digest": board.digest,
         "candidates": board.candidates,
+        "question": table.question,
         "rows": [_row(row) for row in table.rows],
         "pairs": [asdict(pair) for pair in table.pairs],
     }
@@ -63,6 +65,9 @@ def _row(row: Row) -> dict[str, Any]:
         "seeds": row.seeds,
         "requests": row.requests,
         "tier": row.tier,
+        "rank_low": row.rank_low,
+        "rank_high": row.rank_high,
+        "borrowed": row.borrowed,
         "top": row.top,
         "fit_seconds": row.entry.fit_seconds,
         "seconds_per_request": row.seconds_per_request,
@@ -70,9 +75,9 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def _tradeoff(found: TradeOff) -> dict[str, Any]:
+def _tradeoff(row: TradeOff) -> dict[str, Any]:
     changes = {}
-    for task, change in (("rec", found.rec), ("search", found.search)):
+    for task, change in (("rec", row.rec), ("search", row.search)):
         values = asdict(change)
         changes[task] = {"single": values.pop("reference"), "joint": values.pop("value"), **values}
-    return {"model": found.label, **changes, "harmonic": found.harmonic}
+    return {"model": row.label, **changes, "harmonic": row.harmonic}

@@ -7,16 +7,9 @@ import re
 from tabulate import tabulate
 
 from benchmark.analysis.leaderboard import Leaderboard
-from benchmark.report.text_tables import (
-    Cell,
-    Grid,
-    ablation_grids,
-    changed_grids,
-    main_grids,
-    notes,
-    slice_grids,
-    tradeoff_grids,
-)
+from benchmark.report.notes import notes
+from benchmark.report.sections import sections
+from benchmark.report.text_tables import Cell, Grid
 
 __all__ = ["to_latex"]
 
@@ -26,6 +19,7 @@ _SPECIAL = {
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
     "†": r"$\dagger$",
+    "‡": r"$\ddagger$",
     "<": r"$<$",
     ">": r"$>$",
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -39,8 +33,7 @@ def to_latex(boards: list[Leaderboard]) -> str:
     """
     parts = ["% needs \\usepackage{booktabs}"]
     for board in boards:
-        grids = main_grids(board) + slice_grids(board) + tradeoff_grids(board)
-        grids += ablation_grids(board) + changed_grids(board)
+        grids = [grid for part in sections(board) if not part.detail for grid in part.grids]
         for number, grid in enumerate(grids):
             caption = f"{board.dataset}. {grid.title}."
             if number == 0:

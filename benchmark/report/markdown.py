@@ -8,16 +8,9 @@ from tabulate import tabulate
 
 from benchmark.analysis.leaderboard import Leaderboard
 from benchmark.errors import InputError
-from benchmark.report.text_tables import (
-    Cell,
-    Grid,
-    ablation_grids,
-    changed_grids,
-    main_grids,
-    notes,
-    slice_grids,
-    tradeoff_grids,
-)
+from benchmark.report.notes import notes
+from benchmark.report.sections import sections
+from benchmark.report.text_tables import Cell, Grid
 
 __all__ = ["END", "START", "between_markers", "to_markdown"]
 
@@ -46,18 +39,18 @@ def between_markers(text: str, board: str, name: str) -> str:
 
 def _board(board: Leaderboard) -> str:
     parts = [f"## {board.dataset}", " ".join(notes(board))]
-    parts += [_section(grid) for grid in main_grids(board)]
-    slices = slice_grids(board)
-    if slices:
-        parts.append("<details>\n<summary>By kind of query, history and item</summary>")
-        parts += [_section(grid) for grid in slices]
-        parts.append("</details>")
-    compared = tradeoff_grids(board) + ablation_grids(board) + changed_grids(board)
-    parts += [_section(grid) for grid in compared]
+    for section in sections(board):
+        if section.detail:
+            continue
+        tables = [_table(grid) for grid in section.grids]
+        if section.folded:
+            opening = f"<details>\n<summary>{section.title}</summary>"
+            tables = [opening, *tables, "</details>"]
+        parts += tables
     return "\n\n".join(parts)
 
 
-def _section(grid: Grid) -> str:
+def _table(grid: Grid) -> str:
     body = [[_cell(cell) for cell in line] for line in grid.body]
     align = ("left", *("right",) * (len(grid.headers) - 1))
     table = tabulate(body, grid.headers, tablefmt="pipe", colalign=align, disable_numparse=True)

@@ -1,4 +1,4 @@
-"""The tables of a board as grids of text, which Markdown and LaTeX set in their own way."""
+"""The tables of a board as grids of text, which every written form sets in its own way."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.analysis.ablations import AblationTable
-from benchmark.analysis.leaderboard import SHOWN, Leaderboard, Row, Table
+from benchmark.analysis.leaderboard import Leaderboard, pareto_front
 from benchmark.analysis.relative_change import Change
+from benchmark.analysis.scores import SHOWN
+from benchmark.analysis.tables import ALL, Pair, Row, Table
 
 __all__ = [
     "FEW_SEEDS",
+    "NOTHING",
     "TASKS",
     "Cell",
     "Grid",
     "ablation_grids",
     "changed_grids",
     "main_grids",
-    "notes",
-    "p_cell",
+    "pair_grids",
+    "reach_grids",
     "slice_grids",
-    "table_title",
     "tradeoff_grids",
 ]
 
@@ -30,6 +32,7 @@ _FAMILIES = {
     "history": "events in the history",
     "popularity": "training events of the relevant item",
     "item": "relevant item with (known) or without (new) training events",
+    "hard": "what no easy rule answers",
 }
 FEW_SEEDS = 3
 NOTHING = "n/a"
@@ -56,20 +59,67 @@ class Grid:
 
 def main_grids(board: Leaderboard) -> list[Grid]:
     """Return a grid for each task and protocol, all metrics beside each other."""
-    return [_main(asked) for asked in _asked(board.tables, whole=True)]
+    return [_main(tables) for tables in _by_protocol(board.tables, whole=True)]
 
 
 def slice_grids(board: Leaderboard) -> list[Grid]:
-    """Return a grid for each task and family of slices, over the whole catalogue."""
+    """Return a grid for each task and family of slices, but of sampled candidates."""
     grids = []
-    for asked in _asked(board.tables, whole=False):
-        if asked[0].protocol != "full":
-            continue
+    for tables in _by_protocol(board.tables, whole=False):
         for family, words in _FAMILIES.items():
-            tables = [t for t in asked if t.slice.partition(":")[0] == family]
-            if tables:
-                grids.append(_by_slice(tables, words))
+            parts = [t for t in tables if t.slice.partition(":")[0] == family]
+            if parts and parts[0].protocol != "sampled":
+                grids.append(_by_slice(parts, words))
     return grids
+
+
+def reach_grids(board: Leaderboard) -> list[Grid]:
+    """Return one grid of both tasks with intervals, and which models are on the Pareto front."""
+    rows = [board.whole(task) for task in TASKS]
+    front = pareto_front(board)
+    body = tuple(
+        (
+            Cell(name),
+            *(_reach(of_task.get(name)) for of_task in rows),
+            Cell("yes" if name in front else "no" if all(name in each for each in rows) else ""),
+        )
+        for name in dict.fromkeys(name for of_task in rows for name in of_task)
+    )
+    title = f"{SHOWN[0].upper()} (whole catalogue) with 95% intervals"
+    headers = ("model", *TASKS.values(), "on the Pareto front")
+    return [Grid(title, headers, body)] if body else []
+
+
+def pair_grids(board: Leaderboard) -> list[Grid]:
+    """Return a grid of all pairs of models for each task and protocol."""
+    tables = (t for t in board.tables if (t.slice, t.metric) == (ALL, SHOWN[0]) and t.pairs)
+    return [_pairs(table) for table in tables]
+
+
+def _pairs(table: Table) -> Grid:
+    headers = ("better", "other", "difference", "win", "tie", "loss", "effect size")
+    title = (
+        f"{_title(table)}: {SHOWN[0].upper()} of every pair,"
+        " with 95% intervals; win, tie and loss count requests"
+    )
+    body = tuple(_pair_line(pair) for pair in table.pairs)
+    return Grid(title, (*headers, "p", "p (Holm)", "seeds"), body)
+
+
+def _pair_line(pair: Pair) -> tuple[Cell, ...]:
+    moved = f"{pair.difference:+.4f}{_between(pair.low, pair.high, '+.4f')}"
+    effect = NOTHING
+    if pair.effect is not None:
+        effect = f"{pair.effect:+.2f}{_between(pair.effect_low, pair.effect_high, '+.2f')}"
+    return (
+        Cell(pair.a),
+        Cell(pair.b),
+        Cell(moved, pair.p_holm < 0.05, value=pair.difference),
+        *(Cell(str(count), value=count) for count in (pair.win, pair.tie, pair.loss)),
+        Cell(effect, value=pair.effect),
+        *map(_p_cell, (pair.p, pair.p_holm)),
+        Cell(_marked(str(pair.seeds), pair.seeds), value=pair.seeds),
+    )
 
 
 def tradeoff_grids(board: Leaderboard) -> list[Grid]:
@@ -78,8 +128,13 @@ def tradeoff_grids(board: Leaderboard) -> list[Grid]:
         return []
     headers = ("model", *(f"{t} {w}" for t in TASKS for w in ("alone", "joint", "change")))
     body = tuple(
-        (Cell(found.label), *_changes(found.rec), *_changes(found.search), _cell(found.harmonic))
-        for found in board.tradeoff
+        (
+            Cell(_fewest(each.label, each.rec, each.search)),
+            *_changes(each.rec),
+            *_changes(each.search),
+            _cell(each.harmonic),
+        )
+        for each in board.tradeoff
     )
     words = "Trade-off: NDCG@10 (whole catalogue) of one model for both tasks or for each alone"
     return [Grid(words, (*headers, "harmonic mean"), body)]
@@ -98,22 +153,23 @@ def _ablations(table: AblationTable) -> Grid:
     for part in table.parts:
         cells: list[Cell] = []
         for change in (part.rec, part.search):
-            each = ", ".join(f"{found:+.0%}" for found in change.by_seed)
-            cells += [*_changes(change)[1:], Cell(each or NOTHING), p_cell(change.p_holm)]
+            each = ", ".join(f"{moved:+.0%}" for moved in change.by_seed)
+            cells += [*_changes(change)[1:], Cell(each or NOTHING), _p_cell(change.p_holm)]
         body.append((Cell(_marked(part.name, part.seeds)), *cells))
-    asked = ", ".join(filter(None, (table.preset, table.changed)))
+    origin = ", ".join(filter(None, (table.preset, table.changed)))
     shown = ("", "change", "by seed", "p (Holm)")
     headers = ("model", *(f"{task} {words}".strip() for task in TASKS for words in shown))
-    title = f"Ablations of {table.model} ({asked}): NDCG@10 (whole catalogue)"
+    title = f"Ablations of {table.model} ({origin}): NDCG@10 (whole catalogue)"
     return Grid(title, headers, tuple(body))
 
 
 def changed_grids(board: Leaderboard) -> list[Grid]:
     """Return a grid for each model and preset that was run with changed settings."""
-    found: dict[tuple[str, str], list[tuple[Cell, ...]]] = {}
+    lines: dict[tuple[str, str], list[tuple[Cell, ...]]] = {}
     for each in board.changed:
-        line = (Cell(each.setting), *_changes(each.rec), *_changes(each.search))
-        found.setdefault((each.model, each.preset), []).append(line)
+        name = _fewest(each.setting, each.rec, each.search)
+        line = (Cell(name), *_changes(each.rec), *_changes(each.search))
+        lines.setdefault((each.model, each.preset), []).append(line)
     headers = ("setting", *(f"{t} {w}" for t in TASKS for w in ("without", "with", "change")))
     return [
         Grid(
@@ -121,104 +177,69 @@ def changed_grids(board: Leaderboard) -> list[Grid]:
             headers,
             tuple(body),
         )
-        for (model, preset), body in found.items()
+        for (model, preset), body in lines.items()
     ]
 
 
-def notes(board: Leaderboard) -> list[str]:
-    """Return what a reader has to know about a board, a sentence or two each."""
-    rows = [row for table in board.tables for row in table.rows]
-    presets = {row.entry.preset for row in rows} | {table.preset for table in board.ablations}
-    found = [
-        f"Split {board.split}, leakage {board.leakage}, seen items {board.seen}"
-        f" (data {board.digest[:12]}, candidates {board.candidates[:12]}).",
-        "Models that share a letter cannot be told apart at 0.05, by Fisher's randomisation test"
-        " over all pairs of a column with Holm's correction; bold is whatever cannot be told from"
-        " the best. ± is the standard deviation over seeds.",
-        f"Presets: {', '.join(sorted(presets))}.",
-    ]
-    tuned = {row.entry.label: row.entry.trials for row in rows if row.entry.trials}
-    if tuned:
-        sizes = ", ".join(f"{name} {trials}" for name, trials in sorted(tuned.items()))
-        found.append(f"Settings chosen on validation, by so many trials: {sizes}.")
-    counts = [row.seeds for row in rows]
-    for table in board.ablations:
-        counts += [table.seeds, *(part.seeds for part in table.parts)]
-    if any(seeds < FEW_SEEDS for seeds in counts):
-        found.append(f"† fewer than {FEW_SEEDS} seeds: the spread over seeds is not known well.")
-    if board.ablations:
-        found.append(
-            "Change by seed: of each seed that both were run with. p tells whether other requests"
-            " would show the change, not whether other trainings would."
-        )
-    if any(t.task == "search" and t.protocol == "sampled" for t in board.tables):
-        found.append(
-            "Sampled search lists are the best wrong answers of BM25, so they are adversarial to"
-            " `bm25`; read search over the whole catalogue first."
-        )
-    if any(None in (row.mean, row.entry.parameters) for row in rows):
-        found.append(f"{NOTHING}: not known, or not asked of every seed.")
-    if board.superseded:
-        found.append(f"Runs left out because a newer one has the same request: {board.superseded}.")
-    return found
-
-
-def _asked(tables: Sequence[Table], whole: bool) -> list[list[Table]]:
+def _by_protocol(tables: Sequence[Table], whole: bool) -> list[list[Table]]:
     """Part the tables of all requests, or those of slices, by task and protocol."""
     parts: dict[tuple[str, str], list[Table]] = {}
     for table in tables:
-        if (table.slice == "all") == whole:
+        if (table.slice == ALL) == whole:
             parts.setdefault((table.task, table.protocol), []).append(table)
     return list(parts.values())
 
 
 def _main(tables: list[Table]) -> Grid:
-    found = {table.metric: {row.entry.label: row for row in table.rows} for table in tables}
+    rows = {table.metric: {row.entry.label: row for row in table.rows} for table in tables}
     body = []
     for row in tables[0].rows:
         label = row.entry.label
         body.append(
             (
-                Cell(_marked(label, row.seeds), row.top),
-                *(_scored(found[metric][label], metric == SHOWN[0]) for metric in SHOWN),
+                Cell(_marked(label, row.seeds, row.borrowed), row.top),
+                *(_scored(rows[metric][label], metric == SHOWN[0]) for metric in SHOWN),
+                _rank(row),
                 _cell(row.seeds, "{}"),
                 _duration(row.entry.fit_seconds),
                 _cell(row.seconds_per_request, "{:.2f} ms", 1000),
                 _cell(row.entry.parameters, "{:,}"),
             )
         )
-    headers = ("model", *(name.upper() for name in SHOWN), "seeds", "training", "per request")
+    metrics = (name.upper() for name in SHOWN)
+    headers = ("model", *metrics, "rank", "seeds", "training", "per request")
     first = tables[0]
-    return Grid(f"{table_title(first)}{_count(first)}", (*headers, "parameters"), tuple(body))
+    return Grid(f"{_title(first)}{_count(first)}", (*headers, "parameters"), tuple(body))
 
 
 def _by_slice(tables: list[Table], words: str) -> Grid:
     labels = [row.entry.label for row in tables[0].rows]
     rows = [{row.entry.label: row for row in table.rows} for table in tables]
     body = tuple(
-        (Cell(label), *(_scored(found[label], False) for found in rows)) for label in labels
+        (Cell(label), *(_scored(by_label[label], False) for by_label in rows)) for label in labels
     )
-    headers = tuple(f"{t.slice.partition(':')[2]}{_count(t)}" for t in tables)
+    headers = tuple(f"{t.slice.partition(':')[2] or t.slice}{_count(t)}" for t in tables)
     first = tables[0]
-    return Grid(f"{TASKS[first.task]}, {SHOWN[0].upper()} by {words}", ("model", *headers), body)
+    where = TASKS[first.task] if first.protocol == "full" else _title(first)
+    return Grid(f"{where}, {SHOWN[0].upper()} by {words}", ("model", *headers), body)
 
 
-def table_title(table: Table) -> str:
-    """Return task and candidates of a table in words."""
+def _title(table: Table) -> str:
     if table.protocol == "full":
         return f"{TASKS[table.task]}, whole catalogue"
     if table.others is None:
-        return f"{TASKS[table.task]}, sampled candidates"
+        return f"{TASKS[table.task]}, {table.protocol} candidates"
     fewest, most = table.others
     others = f"{most}" if fewest == most else f"{fewest} to {most}"
-    return f"{TASKS[table.task]}, target among {others} others"
+    given = " of the data's own lists" if table.protocol == "given" else ""
+    return f"{TASKS[table.task]}, target among {others} others{given}"
 
 
 def _count(table: Table) -> str:
     size = table.rows[0].requests
     return (
         f" ({size} requests)"
-        if size is not None and table.slice == "all"
+        if size is not None and table.slice == ALL
         else (f" ({size})" if size is not None else "")
     )
 
@@ -230,23 +251,41 @@ def _scored(row: Row, spread: bool) -> Cell:
     return Cell(f"{row.mean:.4f}{sd}", row.top, row.tier or "", row.mean)
 
 
-def _marked(name: str, seeds: int) -> str:
-    return f"{name} †" if seeds < FEW_SEEDS else name
+def _rank(row: Row) -> Cell:
+    if row.rank_low is None or row.rank_high is None:
+        return Cell(NOTHING)
+    ends = dict.fromkeys((row.rank_low, row.rank_high))
+    return Cell(" to ".join(map(str, ends)), value=row.rank_low)
 
 
-def p_cell(p: float | None) -> Cell:
-    """Return a p-value; small ones are cut off, as a sampled test cannot tell them apart."""
+def _marked(name: str, seeds: int, borrowed: bool = False) -> str:
+    mark = "‡" if borrowed else "†" if seeds < FEW_SEEDS else ""
+    return f"{name} {mark}".rstrip()
+
+
+def _fewest(name: str, *changes: Change) -> str:
+    """Mark a name by the smallest number of trainings among the changes that there are."""
+    return _marked(name, min((c.seeds for c in changes if c.change is not None), default=FEW_SEEDS))
+
+
+def _reach(row: Row | None) -> Cell:
+    if row is None or row.mean is None:
+        return Cell(NOTHING)
+    return Cell(f"{row.mean:.4f}{_between(row.low, row.high, '.4f')}", row.top, value=row.mean)
+
+
+def _between(low: float | None, high: float | None, form: str) -> str:
+    return "" if low is None or high is None else f" ({low:{form}} to {high:{form}})"
+
+
+def _p_cell(p: float | None) -> Cell:
     return _cell(p) if p is None or p >= 0.0001 else Cell("<0.0001", value=p)
 
 
 def _changes(change: Change) -> tuple[Cell, Cell, Cell]:
     if change.change is None:
         return _cell(change.reference), _cell(change.value), Cell(NOTHING)
-    between = (
-        f" ({change.low:+.1%} to {change.high:+.1%})"
-        if change.low is not None and change.high is not None
-        else ""
-    )
+    between = _between(change.low, change.high, "+.1%")
     sure = change.p_holm is not None and change.p_holm < 0.05
     moved = Cell(f"{change.change:+.1%}{between}", sure, value=change.change)
     return _cell(change.reference), _cell(change.value), moved

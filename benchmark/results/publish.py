@@ -1,15 +1,15 @@
-"""Keeping runs for others: records without weights, small enough to be committed."""
+"""Keeping runs for others: counts without weights and lists, small enough to be committed."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from benchmark.results.record import RunRecord, run_folder, scan_runs, write_run
+from benchmark.results.shared import drop_unused
 
 __all__ = ["newest_by_request", "publish", "request_of"]
 
@@ -36,9 +36,10 @@ def newest_by_request(runs: Iterable[RunRecord]) -> dict[str, RunRecord]:
 
 
 def publish(runs: Iterable[RunRecord], results: Path) -> list[RunRecord]:
-    """Store the newest run of each request below ``results``, without weights.
+    """Store the newest run of each request below ``results``, without weights and top ten lists.
 
-    Older runs of the same request there are removed, others stay.
+    Older runs of the same request there are removed, others stay; so do the tables that runs share,
+    as long as a run stands on them.
 
     Raises:
         InputError: the folder cannot be written to.
@@ -49,9 +50,10 @@ def publish(runs: Iterable[RunRecord], results: Path) -> list[RunRecord]:
     for run in newest.values():
         info = {name: value for name, value in run.info.items() if name != "schema"}
         place = run_folder(results, info["dataset"], info["model"], info["run"])
-        stored.append(write_run(place, info, pq.read_table(run.folder / "requests.parquet"), None))
+        stored.append(write_run(place, info, replace(run.tables(), top=None), None))
     kept = {run.folder for run in stored}
     for run in older:
         if request_of(run) in newest and run.folder not in kept:
             shutil.rmtree(run.folder)
+    drop_unused(results)
     return stored

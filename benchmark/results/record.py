@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,21 @@ import pyarrow as pa
 
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.model import Model
-from benchmark.results.table import read_table, write_table
+from benchmark.results.json_text import json_text
+from benchmark.results.shared import (
+    CHECKSUMS,
+    SharedTable,
+    SharedTables,
+    file_of,
+    is_shared_name,
+    made_from,
+)
+from benchmark.results.table import COUNTS, TOP, RunTables, from_bytes, joined, to_bytes
 
 __all__ = ["SCHEMA_VERSION", "RunRecord", "read_run", "run_folder", "scan_runs", "write_run"]
 
-SCHEMA_VERSION = 1
-_CHECKSUMS = "checksums.json"
+SCHEMA_VERSION = 2
+_COUNTS, _TOP = "requests.parquet", "top.parquet"
 
 
 @dataclass(frozen=True)
@@ -36,10 +45,39 @@ class RunRecord:
 
     folder: Path
     info: dict[str, Any]
+    _counts: bytes = field(repr=False, compare=False)
+    _shared: SharedTable = field(repr=False, compare=False)
 
     def requests(self) -> pd.DataFrame:
-        """Return the counts of all requests, the columns of ``requests.parquet``."""
-        return read_table(self.folder / "requests.parquet")
+        """Return what was asked and how it counts: a row for each task, protocol, request and item.
+
+        The columns are ``task, protocol, request, user, query, item, gain, greater, tied,
+        candidates, query_kind, history, item_events``.
+
+        Raises:
+            BenchmarkError: the run's own rows do not fit those that all runs share.
+        """
+        try:
+            counts = from_bytes(self._counts, COUNTS)
+            return joined(self._shared.frame, self._shared.blocks, counts)
+        except BenchmarkError as error:
+            raise BenchmarkError(f"{self.folder}: {error}") from error
+
+    def top(self) -> pd.DataFrame | None:
+        """Return the lists of the best ten items; ``None`` where they are not kept.
+
+        The columns are ``task, protocol, request, rank, item``, ranks from 1.
+        """
+        table = self._top()
+        return None if table is None else table.to_pandas()
+
+    def tables(self) -> RunTables:
+        """Return what is stored of the answers, as it is stored."""
+        return RunTables(self._shared.table, from_bytes(self._counts, COUNTS), self._top())
+
+    def _top(self) -> pa.Table | None:
+        file = self.folder / _TOP
+        return from_bytes(file.read_bytes(), TOP) if file.exists() else None
 
 
 def run_folder(results: Path, dataset: str, model: str, run_id: str) -> Path:
@@ -48,10 +86,11 @@ def run_folder(results: Path, dataset: str, model: str, run_id: str) -> Path:
 
 
 def write_run(
-    folder: Path, info: dict[str, Any], table: pa.Table, model: Model | None
+    folder: Path, info: dict[str, Any], tables: RunTables, model: Model | None
 ) -> RunRecord:
     """Write a run beside its place, flush it, and move it there; an older one is replaced.
 
+    The table that it shares with other runs is put where they look for it, unless it is there.
     Without ``model`` it has no weights.
 
     Raises:
@@ -63,7 +102,9 @@ def write_run(
         unfinished, older = workplace / "unfinished", workplace / "older"
         try:
             unfinished.mkdir()
-            _write(unfinished, info, table, model)
+            shared = made_from(tables.shared, folder)
+            _write(unfinished, info, tables, shared, model)
+            _place(shared, folder, workplace)
             if folder.exists():
                 folder.rename(older)
             unfinished.rename(folder)
@@ -77,65 +118,99 @@ def write_run(
     return read_run(folder)
 
 
-def _write(folder: Path, info: dict[str, Any], table: pa.Table, model: Model | None) -> None:
-    write_table(table, folder / "requests.parquet")
+def _write(
+    folder: Path, info: dict[str, Any], tables: RunTables, shared: SharedTable, model: Model | None
+) -> None:
+    (folder / _COUNTS).write_bytes(to_bytes(tables.counts))
+    if tables.top is not None:
+        (folder / _TOP).write_bytes(to_bytes(tables.top))
     if model is not None:
         model.save(folder)
-    text = json.dumps({"schema": SCHEMA_VERSION, **info}, indent=1, allow_nan=False)
-    (folder / "run.json").write_text(text + "\n", encoding="utf-8")
+    text = json_text({"schema": SCHEMA_VERSION, **info})
+    (folder / "run.json").write_text(text, encoding="utf-8")
     sums = {p.name: _sha256(p) for p in sorted(folder.iterdir())}
-    (folder / _CHECKSUMS).write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")
+    sums[shared.name] = shared.checksum
+    (folder / CHECKSUMS).write_text(json_text(sums), encoding="utf-8")
     for file in folder.iterdir():
         _flush(file)
     _flush(folder)
 
 
-def read_run(folder: Path) -> RunRecord:
+def _place(shared: SharedTable, folder: Path, workplace: Path) -> None:
+    """Put a shared table in its place; whoever else is about it puts the same there."""
+    file = file_of(folder, shared.name)
+    if file.exists() and file.read_bytes() == shared.content:
+        return
+    unfinished = workplace / shared.name
+    unfinished.write_bytes(shared.content)
+    _flush(unfinished)
+    unfinished.replace(file)
+    _flush(file.parent)
+
+
+def read_run(folder: Path, shared: SharedTables | None = None) -> RunRecord:
     """Read a run and compare its checksums.
+
+    Args:
+        folder: where it lies.
+        shared: keeps what several runs stand on, for those who read several.
 
     Raises:
         InputError: there is no such folder.
-        BenchmarkError: a file is missing or differs from its checksum.
+        BenchmarkError: a file is missing or differs from its checksum, or the run was made under
+            other rules.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; name the folder of a run")
     try:
-        sums = json.loads((folder / _CHECKSUMS).read_text(encoding="utf-8"))
-        if not isinstance(sums, dict) or not {"run.json", "requests.parquet"} <= sums.keys():
-            raise BenchmarkError(f"{folder}: damaged run: {_CHECKSUMS} is incomplete")
-        for name, expected in sums.items():
-            if Path(name).name != name or _sha256(folder / name) != expected:
+        sums = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
+        if not isinstance(sums, dict) or not {"run.json", _COUNTS} <= sums.keys():
+            raise BenchmarkError(f"{folder}: damaged run: {CHECKSUMS} is incomplete")
+        names = [name for name in sums if is_shared_name(name)]
+        content = {name: (folder / name).read_bytes() for name in ("run.json", _COUNTS)}
+        for name in sums.keys() - set(names):
+            found = sha256(content[name]).hexdigest() if name in content else ""
+            if Path(name).name != name or (found or _sha256(folder / name)) != sums[name]:
                 raise BenchmarkError(f"{folder}: damaged run: {name} differs from its checksum")
-        info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        info = json.loads(content["run.json"])
+        _check_schema(folder, info)
+        if len(names) != 1:
+            raise BenchmarkError(f"{folder}: damaged run: {CHECKSUMS} names no shared table")
+        table = (shared or SharedTables()).at(file_of(folder, names[0]))
     except (OSError, ValueError) as error:
         raise BenchmarkError(f"{folder}: damaged run: {error}") from error
+    if table.checksum != sums[names[0]]:
+        raise BenchmarkError(f"{folder}: damaged run: {names[0]} differs from its checksum")
+    return RunRecord(folder, info, content[_COUNTS], table)
+
+
+def _check_schema(folder: Path, info: Any) -> None:
     schema = info.get("schema") if isinstance(info, dict) else None
+    if schema == 1:
+        raise BenchmarkError(f"{folder}: made under schema 1 by rules that changed; run it again")
     if schema != SCHEMA_VERSION:
         raise BenchmarkError(f"{folder}: written with schema {schema}, not {SCHEMA_VERSION}")
-    if "changed" not in info:
-        raise BenchmarkError(f"{folder}: of an earlier version of this package; run it again")
-    return RunRecord(folder, info)
 
 
 def scan_runs(results: Path, report: Callable[[str], None]) -> Iterator[RunRecord]:
     """Yield all good runs below ``results`` in the order of their folders.
 
-    ``report`` gets one line for each damaged run, which is left out.
+    ``report`` gets one line for each run that is left out: damaged, or made under other rules.
     """
-    runs = results / "runs"
+    runs, shared = results / "runs", SharedTables()
     for folder in sorted(runs.glob("*/*/*")):
         hidden = any(part.startswith(".") for part in folder.relative_to(runs).parts)
         if hidden or not folder.is_dir():
             continue
         try:
-            yield read_run(folder)
+            yield read_run(folder, shared)
         except BenchmarkError as error:
             report(f"left out: {error}")
 
 
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
-        total = hashlib.sha256()
+        total = sha256()
         while block := stream.read(2**20):
             total.update(block)
     return total.hexdigest()

@@ -1,13 +1,16 @@
-"""``requests.parquet``: one row for each task, protocol, request and relevant item.
+"""The tables of a run: what its requests are, how its answers count, and its top ten.
 
-Beside the counts of which metrics are made, three columns tell what slices of the leaderboard a
-request belongs to: the kind of its query, the events in its history, and the training events of
-its relevant item.
+A reader sees one table with a row for each task, protocol, request and relevant item. It is stored
+in two: what hangs on the data alone, the same for all runs on a data set, and a run's own counts.
+Both have their rows in the same order, in blocks of one task and protocol.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -15,78 +18,282 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from benchmark.data.dataset import Dataset, EvaluationSet
+from benchmark.data.evaluation_set import PROTOCOLS, Protocol
+from benchmark.data.requests import PAD, Task
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import TaskOutcome
 
-__all__ = ["ASKED", "read_table", "same_requests", "to_table", "write_table"]
+__all__ = [
+    "ASKED",
+    "COUNTS",
+    "SHARED",
+    "TOP",
+    "Blocks",
+    "RunTables",
+    "blocks_of",
+    "counts_table",
+    "digest_of",
+    "from_bytes",
+    "joined",
+    "same_requests",
+    "shared_table",
+    "tables_of",
+    "to_bytes",
+    "top_table",
+    "with_blocks",
+]
 
 ASKED = ["request", "user", "query", "item"]
 """The columns that tell a request and its relevant item."""
 
-_SCHEMA = pa.schema(
+_BLOCK = [("task", pa.string()), ("protocol", pa.string())]
+SHARED = pa.schema(
     [
-        ("task", pa.string()),
-        ("protocol", pa.string()),
+        *_BLOCK,
         ("request", pa.int32()),
         ("user", pa.int32()),
         ("query", pa.int32()),
         ("item", pa.int32()),
-        ("greater", pa.int32()),
-        ("tied", pa.int32()),
+        ("gain", pa.float32()),
         ("candidates", pa.int32()),
         ("query_kind", pa.string()),
         ("history", pa.int32()),
         ("item_events", pa.int32()),
     ]
 )
+"""What hangs on the data alone; a further column here needs its maker in ``_MAKERS``."""
+
+COUNTS = pa.schema([*_BLOCK, ("greater", pa.int32()), ("tied", pa.int32())])
+TOP = pa.schema([*_BLOCK, ("request", pa.int32()), ("rank", pa.uint8()), ("item", pa.int32())])
+
+Blocks = dict[tuple[str, str], slice]
+"""The rows of each task and protocol."""
 
 
-def to_table(outcomes: list[TaskOutcome], item_events: NDArray[np.integer]) -> pa.Table:
-    """Put the outcomes below each other; a request's number is its place in its task.
+@dataclass(frozen=True)
+class RunTables:
+    """What is stored of a run's answers.
 
-    Args:
-        outcomes: one for each task and protocol.
-        item_events: number of training events of each item, ``[items]``.
+    Attributes:
+        shared: columns of ``SHARED``, for blocks that the run was asked and maybe others.
+        counts: columns of ``COUNTS``; each block has as many rows as in ``shared``.
+        top: columns of ``TOP``, or ``None`` where the lists are not kept.
     """
-    parts = []
-    for outcome in outcomes:
-        requests, ranks = outcome.evaluation.requests, outcome.ranks
-        size = len(requests)
-        columns = [
-            pa.array([str(outcome.task)] * size),
-            pa.array([outcome.protocol] * size),
-            np.arange(size, dtype=np.int32),
-            requests.user,
-            requests.query,
-            outcome.evaluation.targets.astype(np.int32),
-            ranks.greater,
-            ranks.tied,
-            ranks.candidates,
-            pa.array(requests.query_kinds()),
-            np.diff(requests.seen()[0]).astype(np.int32),
-            item_events[outcome.evaluation.targets].astype(np.int32),
-        ]
-        parts.append(pa.table(columns, schema=_SCHEMA))
-    return pa.concat_tables(parts).combine_chunks() if parts else _SCHEMA.empty_table()
+
+    shared: pa.Table
+    counts: pa.Table
+    top: pa.Table | None
 
 
-def write_table(table: pa.Table, file: Path) -> None:
-    """Write so that equal tables give equal bytes."""
-    pq.write_table(table, file, compression="zstd", store_schema=False, write_statistics=False)
+@dataclass(frozen=True)
+class _Asked:
+    """A block of requests, before anybody answers."""
+
+    dataset: Dataset
+    evaluation: EvaluationSet
+    protocol: Protocol
+
+    def of_request(self, values: NDArray) -> NDArray:
+        """Return values of requests, ``[requests]``, for each relevant item, ``[rows]``."""
+        return values[self.evaluation.relevant.request]
+
+    def candidates(self) -> NDArray[np.int64]:
+        requests = self.evaluation.requests
+        if self.protocol != "full":
+            return self.evaluation.lists[self.protocol].lengths
+        if not requests.exclude_seen:
+            return np.full(len(requests), requests.items)
+        offsets, seen = requests.seen()
+        owner = np.repeat(np.arange(len(requests)), np.diff(offsets))
+        distinct = np.unique(owner * requests.items + seen)
+        return requests.items - np.bincount(distinct // requests.items, minlength=len(requests))
+
+    def item_events(self) -> NDArray[np.int64]:
+        events = np.bincount(self.dataset.train.log.item, minlength=len(self.dataset.items))
+        return events[self.evaluation.relevant.item]
 
 
-def read_table(file: Path) -> pd.DataFrame:
-    """Read what :func:`write_table` wrote.
+_MAKERS: dict[str, Callable[[_Asked], NDArray]] = {
+    "request": lambda asked: asked.evaluation.relevant.request,
+    "user": lambda asked: asked.of_request(asked.evaluation.requests.user),
+    "query": lambda asked: asked.of_request(asked.evaluation.requests.query),
+    "item": lambda asked: asked.evaluation.relevant.item,
+    "gain": lambda asked: asked.evaluation.relevant.gain,
+    "candidates": lambda asked: asked.of_request(asked.candidates()),
+    "query_kind": lambda asked: asked.of_request(np.array(asked.evaluation.requests.query_kinds())),
+    "history": lambda asked: asked.of_request(np.diff(asked.evaluation.requests.seen()[0])),
+    "item_events": lambda asked: asked.item_events(),
+}
+
+
+def tables_of(dataset: Dataset, outcomes: Sequence[TaskOutcome]) -> RunTables:
+    """Return what is stored of a model's answers to the test requests of a data set."""
+    return RunTables(shared_table(dataset), counts_table(outcomes), top_table(outcomes))
+
+
+def shared_table(dataset: Dataset) -> pa.Table:
+    """Return what all runs on a data set have in common: its test requests, columns ``SHARED``."""
+    parts = [SHARED.empty_table()]
+    for task in Task:
+        evaluation = dataset.evaluation.get(("test", task))
+        if evaluation is None:
+            continue
+        for protocol in PROTOCOLS:
+            if protocol == "full" or protocol in evaluation.lists:
+                asked = _Asked(dataset, evaluation, protocol)
+                columns = {name: make(asked) for name, make in _MAKERS.items()}
+                parts.append(_block(SHARED, task, protocol, columns))
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def counts_table(outcomes: Sequence[TaskOutcome]) -> pa.Table:
+    """Return the counts of a run, columns ``COUNTS``."""
+    parts = [COUNTS.empty_table()]
+    for outcome in _in_order(outcomes):
+        columns = {"greater": outcome.counts.greater, "tied": outcome.counts.tied}
+        parts.append(_block(COUNTS, outcome.task, outcome.protocol, columns))
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def top_table(outcomes: Sequence[TaskOutcome]) -> pa.Table:
+    """Return the best items, columns ``TOP``, ranks from 1; an empty place has no row."""
+    parts = [TOP.empty_table()]
+    for outcome in _in_order(outcomes):
+        request, place = np.nonzero(outcome.top != PAD)
+        item = outcome.top[request, place]
+        columns: dict[str, NDArray] = {"request": request, "rank": place + 1, "item": item}
+        parts.append(_block(TOP, outcome.task, outcome.protocol, columns))
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def with_blocks(older: pa.Table, newer: pa.Table) -> pa.Table:
+    """Return the blocks of both; of a block that both have, the newer one counts."""
+    parts = {
+        name: table.slice(rows.start, rows.stop - rows.start)
+        for table in (older, newer)
+        for name, rows in blocks_of(table).items()
+    }
+    ordered = [parts[name] for name in sorted(parts, key=_place)]
+    return pa.concat_tables([newer.slice(0, 0), *ordered]).combine_chunks()
+
+
+def _place(name: tuple[str, str]) -> tuple[int, int]:
+    task, protocol = name
+    return list(Task).index(Task(task)), [str(p) for p in PROTOCOLS].index(protocol)
+
+
+def _in_order(outcomes: Sequence[TaskOutcome]) -> list[TaskOutcome]:
+    return sorted(outcomes, key=lambda o: _place((str(o.task), o.protocol)))
+
+
+def _block(
+    schema: pa.Schema, task: Task, protocol: Protocol, columns: dict[str, NDArray]
+) -> pa.Table:
+    size = len(next(iter(columns.values())))
+    block = {"task": [str(task)] * size, "protocol": [protocol] * size}
+    arrays = [
+        pa.array(block.get(field.name, columns.get(field.name))).cast(field.type)
+        for field in schema
+    ]
+    return pa.table(arrays, schema=schema)
+
+
+def blocks_of(table: pa.Table) -> Blocks:
+    """Return where the rows of each task and protocol stand, in their order.
 
     Raises:
-        BenchmarkError: it has other columns, as those of earlier versions have.
+        BenchmarkError: the rows of one stand apart.
     """
-    table = pq.read_table(file)
-    if table.schema.names != _SCHEMA.names:
-        raise BenchmarkError(f"{file}: has other columns than this version writes; run it again")
-    return table.to_pandas()
+    encoded = [table[name].combine_chunks().dictionary_encode() for name in ("task", "protocol")]
+    tasks, protocols = (column.indices.to_numpy(zero_copy_only=False) for column in encoded)
+    new = np.ones(len(table), dtype=np.bool_)
+    new[1:] = (np.diff(tasks) != 0) | (np.diff(protocols) != 0)
+    bounds = [*np.flatnonzero(new).tolist(), len(table)]
+    starts = pa.array(bounds[:-1], pa.int64())
+    words = [table[name].take(starts).to_pylist() for name in ("task", "protocol")]
+    rows = [slice(*pair) for pair in pairwise(bounds)]
+    blocks = dict(zip(zip(*words, strict=True), rows, strict=True))
+    if len(blocks) < len(rows):
+        raise BenchmarkError("the rows of a task and protocol stand apart")
+    return blocks
+
+
+def joined(shared: pd.DataFrame, blocks: Blocks, counts: pa.Table) -> pd.DataFrame:
+    """Return one table of both, with the blocks that ``counts`` has.
+
+    Args:
+        shared: columns of ``SHARED``.
+        blocks: its blocks.
+        counts: columns of ``COUNTS``.
+
+    Raises:
+        BenchmarkError: the blocks do not fit.
+    """
+    own = blocks_of(counts)
+    if any(_size(rows) != _size(blocks.get(name, slice(0, 0))) for name, rows in own.items()):
+        raise BenchmarkError("its counts are not those of the requests that all runs share")
+    rows = shared
+    if list(own) != list(blocks):
+        places = [np.arange(blocks[name].start, blocks[name].stop) for name in own]
+        rows = shared.iloc[np.concatenate([np.arange(0), *places])].reset_index(drop=True)
+    place = rows.columns.get_loc("candidates")
+    names = [*rows.columns[:place], "greater", "tied", *rows.columns[place:]]
+    return rows.assign(**{n: counts[n].to_numpy() for n in ("greater", "tied")})[names]
+
+
+def _size(rows: slice) -> int:
+    return int(rows.stop - rows.start)
 
 
 def same_requests(first: pd.DataFrame, second: pd.DataFrame) -> bool:
     """Return whether two tables of counts stand, row for row, for the same requests."""
     return first[ASKED].equals(second[ASKED])
+
+
+def to_bytes(table: pa.Table) -> bytes:
+    """Return the Parquet file of a table, the same for equal tables.
+
+    Numbers are split into streams of their bytes, most of which then hold zeros: of the encodings
+    that Parquet has, the smallest on real counts.
+    """
+    split = [f.name for f in table.schema if f.type in (pa.int32(), pa.float32())]
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        compression_level=19,
+        use_dictionary=[name for name in table.schema.names if name not in split],
+        column_encoding=dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
+        store_schema=False,
+        write_statistics=False,
+    )
+    return sink.getvalue().to_pybytes()
+
+
+def from_bytes(content: bytes, wanted: pa.Schema) -> pa.Table:
+    """Read what :func:`to_bytes` made.
+
+    Raises:
+        BenchmarkError: it has not the wanted columns.
+    """
+    table = pq.read_table(pa.BufferReader(content))
+    if not set(wanted.names) <= set(table.schema.names):
+        raise BenchmarkError("it has other columns than this version reads; run it again")
+    return table
+
+
+def digest_of(table: pa.Table) -> str:
+    """Return the SHA-256 (hex) over a table's content, whatever the file would look like."""
+    total = hashlib.sha256()
+    for field in table.schema:
+        total.update(f"{field.name} {field.type} {len(table)}\n".encode())
+        column = table[field.name].combine_chunks()
+        if pa.types.is_string(field.type):
+            column = column.dictionary_encode()
+            total.update("\0".join(column.dictionary.to_pylist()).encode())
+            column = column.indices
+        values = column.to_numpy(zero_copy_only=False)
+        total.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
+    return total.hexdigest()

@@ -1,23 +1,31 @@
-"""What decides a run's outcome, as a digest: the same request finds the same run."""
+"""What decides a run's outcome, as a digest: the same request finds the same run.
+
+The code of a run is what its model's entry module and the harness stand on (see
+:mod:`benchmark.running.import_closure`), by what it does (:mod:`benchmark.running.syntax`). So a
+new model, command or docstring leaves old runs valid. The code that reads and prepares data does
+not count: what it makes is covered by the data set's digest.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
+from benchmark import registry
 from benchmark.data.dataset import Dataset
+from benchmark.errors import BenchmarkError
 from benchmark.registry import ModelEntry
+from benchmark.running.import_closure import import_closure, source_file
 from benchmark.running.plan import Experiment
+from benchmark.running.syntax import syntax_of
 
-__all__ = ["RunIdentity", "code_behind", "code_digest"]
+__all__ = ["RunIdentity", "code_digest", "harness_digest"]
 
-HARNESS = ("benchmark", "baselines", "gensar")
-_READERS = ("cli/", "report/", "analysis/", "statistics/")
+_HARNESS = "benchmark.running.runner"
+_READERS = tuple(f"benchmark.{room}" for room in ("cli", "report", "analysis", "statistics"))
 """Parts of ``benchmark`` that only read records, so that a change there leaves runs as they are."""
 
 
@@ -36,7 +44,7 @@ class RunIdentity:
         protocols: how it was asked.
         seed: of training.
         device: ``cpu`` or ``cuda``.
-        code: digest of the source code that was run.
+        code: digest of the source code that was run, the model's and the harness's.
         tuning: digest of the search that chose the settings, or ``None``.
         ablation: name of what the model is trained without, or ``None``.
     """
@@ -71,8 +79,8 @@ class RunIdentity:
             protocols=protocols,
             seed=seed,
             device=device,
-            code=code_digest(code_behind(plan.entry)),
-            tuning=None if plan.study is None else plan.study.digest(),
+            code=code_digest(plan.entry),
+            tuning=None if plan.tuning is None else plan.tuning.digest,
             ablation=None if plan.ablation is None else plan.ablation.name,
         )
 
@@ -85,27 +93,48 @@ class RunIdentity:
         return f"{self.preset}-s{self.seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def code_behind(entry: ModelEntry) -> tuple[str, ...]:
-    """Return the packages whose code decides what a model's runs give."""
-    return tuple(sorted({*HARNESS, entry.source.partition(":")[0].partition(".")[0]}))
+def code_digest(entry: ModelEntry, *more: str) -> str:
+    """Return the SHA-256 (hex) over all code that decides what a model's run comes to.
 
+    Args:
+        entry: the model.
+        more: further modules that decide it, such as a search over settings.
 
-@lru_cache(maxsize=8)
-def code_digest(packages: tuple[str, ...]) -> str:
-    """Return the SHA-256 (hex) over the source files of the packages, by relative path.
-
-    The command line and the reports are left out: they cannot change the outcome of a run.
+    Raises:
+        BenchmarkError: the entry uses something that is neither a model nor a module.
     """
+    return _digest({_HARNESS, *_modules_of(entry), *more})
+
+
+def harness_digest() -> str:
+    """Return the SHA-256 (hex) over the part of the code that is the same for all models."""
+    return _digest({_HARNESS})
+
+
+def _modules_of(entry: ModelEntry) -> set[str]:
+    """Return the modules that a model starts from: its own, and those that it uses by name."""
+    offered, modules = registry.available(), {_module(entry)}
+    waiting = list(entry.uses)
+    while waiting:
+        name = waiting.pop()
+        module = _module(offered[name]) if name in offered else name
+        if name not in offered and source_file(name) is None:
+            raise BenchmarkError(f"model '{entry.name}' uses '{name}': no such model or module")
+        if module not in modules and name in offered:
+            waiting += offered[name].uses
+        modules.add(module)
+    return modules
+
+
+def _module(entry: ModelEntry) -> str:
+    return entry.source.partition(":")[0]
+
+
+def _digest(roots: Iterable[str]) -> str:
+    listings = registry.listings()
+    packages = {name.partition(".")[0] for name in (*roots, *listings)}
+    files = import_closure(roots, packages, left_out=_READERS, not_as_parent=listings)
     total = hashlib.sha256()
-    for package in packages:
-        spec = find_spec(package)
-        roots = [Path(root) for root in spec.submodule_search_locations or []] if spec else []
-        files = [(p.relative_to(root).as_posix(), p) for root in roots for p in root.rglob("*.py")]
-        if package == "benchmark":
-            files = [(name, file) for name, file in files if not name.startswith(_READERS)]
-        if spec and not roots and spec.origin:
-            files = [(Path(spec.origin).name, Path(spec.origin))]
-        for name, file in sorted(files):
-            total.update(f"{package}/{name}\0".encode())
-            total.update(hashlib.sha256(file.read_bytes()).digest())
+    for name, file in sorted(files.items()):
+        total.update(f"{name} {syntax_of(file.read_bytes()).digest}\n".encode())
     return total.hexdigest()

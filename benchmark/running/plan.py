@@ -1,4 +1,4 @@
-"""A model that is to be trained: which, with which settings, for which tasks."""
+"""What is to be trained: which model, with which settings, for which tasks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchmark.data.requests import Task
     from benchmark.registry import ModelEntry
-    from benchmark.tuning.study import Study
 
-__all__ = ["Ablation", "Experiment"]
+__all__ = ["Ablation", "Experiment", "TuningSummary"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,19 @@ class Ablation:
 
 
 @dataclass(frozen=True)
+class TuningSummary:
+    """The search that chose an experiment's settings, as far as a run has to know of it.
+
+    Attributes:
+        digest: identifies the search and its outcome.
+        summary: what the run record tells of it, as JSON values.
+    """
+
+    digest: str
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Experiment:
     """What is trained, before data and seed are known.
 
@@ -35,7 +47,7 @@ class Experiment:
         settings: of the model's own kind.
         preset: the name that they were filled from.
         tasks: to train for and to be asked; the model serves all of them.
-        study: the search that chose the settings, if one did.
+        tuning: the search that chose the settings, if one did.
         ablation: what the model is trained without, if anything.
     """
 
@@ -43,7 +55,7 @@ class Experiment:
     settings: Any
     preset: str
     tasks: tuple[Task, ...]
-    study: Study | None = None
+    tuning: TuningSummary | None = None
     ablation: Ablation | None = None
 
     @property
@@ -52,7 +64,7 @@ class Experiment:
         return f"{self.entry.name} ({self.ablation.name})" if self.ablation else self.entry.name
 
     def with_ablations(self) -> list[Experiment]:
-        """Return the plan, those without each part that the model offers, and single tasks."""
+        """Return this one, those without each part that the model offers, and single tasks."""
         parts = [
             replace(
                 self,

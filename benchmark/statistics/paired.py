@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 __all__ = [
     "LEVEL",
@@ -23,6 +23,7 @@ __all__ = [
     "by_unit",
     "detectable_difference",
     "effect_size",
+    "effect_sizes",
     "mean_interval",
     "non_inferiority",
     "student_t",
@@ -149,12 +150,23 @@ def effect_size(differences: NDArray[np.float64], level: float = 1 - LEVEL) -> E
     Cohen's d of paired samples (d_z), with the large-sample interval of Hedges and Olkin (1985),
     which is rough below some fifty units; NaN where all units are equal but not 0.
     """
-    count = len(differences)
-    if count < 2 or np.ptp(differences) == 0:
-        return Effect(0.0, 0.0, 0.0) if not np.any(differences) else Effect(*[math.nan] * 3)
-    size = float(differences.mean()) / float(differences.std(ddof=1))
-    wide = float(stats.norm.isf((1 - level) / 2)) * math.sqrt(1 / count + size**2 / (2 * count))
-    return Effect(size, size - wide, size + wide)
+    return Effect(*effect_sizes(differences[None], level)[0].tolist())
+
+
+def effect_sizes(differences: NDArray[np.float64], level: float = 1 - LEVEL) -> NDArray[np.float64]:
+    """Return the :func:`effect_size` of each row of ``[pairs, units]`` as ``[pairs, 3]``."""
+    count = differences.shape[1]
+    alike = np.ptp(differences, axis=1) == 0
+    mean = differences.mean(axis=1)
+    size = np.where(differences[:, 0] == 0, 0.0, np.nan)
+    wide = np.where(alike, 0.0, np.nan)
+    if count > 1:
+        deviation = differences[~alike].std(axis=1, ddof=1)
+        size[~alike] = mean[~alike] / deviation
+        wide[~alike] = special.ndtri((1 + level) / 2) * np.sqrt(
+            1 / count + size[~alike] ** 2 / (2 * count)
+        )
+    return np.stack([size, size - wide, size + wide], axis=1)
 
 
 def detectable_difference(

@@ -19,9 +19,9 @@ from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.files import writing
 from benchmark.model import Model, TrainingContext
 from benchmark.run_log import RunLog
-from benchmark.running.identity import code_behind, code_digest
-from benchmark.running.plan import Experiment
-from benchmark.running.runner import resolve_device
+from benchmark.running.device import resolve_device
+from benchmark.running.identity import code_digest
+from benchmark.running.plan import Experiment, TuningSummary
 from benchmark.search_space import Dimension, Range, space_of
 
 __all__ = ["Study", "Trial", "find_study", "tune"]
@@ -60,7 +60,7 @@ class Study:
         tasks: what is trained for and measured.
         seed: of the search and of every training.
         space: what was searched, by setting.
-        code: digest of the source code.
+        code: digest of the source code: the model's, the harness's and the search's.
         trials: in their order.
     """
 
@@ -95,24 +95,20 @@ class Study:
             raise BenchmarkError(f"no trial of {self.model} succeeded: {reasons}")
         return max(done, key=lambda trial: trial.value or 0.0)
 
-    def summary(self) -> dict[str, Any]:
-        """Return what a run record tells of the search that chose its settings."""
-        values = [trial.value for trial in self.trials]
-        return {
+    def chosen(self) -> TuningSummary:
+        """Return what a run has to know of the search that chose its settings."""
+        decisive = json.dumps([self.name, len(self.trials), self.best.settings], sort_keys=True)
+        summary = {
             "study": self.name,
             "trials": len(self.trials),
             "seed": self.seed,
             "space": self.space,
             "chosen": self.best.settings,
             "validation": self.best.value,
-            "values": values,
+            "values": [trial.value for trial in self.trials],
             "seconds": round(sum(trial.seconds for trial in self.trials), 1),
         }
-
-    def digest(self) -> str:
-        """Return what identifies the search and its outcome."""
-        text = json.dumps([self.name, len(self.trials), self.best.settings], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return TuningSummary(hashlib.sha256(decisive.encode()).hexdigest()[:12], summary)
 
 
 def tune(
@@ -139,7 +135,7 @@ def tune(
         tell: gets a line after each trial.
     """
     kind, name = plan.entry.load(), plan.entry.name
-    space = space_of(kind)
+    space = space_of(kind.Settings, kind.search_space)
     study = _begun(plan, dataset, seed, space)
     file = _file(results, study)
     if file.exists():
@@ -171,7 +167,7 @@ def _begun(plan: Experiment, dataset: Dataset, seed: int, space: dict[str, Dimen
         tuple(map(str, plan.tasks)),
         seed,
         {name: dimension.described() for name, dimension in space.items()},
-        code_digest(code_behind(plan.entry)),
+        code_digest(plan.entry, __name__),
     )
 
 

@@ -20,9 +20,10 @@ from transformers.models.t5.modeling_t5 import T5Attention
 from benchmark.errors import BenchmarkError
 from benchmark.learning.dropout import use_byte_dropout
 from benchmark.learning.quiet import without_progress_bars
-from gensar.engine.cpu_kernels import keep_freed_memory, log_normaliser, product
-from gensar.engine.vocabulary import END, PADDING, Vocabulary, train_tokenizer
-from gensar.settings import GeneratorSettings
+from benchmark.learning.subwords import train_tokenizer
+from gensar.engine.cpu_kernels import keep_freed_memory, logsumexp, product
+from gensar.engine.settings import GeneratorSettings
+from gensar.engine.vocabulary import END, PADDING, Vocabulary
 
 __all__ = ["Backbone", "additive", "readable", "t5_of", "tokenizer_of", "use_cheap_dropout"]
 
@@ -73,12 +74,12 @@ def tokenizer_of(settings: GeneratorSettings, texts: Iterable[str]) -> Tokenizer
         return train_tokenizer(texts, settings.text_tokens)
     try:
         with without_progress_bars():
-            found = AutoTokenizer.from_pretrained(name)
+            tokenizer = AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError) as error:
         raise BenchmarkError(f"tokenizer of '{name}' cannot be loaded from the hub") from error
-    if (found.pad_token_id, found.eos_token_id) != (PADDING, END):
+    if (tokenizer.pad_token_id, tokenizer.eos_token_id) != (PADDING, END):
         raise BenchmarkError(f"tokenizer of '{name}': padding and end are not numbered as in T5")
-    return found.backend_tokenizer
+    return tokenizer.backend_tokenizer
 
 
 def use_cheap_dropout(t5: T5ForConditionalGeneration) -> None:
@@ -124,17 +125,22 @@ class Backbone(nn.Module):
         present = (tokens >= 0).unsqueeze(-1).to(table.dtype)
         return (functional.embedding(tokens.clamp_min(0), table) * present).sum(dim=2)
 
-    def encode(self, tokens: Tensor) -> Tensor:
-        """Return the states ``[rows, length, d]`` of an input ``[rows, length, width]``."""
+    def encode(self, tokens: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """Return the states ``[rows, length, d]`` of an input ``[rows, length, width]``.
+
+        ``hidden`` is ``[rows, length, 2]``, see :meth:`attended`.
+        """
         embedded = self.embed(tokens)
-        attended = additive(self.attended(tokens[:, :, 0] >= 0), embedded.dtype)
+        attended = additive(self.attended(tokens[:, :, 0] >= 0, hidden), embedded.dtype)
         return self.t5.encoder(inputs_embeds=embedded, attention_mask=attended).last_hidden_state
 
-    def attended(self, real: Tensor) -> Tensor:
+    def attended(self, real: Tensor, hidden: Tensor | None = None) -> Tensor:
         """Return which positions each position of an input sees.
 
         Args:
             real: bool ``[rows, length]``, which positions are no padding.
+            hidden: int64 ``[rows, length, 2]``, first and stop of earlier positions that a
+                position of a causal encoder does not see; ``None`` where there are none.
 
         Returns:
             bool ``[rows, 1, length or 1, length]``.
@@ -145,7 +151,12 @@ class Backbone(nn.Module):
         length = real.shape[1]
         past = torch.ones(length, length, dtype=torch.bool, device=real.device).tril()
         # Every position sees itself, padding too, so that no row of the softmax is empty.
-        return past & (mask | torch.eye(length, dtype=torch.bool, device=real.device))
+        seen = past & (mask | torch.eye(length, dtype=torch.bool, device=real.device))
+        if hidden is None:
+            return seen
+        places = torch.arange(length, device=real.device)
+        first, stop = hidden[:, None, :, :1], hidden[:, None, :, 1:]
+        return seen & ((places < first) | (places >= stop))
 
     def summary(self, states: Tensor, lengths: Tensor) -> Tensor | None:
         """Return the state of the last position that each target may read, ``[rows, targets, d]``.
@@ -203,13 +214,13 @@ class Backbone(nn.Module):
             hidden = hidden * width**-0.5
         return hidden.reshape(rows, targets, length, width)
 
-    def code_log_probs(self, hidden: Tensor, kind: int, level: int) -> Tensor:
+    def code_log_probs(self, hidden: Tensor, identifier: int, level: int) -> Tensor:
         """Return log-probabilities ``[..., codes of the level]`` of the next code, as float32."""
-        start, stop = self.vocabulary.level_range(kind, level)
+        start, stop = self.vocabulary.level_range(identifier, level)
         table = self.t5.lm_head.weight
         logits = product(hidden, table[start:stop]).float()
         if self.vocabulary_softmax:
-            return logits - log_normaliser(hidden, table).unsqueeze(-1)
+            return logits - logsumexp(hidden, table).unsqueeze(-1)
         return functional.log_softmax(logits, dim=-1)
 
     def text_logits(self, hidden: Tensor) -> Tensor:

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from gensar.engine.backbone import Backbone
-from gensar.engine.incremental_decoder import Memory, Stepper
-from gensar.engine.trie import Barred, Trie
+from gensar.engine.incremental_decoder import EncoderOutput, IncrementalDecoder
+from gensar.engine.trie import ExcludedItems, Trie
 
 __all__ = ["Leaves", "beam_search", "score_catalogue", "score_items"]
 
@@ -25,52 +25,52 @@ _WIDTHS = 4
 @torch.no_grad()
 def beam_search(
     backbone: Backbone,
-    memory: Memory,
+    encoded: EncoderOutput,
     start: int,
-    kind: int,
+    identifier: int,
     trie: Trie,
     beams: int,
-    barred: Barred | None = None,
+    excluded: ExcludedItems | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Write the most probable identifiers of each request.
 
     Args:
         backbone: the model.
-        memory: the encoded requests.
+        encoded: the encoded requests.
         start: the behaviour token that the decoder starts with.
-        kind: which identifier it writes.
-        trie: all identifiers of that kind.
+        identifier: which identifier it writes.
+        trie: all of them.
         beams: how many prefixes are kept at each level.
-        barred: a prefix that leads to nothing else is never written.
+        excluded: a prefix that leads to nothing else is never written.
 
     Returns:
         leaves of the trie int64 ``[requests, beams]``, best first, and their log-probabilities
         (float32); minus infinity where there were fewer identifiers than beams.
     """
-    rows, device = len(memory.states), memory.states.device
-    stepper = Stepper(backbone, memory)
-    hidden, past = stepper.first(start)
+    rows, device = len(encoded.states), encoded.states.device
+    decoder = IncrementalDecoder(backbone, encoded)
+    hidden, cache = decoder.first(start)
     nodes = torch.zeros(rows, 1, dtype=torch.int64, device=device)
     scores = torch.zeros(rows, 1, device=device)
     for level in range(trie.levels):
-        log_probs = backbone.code_log_probs(hidden, kind, level)
+        log_probs = backbone.code_log_probs(hidden, identifier, level)
         child, code, real = trie.children(nodes, level)
-        if barred is not None:
-            real = barred.open_children(nodes, real)
+        if excluded is not None:
+            real = excluded.allowed_children(nodes, real)
         grown = scores.unsqueeze(-1) + log_probs.gather(-1, code)
         grown = grown.masked_fill(~real, -torch.inf).flatten(1)
         scores, best = grown.topk(min(beams, grown.shape[1]), dim=1)
         nodes = child.flatten(1).gather(1, best)
         if level + 1 < trie.levels:
-            first = backbone.vocabulary.level_range(kind, level)[0]
+            first = backbone.vocabulary.level_range(identifier, level)[0]
             written = code.flatten(1).gather(1, best) + first
-            hidden, past = stepper.next(written, past.taken(best // child.shape[2]))
+            hidden, cache = decoder.next(written, cache.select(best // child.shape[2]))
     return nodes, scores
 
 
 @torch.no_grad()
 def score_catalogue(
-    backbone: Backbone, memory: Memory, start: int, kind: int, trie: Trie
+    backbone: Backbone, encoded: EncoderOutput, start: int, identifier: int, trie: Trie
 ) -> Tensor:
     """Return the exact log-probability of every item's identifier, ``[requests, items]``.
 
@@ -83,16 +83,16 @@ def score_catalogue(
         before = trie.first_node[number - 1] if number else 0
         edges = (nodes - 1).unsqueeze(0)
         levels.append(_Level(trie.parent[edges] - before, trie.code[edges]))
-    scores = _walk(backbone, memory, start, kind, levels)
+    scores = _walk(backbone, encoded, start, identifier, levels)
     return scores[:, trie.path[:, -1] - trie.first_node[-2]]
 
 
 @torch.no_grad()
 def score_items(
     backbone: Backbone,
-    memory: Memory,
+    encoded: EncoderOutput,
     start: int,
-    kind: int,
+    identifier: int,
     trie: Trie,
     items: Tensor,
     beams: int | None = None,
@@ -122,11 +122,11 @@ def score_items(
         widest = -(-int(counts.max()) // _WIDTHS) * _WIDTHS
         distinct = torch.arange(widest, device=items.device)
         # A candidate for each distinct prefix; rows of fewer prefixes repeat their first candidate.
-        chosen = torch.zeros(len(items), len(distinct), dtype=torch.int64, device=items.device)
-        chosen.scatter_(1, place, column)
-        code = trie.code[nodes.gather(1, chosen) - 1]
-        levels.append(_Level(before.gather(1, chosen), code, distinct < counts))
-    return _walk(backbone, memory, start, kind, levels, beams).gather(1, place)
+        one_each = torch.zeros(len(items), len(distinct), dtype=torch.int64, device=items.device)
+        one_each.scatter_(1, place, column)
+        code = trie.code[nodes.gather(1, one_each) - 1]
+        levels.append(_Level(before.gather(1, one_each), code, distinct < counts))
+    return _walk(backbone, encoded, start, identifier, levels, beams).gather(1, place)
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,9 @@ class _Level:
 
 def _walk(
     backbone: Backbone,
-    memory: Memory,
+    encoded: EncoderOutput,
     start: int,
-    kind: int,
+    identifier: int,
     levels: list[_Level],
     beams: int | None = None,
 ) -> Tensor:
@@ -158,13 +158,13 @@ def _walk(
     With ``beams``, only so many prefixes of each level are followed, the others and what is not
     real have minus infinity.
     """
-    stepper = Stepper(backbone, memory)
-    hidden, past = stepper.first(start)
-    rows, device = len(memory.states), memory.states.device
+    decoder = IncrementalDecoder(backbone, encoded)
+    hidden, cache = decoder.first(start)
+    rows, device = len(encoded.states), encoded.states.device
     scores = torch.zeros(rows, 1, device=device)
     row = torch.arange(rows, device=device).unsqueeze(1)
     for number, level in enumerate(levels):
-        log_probs = backbone.code_log_probs(hidden, kind, number)
+        log_probs = backbone.code_log_probs(hidden, identifier, number)
         scores = scores[row, level.parent] + log_probs[row, level.parent, level.code]
         if beams is not None:
             if level.real is not None:
@@ -172,8 +172,8 @@ def _walk(
             kept = scores.topk(min(beams, scores.shape[1]), dim=1)
             scores = torch.full_like(scores, -torch.inf).scatter(1, kept.indices, kept.values)
         if number + 1 < len(levels):
-            first = backbone.vocabulary.level_range(kind, number)[0]
-            hidden, past = stepper.next(level.code + first, past.taken(level.parent))
+            first = backbone.vocabulary.level_range(identifier, number)[0]
+            hidden, cache = decoder.next(level.code + first, cache.select(level.parent))
     return scores
 
 
@@ -200,13 +200,15 @@ class Leaves:
         start = torch.searchsorted(leaf[order], marks)
         return cls(order, start, int(start.diff().max()))
 
-    def items(self, nodes: Tensor, scores: Tensor, barred: Barred | None) -> tuple[Tensor, Tensor]:
+    def items(
+        self, nodes: Tensor, scores: Tensor, excluded: ExcludedItems | None
+    ) -> tuple[Tensor, Tensor]:
         """Replace leaves by their items, which share the leaf's score.
 
         Args:
             nodes: int64 ``[requests, beams]``.
             scores: ``[requests, beams]``, descending.
-            barred: items that are left out, if any.
+            excluded: items that are left out, if any.
 
         Returns:
             items ``[requests, n]``, best first, and scores; -1 and minus infinity where none.
@@ -215,8 +217,8 @@ class Leaves:
         real = places < self.start[nodes + 1].unsqueeze(-1)
         real = (real & scores.unsqueeze(-1).isfinite()).flatten(1)
         items = self.order[places.clamp_max(len(self.order) - 1)].flatten(1)
-        if barred is not None:
-            real = real & ~barred.holds(items)
+        if excluded is not None:
+            real = real & ~excluded.holds(items)
         spread = scores.repeat_interleave(self.widest, dim=1).masked_fill(~real, -torch.inf)
         best = torch.argsort(spread, dim=1, descending=True, stable=True)
         items = items.masked_fill(~real, -1)

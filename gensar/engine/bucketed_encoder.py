@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gensar.engine.backbone import Backbone, additive
-from gensar.engine.cpu_kernels import feed_forward, normed, product
+from gensar.engine.cpu_kernels import feed_forward, product, rms_norm
 
 __all__ = ["encode_by_length"]
 
@@ -26,13 +26,14 @@ _LENGTHS = 8
 
 
 @torch.no_grad()
-def encode_by_length(backbone: Backbone, tokens: Tensor) -> Tensor:
+def encode_by_length(backbone: Backbone, tokens: Tensor, hidden: Tensor | None = None) -> Tensor:
     """Return the states ``[rows, length, d]`` of an input ``[rows, length, width]``.
 
-    They are those of :meth:`Backbone.encode`; what stands behind the last token of a row may be 0.
+    They are those of :meth:`Backbone.encode`, whose arguments these are; what stands behind the
+    last token of a row may be 0.
     """
     if tokens.device.type != "cpu":
-        return backbone.encode(tokens)
+        return backbone.encode(tokens, hidden)
     rows, longest, _ = tokens.shape
     real = tokens[:, :, 0] >= 0
     # An input without a token is read as one of padding.
@@ -49,10 +50,10 @@ def encode_by_length(backbone: Backbone, tokens: Tensor) -> Tensor:
     size = 2 ** int(math.log2(size))
     for part in order.split(size):
         length = min(longest, -(-int(lengths[part[-1]]) // _LENGTHS) * _LENGTHS)
-        seen = additive(backbone.attended(real[part, :length]), bias.dtype)
+        unseen = None if hidden is None else hidden[part, :length]
+        seen = additive(backbone.attended(real[part, :length], unseen), bias.dtype)
         shown = bias[:, :length, :length] + seen
-        found = _encode(backbone, tokens[part, :length], shown, projections)
-        states[part, :length] = found
+        states[part, :length] = _encode(backbone, tokens[part, :length], shown, projections)
     return states
 
 
@@ -70,11 +71,11 @@ def _encode(backbone: Backbone, tokens: Tensor, bias: Tensor, projections: list[
     states = backbone.embed(tokens)
     for block, projection in zip(encoder.block, projections, strict=True):
         own, last = block.layer
-        parts = product(normed(own.layer_norm, states), projection)
+        parts = product(rms_norm(own.layer_norm, states), projection)
         # [rows, heads, length, width of a head]
         query, key, value = parts.view(rows, length, 3, bias.shape[1], -1).permute(2, 0, 3, 1, 4)
         # T5 does not scale by the width of a head.
-        found = functional.scaled_dot_product_attention(query, key, value, bias, scale=1.0)
-        found = found.transpose(1, 2).flatten(2)
-        states = feed_forward(last, product(found, own.SelfAttention.o.weight, states))
-    return normed(encoder.final_layer_norm, states)
+        values = functional.scaled_dot_product_attention(query, key, value, bias, scale=1.0)
+        values = values.transpose(1, 2).flatten(2)
+        states = feed_forward(last, product(values, own.SelfAttention.o.weight, states))
+    return rms_norm(encoder.final_layer_norm, states)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["feed_forward", "keep_freed_memory", "log_normaliser", "normed", "product"]
+__all__ = ["feed_forward", "keep_freed_memory", "logsumexp", "product", "rms_norm"]
 
 _ROUND = 32
 """oneDNN is asked for multiples of so many rows."""
@@ -61,13 +61,13 @@ def product(
         if added is not None:
             return by_onednn.binary(states, added, weight, None, "add")
         return by_onednn(states, weight, None, "relu" if relu else "none", [], "")
-    found = states @ weight.T
+    result = states @ weight.T
     if added is not None:
-        return found + added
-    return found.relu() if relu else found
+        return result + added
+    return result.relu() if relu else result
 
 
-def normed(layer: Any, states: Tensor) -> Tensor:
+def rms_norm(layer: Any, states: Tensor) -> Tensor:
     """Return what a T5's layer norm makes of ``[..., d]``: rows divided by their root mean square.
 
     Transformers writes down the squares of all numbers; the length of a row needs no such copy.
@@ -84,7 +84,7 @@ def normed(layer: Any, states: Tensor) -> Tensor:
 def feed_forward(layer: Any, states: Tensor) -> Tensor:
     """Return what a T5's feed-forward layer makes of ``[..., d]``, without dropout."""
     dense = layer.DenseReluDense
-    given = normed(layer.layer_norm, states)
+    given = rms_norm(layer.layer_norm, states)
     if hasattr(dense, "wi_0"):  # gated, as in T5 1.1
         inner = dense.act(product(given, dense.wi_0.weight)) * product(given, dense.wi_1.weight)
     elif isinstance(dense.act, torch.nn.ReLU):
@@ -95,7 +95,7 @@ def feed_forward(layer: Any, states: Tensor) -> Tensor:
     return product(inner.to(dense.wo.weight.dtype), dense.wo.weight, states)
 
 
-def log_normaliser(hidden: Tensor, table: Tensor) -> Tensor:
+def logsumexp(hidden: Tensor, table: Tensor) -> Tensor:
     """Return ``log sum exp(hidden @ table.T)`` over all rows of ``table``, as float32 ``[...]``.
 
     A CPU takes a few logits at a time, and powers of two, which cost it a quarter of powers of e.
@@ -111,8 +111,8 @@ def log_normaliser(hidden: Tensor, table: Tensor) -> Tensor:
     largest = states.float().norm(dim=-1).amax() * table.float().norm(dim=-1).amax()
     if largest > _LARGEST_EXPONENT or states.dtype != torch.float32:
         parts = states.split(max(1, _LOGITS_AT_ONCE // len(table)))
-        found = torch.cat([product(part, table).float().logsumexp(-1) for part in parts])
-        return found.view(hidden.shape[:-1])
+        total = torch.cat([product(part, table).float().logsumexp(-1) for part in parts])
+        return total.view(hidden.shape[:-1])
     states = states * math.log2(math.e)
     total = states.new_zeros(len(states), dtype=torch.float32)
     for part in table.split(max(1, _LOGITS_AT_ONCE // max(len(states), 1))):

@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmark.model_protocols import LevelUse, PrefixShare
+
 __all__ = ["code_use", "neighbours_kept"]
 
 NEIGHBOURS = 10
@@ -14,25 +16,22 @@ SAMPLED = 2000
 """Items whose neighbours are looked at; of a larger catalogue a random sample."""
 
 
-def code_use(codes: NDArray[np.integer], sizes: tuple[int, ...]) -> list[dict[str, float]]:
-    """Return for each level how many codes there are, how many are used, and their perplexity.
-
-    The perplexity, the exponential of the entropy of the codes' frequencies, is the number of codes
-    that would divide the items as finely if all were used equally.
+def code_use(codes: NDArray[np.integer], sizes: tuple[int, ...]) -> tuple[LevelUse, ...]:
+    """Return for each level how its codes are used.
 
     Args:
         codes: ``[items, levels]``.
         sizes: number of codes of each level.
     """
-    found = []
+    levels = []
     for column, size in zip(codes.T, sizes, strict=True):
         share = np.unique(column, return_counts=True)[1] / len(column)
         perplexity = float(np.exp(-(share * np.log(share)).sum()))
-        found.append({"codes": size, "used": len(share), "perplexity": perplexity})
-    return found
+        levels.append(LevelUse(size, len(share), perplexity))
+    return tuple(levels)
 
 
-def neighbours_kept(vectors: Tensor, codes: NDArray[np.int64]) -> list[dict[str, float]]:
+def neighbours_kept(vectors: Tensor, codes: NDArray[np.int64]) -> tuple[PrefixShare, ...]:
     """Return how many of an item's nearest items share a prefix of its identifier with it.
 
     Args:
@@ -40,31 +39,26 @@ def neighbours_kept(vectors: Tensor, codes: NDArray[np.int64]) -> list[dict[str,
         codes: ``[items, levels]``.
 
     Returns:
-        for prefixes of one code, two, …: the mean share of the :data:`NEIGHBOURS` nearest items
-        that have the same prefix (``kept``), and the share of all other items that have
-        (``by_chance``); empty where there are not more items than neighbours.
+        for prefixes of one code, two, …: who has the same prefix, of the :data:`NEIGHBOURS`
+        nearest items; empty where there are not more items than neighbours.
     """
     items, levels = codes.shape
     if items <= NEIGHBOURS:
-        return []
-    chosen: NDArray[np.int64] = np.arange(items)
+        return ()
+    sample: NDArray[np.int64] = np.arange(items)
     if items > SAMPLED:
-        chosen = np.random.default_rng(0).choice(items, SAMPLED, replace=False)
-    near = _nearest(vectors, torch.as_tensor(chosen, device=vectors.device))
-    same = codes[near.cpu().numpy()] == codes[chosen][:, None]
-    found = []
+        sample = np.random.default_rng(0).choice(items, SAMPLED, replace=False)
+    near = _nearest(vectors, torch.as_tensor(sample, device=vectors.device))
+    same = codes[near.cpu().numpy()] == codes[sample][:, None]
+    shares = []
     for length in range(1, levels + 1):
         _, group, sizes = np.unique(
             codes[:, :length], axis=0, return_inverse=True, return_counts=True
         )
         others = sizes[group.ravel()] - 1
-        found.append(
-            {
-                "kept": float(same[:, :, :length].all(axis=2).mean()),
-                "by_chance": float(others.mean() / (items - 1)),
-            }
-        )
-    return found
+        kept = float(same[:, :, :length].all(axis=2).mean())
+        shares.append(PrefixShare(kept, float(others.mean() / (items - 1))))
+    return tuple(shares)
 
 
 def _nearest(vectors: Tensor, rows: Tensor, batch: int = 256) -> Tensor:

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from gensar.engine.backbone import Backbone
 
-__all__ = ["start_embeddings"]
+__all__ = ["init_embeddings"]
 
 
 @torch.no_grad()
-def start_embeddings(
+def init_embeddings(
     backbone: Backbone, text: NDArray[np.float32] | None, scale: float, seed: int
 ) -> None:
     """Start codes from their codebooks and text pieces from where they lie in the same space.
@@ -30,7 +30,7 @@ def start_embeddings(
         seed: of the map and the random part.
     """
     vocabulary = backbone.vocabulary
-    books = vocabulary.identifiers.vectors
+    books = vocabulary.identifiers.codebooks
     table = backbone.t5.shared.weight
     generator = torch.Generator().manual_seed(seed)
     basis = torch.empty(books[0][0].shape[1], table.shape[1])
@@ -39,9 +39,9 @@ def start_embeddings(
     if text is not None:
         pieces = (scale * _unit(torch.as_tensor(text) @ basis)).to(table)
         table[: len(pieces)] = 0.5**0.5 * (table[: len(pieces)] + pieces)
-    for kind, levels in enumerate(books):
+    for identifier, levels in enumerate(books):
         for level, vectors in enumerate(levels):
-            first, stop = vocabulary.level_range(kind, level)
+            first, stop = vocabulary.level_range(identifier, level)
             table[first:stop] = (scale * _unit(torch.as_tensor(vectors) @ basis)).to(table)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.requests import Task
+from benchmark.errors import InputError
 from benchmark.learning.sentence_encoder import load_encoder
 from benchmark.model import TrainingContext, TrainView, Validation
+from benchmark.model_protocols import HasItemVectors
 from benchmark.registry import find
 from benchmark.run_log import RunLog
 from benchmark.settings import build_settings
@@ -59,13 +60,18 @@ def collaborative_vectors(
         validation: decides when its training ends.
         context: a model that serves one of its tasks only is trained for that.
         preset: of the model's settings.
-        model: its name in the registry; it has a method ``item_vectors``.
+        model: its name in the registry; whoever calls names it in ``ModelEntry.uses``.
+
+    Raises:
+        InputError: it gives items no vectors.
     """
-    kind = find(model).load()
-    source: Any = kind(build_settings(kind.Settings, kind.presets, preset))
+    source_class = find(model).load()
+    source = source_class(build_settings(source_class.Settings, source_class.presets, preset))
+    if not isinstance(source, HasItemVectors):
+        raise InputError(f"model '{model}' gives items no vectors")
     run_log = RunLog(quiet=context.run_log.quiet)
-    served = tuple(task for task in context.tasks if task in kind.tasks) or (Task.REC,)
-    measured = [task for task in validation.tasks if task in kind.tasks]
+    served = tuple(task for task in context.tasks if task in source.tasks) or (Task.REC,)
+    measured = [task for task in validation.tasks if task in source.tasks]
     shared = context.shared(model, asdict(source.settings), served, measured)
     folder = None if shared.checkpoints is None else shared.checkpoints / "collaborative"
     own = replace(context, tasks=served, run_log=run_log, checkpoints=folder)

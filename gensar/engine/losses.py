@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -19,27 +20,27 @@ class CodeTable:
 
     def __init__(self, backbone: Backbone, device: str) -> None:
         vocabulary = backbone.vocabulary
-        kinds = vocabulary.identifiers.codes
-        self.levels = max(codes.shape[1] for codes in kinds)
-        self.codes = [torch.as_tensor(codes, device=device) for codes in kinds]
+        codes_of = vocabulary.identifiers.codes
+        self.levels = max(codes.shape[1] for codes in codes_of)
+        self.codes = [torch.as_tensor(codes, device=device) for codes in codes_of]
         self.tokens = [torch.as_tensor(vocabulary.code_tokens(k), device=device) for k in (0, 1)]
-        padded = np.full((2, len(kinds[0]), self.levels), PADDING, dtype=np.int64)
-        for kind, codes in enumerate(kinds):
-            padded[kind, :, : codes.shape[1]] = vocabulary.code_tokens(kind)
+        padded = np.full((2, len(codes_of[0]), self.levels), PADDING, dtype=np.int64)
+        for identifier, codes in enumerate(codes_of):
+            padded[identifier, :, : codes.shape[1]] = vocabulary.code_tokens(identifier)
         self.padded = torch.as_tensor(padded, device=device)
         self.first_output = 0 if backbone.vocabulary_softmax else vocabulary.first_code
-        # A level that only the other kind has permits everything: nothing is learned there, and a
-        # softmax over nothing would make its gradient NaN.
+        # A level that only the other identifier has permits everything: nothing is learned there,
+        # and a softmax over nothing would make its gradient NaN.
         permitted = torch.ones(2, self.levels, vocabulary.size, dtype=torch.bool)
-        for kind, codes in enumerate(kinds):
+        for identifier, codes in enumerate(codes_of):
             for level in range(codes.shape[1]):
-                start, stop = vocabulary.level_range(kind, level)
-                permitted[kind, level] = False
-                permitted[kind, level, start:stop] = True
+                start, stop = vocabulary.level_range(identifier, level)
+                permitted[identifier, level] = False
+                permitted[identifier, level, start:stop] = True
         if backbone.vocabulary_softmax:
             permitted[:] = True
-        self.barred = torch.zeros(permitted.shape).masked_fill(~permitted, -torch.inf)
-        self.barred = self.barred[:, :, self.first_output :].to(device)
+        self.mask = torch.zeros(permitted.shape).masked_fill(~permitted, -torch.inf)
+        self.mask = self.mask[:, :, self.first_output :].to(device)
 
 
 def code_loss(backbone: Backbone, table: CodeTable, targets: CodeTargets) -> tuple[Tensor, int]:
@@ -48,18 +49,18 @@ def code_loss(backbone: Backbone, table: CodeTable, targets: CodeTargets) -> tup
     inputs, first, visible = (
         torch.as_tensor(a, device=device) for a in (targets.inputs, targets.first, targets.visible)
     )
-    start, kind, item = (
-        torch.as_tensor(a, device=device) for a in (targets.start, targets.kind, targets.item)
+    start, identifier, item = (
+        torch.as_tensor(a, device=device) for a in (targets.start, targets.identifier, targets.item)
     )
     real = visible > 0
-    states = backbone.encode(inputs)
-    labels = table.padded[kind, item]
+    states = backbone.encode(inputs, _on(targets.hidden, device))
+    labels = table.padded[identifier, item]
     decoder_inputs = torch.cat([start.unsqueeze(-1), labels[..., :-1]], dim=-1)
     seen = readable(first, visible, states.shape[1])
     hidden = backbone.decode(decoder_inputs, states, seen, backbone.summary(states, visible))
-    hidden, labels, kind = hidden[real], labels[real], kind[real]
+    hidden, labels, identifier = hidden[real], labels[real], identifier[real]
     logits = hidden @ backbone.t5.lm_head.weight[table.first_output :].T
-    logits = logits + table.barred[kind]
+    logits = logits + table.mask[identifier]
     wanted = (labels - table.first_output).masked_fill(labels == PADDING, -100)
     loss = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="sum")
     return loss, int((wanted != -100).sum())
@@ -71,7 +72,7 @@ def text_loss(backbone: Backbone, targets: TextTargets, device: str) -> tuple[Te
         torch.as_tensor(a, device=device)
         for a in (targets.inputs, targets.visible, targets.start, targets.text)
     )
-    states = backbone.encode(inputs)
+    states = backbone.encode(inputs, _on(targets.hidden, device))
     decoder_inputs = torch.cat([start.unsqueeze(-1), text[:, :-1]], dim=-1).unsqueeze(1)
     lengths = visible.unsqueeze(1)
     seen = readable(torch.zeros_like(lengths), lengths, states.shape[1])
@@ -80,3 +81,7 @@ def text_loss(backbone: Backbone, targets: TextTargets, device: str) -> tuple[Te
     wanted = text.masked_fill(text == PADDING, -100)
     loss = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="sum")
     return loss, int((wanted != -100).sum())
+
+
+def _on(hidden: NDArray[np.int64] | None, device: torch.device | str) -> Tensor | None:
+    return None if hidden is None else torch.as_tensor(hidden, device=device)

@@ -24,15 +24,24 @@ from benchmark.errors import BenchmarkError
 from benchmark.learning.epoch_loop import EpochLoop, set_rate
 from benchmark.learning.quiet import without_progress_bars
 from benchmark.learning.ragged import Ragged
+from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import TrainingContext, TrainView
 from benchmark.run_log import RunLog
 from benchmark.settings import setting
 from gensar.engine.backbone import t5_of, use_cheap_dropout
-from gensar.engine.targets import pseudo_queries
-from gensar.engine.vocabulary import END, PADDING, train_tokenizer
-from gensar.settings import GeneratorSettings
+from gensar.engine.settings import GeneratorSettings
+from gensar.engine.vocabulary import END, PADDING
 
-__all__ = ["PseudoQuerySettings", "generate_queries", "known_pairs"]
+__all__ = [
+    "PseudoQuerySettings",
+    "WrittenQueries",
+    "generate_queries",
+    "known_pairs",
+    "pseudo_queries",
+]
+
+WrittenQueries = tuple[list[str], NDArray[np.int64]]
+"""Queries that a model wrote, and the item of each, int64 ``[queries]`` ascending."""
 
 ITEMS_AT_ONCE = 64
 """Items whose queries are sampled together."""
@@ -89,7 +98,7 @@ class _Writer:
 
 def generate_queries(
     train: TrainView, settings: PseudoQuerySettings, context: TrainingContext
-) -> tuple[list[str], NDArray[np.int64]]:
+) -> WrittenQueries:
     """Write ``queries_per_item`` queries for every item that has a text.
 
     Everything follows from the training view and the seed. Where training holds no search to
@@ -105,22 +114,22 @@ def generate_queries(
     """
     known = np.flatnonzero([bool(text.strip()) for text in train.items.texts])
     texts = [train.items.texts[item] for item in known.tolist()]
-    kind = settings.generator
-    if kind == "own" and not len(known_pairs(train)):
-        kind = "words"
+    generator = settings.generator
+    if generator == "own" and not len(known_pairs(train)):
+        generator = "words"
     with context.run_log.phase("pseudo-queries"):
         if not texts or not settings.queries_per_item:
             queries = []
-        elif kind == "words":
+        elif generator == "words":
             queries = _words(texts, settings.queries_per_item, context.seed)
         else:
-            writer = _own(train, settings, context) if kind == "own" else _from_hub(settings)
+            writer = _own(train, settings, context) if generator == "own" else _from_hub(settings)
             queries = _sample(writer, texts, settings, context)
     items = np.repeat(known, settings.queries_per_item) if queries else known[:0]
     real = np.array([bool(query) for query in queries], dtype=bool)
     queries = [query for query in queries if query]
     context.run_log.facts["pseudo_queries"] = {
-        "generator": kind,
+        "generator": generator,
         "written": len(queries),
         "distinct": len(set(queries)),
         "examples": queries[:: max(1, len(queries) // 5)][:5],
@@ -136,10 +145,20 @@ def known_pairs(train: TrainView) -> NDArray[np.int64]:
     """
     item_has = np.array([bool(text.strip()) for text in train.items.texts], dtype=bool)
     query_has = np.array([bool(text.strip()) for text in train.queries.texts], dtype=bool)
-    found = train.log.kind == EventSource.SEARCHED
-    pairs = np.column_stack([train.log.item[found], train.log.query[found]]).astype(np.int64)
+    searches = train.log.kind == EventSource.SEARCHED
+    pairs = np.column_stack([train.log.item[searches], train.log.query[searches]]).astype(np.int64)
     pairs = np.unique(pairs, axis=0)
     return pairs[item_has[pairs[:, 0]] & query_has[pairs[:, 1]]]
+
+
+def pseudo_queries(words: Ragged, rng: np.random.Generator) -> Ragged:
+    """Keep one to four words of each row at random, in their order."""
+    rows = np.repeat(np.arange(len(words)), words.lengths)
+    by_draw = np.lexsort((rng.random(len(rows)), rows))
+    rank = np.empty(len(rows), dtype=np.int64)
+    rank[by_draw] = np.arange(len(rows)) - np.repeat(words.offsets[:-1], words.lengths)
+    wanted = np.minimum(rng.integers(1, 5, len(words)), words.lengths)
+    return Ragged(words.values[rank < wanted[rows]], wanted)
 
 
 def _words(texts: Sequence[str], each: int, seed: int) -> list[str]:
@@ -166,8 +185,8 @@ def _from_hub(settings: PseudoQuerySettings) -> _Writer:
 
     def encode(texts: Sequence[str]) -> Ragged:
         longest = settings.generator_text_tokens
-        found = tokenizer(list(texts), truncation=True, max_length=longest)
-        return Ragged.of_lists(found["input_ids"])
+        encodings = tokenizer(list(texts), truncation=True, max_length=longest)
+        return Ragged.of_lists(encodings["input_ids"])
 
     def decode(rows: list[list[int]]) -> list[str]:
         return tokenizer.batch_decode(rows, skip_special_tokens=True)
@@ -204,33 +223,33 @@ def _own(train: TrainView, settings: PseudoQuerySettings, context: TrainingConte
         ("query-words", settings.generator_copies, picked, copied),
         ("queries", settings.generator_epochs, train.queries.texts, pairs),
     ):
-        asked = _ended(tokenizer, queries, settings.generated_tokens)
-        losses.append(_train(name, t5, source, asked, rows, epochs, settings, context))
+        targets = _ended(tokenizer, queries, settings.generated_tokens)
+        losses.append(_train(name, t5, source, targets, rows, epochs, settings, context))
     context.run_log.facts["query_generator_losses"] = losses
     return _Writer(
         t5,
         lambda texts: _ended(tokenizer, texts, settings.generator_text_tokens),
-        lambda found: tokenizer.decode_batch(found, skip_special_tokens=True),
+        lambda rows: tokenizer.decode_batch(rows, skip_special_tokens=True),
     )
 
 
 def _ended(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> Ragged:
     """Return the pieces of each text with the end token behind them, at most ``longest``."""
-    found = tokenizer.encode_batch(list(texts), add_special_tokens=False)
-    return Ragged.of_lists([[*one.ids[: longest - 1], END] for one in found])
+    encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    return Ragged.of_lists([[*one.ids[: longest - 1], END] for one in encodings])
 
 
 def _train(
     name: str,
     t5: T5ForConditionalGeneration,
     source: Ragged,
-    asked: Ragged,
+    targets: Ragged,
     pairs: NDArray[np.int64],
     epochs: int,
     settings: PseudoQuerySettings,
     context: TrainingContext,
 ) -> float | None:
-    """Train on ``pairs`` of rows of ``source`` and ``asked``; return the last epoch's mean loss.
+    """Train on ``pairs`` of rows of ``source`` and ``targets``; return the last epoch's mean loss.
 
     ``name`` is that of the checkpoint.
     """
@@ -246,8 +265,8 @@ def _train(
         for step, start in enumerate(starts):
             done = (number + step / len(starts)) / epochs
             set_rate(optimiser, settings.generator_learning_rate, done, WARM_UP)
-            chosen = order[start : start + settings.generator_batch_size]
-            read, wanted = padded(source, chosen[:, 0]), padded(asked, chosen[:, 1])
+            batch = order[start : start + settings.generator_batch_size]
+            read, wanted = padded(source, batch[:, 0]), padded(targets, batch[:, 1])
             loss = t5(
                 input_ids=read,
                 attention_mask=(read != PADDING).long(),
@@ -273,7 +292,7 @@ def _sample(
     t5: Any = writer.t5  # the types of transformers' own methods do not fit its models
     t5.to(context.device).eval()
     sources = writer.encode(texts)
-    found: list[str] = []
+    queries: list[str] = []
     with torch.random.fork_rng(), context.run_log.progress("pseudo-queries", len(texts)) as bar:
         torch.manual_seed(context.seed)
         for start in range(0, len(texts), ITEMS_AT_ONCE):
@@ -288,6 +307,6 @@ def _sample(
                 num_return_sequences=settings.queries_per_item,
                 max_new_tokens=settings.generated_tokens,
             )
-            found += (text.strip() for text in writer.decode(written.tolist()))
+            queries += (text.strip() for text in writer.decode(written.tolist()))
             bar.advance(len(part))
-    return found
+    return queries

@@ -14,14 +14,41 @@ from typing import cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["RQVAE", "Codebook", "Quantised", "mlp", "rise_and_fall", "sinkhorn_codes"]
+__all__ = [
+    "RQVAE",
+    "Codebook",
+    "Quantised",
+    "Scale",
+    "mlp",
+    "rise_and_fall",
+    "sinkhorn_codes",
+]
 
 SAME_PLACE = 5
 """Decimals to which points have to agree to count as one when codebooks are started."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Centres vectors and scales them to unit mean square, so that no branch outweighs."""
+
+    mean: NDArray[np.float32]
+    root: float
+
+    @classmethod
+    def of(cls, vectors: NDArray[np.float32]) -> Scale:
+        """Take mean and scale from ``vectors`` (``[n, width]``)."""
+        mean = vectors.mean(axis=0, keepdims=True)
+        return cls(mean, float(np.sqrt(np.square(vectors - mean).mean())) + 1e-12)
+
+    def apply(self, vectors: NDArray[np.float32], device: str) -> Tensor:
+        """Return scaled ``vectors`` on the device."""
+        return torch.as_tensor(((vectors - self.mean) / self.root).astype(np.float32)).to(device)
 
 
 def sinkhorn_codes(distances: Tensor, epsilon: float, iterations: int = 50) -> Tensor:
@@ -60,7 +87,7 @@ class Codebook(nn.Module):
         return torch.cdist(rest, self.vectors).square()
 
     @torch.no_grad()
-    def start_from(self, rest: Tensor, seed: int) -> None:
+    def init_from(self, rest: Tensor, seed: int) -> None:
         """Place the codes by k-means over ``rest`` (``[rows, width]``).
 
         Where there are no more distinct points than codes, each point is a code and the codes to
@@ -92,10 +119,10 @@ class Codebook(nn.Module):
         distances = self.distances(rest.detach())
         codes = sinkhorn_codes(distances, epsilon) if epsilon > 0 else distances.argmin(dim=1)
         # Indexing would add up the gradient in whatever order the threads come by.
-        chosen = functional.embedding(codes, self.vectors)
-        loss = functional.mse_loss(chosen, rest.detach())
-        loss = loss + 0.25 * functional.mse_loss(rest, chosen.detach())
-        return codes, rest + (chosen - rest).detach(), loss
+        nearest = functional.embedding(codes, self.vectors)
+        loss = functional.mse_loss(nearest, rest.detach())
+        loss = loss + 0.25 * functional.mse_loss(rest, nearest.detach())
+        return codes, rest + (nearest - rest).detach(), loss
 
 
 @dataclass(frozen=True)
@@ -141,7 +168,7 @@ class RQVAE(nn.Module):
         widths: of the vectors, one number for each branch.
         latent: width of each encoder's output; the shared codebooks are as wide as all together.
         hidden: widths of the encoders' hidden layers; the decoders mirror them.
-        codes: number of codes of every level.
+        codebook_size: codes of every level.
         shared_levels: levels over all vectors together; 0 keeps the branches apart.
         specific_levels: levels of each vector's own, at least 1.
         epsilon: Sinkhorn regularisation of the last specific level.
@@ -152,7 +179,7 @@ class RQVAE(nn.Module):
         widths: tuple[int, ...],
         latent: int,
         hidden: tuple[int, ...],
-        codes: int,
+        codebook_size: int,
         shared_levels: int,
         specific_levels: int,
         epsilon: float,
@@ -164,9 +191,10 @@ class RQVAE(nn.Module):
         stacks = [[width, *hidden, latent] for width in widths]
         self.encoders = nn.ModuleList(mlp(w) for w in stacks)
         self.decoders = nn.ModuleList(mlp(w[::-1]) for w in stacks)
-        self.shared = nn.ModuleList(Codebook(codes, whole) for _ in range(shared_levels))
+        self.shared = nn.ModuleList(Codebook(codebook_size, whole) for _ in range(shared_levels))
         self.specific = nn.ModuleList(
-            nn.ModuleList(Codebook(codes, latent) for _ in range(specific_levels)) for _ in widths
+            nn.ModuleList(Codebook(codebook_size, latent) for _ in range(specific_levels))
+            for _ in widths
         )
 
     def encode(self, vectors: tuple[Tensor, ...]) -> Tensor:
@@ -174,20 +202,20 @@ class RQVAE(nn.Module):
         parts = [enc(v) for enc, v in zip(self.encoders, vectors, strict=True)]
         return torch.cat(parts, dim=1)
 
-    def branch(self, kind: int) -> list[Codebook]:
+    def branch(self, number: int) -> list[Codebook]:
         """Return the specific codebooks of a branch."""
-        return list(cast(Iterable[Codebook], self.specific[kind]))
+        return list(cast(Iterable[Codebook], self.specific[number]))
 
     @torch.no_grad()
-    def start_codebooks(self, vectors: tuple[Tensor, ...], seed: int) -> None:
+    def init_codebooks(self, vectors: tuple[Tensor, ...], seed: int) -> None:
         """Place the codes of every level by k-means over what the levels before it leave."""
         rest = self.encode(vectors)
         for book in cast(Iterable[Codebook], self.shared):
-            book.start_from(rest, seed)
+            book.init_from(rest, seed)
             rest = rest - book(rest, 0.0)[1]
         for branch, half in enumerate(rest.split(self.latent, dim=1)):
             for book in self.branch(branch):
-                book.start_from(half, seed)
+                book.init_from(half, seed)
                 half = half - book(half, 0.0)[1]  # noqa: PLW2901
 
     def forward(self, vectors: tuple[Tensor, ...], balanced: bool) -> Quantised:

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.events import EventSource
-from benchmark.data.requests import History
-from benchmark.learning.ragged import Ragged, join
+from benchmark.data.requests import PAD, History, Requests
+from benchmark.learning.ragged import Ragged, join, spread
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.vocabulary import END, Vocabulary
 
-__all__ = ["NOTHING", "Inputs", "Sequences", "Stream"]
+__all__ = ["NOTHING", "Inputs", "Sequences", "Stream", "padded_hidden", "with_query"]
 
 NOTHING = -1
 
@@ -30,15 +30,25 @@ class Stream:
 
     Attributes:
         tokens: the positions of each row; values are ``[total, tokens per position]``.
-        rec_cut: int64 ``[rows, window]``, the number of positions before each event, which is
-            what a recommendation of it may read.
+        rec_cut: int64 ``[rows, window]``, the number of positions before each event.
         search_cut: the same for a search that led to it: everything before the clicked item, its
             query included.
+        moment_cut: int64 ``[rows, window]``, the number of positions of strictly earlier events,
+            which is what a request at that time may read.
+        hidden: int64 ``[total, 2]``, first and stop of the positions that each position must not
+            see though they stand before it; ``None`` where nothing is hidden. The words of a query
+            see no event of their own moment, so that what they know is what a request knows.
     """
 
     tokens: Ragged
     rec_cut: NDArray[np.int64]
     search_cut: NDArray[np.int64]
+    moment_cut: NDArray[np.int64]
+    hidden: NDArray[np.int64] | None
+
+    def padded_hidden(self) -> NDArray[np.int64] | None:
+        """Return ``hidden`` as ``[rows, positions, 2]``, or ``None``."""
+        return padded_hidden(self.tokens, self.hidden)
 
 
 @dataclass(frozen=True)
@@ -49,15 +59,22 @@ class Inputs:
         tokens: the positions of each request; values are ``[total, tokens per position]``.
         first: int64 ``[requests]``, the first position that the decoder reads; the encoder reads
             all of them.
+        hidden: see :class:`Stream`; for an encoder that is causal.
     """
 
     tokens: Ragged
     first: NDArray[np.int64]
+    hidden: NDArray[np.int64] | None = None
 
     @classmethod
-    def whole(cls, tokens: Ragged) -> Inputs:
+    def whole(cls, tokens: Ragged, hidden: NDArray[np.int64] | None = None) -> Inputs:
         """Return inputs that the decoder reads from the beginning."""
-        return cls(tokens, np.zeros(len(tokens), dtype=np.int64))
+        return cls(tokens, np.zeros(len(tokens), dtype=np.int64), hidden)
+
+
+def padded_hidden(tokens: Ragged, hidden: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+    """Return what is hidden from each position as ``[rows, positions, 2]``; see :class:`Stream`."""
+    return None if hidden is None else Ragged(hidden, tokens.lengths).padded(0)
 
 
 class Sequences:
@@ -81,8 +98,8 @@ class Sequences:
         self._blocks[EventSource.SEARCHED, :, : search.shape[1], : search.shape[2]] = search
         self.width = width
 
-    def _item_block(self, behaviour: int, kind: int, fused: bool) -> NDArray[np.int64]:
-        tokens = self.vocabulary.code_tokens(kind)
+    def _item_block(self, behaviour: int, identifier: int, fused: bool) -> NDArray[np.int64]:
+        tokens = self.vocabulary.code_tokens(identifier)
         if self.vocabulary.behaviour_tokens:
             tokens = np.column_stack([np.full(len(tokens), behaviour), tokens])
         return tokens[:, None, :] if fused else tokens[:, :, None]
@@ -100,23 +117,23 @@ class Sequences:
 
     def queries(self, words: Ragged, present: NDArray[np.bool_]) -> Ragged:
         """Return query token and words where ``present``; other rows are empty."""
-        asked = self.widen(words.take(np.where(present, np.arange(len(words)), -1)))
+        queries = self.widen(words.take(np.where(present, np.arange(len(words)), -1)))
         if not self.vocabulary.behaviour_tokens:
-            return asked
-        return join(self.repeat(self.vocabulary.query, present), asked)
+            return queries
+        return join(self.repeat(self.vocabulary.query, present), queries)
 
     def items(self, item: NDArray[np.integer], kind: NDArray[np.integer]) -> Ragged:
-        """Return the positions of each item; an item of -1 is an empty row."""
+        """Return each item's positions in an event of its ``kind``; an item of -1 has none."""
         lengths = np.where(item >= 0, self._block_lengths[kind], 0)
         blocks = self._blocks[kind, np.maximum(item, 0)]
         keep = np.arange(blocks.shape[1]) < lengths[:, None]
         return Ragged(blocks[keep], lengths)
 
-    def bare(self, item: NDArray[np.integer], kind: NDArray[np.integer]) -> Ragged:
-        """Return the identifier of each item without behaviour token; ``kind`` is an
-        identifier's kind."""
-        event_kind = np.where(kind == SEMANTIC, EventSource.SEARCHED, EventSource.RECOMMENDED)
-        blocks = self.items(item, event_kind)
+    def bare(self, item: NDArray[np.integer], identifier: NDArray[np.integer]) -> Ragged:
+        """Return items' ``SEMANTIC`` or ``COLLABORATIVE`` identifiers alone."""
+        semantic = identifier == SEMANTIC
+        kind = np.where(semantic, EventSource.SEARCHED, EventSource.RECOMMENDED)
+        blocks = self.items(item, kind)
         if not self.vocabulary.behaviour_tokens:
             return blocks
         if self._fused:
@@ -139,14 +156,52 @@ class Sequences:
         real = np.arange(window) < history.length[:, None]
         owner = np.nonzero(real)[0]
         item, kind, query = history.item[real], history.kind[real], history.query[real]
-        asked = self.queries(words.take(query), query >= 0)
+        queries = self.queries(words.take(query), query >= 0)
         clicked = self.items(item, kind)
-        events = join(asked, clicked)
+        events = join(queries, clicked)
         start = self.repeat(END, np.ones(rows, dtype=bool))
         body = events.regroup(owner, rows)
         firsts = 1 + events.offsets[:-1] - body.offsets[:-1][owner]
         rec_cut = np.zeros((rows, window), dtype=np.int64)
         search_cut = np.zeros((rows, window), dtype=np.int64)
         rec_cut[real] = firsts
-        search_cut[real] = firsts + asked.lengths
-        return Stream(join(start, body), rec_cut, search_cut)
+        search_cut[real] = firsts + queries.lengths
+        moment_cut = np.take_along_axis(rec_cut, _moment_begins(history.time), axis=1)
+        tokens = join(start, body)
+        # Queries of events that stand behind others of their moment.
+        row, column = np.nonzero((moment_cut < rec_cut) & (rec_cut < search_cut))
+        if not len(row):
+            return Stream(tokens, rec_cut, search_cut, moment_cut, None)
+        lengths = (search_cut - rec_cut)[row, column]
+        at = spread(tokens.offsets[row] + rec_cut[row, column], lengths)
+        hidden = np.zeros((len(tokens.values), 2), dtype=np.int64)
+        hidden[at, 0] = np.repeat(moment_cut[row, column], lengths)
+        hidden[at, 1] = np.repeat(rec_cut[row, column], lengths)
+        return Stream(tokens, rec_cut, search_cut, moment_cut, hidden)
+
+
+def _moment_begins(time: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for events ``[rows, window]`` the column of the first of the same time."""
+    columns = np.broadcast_to(np.arange(time.shape[1]), time.shape)
+    begins = np.ones(time.shape, dtype=bool)
+    begins[:, 1:] = np.diff(time, axis=1) != 0
+    return np.maximum.accumulate(np.where(begins, columns, 0), axis=1)
+
+
+def with_query(history: History, requests: Requests) -> History:
+    """Append the request's own search, whose item is not known yet, behind its history."""
+    rows = np.arange(len(requests))
+
+    def extended(column: NDArray, value: NDArray | int) -> NDArray:
+        wider = np.pad(column, ((0, 0), (0, 1)))
+        wider[rows, history.length] = value
+        return wider
+
+    return History(
+        item=extended(history.item, PAD),
+        kind=extended(history.kind, int(EventSource.SEARCHED)),
+        query=extended(history.query, requests.query),
+        # All of a history is earlier than its request: the harness has seen to that.
+        time=extended(history.time, np.iinfo(np.int64).max),
+        length=history.length + 1,
+    )

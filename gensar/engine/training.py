@@ -2,77 +2,69 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 
-from benchmark.learning.epoch_loop import set_rate, train_to_best
-from benchmark.model import TrainingContext, TrainView, Validation
+from benchmark.learning.epoch_loop import set_rate
+from benchmark.model import TrainingContext
+from gensar.engine.backbone import Backbone
 from gensar.engine.losses import CodeTable, code_loss, text_loss
+from gensar.engine.regime import Epochs
+from gensar.engine.settings import GeneratorSettings
 from gensar.engine.targets import Step
-
-if TYPE_CHECKING:
-    from gensar.engine.generator import Generator
 
 __all__ = ["Trainer"]
 
 
 class Trainer:
-    """Trains one generator to the best mean validation NDCG@10 of the tasks."""
+    """Trains for one epoch at a time; every random choice follows from seed and epoch.
+
+    Args:
+        backbone: the network.
+        epochs: what it learns from.
+        settings: learning rate, its course, weight decay and ``accumulate`` are used.
+        context: seed and device.
+    """
 
     def __init__(
-        self, model: Generator, train: TrainView, validation: Validation, context: TrainingContext
+        self,
+        backbone: Backbone,
+        epochs: Epochs,
+        settings: GeneratorSettings,
+        context: TrainingContext,
     ) -> None:
-        self.model = model
-        self.settings = model.settings
-        self.validation = validation
+        self.backbone = backbone
+        self.epochs = epochs
+        self.settings = settings
         self.context = context
-        self.table = CodeTable(model.backbone, context.device)
-        self.epochs = model.regime.training(train, context.tasks)
+        self.table = CodeTable(backbone, context.device)
         self.optimiser = torch.optim.AdamW(
-            model.backbone.parameters(),
-            lr=self.settings.learning_rate,
-            weight_decay=self.settings.weight_decay,
+            backbone.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
 
-    def run(self) -> None:
-        """Train, then leave the model with its best weights."""
-        train_to_best(
-            "backbone",
-            self.model,
-            self.model.backbone,
-            self.optimiser,
-            self.settings,
-            self.validation,
-            self.context,
-            self._epoch,
-        )
+    def epoch(self, number: int) -> float:
+        """Train for the epoch of this number; return the mean loss per code of first targets.
 
-    def _epoch(self, epoch: int) -> float:
-        """Train for one epoch; return the mean loss per code of each step's first targets.
-
-        In the packed regime those are the users' own events.
+        The first targets of a step are, in the packed form, the users' own events.
         """
-        settings, backbone = self.settings, self.model.backbone
-        many = settings.accumulate
-        rng = np.random.default_rng([self.context.seed, epoch])
+        settings, many = self.settings, self.settings.accumulate
+        rng = np.random.default_rng([self.context.seed, number])
         steps, batches = self.epochs(rng)
         total = 0.0
-        for number, step in enumerate(batches):
-            done = (epoch + number / steps) / settings.epochs
+        for row, step in enumerate(batches):
+            done = (number + row / steps) / settings.epochs
             set_rate(self.optimiser, settings.learning_rate, done, settings.warm_up)
-            together = min(many, steps - number // many * many)
+            together = min(many, steps - row // many * many)
             total += self._backward(step, 1 / together)
-            if (number + 1) % many == 0 or number + 1 == steps:
-                torch.nn.utils.clip_grad_norm_(backbone.parameters(), 1.0)
+            if (row + 1) % many == 0 or row + 1 == steps:
+                torch.nn.utils.clip_grad_norm_(self.backbone.parameters(), 1.0)
                 self.optimiser.step()
                 self.optimiser.zero_grad()
         return total / max(steps, 1)
 
     def _backward(self, step: Step, share: float) -> float:
         """Add ``share`` of the gradients of one batch; each kind of target is averaged by token."""
-        backbone, device = self.model.backbone, self.context.device
+        backbone, device = self.backbone, self.context.device
         first = 0.0
         for number, (codes, weight) in enumerate(step.codes):
             loss, count = code_loss(backbone, self.table, codes)

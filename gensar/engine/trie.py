@@ -1,4 +1,4 @@
-"""The trie of all identifiers of one kind as flat tensors."""
+"""The trie of the items' identifiers as flat tensors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Barred", "Trie"]
+__all__ = ["ExcludedItems", "Trie"]
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,10 @@ class Trie:
 
 
 @dataclass(frozen=True)
-class Barred:
+class ExcludedItems:
     """Items that must not be given to a request, and the nodes that nothing else stands below.
 
-    Its size follows the barred items, not the catalogue.
+    Its size follows the excluded items, not the catalogue.
 
     Attributes:
         items: int64 ``[requests, most]``, filled up with -1.
@@ -116,16 +116,18 @@ class Barred:
     place: Tensor
 
     @classmethod
-    def of(cls, trie: Trie, offsets: NDArray[np.integer], items: NDArray[np.integer]) -> Barred:
-        """Bar ``items[offsets[r]:offsets[r + 1]]`` from request ``r``; repetitions do no harm."""
+    def of(
+        cls, trie: Trie, offsets: NDArray[np.integer], items: NDArray[np.integer]
+    ) -> ExcludedItems:
+        """Exclude ``items[offsets[r]:offsets[r + 1]]`` from request ``r``; some may repeat."""
         device = trie.path.device
         rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         pairs = torch.as_tensor(np.stack([rows, items]).astype(np.int64), device=device)
         pairs = torch.unique(pairs, dim=1)
         nodes = trie.path[pairs[1]]
         keys = (pairs[0].unsqueeze(1) * trie.nodes + nodes).flatten()
-        found, barred_below = torch.unique(keys, return_counts=True)
-        dead = found[barred_below == trie.items_below[found % trie.nodes]]
+        distinct, excluded_below = torch.unique(keys, return_counts=True)
+        dead = distinct[excluded_below == trie.items_below[distinct % trie.nodes]]
         row, node = dead // trie.nodes, dead % trie.nodes
         parent = trie.parent[node - 1]
         requests = len(offsets) - 1
@@ -135,8 +137,8 @@ class Barred:
             _rows(row, node - 1 - trie.first_child[parent], requests),
         )
 
-    def open_children(self, nodes: Tensor, real: Tensor) -> Tensor:
-        """Return which children lead to an item that is not barred.
+    def allowed_children(self, nodes: Tensor, real: Tensor) -> Tensor:
+        """Return which children lead to an item that is not excluded.
 
         Args:
             nodes: int64 ``[requests, prefixes]``.
@@ -148,7 +150,7 @@ class Barred:
         return left
 
     def holds(self, items: Tensor) -> Tensor:
-        """Return which of ``items`` (int64 ``[requests, n]``) are barred."""
+        """Return which of ``items`` (int64 ``[requests, n]``) are excluded."""
         return (items.unsqueeze(2) == self.items.unsqueeze(1)).any(dim=2)
 
 

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer
 
 from benchmark.learning.ragged import Ragged
 from gensar.engine.identifiers import Identifiers
 
-__all__ = ["END", "PADDING", "Vocabulary", "train_tokenizer"]
+__all__ = ["END", "PADDING", "Vocabulary"]
 
-PADDING, END, UNKNOWN = 0, 1, 2
-"""The same numbers as in T5's own vocabulary."""
-
-
-def train_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
-    """Train a byte-pair tokenizer on ``texts``; words it never saw fall apart into pieces."""
-    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()]
-    )
-    tokenizer.decoder = decoders.Metaspace()
-    trainer = trainers.BpeTrainer(
-        vocab_size=size, special_tokens=["<pad>", "</s>", "<unk>"], show_progress=False
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer
+PADDING, END = 0, 1
+"""The same numbers as in T5's own vocabulary and in that of :mod:`benchmark.learning.subwords`."""
 
 
 @dataclass(frozen=True)
@@ -70,26 +55,27 @@ class Vocabulary:
         """The first code token."""
         return self.text + 3 * self.behaviour_tokens
 
-    def level_range(self, kind: int, level: int) -> tuple[int, int]:
-        """Return first and last + 1 of the tokens of a level of one kind of identifier.
+    def level_range(self, identifier: int, level: int) -> tuple[int, int]:
+        """Return first and last + 1 of the tokens of a level of one identifier.
 
-        Shared levels are the same tokens for both kinds.
+        Shared levels are the same tokens for both.
         """
         sizes, shared = self.identifiers.level_sizes, self.identifiers.shared_levels
         start = self.first_code + sum(sizes[0][: min(level, shared)])
         if level >= shared:
-            start += sum(sizes[0][shared:]) * (kind == 1) + sum(sizes[kind][shared:level])
-        return start, start + sizes[kind][level]
+            start += sum(sizes[0][shared:]) if identifier else 0
+            start += sum(sizes[identifier][shared:level])
+        return start, start + sizes[identifier][level]
 
     @property
     def size(self) -> int:
         """Number of all tokens."""
         return self.level_range(1, len(self.identifiers.level_sizes[1]) - 1)[1]
 
-    def code_tokens(self, kind: int) -> NDArray[np.int64]:
-        """Return the tokens of every item's identifier of a kind, ``[items, levels]``."""
-        codes = self.identifiers.codes[kind]
-        starts = [self.level_range(kind, level)[0] for level in range(codes.shape[1])]
+    def code_tokens(self, identifier: int) -> NDArray[np.int64]:
+        """Return the tokens of every item's identifier, ``[items, levels]``."""
+        codes = self.identifiers.codes[identifier]
+        starts = [self.level_range(identifier, level)[0] for level in range(codes.shape[1])]
         return codes + np.array(starts, dtype=np.int64)
 
     def pieces(self) -> tuple[str, ...]:

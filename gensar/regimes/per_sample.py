@@ -15,20 +15,14 @@ from benchmark.learning.ragged import Ragged, join
 from benchmark.learning.training_requests import TrainingRequests
 from benchmark.model import TrainView
 from gensar import instructions
-from gensar.engine.generator import Epochs
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
-from gensar.engine.sequences import NOTHING, Inputs, Sequences
-from gensar.engine.targets import (
-    ItemTexts,
-    Step,
-    TextTargets,
-    Written,
-    ended,
-    one_code_target_each,
-)
+from gensar.engine.query_generation import WrittenQueries
+from gensar.engine.regime import Epochs
+from gensar.engine.sequences import NOTHING, Inputs, Sequences, with_query
+from gensar.engine.targets import Step, TextTargets, ended, one_code_target_each
 from gensar.engine.vocabulary import PADDING
 from gensar.instructions import Instructions
-from gensar.regimes.packed import with_query
+from gensar.item_tasks import ItemTexts
 from gensar.settings import GenSARSettings, TrainingTask
 
 __all__ = ["PlainRegime"]
@@ -52,7 +46,7 @@ class PlainRegime:
     at equal times recommendation comes first.
 
     Args:
-        settings: ``recent_rec``, ``recent_search``, ``batch`` and the numbers of samples are used.
+        settings: those of histories, the batch size and the numbers of samples are used.
         sequences: turns events into positions.
         written: queries that a model wrote for the items; else words of their texts are taken.
     """
@@ -60,7 +54,7 @@ class PlainRegime:
     causal = False
 
     def __init__(
-        self, settings: GenSARSettings, sequences: Sequences, written: Written | None = None
+        self, settings: GenSARSettings, sequences: Sequences, written: WrittenQueries | None = None
     ) -> None:
         self.settings = settings
         self.sequences = sequences
@@ -101,16 +95,16 @@ class PlainRegime:
         rec = (
             np.flatnonzero(train.log.kind == EventSource.RECOMMENDED) if Task.REC in tasks else NONE
         )
-        found = (
+        searches = (
             np.flatnonzero(train.log.kind == EventSource.SEARCHED) if Task.SEARCH in tasks else NONE
         )
         known, findable = texts.known, texts.findable
-        search: NDArray[np.int64] = found
+        search: NDArray[np.int64] = searches
         generate = pseudo = NONE
-        if len(found):
+        if len(searches):
             if settings.search_samples:
-                search = rng.choice(found, settings.search_samples)
-            generate = rng.choice(found, settings.query_samples)
+                search = rng.choice(searches, settings.search_samples)
+            generate = rng.choice(searches, settings.query_samples)
             pseudo = rng.choice(findable, settings.pseudo_samples) if len(findable) else NONE
         described = rng.choice(known, settings.text_samples) if len(known) else NONE
         named = rng.choice(known, settings.text_samples) if len(known) else NONE
@@ -130,8 +124,8 @@ class PlainRegime:
 
         def steps() -> Iterator[Step]:
             for start in starts:
-                chosen = order[start : start + settings.batch_size]
-                yield self._step(train, past, words, texts, task[chosen], what[chosen], rng)
+                part = order[start : start + settings.batch_size]
+                yield self._step(train, past, words, texts, task[part], what[part], rng)
 
         return len(starts), steps()
 
@@ -148,31 +142,31 @@ class PlainRegime:
         vocabulary = self.sequences.vocabulary
         step = Step([], [])
         for number in np.unique(task).tolist():
-            chosen = what[task == number]
-            kinds = np.arange(len(chosen)) % 2
+            rows = what[task == number]
+            either = np.arange(len(rows)) % 2
             if number in (REC, SEARCH, GENERATE):
-                asked = past.of(Task.REC if number == REC else Task.SEARCH, chosen)
-                body = self._history(asked, words, with_own_query=number == SEARCH)
+                requests = past.of(Task.REC if number == REC else Task.SEARCH, rows)
+                body = self._history(requests, words, with_own_query=number == SEARCH)
             elif number == PSEUDO:
-                queries = texts.queries(chosen, rng)
-                body = self.sequences.queries(queries, np.ones(len(chosen), dtype=bool))
+                queries = texts.queries(rows, rng)
+                body = self.sequences.queries(queries, np.ones(len(rows), dtype=bool))
             elif number == IDENTIFY:
-                body = self.sequences.widen(texts.spell(texts.words.take(chosen)))
+                body = self.sequences.widen(texts.spell(texts.words.take(rows)))
             else:
-                body = self.sequences.bare(chosen, kinds)
-            inputs = self._instruct(number, body, rng.integers(0, 10, len(chosen)))
-            item = train.log.item[chosen] if number in (REC, SEARCH) else chosen
+                body = self.sequences.bare(rows, either)
+            inputs = self._instruct(number, body, rng.integers(0, 10, len(rows)))
+            item = train.log.item[rows] if number in (REC, SEARCH) else rows
             if number in (GENERATE, DESCRIBE):
-                text = words.take(train.log.query[chosen]) if number == GENERATE else None
-                text = texts.spell(texts.words.take(chosen)) if text is None else text
+                text = words.take(train.log.query[rows]) if number == GENERATE else None
+                text = texts.spell(texts.words.take(rows)) if text is None else text
                 first = vocabulary.query if number == GENERATE else PADDING
                 step.texts.append((_text_targets(inputs, text, first), 1.0))
             else:
-                kind = {REC: np.full_like(kinds, COLLABORATIVE), IDENTIFY: kinds}.get(
-                    number, np.full_like(kinds, SEMANTIC)
+                identifier = {REC: np.full_like(either, COLLABORATIVE), IDENTIFY: either}.get(
+                    number, np.full_like(either, SEMANTIC)
                 )
                 first = {REC: vocabulary.rec, IDENTIFY: PADDING}.get(number, vocabulary.searched)
-                step.codes.append((one_code_target_each(inputs, item, kind, first), 1.0))
+                step.codes.append((one_code_target_each(inputs, item, identifier, first), 1.0))
         return step.by_token(vocabulary.identifiers)
 
     def _history(self, requests: Requests, words: Ragged, with_own_query: bool) -> Ragged:

@@ -8,18 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.analysis.leaderboard import Leaderboard, Table, boards
 from benchmark.analysis.run_groups import RunGroup, labelled
+from benchmark.report.html import to_html
 from benchmark.report.json import to_document
 from benchmark.report.markdown import to_markdown
 from benchmark.results.record import RunRecord
 from benchmark.statistics.multiple import holm
-from benchmark.statistics.paired import by_unit
+from benchmark.statistics.paired import by_unit, mean_interval
 from benchmark.statistics.randomisation import randomisation_test
+from benchmark.statistics.recipes import Recipe, compare_recipes
+from tests.report import study
 from tests.report.study import FULL, SAMPLED, SEARCH
 from tests.results.records import record
 
@@ -67,20 +71,156 @@ def test_the_document_holds_what_the_runs_say(runs: list[RunRecord]) -> None:
     assert rows["good"]["sd"] == pytest.approx(np.std(means, ddof=1))
     assert [row["seeds"] for row in full["rows"]] == [1, 3, 1]
     assert [row["requests"] for row in full["rows"]] == [USERS] * 3
-    assert [row["tier"] for row in full["rows"]] == ["a", "a", "b"]
-    assert [row["top"] for row in full["rows"]] == [True, True, False]
-
     pairs = {(pair["a"], pair["b"]): pair for pair in full["pairs"]}
     assert list(pairs) == [("near", "good"), ("near", "poor"), ("good", "poor")]
     counts = {key: (p["win"], p["tie"], p["loss"]) for key, p in pairs.items()}
     assert counts["near", "good"] == (5, 6, 1)
     assert counts["near", "poor"] == counts["good", "poor"] == (12, 0, 0)
-    assert pairs["near", "poor"]["p"] == 2 / 2**USERS
-    assert pairs["near", "poor"]["p_holm"] == 3 * 2 / 2**USERS
     for (a, b), pair in pairs.items():
         assert pair["difference"] == pytest.approx(rows[a]["mean"] - rows[b]["mean"])
         assert pair["low"] < pair["difference"] < pair["high"]
-        assert pair["effect_low"] < pair["effect"] < pair["effect_high"]
+    near, good = pairs["near", "poor"], pairs["good", "poor"]
+    assert near["effect_low"] < near["effect"] < near["effect_high"]
+    assert good["effect"] is not None
+
+
+def test_letters_ranks_and_p_values_are_those_of_the_recipes(tmp_path: Path) -> None:
+    """The board says what the library says of the same scores, requests summed by user."""
+    rng = np.random.default_rng(0)
+    users = np.arange(60) // 2
+    above = {
+        (name, seed): np.minimum(rng.geometric(1 / (typical + 1), 60) - 1, 99).tolist()
+        for name, typical in (("a", 1), ("b", 2), ("c", 12))
+        for seed in ((1, 2, 3) if name != "b" else (1,))
+    }
+    runs = [
+        record(tmp_path, name, {FULL: ranks}, users.tolist(), seed=seed)
+        for (name, seed), ranks in above.items()
+    ]
+    shown = table(only(runs), FULL)
+    scores = {
+        name: np.stack([_ndcg(np.array(r)) for (n, _), r in above.items() if n == name])
+        for name in "abc"
+    }
+    names = sorted("abc", key=lambda name: -scores[name].mean())
+    tiers = compare_recipes([Recipe(name, by_unit(scores[name], users)) for name in names])
+    assert [row.entry.label for row in shown.rows] == names
+    for what, values in (
+        ("tier", tiers.letters),
+        ("rank_low", tiers.rank_low),
+        ("rank_high", tiers.rank_high),
+        ("borrowed", [name == "b" for name in names]),
+    ):
+        assert [getattr(row, what) for row in shown.rows] == values
+    assert [(p.p, p.p_holm, p.equivalence) for p in shown.pairs] == [
+        (p.p, p.p_corrected, p.verdict) for p in tiers.pairs
+    ]
+    assert shown.question == "recipes"
+    assert shown.rows[-1].entry.label == "c" and not shown.rows[-1].top
+
+
+def test_what_trainings_differ_by_counts(tmp_path: Path) -> None:
+    """A difference that every request shows is none of recipes if seeds differ by more than it."""
+    calm = {"a": ([0] * 30, [0] * 30, [0] * 30), "b": ([2] * 30, [2] * 30, [2] * 29 + [3])}
+    wild = {"a": ([0] * 30, [0] * 30, [9] * 30), "b": ([2] * 30, [2] * 30, [2] * 29 + [3])}
+    tops = []
+    for number, trainings in enumerate((calm, wild)):
+        runs = [
+            record(tmp_path / str(number), name, {FULL: ranks}, seed=seed)
+            for name, by_seed in trainings.items()
+            for seed, ranks in enumerate(by_seed, 1)
+        ]
+        tops.append([row.top for row in table(only(runs), FULL).rows])
+    assert tops == [[True, False], [True, True]]
+
+
+def test_intervals_of_means_hold_other_trainings(tmp_path: Path) -> None:
+    """Two models alike in their mean by request; the one whose trainings scatter is less sure."""
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 9, 60)
+    runs = [record(tmp_path, "calm", {FULL: first.tolist()}, seed=seed) for seed in (1, 2, 3)]
+    runs += [
+        record(tmp_path, "wild", {FULL: np.maximum(first + moved, 0).tolist()}, seed=seed)
+        for seed, moved in enumerate((-3, 0, 3), 1)
+    ]
+    rows = {row.entry.label: row for row in table(only(runs), FULL).rows}
+    calm, wild = rows["calm"], rows["wild"]
+    units = _ndcg(first)
+    low, high = mean_interval(units)
+    assert (calm.low, calm.high) == pytest.approx((low, high))
+    assert wild.high - wild.low > 1.5 * (high - low)
+
+
+def test_a_table_counts_requests_not_relevant_items(tmp_path: Path) -> None:
+    runs = [
+        record(tmp_path, name, {FULL: ranks}, requests=[0, 0, 1, 2], users=[5, 5, 6])
+        for name, ranks in (("a", [0, 1, 0, 0]), ("b", [0, 1, 3, 0]))
+    ]
+    shown = table(only(runs), FULL)
+    assert [row.requests for row in shown.rows] == [3, 3]
+    assert [row.mean for row in shown.rows] == pytest.approx([1, (2 + 1 / np.log2(5)) / 3])
+    (pair,) = shown.pairs
+    assert (pair.win, pair.tie, pair.loss) == (1, 2, 0)
+
+
+def test_what_nobody_can_know_is_null_not_infinite(tmp_path: Path) -> None:
+    """One request, and noise borrowed from two trainings that hardly differ."""
+    one = boards([record(tmp_path / "one", name, {FULL: [n]}) for n, name in enumerate("ab")])
+    asked = {("a", 1): [0, 10, 0, 0], ("b", 1): [0] * 4, ("b", 2): [0, 0, 0, 2]}
+    few = boards(
+        [record(tmp_path / "few", n, {FULL: ranks}, seed=s) for (n, s), ranks in asked.items()]
+    )
+    for made in (one, few):
+        assert json.dumps(to_document(made), allow_nan=False)
+        assert "inf" not in to_markdown(made) and "nan" not in to_html(made)
+
+
+def test_each_run_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many tables, trade-offs and ablations ask for it."""
+    read: list[Path] = []
+    whole = RunRecord.requests
+
+    def counted(run: RunRecord) -> pd.DataFrame:
+        read.append(run.folder)
+        return whole(run)
+
+    monkeypatch.setattr(RunRecord, "requests", counted)
+    runs = study.write(tmp_path)
+    board = only(runs)
+    assert board.tradeoff and board.ablations and board.changed and len(board.tables) > 9
+    assert sorted(read) == sorted(run.folder for run in runs)
+
+
+def test_a_board_says_what_was_not_asked_and_who_made_it(tmp_path: Path) -> None:
+    repeated = {"rec": {"targets": 12, "requests": 5}, "search": {"targets": 0, "requests": 0}}
+    runs = [
+        record(tmp_path, "a", {FULL: [0, 1]}, harness="1", code="1", repeated=repeated),
+        record(tmp_path, "b", {FULL: [0, 1]}, harness="1", code="2", repeated=repeated),
+        record(tmp_path, "c", {FULL: [0, 1]}, harness="2", code="3", repeated=repeated),
+    ]
+    runs.append(
+        record(tmp_path, "c", {FULL: [0, 1]}, harness="2", code="4", seed=2, repeated=repeated)
+    )
+    text = to_markdown([only(runs)])
+    assert "Runs of several versions of the model's code: c." in text
+    assert "recommendation: 12 relevant items taken out, 5 requests not asked" in text
+    assert "search: 0" not in text
+    assert "Versions of the harness that asked the runs: 2." in text
+    assert "Versions of the harness that asked the runs: 1." in to_markdown([only(runs[:2])])
+
+
+def test_one_seed_is_marked_as_borrowing(tmp_path: Path) -> None:
+    ranks = [[0, 1, 2] * 10, [0, 1, 1] * 10, [0, 0, 2] * 10]
+    runs = [record(tmp_path, "a", {FULL: r}, seed=s) for s, r in enumerate(ranks, 1)]
+    runs.append(record(tmp_path, "b", {FULL: [1, 2, 3] * 10}))
+    text = to_markdown([only(runs)])
+    assert "| b ‡" in text.replace("*", "")
+    assert "‡ one seed" in text
+    assert "(1 model)" in text
+    alone = to_markdown([only([*runs[3:], record(tmp_path, "c", {FULL: [1] * 30})])])
+    assert "| b †" in alone.replace("*", "")
+    assert "‡" not in alone
+    assert "letters speak of other requests only" in alone
 
 
 def test_an_incomplete_row_is_null_and_last(runs: list[RunRecord]) -> None:
@@ -141,13 +281,16 @@ def test_order_of_the_records_is_irrelevant_and_both_formats_agree(
     shown = [_cells(line) for line in text.splitlines() if re.match(r"\| (\*|[abc])", line)]
     assert len(shown) == len(ndcg["rows"]) == len({model for model, _ in ranks})
     for cells, row in zip(shown, ndcg["rows"], strict=True):
-        name, few = row["model"], " †" if row["seeds"] < 3 else ""
+        mark = " ‡" if row["borrowed"] else " †"
+        name, few = row["model"], mark if row["seeds"] < 3 else ""
         spread = "" if row["sd"] is None else f" ± {row['sd']:.4f}"
         assert cells[0] == _bold(f"{name}{few}", row["top"])
         for place, rows in enumerate(found):
             mean = f"{rows[name]['mean']:.4f}{'' if place else spread}"
             assert cells[1 + place] == f"{_bold(mean, rows[name]['top'])} {rows[name]['tier']}"
-        assert cells[4] == str(row["seeds"])
+        ends = dict.fromkeys((row["rank_low"], row["rank_high"]))
+        assert cells[4] == " to ".join(map(str, ends))
+        assert cells[5] == str(row["seeds"])
 
 
 def _bold(text: str, really: bool) -> str:
@@ -267,7 +410,7 @@ _KEY = st.tuples(
 @given(st.lists(_KEY, unique=True, min_size=1, max_size=8))
 def test_different_requests_have_different_names(keys: list[tuple[Any, ...]]) -> None:
     groups = [
-        RunGroup(model, model, preset, settings, tasks, {}, trials, None, {})
+        RunGroup(model, model, preset, settings, tasks, {}, trials, None, {}, {})
         for model, preset, settings, tasks, trials in keys
     ]
     named = labelled(groups)

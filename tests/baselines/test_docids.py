@@ -80,7 +80,7 @@ def test_first_codes_stand_for_the_mean_of_their_items() -> None:
     codes = np.array([[0, 1], [1, 0], [0, 0]])
     vectors = np.array([[1, 2], [5, 6], [3, 4]], dtype=np.float32)
     made = identifiers_of(codes, vectors)
-    np.testing.assert_allclose(made.vectors[0][0], [[2, 3], [5, 6]])
+    np.testing.assert_allclose(made.codebooks[0][0], [[2, 3], [5, 6]])
     assert made.level_sizes == ((2, 2), (2, 2))
     assert made.shared_levels == 2
-    assert identifiers_of(codes, None).vectors == ((), ())
+    assert identifiers_of(codes, None).codebooks == ((), ())

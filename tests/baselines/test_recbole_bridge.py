@@ -12,13 +12,14 @@ import torch
 from numpy.typing import NDArray
 
 from baselines.recbole_bridge import model as bridge
-from baselines.recbole_bridge.dataset import StandIn
+from baselines.recbole_bridge.dataset import StandIn, interaction
 from baselines.recbole_bridge.environment import as_recbole_expects, sequential_recommender
 from baselines.recbole_bridge.model import RecBoleModel
 from baselines.recbole_bridge.module import build
 from baselines.recbole_bridge.names import OBSTACLES, RUNNABLE
 from baselines.recbole_bridge.settings import RecBoleSettings
-from baselines.sasrec import SASRec, SASRecSettings
+from baselines.sasrec.model import SASRec
+from baselines.sasrec.settings import SASRecSettings
 from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Requests, Task
@@ -30,6 +31,7 @@ from benchmark.registry import available, find
 from benchmark.run_log import RunLog
 from perf.recbole_peer import RecBolePeer
 from perf.sasrec import with_weights_of
+from tests.baselines.support import without_history
 from tests.support import write_tiny
 
 REC = (Task.REC,)
@@ -58,10 +60,6 @@ def _requests(data: Dataset) -> Requests:
     return data.evaluation["test", Task.REC].requests[:7]
 
 
-def _without_history(asked: Requests) -> Requests:
-    return replace(asked, _stop=asked._log.offsets[asked.user])
-
-
 @pytest.fixture(scope="module")
 def recommendations(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """The tiny data set, its searches made recommendations; seen items are ranked."""
@@ -84,8 +82,8 @@ def peer(recommendations: Dataset, tmp_path_factory: pytest.TempPathFactory) -> 
 def _measured(model: Model, data: Dataset) -> list[float]:
     names = ("hr@10", "ndcg@10", "mrr@10")
     (outcome,) = evaluate(model, "model", data, "validation", REC, ("full",), RunLog(quiet=True))
-    found = compute(outcome.ranks.greater, outcome.ranks.tied, names)
-    return [float(found[name].mean()) for name in names]
+    values = compute(outcome.counts, names)
+    return [float(values[name].mean()) for name in names]
 
 
 def test_our_sasrec_the_bridge_and_recbole_measure_the_same_weights_alike(
@@ -128,7 +126,7 @@ def test_a_misspelt_name_suggests_the_nearest() -> None:
 
 @pytest.mark.parametrize("name", sorted(RUNNABLE))
 def test_requests_without_history_get_finite_scores(name: str, tiny: Dataset) -> None:
-    asked = _without_history(_requests(tiny))
+    asked = without_history(_requests(tiny), tiny.log)
     assert (asked.history(8).length == 0).all()
     scores = _fresh(name, tiny).score(asked)
     assert scores.shape == (len(asked), len(tiny.items))
@@ -148,12 +146,13 @@ def test_shan_ranks_as_it_predicts_single_items(tiny: Dataset) -> None:
     model, asked = _fresh("SHAN", tiny), _requests(tiny)
     history = asked.history(8)
     rows = [items[items >= 0] + 1 for items in history.item]
-    batch = model.interaction(
+    batch = interaction(
         {
             "user_id": asked.user.astype(np.int64) + 1,
             "item_id": np.full(len(asked), 5),
             "Inverse_item_id_list": np.array([np.pad(r, (8 - len(r), 0)) for r in rows], int),
-        }
+        },
+        "cpu",
     )
     with torch.no_grad():
         expected = model.module.predict(batch).numpy()

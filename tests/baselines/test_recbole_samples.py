@@ -151,4 +151,4 @@ def test_sizes_that_recbole_refuses_are_told() -> None:
     with pytest.raises(InputError, match=r"RecBole refuses these settings: .*heads"):
         build("SASRec", RecBoleSettings(heads=7), 5, 9, seed=1)
     with pytest.raises(InputError, match="at least 2"):
-        build_settings(RecBoleSettings, {}, "standard", [("window", "1")])
+        build_settings(RecBoleSettings, {}, "standard", [("max_history", "1")])

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from baselines.sasrec import SASRec, SASRecSettings
-from baselines.sequence_training import SequenceTrainer
+from baselines.sasrec.model import SASRec
+from baselines.sasrec.settings import SASRecSettings
+from baselines.sasrec.training import SequenceTrainer, states_of
 from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Requests, Task
@@ -66,33 +67,54 @@ def test_scores_are_those_of_recbole_s_own_prediction(history: str, tiny: Datase
 @torch.no_grad()
 def test_later_items_do_not_influence_earlier_states(model: SASRec) -> None:
     sequences = torch.arange(1, 1 + 2 * WINDOW).reshape(2, WINDOW)
-    states = model.hidden(sequences)
+    states = states_of(model.module, sequences)
     for cut in range(1, WINDOW):
         changed = sequences.clone()
         changed[:, cut:] = 99
-        found = model.hidden(changed)
+        found = states_of(model.module, changed)
         torch.testing.assert_close(found[:, :cut], states[:, :cut])
         assert (found[:, cut:] - states[:, cut:]).abs().max() > 1e-3
 
 
+def _log(times: list[int], items: list[int]) -> EventLog:
+    """Return the events of one user, all of them recommendations."""
+    zeros = np.zeros(len(times), dtype=int)
+    return EventLog.from_columns(zeros, np.array(items), np.array(times), zeros, zeros, zeros, 1)
+
+
 @torch.no_grad()
-def test_the_loss_is_the_cross_entropy_at_every_position(model: SASRec, tiny: Dataset) -> None:
-    trainer = SequenceTrainer(
-        model, tiny.train.log, HarnessValidation(tiny, REC), TrainingContext(REC, 1)
-    )
-    sequences = torch.tensor([[5, 9, 3, 7], [4, 8, 0, 0]])
-    expected = torch.zeros(())
-    for row, length in ((0, 4), (1, 2)):
-        for place in range(1, length):
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=WINDOW + 1).map(sorted))
+def test_an_event_is_predicted_from_the_strictly_earlier_ones_of_its_user(times) -> None:
+    model = SASRec(SMALL)
+    model._build(20, 1, "cpu")
+    items = list(range(3, 3 + len(times)))
+    log = _log(times, items)
+    trainer = SequenceTrainer(model.module, SMALL, log, TrainingContext(REC, 1))
+    loss, count = trainer.loss(np.arange(len(log))[None])
+    expected, predictions = torch.zeros(()), 0
+    for item, time in zip(items, times, strict=True):
+        earlier = [i + 1 for i, t in zip(items, times, strict=True) if t < time]
+        if earlier:
             interaction = {
-                "item_id_list": sequences[row : row + 1, :place],
-                "item_length": torch.tensor([place]),
+                "item_id_list": torch.tensor([earlier]),
+                "item_length": torch.tensor([len(earlier)]),
             }
             scores = model.module.full_sort_predict(interaction)[:, 1:]
-            expected += functional.cross_entropy(scores, sequences[row, [place]] - 1)
-    loss, count = trainer.loss(sequences[:, :-1], sequences[:, 1:])
-    assert count == 4
-    torch.testing.assert_close(loss, expected)
+            expected += functional.cross_entropy(scores, torch.tensor([item]))
+            predictions += 1
+    assert count == predictions
+    torch.testing.assert_close(loss, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_log_of_one_moment_leaves_the_weights_as_they_were(tiny: Dataset) -> None:
+    log = tiny.train.log
+    train = replace(tiny.train, log=replace(log, time=np.zeros_like(log.time)))
+    model, fresh = SASRec(SMALL), SASRec(SMALL)
+    model.fit(train, HarnessValidation(tiny, REC), TrainingContext(REC, 1))
+    fresh._build(len(tiny.items), 1, "cpu")
+    for name, array in fresh.state()[0].items():
+        np.testing.assert_array_equal(model.state()[0][name], array)
 
 
 @settings(max_examples=100, deadline=None)

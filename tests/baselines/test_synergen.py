@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.synergen.inputs import Windows, context_of, request_tokens
+from baselines.synergen.inputs import context_of, request_tokens, target_tokens, window_context
 from baselines.synergen.model import SynerGen
 from baselines.synergen.network import Read
 from baselines.synergen.settings import SynerGenSettings
-from baselines.synergen.training import Trainer
+from baselines.synergen.training import SynerGenTrainer
 from benchmark.data.dataset import Dataset, TrainView
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Task
@@ -18,6 +18,7 @@ from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.learning.training_requests import TrainingRequests
 from benchmark.learning.windows import windows
 from benchmark.model import TrainingContext
+from tests.baselines.support import reading
 
 BOTH = (Task.REC, Task.SEARCH)
 SMALL = SynerGenSettings(
@@ -50,18 +51,17 @@ def _tied(data: Dataset) -> TrainView:
 
 def _packed(model: SynerGen, train: TrainView) -> tuple[np.ndarray, torch.Tensor, Read]:
     """Return log rows ``[windows, window]``, the items' vectors and what is read."""
-    cut = Windows(train.log, model.settings.ties)
     rows = windows(train.log, model.settings.max_history, np.random.default_rng(0))
-    context = cut.context(rows)
+    context = window_context(train.log, rows)
     items = model.network.items()
-    read = model.read(items, context, cut.tokens(context, rows), model.queries.of(train.queries))
+    features = model.reader.queries.of(train.queries)
+    read = model.reader.read(items, context, target_tokens(context), features)
     return rows[:, : context.real.shape[1]], items, read
 
 
-@pytest.mark.parametrize("ties", ["hidden", "ordered"])
-def test_a_packed_pass_gives_what_a_pass_for_each_target_gives(ties: str, tiny: Dataset) -> None:
+def test_a_packed_pass_gives_what_a_pass_for_each_target_gives(tiny: Dataset) -> None:
     train = _tied(tiny)
-    model = _fit(tiny, train=train, ties=ties)
+    model = _fit(tiny, train=train)
     model.network.requires_grad_(False)
     rows, items, read = _packed(model, train)
     wished = model.network.wished(read)
@@ -71,9 +71,10 @@ def test_a_packed_pass_gives_what_a_pass_for_each_target_gives(ties: str, tiny: 
     for task, kind in ((Task.REC, EventSource.RECOMMENDED), (Task.SEARCH, EventSource.SEARCHED)):
         chosen = (rows >= 0) & (train.log.kind[np.maximum(rows, 0)] == kind)
         asked = past.of(task, rows[chosen])
-        context = context_of(asked.history(SMALL.window), model.settings.ties)
-        tokens = request_tokens(asked, context, model.settings.ties)
-        alone = model.read(items, context, tokens, model.queries.of(asked.queries))
+        context = context_of(asked.history(SMALL.max_history))
+        tokens = request_tokens(asked, context)
+        features = model.reader.queries.of(asked.queries)
+        alone = model.reader.read(items, context, tokens, features)
         mask = torch.as_tensor(chosen)
         torch.testing.assert_close(model.network.wished(alone)[:, 0], wished[mask])
         one = model.network.rank(alone, items, candidates[mask].unsqueeze(1))
@@ -116,15 +117,22 @@ def test_a_target_hears_nothing_of_its_moment_or_later(model: SynerGen, tiny: Da
 
 @torch.no_grad()
 def test_scores_are_the_same_at_any_hour(model: SynerGen, tiny: Dataset) -> None:
+    log = tiny.log
     for task in BOTH:
         asked = tiny.evaluation["test", task].requests[:20]
-        scores = model.score(asked)
-        later = replace(asked._log, time=asked._log.time + 977_000)
-        shifted = model.score(replace(asked, time=asked.time + 977_000, _log=later))
+        last = log.offsets[asked.user + 1] - 1
+        scores, shifted, slower = (
+            model.score(
+                reading(
+                    replace(asked, time=change(log.time[last])),
+                    replace(log, time=change(log.time)),
+                    last,
+                )
+            )
+            for change in (lambda t: t, lambda t: t + 977_000, lambda t: 3 * t)
+        )
         np.testing.assert_array_equal(shifted, scores)
-        slower = replace(asked._log, time=asked._log.time * 3)
-        stretched = model.score(replace(asked, time=asked.time * 3, _log=slower))
-        assert np.abs(stretched - scores).max() > 1e-4
+        assert np.abs(slower - scores).max() > 1e-4
 
 
 @pytest.mark.parametrize("shortlist", [0, 30])
@@ -195,8 +203,8 @@ def test_a_log_without_a_single_target_leaves_the_model_usable(tiny: Dataset) ->
 def test_the_loss_falls_on_the_batch_that_is_trained(loss: str, tiny: Dataset) -> None:
     model = _fit(tiny, epochs=1, retrieval_loss=loss, dropout=0.0)
     context = TrainingContext(BOTH, 1)
-    trainer = Trainer(model, tiny.train, HarnessValidation(tiny, BOTH), context)
-    rows = windows(tiny.train.log, SMALL.window, np.random.default_rng(0))[:8]
+    trainer = SynerGenTrainer(model.reader, model.settings, tiny.train, context)
+    rows = windows(tiny.train.log, SMALL.max_history, np.random.default_rng(0))[:8]
     seen = []
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.synergen.inputs import Windows, context_of, visible
+from baselines.synergen.inputs import context_of, visible
 from baselines.synergen.losses import in_batch_loss, ranking_loss
 from baselines.synergen.network import Layer
 from baselines.synergen.rotary import Clock, rotate
@@ -33,7 +33,7 @@ def _history(times: list[list[int]]) -> History:
 @given(st.lists(st.lists(st.integers(0, 6), max_size=7), min_size=1, max_size=4))
 def test_the_strict_mask_is_that_of_a_loop(times: list[list[int]]) -> None:
     history = _history(times)
-    context = context_of(history, "hidden")
+    context = context_of(history)
     mask = visible(context, context.place)
     for row, own in enumerate(history.time):
         for reader in range(history.length[row]):
@@ -44,19 +44,7 @@ def test_the_strict_mask_is_that_of_a_loop(times: list[list[int]]) -> None:
 
 def test_events_of_one_moment_share_a_place() -> None:
     history = _history([[5, 5, 7, 9, 9], [1]])
-    assert context_of(history, "hidden").place[0].tolist() == [0, 0, 2, 3, 3]
-    assert context_of(history, "ordered").place[0].tolist() == [0, 1, 2, 3, 4]
-
-
-def test_with_ordered_ties_a_target_reads_nothing_from_its_twin_on() -> None:
-    zeros = np.zeros(5, dtype=int)
-    item, time = np.array([1, 2, 3, 2, 4]), np.array([0, 1, 1, 1, 2])
-    log = EventLog.from_columns(zeros, item, time, np.array([0, 1, 0, 0, 0]), zeros, zeros, 1)
-    rows = np.arange(5)[None]
-    cut = Windows(log, "ordered")
-    assert cut.tokens(cut.context(rows), rows).place[0].tolist() == [0, 1, 2, 1, 4]
-    cut = Windows(log, "hidden")
-    assert cut.tokens(cut.context(rows), rows).place[0].tolist() == [0, 1, 1, 1, 4]
+    assert context_of(history).place[0].tolist() == [0, 0, 2, 3, 3]
 
 
 def test_attention_depends_on_differences_of_time_and_index_only() -> None:

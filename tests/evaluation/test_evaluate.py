@@ -1,20 +1,28 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from baselines.diagnostic import Constant, Random
 from baselines.popularity import Popularity
 from benchmark.data.dataset import Dataset
+from benchmark.data.evaluation_set import CandidateLists
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import BenchmarkError
+from benchmark.evaluation import asking
+from benchmark.evaluation.asking import Asking
+from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.evaluate import (
     PROTOCOLS,
-    RETRIEVED,
     HarnessValidation,
+    Protocol,
     TaskOutcome,
     evaluate,
     seen_mask,
@@ -23,7 +31,17 @@ from benchmark.evaluation.metrics import compute
 from benchmark.model import Model, TrainingContext
 from benchmark.run_log import RunLog
 
+from .reference import Retrieving, Row, Scoring, World
+
 TASKS = (Task.REC, Task.SEARCH)
+WORLDS = st.builds(
+    World.drawn,
+    seed=st.integers(0, 2**32),
+    requests=st.integers(1, 12),
+    items=st.integers(1, 70),
+    levels=st.integers(1, 6),
+    exclude=st.booleans(),
+)
 
 
 def _outcomes(model: Model, data: Dataset) -> dict[tuple[str, str], TaskOutcome]:
@@ -33,50 +51,135 @@ def _outcomes(model: Model, data: Dataset) -> dict[tuple[str, str], TaskOutcome]
 
 
 def _mean(outcome: TaskOutcome, name: str) -> float:
-    return float(compute(outcome.ranks.greater, outcome.ranks.tied)[name].mean())
+    return float(compute(outcome.counts, [name])[name].mean())
+
+
+def _rows(counts: Counts) -> list[Row]:
+    columns = (getattr(counts, n) for n in ("request", "gain", "greater", "tied", "candidates"))
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+@settings(max_examples=200, deadline=None)
+@given(world=WORLDS, batch=st.integers(1, 5), small=st.booleans())
+def test_counts_and_lists_are_those_of_a_slow_independent_count(
+    world: World, batch: int, small: bool
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        if small:
+            patch.setattr(asking, "_BATCH", batch)
+        for model in (Scoring(world), Retrieving(world)):
+            for (_, protocol), outcome in _outcomes(model, world.dataset()).items():
+                if model.scores_catalogue or protocol != "full" or world.items <= asking.RETRIEVED:
+                    assert _rows(outcome.counts) == world.rows(outcome.protocol), protocol
+                best = [world.best(n, outcome.protocol, 10) for n in range(len(world.seen))]
+                np.testing.assert_array_equal(outcome.top, best)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    items=st.integers(51, 400),
+    levels=st.integers(1, 40),
+    exclude=st.booleans(),
+)
+def test_the_best_50_say_as_much_to_every_metric_as_all_scores_do(
+    seed: int, items: int, levels: int, exclude: bool
+) -> None:
+    world = World.drawn(seed, 4, items, levels, exclude)
+    data = world.dataset()
+    scored, retrieved = _outcomes(Scoring(world), data), _outcomes(Retrieving(world), data)
+    for key, outcome in scored.items():
+        ours, theirs = compute(retrieved[key].counts), compute(outcome.counts)
+        for name, values in ours.items():
+            np.testing.assert_array_equal(values, theirs[name], err_msg=name)
+        np.testing.assert_array_equal(retrieved[key].top, outcome.top)
+
+
+@settings(max_examples=60, deadline=None)
+@given(world=WORLDS)
+def test_all_that_is_retrieved_gives_the_counts_of_all_scores(world: World) -> None:
+    evaluation = world.dataset().evaluation["test", Task.REC]
+    found = []
+    for model in (Scoring(world), Retrieving(world)):
+        asked = Asking(model, "model", evaluation, ("full",), retrieved=world.items)
+        for rows in asked.batches():
+            asked.ask(rows)
+        found.append(_rows(asked.answers("full").counts))
+    assert found[0] == found[1]
+
+
+class _Listener:
+    def __init__(self, depths: Mapping[Protocol, int]) -> None:
+        self.depths = depths
+        self.heard: dict[str, list[list[int]]] = {}
+
+    def hear(self, protocol: Protocol, first_request: int, items: NDArray, scores: NDArray) -> None:
+        told = self.heard.setdefault(protocol, [])
+        assert first_request == len(told)
+        assert (np.isneginf(scores) == (items == -1)).all()
+        told += items.tolist()
+
+
+@settings(max_examples=50, deadline=None)
+@given(world=WORLDS, depth=st.integers(1, 40), kind=st.sampled_from([Scoring, Retrieving]))
+def test_an_observer_hears_the_best_candidates_in_order(
+    world: World, depth: int, kind: type[Scoring]
+) -> None:
+    listener = _Listener({"full": depth, "given": 1000})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asking, "_BATCH", 5)
+        data, log = world.dataset(), RunLog(quiet=True)
+        evaluate(kind(world), "model", data, "test", TASKS, PROTOCOLS, log, listener)
+    assert set(listener.heard) == {"full", "given"}
+    for protocol, lists in listener.heard.items():
+        for number, told in enumerate(lists):
+            wanted = world.best(number, protocol, depth if protocol == "full" else 1000)  # type: ignore[arg-type]
+            assert told == wanted[: len(told)]
+            assert set(wanted[len(told) :]) <= {-1}
+
+
+def test_lists_of_all_lengths_do_not_fill_memory_with_padding() -> None:
+    """One list of 3,000 among 1,000 short ones: a rectangle of all would hold 3,000,000."""
+    world = World.drawn(0, 1000, 4, 3, exclude=False)
+    wide = replace(world, items=3000, scores=[row + [0.0] * 2996 for row in world.scores])
+    lists = [[0, 1, number % 4] for number in range(999)]
+    wide.lists["given"] = [sorted(set(each)) for each in lists] + [list(range(3000))]
+    model = Retrieving(wide)
+    found = evaluate(
+        model, "m", wide.dataset(), "test", (Task.REC,), ("given",), RunLog(quiet=True)
+    )
+    assert _rows(found[0].counts) == wide.rows("given")
+    assert model.widest <= 3000
+
+
+def test_a_protocol_without_lists_is_left_out(tiny: Dataset) -> None:
+    assert {protocol for _, protocol in _outcomes(Popularity(), tiny)} == {"full", "sampled"}
+
+
+def test_an_error_in_a_short_list_names_its_request() -> None:
+    world = World.drawn(0, 5, 40, 3, exclude=False)
+    world.lists["given"][:] = [[1], list(range(40)), [], [0], [2, 3]]
+    world.scores[4][3] = float("nan")
+    with pytest.raises(BenchmarkError, match="m: request 4 has a score that is NaN"):
+        evaluate(
+            Retrieving(world), "m", world.dataset(), "test", TASKS, ("given",), RunLog(quiet=True)
+        )
 
 
 def test_constant_scores_are_worth_exactly_chance(movies: Dataset) -> None:
     for (_, protocol), outcome in _outcomes(Constant(), movies).items():
         if protocol == "sampled":
-            assert _mean(outcome, "hr@10") == pytest.approx(0.1, abs=1e-12)
-        assert (outcome.ranks.greater == 0).all()
-        assert (outcome.ranks.tied == outcome.ranks.candidates - 1).all()
+            share = 10 / outcome.counts.candidates
+            assert _mean(outcome, "recall@10") == pytest.approx(share.mean(), abs=1e-4)
+        assert (outcome.counts.greater == 0).all()
+        assert (outcome.counts.tied == outcome.counts.candidates - 1).all()
 
 
 def test_random_scores_are_worth_chance_within_their_sampling_error(movies: Dataset) -> None:
     for (_, protocol), outcome in _outcomes(Random(), movies).items():
         if protocol == "sampled":
-            error = np.sqrt(0.1 * 0.9 / len(outcome.ranks.greater))
-            assert abs(_mean(outcome, "hr@10") - 0.1) < 4 * error
-
-
-def test_popularity_is_ranked_as_a_plain_loop_ranks_it(tiny: Dataset) -> None:
-    outcome = _outcomes(Popularity(), tiny)["rec", "full"]
-    counts = np.bincount(tiny.train.log.item, minlength=len(tiny.items))
-    asked, targets = outcome.evaluation.requests, outcome.evaluation.targets
-    offsets, seen = asked.seen()
-    for row, target in enumerate(targets):
-        out = set(seen[offsets[row] : offsets[row + 1]].tolist()) - {int(target)}
-        kept = [c for i, c in enumerate(counts) if i not in out and i != target]
-        assert outcome.ranks.greater[row] == sum(c > counts[target] for c in kept)
-        assert outcome.ranks.tied[row] == sum(c == counts[target] for c in kept)
-        assert outcome.ranks.candidates[row] == len(kept) + 1
-
-
-class _Retrieving(Random):
-    scores_catalogue: ClassVar[bool] = False
-
-
-def test_retrieving_and_scoring_the_catalogue_give_the_same_metrics(movies: Dataset) -> None:
-    scored, retrieved = _outcomes(Random(), movies), _outcomes(_Retrieving(), movies)
-    for key, outcome in scored.items():
-        other = retrieved[key]
-        np.testing.assert_array_equal(outcome.ranks.candidates, other.ranks.candidates)
-        listed = outcome.ranks.greater < RETRIEVED
-        np.testing.assert_array_equal(outcome.ranks.greater[listed], other.ranks.greater[listed])
-        if key[1] == "full":
-            assert outcome.coverage == other.coverage
+            error = np.sqrt(0.1 * 0.9 / outcome.counts.requests)
+            assert abs(_mean(outcome, "recall@10") - 0.1) < 4 * error
 
 
 class _Wrong(Popularity):
@@ -103,6 +206,7 @@ def _seen_first(requests: Requests, k: int) -> tuple[NDArray, NDArray]:
         (_seen_first, "has seen"),
         (lambda r, k: (np.full((len(r), k), 10**6), np.zeros((len(r), k))), "not in the catalogue"),
         (lambda r, k: (np.zeros((len(r), 3)), np.zeros((len(r), 3))), "shape"),
+        (lambda r, k: (np.zeros((len(r), k)), np.zeros((len(r), 3))), "shape"),
     ],
 )
 def test_wrong_answers_are_refused(tiny: Dataset, answer: Any, message: str) -> None:
@@ -116,3 +220,23 @@ def test_validation_asks_the_same_requests_of_every_model(tiny: Dataset) -> None
     model.fit(tiny.train, validation, TrainingContext(TASKS, 1))
     assert validation.measure(model, 20) == validation.measure(model, 20)
     assert set(validation.measure(model)) == {"rec", "search"}
+
+
+def test_validation_is_the_mean_ndcg_of_the_whole_part(tiny: Dataset) -> None:
+    model = Popularity()
+    model.fit(tiny.train, HarnessValidation(tiny, TASKS), TrainingContext(TASKS, 1))
+    log = RunLog(quiet=True)
+    outcomes = evaluate(model, "model", tiny, "validation", TASKS, ("full",), log)
+    measured = HarnessValidation(tiny, TASKS).measure(model)
+    assert measured == {str(o.task): pytest.approx(_mean(o, "ndcg@10")) for o in outcomes}
+
+
+def test_lists_without_a_candidate_are_no_error() -> None:
+    world = World.drawn(3, 3, 5, 3, exclude=False)
+    world.lists["given"][:] = [[], [], []]
+    data = world.dataset()
+    (found,) = evaluate(Scoring(world), "m", data, "test", TASKS, ("given",), RunLog(quiet=True))
+    assert (found.counts.candidates == 0).all()
+    assert (found.top == -1).all()
+    assert all((values == 0).all() for values in compute(found.counts).values())
+    assert isinstance(data.evaluation["test", Task.REC].lists["given"], CandidateLists)

@@ -16,10 +16,11 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
+from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import TrainingContext, TrainView
 from gensar.engine.backbone import Backbone, t5_of
 from gensar.engine.identifiers import Identifiers
-from gensar.engine.vocabulary import Vocabulary, train_tokenizer
+from gensar.engine.vocabulary import Vocabulary
 from gensar.model import GenSAR
 from gensar.settings import GenSARSettings
 

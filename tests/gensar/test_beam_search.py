@@ -10,8 +10,8 @@ from gensar.engine.backbone import Backbone
 from gensar.engine.beam_search import Leaves, beam_search, score_catalogue, score_items
 from gensar.engine.bucketed_encoder import encode_by_length
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
-from gensar.engine.incremental_decoder import Memory
-from gensar.engine.trie import Barred, Trie
+from gensar.engine.incremental_decoder import EncoderOutput
+from gensar.engine.trie import ExcludedItems, Trie
 from tests.gensar.support import backbone_of, random_identifiers, vocabulary_of
 
 ITEMS, REQUESTS = 40, 4
@@ -28,19 +28,19 @@ def _inputs() -> tuple[Tensor, Tensor]:
     return tokens * real, real
 
 
-def _memory(backbone: Backbone) -> Memory:
+def _encoded(backbone: Backbone) -> EncoderOutput:
     tokens, real = _inputs()
     states = backbone.encode(torch.where(real, tokens, -1).unsqueeze(-1))
     lengths = real.sum(dim=1, keepdim=True)
-    return Memory(states, real.unsqueeze(1), backbone.summary(states, lengths))
+    return EncoderOutput(states, real.unsqueeze(1), backbone.summary(states, lengths))
 
 
 def _start(kind: int) -> int:
     return VOCABULARY.searched if kind == SEMANTIC else VOCABULARY.rec
 
 
-def _exact(backbone: Backbone, memory: Memory, kind: int) -> Tensor:
-    return score_catalogue(backbone, memory, _start(kind), kind, Trie.of(IDENTIFIERS.codes[kind]))
+def _exact(backbone: Backbone, encoded: EncoderOutput, kind: int) -> Tensor:
+    return score_catalogue(backbone, encoded, _start(kind), kind, Trie.of(IDENTIFIERS.codes[kind]))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -57,7 +57,7 @@ def test_scores_are_those_of_one_pass_of_t5_for_each_candidate(kind: int, whole:
             first, stop = (0, VOCABULARY.size) if whole else VOCABULARY.level_range(kind, level)
             log_probs = functional.log_softmax(logits[:, level, first:stop], dim=-1)
             expected[:, item] += log_probs[:, token - first]
-    found = _exact(backbone, _memory(backbone), kind)
+    found = _exact(backbone, _encoded(backbone), kind)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
@@ -98,10 +98,10 @@ def test_a_few_logits_at_a_time_give_the_same_log_probabilities(
 @torch.no_grad()
 def test_as_many_beams_as_identifiers_give_the_exact_order(kind: int, causal: bool) -> None:
     backbone = backbone_of(VOCABULARY, causal)
-    memory = _memory(backbone)
-    exact = _exact(backbone, memory, kind)
+    encoded = _encoded(backbone)
+    exact = _exact(backbone, encoded, kind)
     trie = Trie.of(IDENTIFIERS.codes[kind])
-    leaves, scores = beam_search(backbone, memory, _start(kind), kind, trie, 100)
+    leaves, scores = beam_search(backbone, encoded, _start(kind), kind, trie, 100)
     owner = {leaf: item for item, leaf in enumerate(trie.path[:, -1].tolist())}
     for row in range(REQUESTS):
         real = scores[row].isfinite()
@@ -135,7 +135,7 @@ def test_beams_are_those_of_transformers() -> None:
         output_scores=True,
         return_dict_in_generate=True,
     )
-    leaves, scores = beam_search(backbone, _memory(backbone), _start(kind), kind, trie, beams)
+    leaves, scores = beam_search(backbone, _encoded(backbone), _start(kind), kind, trie, beams)
     owner = {leaf: paths[item] for item, leaf in enumerate(trie.path[:, -1].tolist())}
     written = [owner[leaf] for leaf in leaves.flatten().tolist()]
     assert written == out.sequences.tolist()
@@ -144,16 +144,16 @@ def test_beams_are_those_of_transformers() -> None:
 
 @pytest.mark.parametrize("share", [1.0, 0.95, 0.5, 0.0])
 @torch.no_grad()
-def test_barred_items_are_not_written_and_no_other_is_missed(share: float) -> None:
+def test_excluded_items_are_not_written_and_no_other_is_missed(share: float) -> None:
     kind = COLLABORATIVE
     backbone = backbone_of(VOCABULARY, causal=True)
-    memory = _memory(backbone)
+    encoded = _encoded(backbone)
     trie = Trie.of(IDENTIFIERS.codes[kind])
     away = np.random.default_rng(1).random((REQUESTS, ITEMS)) < share
-    barred = Barred.of(trie, np.cumsum([0, *away.sum(axis=1)]), np.nonzero(away)[1])
-    found = beam_search(backbone, memory, _start(kind), kind, trie, 100, barred)
-    items, scores = Leaves.of(trie).items(*found, barred)
-    exact = _exact(backbone, memory, kind)
+    excluded = ExcludedItems.of(trie, np.cumsum([0, *away.sum(axis=1)]), np.nonzero(away)[1])
+    found = beam_search(backbone, encoded, _start(kind), kind, trie, 100, excluded)
+    items, scores = Leaves.of(trie).items(*found, excluded)
+    exact = _exact(backbone, encoded, kind)
     for row in range(REQUESTS):
         real = items[row] >= 0
         assert sorted(items[row][real].tolist()) == np.flatnonzero(~away[row]).tolist()
@@ -165,16 +165,16 @@ def test_barred_items_are_not_written_and_no_other_is_missed(share: float) -> No
 
 
 @torch.no_grad()
-def test_a_narrow_beam_is_not_spent_on_barred_items() -> None:
-    """Five beams find five identifiers, however many better ones are barred."""
+def test_a_narrow_beam_is_not_spent_on_excluded_items() -> None:
+    """Five beams find five identifiers, however many better ones are excluded."""
     kind = COLLABORATIVE
     backbone = backbone_of(VOCABULARY)
-    memory = _memory(backbone)
+    encoded = _encoded(backbone)
     trie = Trie.of(IDENTIFIERS.codes[kind])
-    best = _exact(backbone, memory, kind).argsort(dim=1, descending=True)[:, :30].numpy()
-    barred = Barred.of(trie, np.arange(0, 30 * REQUESTS + 1, 30), best.ravel())
-    found = beam_search(backbone, memory, _start(kind), kind, trie, 5, barred)
-    items, _ = Leaves.of(trie).items(*found, barred)
+    best = _exact(backbone, encoded, kind).argsort(dim=1, descending=True)[:, :30].numpy()
+    excluded = ExcludedItems.of(trie, np.arange(0, 30 * REQUESTS + 1, 30), best.ravel())
+    found = beam_search(backbone, encoded, _start(kind), kind, trie, 5, excluded)
+    items, _ = Leaves.of(trie).items(*found, excluded)
     for row in range(REQUESTS):
         given = items[row][items[row] >= 0].tolist()
         assert len(given) >= 5 and not set(given) & set(best[row].tolist())
@@ -186,12 +186,12 @@ def test_a_narrow_beam_is_not_spent_on_barred_items() -> None:
 def test_given_items_score_as_in_the_whole_catalogue(kind: int, causal: bool) -> None:
     """In any order, with repetitions, and with different numbers of shared prefixes."""
     backbone = backbone_of(VOCABULARY, causal)
-    memory = _memory(backbone)
+    encoded = _encoded(backbone)
     trie = Trie.of(IDENTIFIERS.codes[kind])
     items = torch.as_tensor(np.random.default_rng(2).integers(0, ITEMS, (REQUESTS, 12)))
     items[1] = 7
-    found = score_items(backbone, memory, _start(kind), kind, trie, items)
-    exact = _exact(backbone, memory, kind).gather(1, items)
+    found = score_items(backbone, encoded, _start(kind), kind, trie, items)
+    exact = _exact(backbone, encoded, kind).gather(1, items)
     torch.testing.assert_close(found, exact, atol=1e-5, rtol=1e-5)
 
 
@@ -200,16 +200,16 @@ def test_given_items_score_as_in_the_whole_catalogue(kind: int, causal: bool) ->
 def test_beams_over_given_items_are_those_over_a_trie_of_them_alone(beams: int) -> None:
     kind = COLLABORATIVE
     backbone = backbone_of(VOCABULARY)
-    memory = _memory(backbone)
+    encoded = _encoded(backbone)
     items = torch.as_tensor(
         np.stack([np.random.default_rng(row).permutation(ITEMS)[:15] for row in range(REQUESTS)])
     )
     found = score_items(
-        backbone, memory, _start(kind), kind, Trie.of(IDENTIFIERS.codes[kind]), items, beams
+        backbone, encoded, _start(kind), kind, Trie.of(IDENTIFIERS.codes[kind]), items, beams
     )
     for row in range(REQUESTS):
         own = Trie.of(IDENTIFIERS.codes[kind][items[row].numpy()])
-        alone = Memory(memory.states[[row]], memory.visible[[row]], None)
+        alone = EncoderOutput(encoded.states[[row]], encoded.visible[[row]], None)
         leaves, scores = beam_search(backbone, alone, _start(kind), kind, own, beams)
         reached = dict(zip(leaves[0].tolist(), scores[0].tolist(), strict=True))
         expected = [reached.get(leaf, -np.inf) for leaf in own.path[:, -1].tolist()]
@@ -220,10 +220,10 @@ def test_beams_over_given_items_are_those_over_a_trie_of_them_alone(beams: int) 
 @torch.no_grad()
 def test_bfloat16_orders_items_almost_as_float32(kind: int) -> None:
     backbone = backbone_of(VOCABULARY)
-    memory = _memory(backbone)
-    exact = _exact(backbone, memory, kind)
+    encoded = _encoded(backbone)
+    exact = _exact(backbone, encoded, kind)
     half = backbone.to(torch.bfloat16)
-    rough = Memory(memory.states.bfloat16(), memory.visible, None)
+    rough = EncoderOutput(encoded.states.bfloat16(), encoded.visible, None)
     scores = _exact(half, rough, kind)
     assert scores.dtype == torch.float32
     torch.testing.assert_close(scores, exact, atol=0.2, rtol=0.05)
@@ -243,8 +243,8 @@ def test_an_extra_level_wider_than_the_others_is_decoded() -> None:
     backbone = backbone_of(vocabulary)
     trie = Trie.of(codes)
     states = backbone.encode(torch.ones(2, 3, 1, dtype=torch.int64))
-    memory = Memory(states, torch.ones(2, 1, 3, dtype=torch.bool), None)
-    leaves, scores = beam_search(backbone, memory, vocabulary.searched, SEMANTIC, trie, 64)
+    encoded = EncoderOutput(states, torch.ones(2, 1, 3, dtype=torch.bool), None)
+    leaves, scores = beam_search(backbone, encoded, vocabulary.searched, SEMANTIC, trie, 64)
     assert scores.isfinite().sum(dim=1).tolist() == [30, 30]
     for row in range(2):
         assert set(leaves[row][:30].tolist()) == set(trie.path[:, -1].tolist())
@@ -259,7 +259,7 @@ def test_items_of_one_leaf_share_its_score() -> None:
     assert items[0, :4].tolist() == [2, 0, 1, 3]
     assert spread[0, :4].tolist() == [-1.0, -2.0, -2.0, -2.0]
     assert (items[0, 4:] == -1).all()
-    barred = Barred.of(trie, np.array([0, 2]), np.array([2, 1]))
-    items, spread = Leaves.of(trie).items(nodes, scores, barred)
+    excluded = ExcludedItems.of(trie, np.array([0, 2]), np.array([2, 1]))
+    items, spread = Leaves.of(trie).items(nodes, scores, excluded)
     assert items[0, :2].tolist() == [0, 3]
     assert spread[0, 2:].isneginf().all()

@@ -7,7 +7,7 @@ import torch
 from transformers import T5Config
 from transformers.models.t5.modeling_t5 import T5LayerFF, T5LayerNorm
 
-from gensar.engine.cpu_kernels import feed_forward, normed, product
+from gensar.engine.cpu_kernels import feed_forward, product, rms_norm
 
 
 @pytest.mark.parametrize("shape", [(5, 8), (64, 8), (4, 16, 8), (2, 3, 8), (0, 8), (2, 0, 8)])
@@ -49,7 +49,7 @@ def test_a_layer_norm_is_that_of_transformers(dtype: torch.dtype, size: float) -
     torch.nn.init.normal_(layer.weight)
     states = size * torch.randn(3, 4, 8, dtype=dtype)
     states[0, 0] = 0
-    torch.testing.assert_close(normed(layer, states), layer(states))
+    torch.testing.assert_close(rms_norm(layer, states), layer(states))
 
 
 @pytest.mark.parametrize("kind", ["relu", "gated-gelu"])

@@ -13,15 +13,14 @@ from torch import Tensor
 from benchmark.data.requests import Task
 from benchmark.model import TrainingContext
 from benchmark.run_log import RunLog
-from gensar.engine import identifiers
+from gensar import build_identifiers as building
+from gensar.build_identifiers import Quantiser, build_identifiers
 from gensar.engine.identifiers import (
     COLLABORATIVE,
     SEMANTIC,
     Identifiers,
-    Quantiser,
-    build_identifiers,
     collision_rate,
-    separate_collisions,
+    resolve_collisions,
 )
 from gensar.engine.rqvae import RQVAE
 from gensar.settings import GenSARSettings
@@ -59,7 +58,7 @@ def test_passes_move_only_last_codes_and_never_make_more_collisions(rows, passes
         asked.append(members)
         return rng.integers(0, 3, (len(members), 3))
 
-    after, rates = separate_collisions(before, reassign, passes)
+    after, rates = resolve_collisions(before, reassign, passes)
     assert rates[0] == collision_rate(before)
     assert rates[-1] == collision_rate(after)
     assert rates == sorted(rates, reverse=True)
@@ -82,14 +81,14 @@ def test_a_pass_that_separates_every_group_is_the_last(rows) -> None:
         fresh[:, -1] = 100 + room[rows[members[0]]] * 10 + np.arange(len(members))
         return fresh
 
-    _, rates = separate_collisions(before, reassign, 9)
+    _, rates = resolve_collisions(before, reassign, 9)
     assert rates[1:] == ([0.0] if rates[0] > 0 else [])
 
 
 @given(CODES)
 def test_a_round_that_moves_nothing_is_the_last(rows) -> None:
     before = np.array(rows)
-    after, rates = separate_collisions(before, lambda members: before[members], 9)
+    after, rates = resolve_collisions(before, lambda members: before[members], 9)
     np.testing.assert_array_equal(after, before)
     assert len(rates) == (2 if rates[0] > 0 else 1)
 
@@ -100,8 +99,8 @@ def test_when_rounds_end_early_one_more_would_move_nothing(rows, seed) -> None:
         rng = np.random.default_rng([seed, *members.tolist()])
         return rng.integers(0, 3, (len(members), 3))
 
-    found, rates = separate_collisions(np.array(rows), reassign, 20)
-    more, _ = separate_collisions(found, reassign, 1)
+    found, rates = resolve_collisions(np.array(rows), reassign, 20)
+    more, _ = resolve_collisions(found, reassign, 1)
     if len(rates) < 21:
         np.testing.assert_array_equal(more, found)
 
@@ -144,7 +143,7 @@ def test_the_journal_tells_the_collision_rate_before_and_after_each_pass(
 ) -> None:
     for kind, name in ((SEMANTIC, "semantic"), (COLLABORATIVE, "collaborative")):
         told = run_log.facts["identifiers"][name]  # type: ignore[index]
-        rates = told["collision_rate_by_pass"]
+        rates = list(told["collision_rate_by_pass"])
         codes = settled.identifiers.codes[kind][:, :4]
         assert 1 < len(rates) <= 1 + GenSARSettings().collision_passes
         assert rates == sorted(rates, reverse=True)
@@ -160,7 +159,7 @@ def test_items_of_one_vector_are_not_told_apart_by_the_machine_s_rounding(
 ) -> None:
     """Another processor adds up in another order, which depends on the row, too."""
     exact = _build().identifiers
-    encode, codes_of = RQVAE.encode, identifiers._codes_of
+    encode, codes_of = RQVAE.encode, building._codes_of
 
     def rounded_otherwise(self: RQVAE, vectors: tuple[Tensor, Tensor]) -> Tensor:
         states = encode(self, vectors)
@@ -173,7 +172,7 @@ def test_items_of_one_vector_are_not_told_apart_by_the_machine_s_rounding(
                 patch.setattr(RQVAE, "encode", rounded_otherwise)
             return codes_of(*arguments, balanced=balanced)
 
-    monkeypatch.setattr(identifiers, "_codes_of", elsewhere)
+    monkeypatch.setattr(building, "_codes_of", elsewhere)
     other = _build().identifiers
     for kind in (SEMANTIC, COLLABORATIVE):
         copies = exact.codes[kind][-10:, :4]
@@ -185,7 +184,9 @@ def test_the_seed_decides_the_identifiers(settled: Quantiser) -> None:
     again = _build().identifiers
     for kind in (SEMANTIC, COLLABORATIVE):
         np.testing.assert_array_equal(again.codes[kind], settled.identifiers.codes[kind])
-        for book, same in zip(settled.identifiers.vectors[kind], again.vectors[kind], strict=True):
+        for book, same in zip(
+            settled.identifiers.codebooks[kind], again.codebooks[kind], strict=True
+        ):
             np.testing.assert_array_equal(book, same)
 
 
@@ -214,8 +215,8 @@ def test_identifiers_come_back_from_arrays(settled: Quantiser) -> None:
     assert (again.shared_levels, again.level_sizes) == (found.shared_levels, found.level_sizes)
     for kind in (SEMANTIC, COLLABORATIVE):
         np.testing.assert_array_equal(again.codes[kind], found.codes[kind])
-        assert len(again.vectors[kind]) == len(found.vectors[kind]) > 0
-        for book, same in zip(found.vectors[kind], again.vectors[kind], strict=True):
+        assert len(again.codebooks[kind]) == len(found.codebooks[kind]) > 0
+        for book, same in zip(found.codebooks[kind], again.codebooks[kind], strict=True):
             np.testing.assert_array_equal(book, same)
 
 
@@ -229,7 +230,7 @@ def test_the_weights_of_the_fewest_collisions_late_in_training_are_kept(
         seen.append({name: weight.clone() for name, weight in rqvae.state_dict().items()})
         return [0.9, 0.5, 0.3, 0.4][len(seen) % 4]
 
-    monkeypatch.setattr(identifiers, "_mean_collision_rate", rate)
+    monkeypatch.setattr(building, "_mean_collision_rate", rate)
     kept = _build(rqvae_epochs=8).rqvae.state_dict()
     assert len(seen) == 4
     for name, weight in seen[1].items():
@@ -238,14 +239,14 @@ def test_the_weights_of_the_fewest_collisions_late_in_training_are_kept(
 
 def test_codebooks_start_from_more_items_than_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    start = RQVAE.start_codebooks
+    start = RQVAE.init_codebooks
 
     def recorded(self: RQVAE, vectors: tuple[Tensor, ...], seed: int) -> None:
         sizes.append([len(part) for part in vectors])
         start(self, vectors, seed)
 
-    monkeypatch.setattr(RQVAE, "start_codebooks", recorded)
-    monkeypatch.setattr(identifiers, "STARTING_ITEMS", 40)
+    monkeypatch.setattr(RQVAE, "init_codebooks", recorded)
+    monkeypatch.setattr(building, "STARTING_ITEMS", 40)
     for batch in (16, 50):
         _build(rqvae_epochs=1, rqvae_batch_size=batch)
     assert sizes == [[40, 40], [50, 50]]

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from gensar.engine.backbone import Backbone
-from gensar.engine.initialisation import start_embeddings
+from gensar.engine.initialisation import init_embeddings
 from tests.gensar.support import backbone_of, random_identifiers, vocabulary_of
 
 IDENTIFIERS = random_identifiers(9, ((6, 6, 6, 6, 3), (6, 6, 6, 6)))
@@ -18,7 +18,7 @@ TEXT = np.random.default_rng(7).standard_normal((VOCABULARY.text, 8)).astype(np.
 
 def _started(seed: int = 0, text: NDArray[np.float32] | None = TEXT) -> Backbone:
     backbone = backbone_of(VOCABULARY)
-    start_embeddings(backbone, text, SCALE, seed)
+    init_embeddings(backbone, text, SCALE, seed)
     return backbone
 
 
@@ -31,7 +31,7 @@ def test_codes_lie_to_each_other_as_their_codebook_vectors_do() -> None:
     backbone = _started()
     for kind in (0, 1):
         for level in range(4):
-            book = torch.as_tensor(IDENTIFIERS.vectors[kind][level])
+            book = torch.as_tensor(IDENTIFIERS.codebooks[kind][level])
             ratio = torch.pdist(_rows(backbone, kind, level)) / torch.pdist(book)
             torch.testing.assert_close(ratio, ratio.mean().expand_as(ratio), atol=1e-4, rtol=1e-4)
 

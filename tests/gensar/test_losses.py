@@ -25,7 +25,7 @@ def _targets(seed: int = 0) -> CodeTargets:
         first=np.array([[0, 2], [1, 0], [3, 4]]),
         visible=visible,
         start=np.where(kind == SEMANTIC, VOCABULARY.searched, VOCABULARY.rec),
-        kind=kind,
+        identifier=kind,
         item=rng.integers(0, 9, (3, 2)),
     )
 
@@ -37,7 +37,7 @@ def test_the_loss_of_codes_is_the_cross_entropy_within_their_level(whole: bool) 
     targets = _targets()
     expected, count = 0.0, 0
     for row, column in np.argwhere(targets.visible > 0):
-        kind, item = int(targets.kind[row, column]), targets.item[row, column]
+        kind, item = int(targets.identifier[row, column]), targets.item[row, column]
         codes = VOCABULARY.code_tokens(kind)[item].tolist()
         states = backbone.encode(torch.as_tensor(targets.inputs[row : row + 1]))
         logits = backbone.t5(

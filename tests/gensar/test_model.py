@@ -12,6 +12,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation, seen_mask
+from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import Model, TrainingContext
 from benchmark.run_log import RunLog
 from gensar.engine.backbone import t5_of
@@ -20,7 +21,6 @@ from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC, collision_rate
 from gensar.engine.targets import Step
 from gensar.engine.training import Trainer
 from gensar.engine.trie import Trie
-from gensar.engine.vocabulary import train_tokenizer
 from gensar.model import GenSAR
 from gensar.settings import GenSARSettings
 from tests.gensar.support import TASKS, fit
@@ -56,17 +56,26 @@ def published(tiny: Dataset) -> GenSAR:
 
 def _asked(data: Dataset, task: Task, candidates: bool = False) -> Requests:
     whole = data.evaluation["test", task]
-    return replace(whole.requests[:12], candidates=whole.sampled[:12] if candidates else None)
+    requests = whole.requests[:12]
+    if not candidates:
+        return requests
+    lists = whole.lists["sampled"].at(np.arange(12))
+    return replace(requests, candidates=lists.rectangle())
 
 
 def _without_history(data: Dataset, task: Task) -> Requests:
     asked = _asked(data, task)
     empty = data.log.select(np.zeros(len(data.log), dtype=bool))
-    return replace(
-        asked,
-        _log=empty,
-        _stop=empty.offsets[1:][asked.user],
-        _omit=np.empty((len(asked), 0), dtype=np.int64),
+    return Requests.before(
+        empty,
+        empty.offsets[1:][asked.user],
+        task=task,
+        user=asked.user,
+        time=asked.time,
+        query=asked.query,
+        queries=asked.queries,
+        items=asked.items,
+        exclude_seen=asked.exclude_seen,
     )
 
 
@@ -129,11 +138,11 @@ def test_a_pretrained_backbone_keeps_its_embeddings_and_is_trained_in_full_preci
     started: list[torch.Tensor] = []
 
     class Noted(Trainer):
-        def run(self) -> None:
-            started.append(self.model.backbone.t5.shared.weight.detach().clone()[:pieces])
-            super().run()
+        def epoch(self, number: int) -> float:
+            started.append(self.backbone.t5.shared.weight.detach().clone()[:pieces])
+            return super().epoch(number)
 
-    monkeypatch.setattr("gensar.engine.training.Trainer", Noted)
+    monkeypatch.setattr("gensar.engine.generator.Trainer", Noted)
     model = fit(tiny, backbone=str(tmp_path / "t5"), epochs=1)
     torch.testing.assert_close(started[0], t5.shared.weight.detach().float()[:pieces])
     model.save(tmp_path / "saved")
@@ -150,7 +159,7 @@ def test_every_step_is_the_mean_of_its_batches(
             shares.append(share)
             return super()._backward(step, share)
 
-    monkeypatch.setattr("gensar.engine.training.Trainer", Noted)
+    monkeypatch.setattr("gensar.engine.generator.Trainer", Noted)
     fit(tiny, epochs=1, batch_size=4, accumulate=4)
     groups = [shares[first : first + 4] for first in range(0, len(shares), 4)]
     assert 0 < len(groups[-1]) < 4 < len(shares)
@@ -252,17 +261,19 @@ def test_candidates_that_the_beams_do_not_reach_score_minus_infinity(
             assert not reached[row].all()
 
 
-def test_beams_spend_nothing_on_what_fills_up_a_short_list(
-    published: GenSAR, tiny: Dataset
+@pytest.mark.parametrize("which", ["packed", "published"])
+def test_an_item_that_fills_up_a_short_list_scores_the_same_each_time_and_takes_no_beam(
+    which: str, tiny: Dataset, request: pytest.FixtureRequest
 ) -> None:
-    asked = _asked(tiny, Task.REC, candidates=True)
-    assert asked.candidates is not None
-    short = np.sort(asked.candidates[:, :20], axis=1)
-    last = short.copy()
-    last[:, 1:6] = PAD
-    full = published.score(replace(asked, candidates=np.delete(short, range(1, 6), axis=1)))
-    padded = published.score(replace(asked, candidates=last))
-    np.testing.assert_array_equal(np.delete(padded, range(1, 6), axis=1), full)
+    model: GenSAR = request.getfixturevalue(which)
+    for task in TASKS:
+        asked = _asked(tiny, task, candidates=True)
+        assert asked.candidates is not None
+        short = np.sort(asked.candidates[:, :20], axis=1)
+        filled = np.column_stack([short, short[:, -1:].repeat(7, axis=1)])
+        scores = model.score(replace(asked, candidates=filled))
+        np.testing.assert_array_equal(scores[:, :20], model.score(replace(asked, candidates=short)))
+        np.testing.assert_array_equal(scores[:, 20:], scores[:, 19:20].repeat(7, axis=1))
 
 
 def test_items_that_share_a_published_identifier_share_their_score(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,15 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from benchmark.data.events import EventLog, EventSource
+from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.ragged import Ragged
+from benchmark.learning.simultaneous_duplicates import steps_to_moment
 from benchmark.learning.windows import windows
 from benchmark.model import TrainView
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.losses import CodeTable, code_loss
 from gensar.engine.sequences import NOTHING, Sequences
-from gensar.engine.targets import CodeTargets, ItemTexts, Step
+from gensar.engine.targets import CodeTargets, Step
 from gensar.engine.vocabulary import END, PADDING
 from gensar.regimes.packed import PackedRegime
 from gensar.settings import GenSARSettings
@@ -34,20 +37,20 @@ from tests.gensar.support import (
 WINDOW = 5
 VOCABULARY = vocabulary_of(random_identifiers(ITEMS, ((4, 4, 4, 4, 9), (4, 4, 4, 4))))
 WORDS = VOCABULARY.encode(QUERIES, 8)
-TEXTS = ItemTexts.of(["drama comedy"] * ITEMS, VOCABULARY, 8)
 BACKBONE = backbone_of(VOCABULARY, causal=True)
 TABLE = CodeTable(BACKBONE, "cpu")
 
 
-def _regime(fused: bool = True, window: int = WINDOW, rec_targets: str = "rec") -> PackedRegime:
-    chosen = GenSARSettings(
-        max_history=window, batch_size=4, item_samples=6, rec_targets=rec_targets
+def _regime(fused: bool = True, **changed: Any) -> PackedRegime:
+    sizes = {"max_history": WINDOW, "batch_size": 4, "item_samples": 6}
+    texts = {"query_tokens": 8, "item_text_tokens": 8}
+    return PackedRegime(
+        GenSARSettings(**{**sizes, **texts, **changed}), Sequences(VOCABULARY, fused)
     )
-    return PackedRegime(chosen, Sequences(VOCABULARY, fused))
 
 
 def _steps(regime: PackedRegime, train: TrainView, tasks: tuple[Task, ...] = TASKS) -> list[Step]:
-    count, steps = regime.epoch(train, tasks, WORDS, TEXTS, np.random.default_rng(3))
+    count, steps = regime.training(train, tasks)(np.random.default_rng(3))
     found = list(steps)
     assert len(found) == count
     return found
@@ -57,12 +60,14 @@ def _alone(targets: CodeTargets, row: int, column: int) -> CodeTargets:
     """Return one target with nothing but the positions that it may read."""
     visible = targets.visible[row, column]
     pick = (slice(row, row + 1), slice(column, column + 1))
+    hidden = targets.hidden
     return CodeTargets(
         inputs=targets.inputs[row : row + 1, :visible],
+        hidden=None if hidden is None else hidden[row : row + 1, :visible],
         first=targets.first[pick],
         visible=targets.visible[pick],
         start=targets.start[pick],
-        kind=targets.kind[pick],
+        identifier=targets.identifier[pick],
         item=targets.item[pick],
     )
 
@@ -142,28 +147,48 @@ def test_later_events_change_no_earlier_target() -> None:
             assert abs(float(third - first)) > 1e-6
 
 
-def _request(train: TrainView, row: int, window_start: int) -> Requests:
-    """Return the request that training event ``row`` answers, history from ``window_start``."""
+def _request(train: TrainView, row: int, task: Task | None = None) -> Requests:
+    """Return the request that training event ``row`` answers: its history is earlier in time."""
     log = train.log
-    offsets = log.offsets.copy()
-    offsets[log.user[row]] = window_start
-    return Requests(
-        task=Task.SEARCH if log.kind[row] == EventSource.SEARCHED else Task.REC,
+    task = task or (Task.SEARCH if log.kind[row] == EventSource.SEARCHED else Task.REC)
+    return Requests.before(
+        log,
+        log.first_of_moment[[row]],
+        task=task,
         user=log.user[[row]],
         time=log.time[[row]],
-        query=log.query[[row]],
+        query=log.query[[row]] if task == Task.SEARCH else np.array([NO_QUERY]),
         queries=train.queries,
         items=ITEMS,
-        candidates=None,
-        exclude_seen=False,
-        _log=replace(log, offsets=offsets),
-        _stop=np.array([row]),
-        _omit=np.empty((1, 0), dtype=np.int64),
     )
 
 
-def _read(tokens: NDArray[np.int64], first: int) -> tuple[tuple[tuple[int, ...], ...], int]:
-    return tuple(map(tuple, tokens.tolist())), first
+def _known(
+    tokens: NDArray[np.int64], hidden: NDArray[np.int64] | None, first: int
+) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """Return what the decoder reads (from ``first`` on), and what its last position sees."""
+    seen = np.ones(len(tokens), dtype=bool)
+    if hidden is not None:
+        seen[slice(*hidden[-1])] = False
+    read = tokens[first:], tokens[seen]
+    return tuple(tuple(map(tuple, part.tolist())) for part in read)
+
+
+def _known_to(requests: Requests, regime: PackedRegime) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    inputs = regime.request_inputs(requests, WORDS)
+    assert inputs.hidden is None or (inputs.hidden[-1] == 0).all()
+    return _known(inputs.tokens.values, None, int(inputs.first[0]))
+
+
+def _known_to_targets(targets: list[tuple[CodeTargets, int, int]]) -> Counter:
+    """Count what is known for each item and identifier that is written."""
+    known: Counter = Counter()
+    for some, row, column in targets:
+        alone = _alone(some, row, column)
+        hidden = None if alone.hidden is None else alone.hidden[0]
+        what = int(some.item[row, column]), int(some.identifier[row, column])
+        known[what, _known(alone.inputs[0], hidden, int(alone.first[0, 0]))] += 1
+    return known
 
 
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "codes"])
@@ -173,7 +198,7 @@ def test_the_decoder_of_a_search_reads_the_query_that_is_asked_and_of_a_recommen
     train = train_view()
     regime = _regime(fused, max_history=40)
     for row in range(len(train.log)):
-        inputs = regime.request_inputs(_request(train, row, 0), WORDS)
+        inputs = regime.request_inputs(_request(train, row), WORDS)
         if train.log.kind[row] == EventSource.RECOMMENDED:
             assert inputs.first.tolist() == [0]
             continue
@@ -183,42 +208,67 @@ def test_the_decoder_of_a_search_reads_the_query_that_is_asked_and_of_a_recommen
 
 
 @pytest.mark.parametrize("fused", [True, False], ids=["fused", "codes"])
-def test_a_target_reads_exactly_what_its_request_would_give(fused: bool) -> None:
-    train = train_view()
+@pytest.mark.parametrize("seed", range(3))
+def test_a_target_knows_exactly_what_its_request_would_tell(fused: bool, seed: int) -> None:
+    train = train_view(seed=seed)
     regime = _regime(fused, max_history=40)
-    found = {
-        (int(targets.item[row, column]), *_read(alone.inputs[0], int(alone.first[0, 0])))
-        for targets, row, column in _user_targets(_steps(regime, train))
-        for alone in [_alone(targets, row, column)]
-    }
-    wanted = set()
-    for row in range(len(train.log)):
-        asked = _request(train, row, int(train.log.offsets[train.log.user[row]]))
-        inputs = regime.request_inputs(asked, WORDS)
-        wanted.add((int(train.log.item[row]), *_read(inputs.tokens.values, int(inputs.first[0]))))
-    assert found == wanted
-    assert len(found) == len(train.log)
+    wanted: Counter = Counter()
+    for row, kind in enumerate(train.log.kind.tolist()):
+        identifier = SEMANTIC if kind == EventSource.SEARCHED else COLLABORATIVE
+        known = _known_to(_request(train, row), regime)
+        wanted[(int(train.log.item[row]), identifier), known] += 1
+    assert _known_to_targets(_user_targets(_steps(regime, train))) == wanted
+    assert (steps_to_moment(train.log) > 0).sum() > 5
 
 
-def test_recommendation_from_searches_reads_what_stood_before_the_query() -> None:
+def test_recommendation_from_searches_reads_what_is_earlier_than_the_search() -> None:
     train = train_view()
     regime = _regime(max_history=40, rec_targets="all")
-    found = {
-        (int(targets.item[row, column]), *_read(alone.inputs[0], int(alone.first[0, 0])))
-        for targets, row, column in _user_targets(_steps(regime, train))
-        for alone in [_alone(targets, row, column)]
-        if targets.kind[row, column] == COLLABORATIVE
-    }
-    wanted = set()
+    wanted: Counter = Counter()
     for row in range(len(train.log)):
-        asked = _request(train, row, int(train.log.offsets[train.log.user[row]]))
-        asked = replace(asked, task=Task.REC, query=np.array([-1], dtype=np.int32))
-        inputs = regime.request_inputs(asked, WORDS)
-        wanted.add((int(train.log.item[row]), *_read(inputs.tokens.values, int(inputs.first[0]))))
-    assert found == wanted
-    assert len(found) == len(train.log)
+        known = _known_to(_request(train, row, Task.REC), regime)
+        wanted[(int(train.log.item[row]), COLLABORATIVE), known] += 1
+    targets = _user_targets(_steps(regime, train))
+    written = [one for one in targets if one[0].identifier[one[1], one[2]] == COLLABORATIVE]
+    assert _known_to_targets(written) == wanted
     searches = _user_targets(_steps(regime, train, (Task.SEARCH,)))
     assert len(searches) == (train.log.kind == EventSource.SEARCHED).sum()
+
+
+@torch.no_grad()
+def test_a_search_does_not_hang_on_what_else_happened_at_its_moment() -> None:
+    train = train_view(seed=1)
+    rng = np.random.default_rng(0)
+    changes = 0
+    for targets, row, column in _user_targets(_steps(_regime(max_history=40), train)):
+        alone = _alone(targets, row, column)
+        first, stop = (0, 0) if alone.hidden is None else alone.hidden[0, -1].tolist()
+        if first == stop:
+            continue
+        other = alone.inputs.copy()
+        sibling = other[0, first:stop]
+        other[0, first:stop] = np.where(sibling >= 0, rng.integers(0, 20, sibling.shape), sibling)
+        losses = [
+            code_loss(BACKBONE, TABLE, one)[0] for one in (alone, replace(alone, inputs=other))
+        ]
+        torch.testing.assert_close(*losses)
+        changes += 1
+    assert changes > 3
+
+
+def test_events_of_different_times_hide_nothing_and_read_all_before_them() -> None:
+    train = train_view()
+    times = np.arange(len(train.log))
+    train = replace(train, log=replace(train.log, time=times))
+    for step in _steps(_regime(max_history=40), train):
+        targets = step.codes[0][0]
+        assert targets.hidden is None
+        for row, column in np.argwhere(targets.visible > 0).tolist():
+            stop = targets.visible[row, column]
+            stop = targets.first[row, column] or stop
+            blocks = (targets.inputs[row, :stop, 0] == VOCABULARY.rec).sum()
+            blocks += (targets.inputs[row, :stop, 0] == VOCABULARY.searched).sum()
+            assert blocks == column
 
 
 def test_tasks_write_their_identifier_behind_their_behaviour_token() -> None:
@@ -228,7 +278,7 @@ def test_tasks_write_their_identifier_behind_their_behaviour_token() -> None:
         (Task.SEARCH, SEMANTIC, VOCABULARY.searched),
     ):
         found = _user_targets(_steps(_regime(), train, (task,)))
-        assert {int(t.kind[r, c]) for t, r, c in found} == {kind}
+        assert {int(t.identifier[r, c]) for t, r, c in found} == {kind}
         assert {int(t.start[r, c]) for t, r, c in found} == {start}
         of_kind = EventSource.RECOMMENDED if task == Task.REC else EventSource.SEARCHED
         assert len(found) == (train.log.kind == of_kind).sum()
@@ -242,7 +292,7 @@ def test_a_search_reads_its_own_query_and_a_generated_query_does_not(
     spelled = [WORDS.take(np.array([q])).values.tolist() for q in range(len(QUERIES))]
     for targets, row, column in _user_targets(steps):
         read = targets.inputs[row, : targets.visible[row, column]]
-        if targets.kind[row, column] == SEMANTIC:
+        if targets.identifier[row, column] == SEMANTIC:
             asked = np.flatnonzero(read[:, 0] == VOCABULARY.query)[-1]
             assert read[asked + 1 :, 0].tolist() in spelled
             assert (read[asked:, 1:] == NOTHING).all()
@@ -252,10 +302,11 @@ def test_a_search_reads_its_own_query_and_a_generated_query_does_not(
     assert generated
     for text in generated:
         for row, visible in enumerate(text.visible):
-            assert text.inputs[row, visible, 0] == VOCABULARY.query
             pieces = [p for p in text.text[row].tolist() if p > END]
-            rest = text.inputs[row, visible + 1 : visible + 1 + len(pieces), 0]
-            assert rest.tolist() == pieces
+            own = [VOCABULARY.query, *pieces]
+            behind = text.inputs[row, visible:, 0].tolist()
+            assert any(behind[at : at + len(own)] == own for at in range(len(behind)))
+            assert behind[0] in (VOCABULARY.query, VOCABULARY.rec)
 
 
 @pytest.mark.parametrize("window", [3, 40])
@@ -270,7 +321,7 @@ def test_no_target_reads_its_twin(window: int) -> None:
         for kind in (EventSource.RECOMMENDED, EventSource.SEARCHED):
             block = sequences.items(item, np.array([kind])).values
             assert tuple(block[0].tolist()) not in read
-        searched += targets.kind[row, column] == SEMANTIC
+        searched += targets.identifier[row, column] == SEMANTIC
     assert searched == (train.log.kind == EventSource.SEARCHED).sum() > 5
     assert len(found) == len(train.log)
 

@@ -9,13 +9,15 @@ import torch
 
 from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
+from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import TrainView
 from gensar import instructions
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.losses import CodeTable, code_loss, text_loss
 from gensar.engine.sequences import NOTHING, Sequences
-from gensar.engine.targets import ItemTexts, Step
-from gensar.engine.vocabulary import END, PADDING, Vocabulary, train_tokenizer
+from gensar.engine.targets import Step
+from gensar.engine.vocabulary import END, PADDING, Vocabulary
+from gensar.item_tasks import ItemTexts
 from gensar.regimes.per_sample import PlainRegime
 from gensar.settings import GenSARSettings
 from tests.gensar.support import (
@@ -74,14 +76,10 @@ def _events(train: TrainView, rows: list[int]) -> list[int]:
 
 
 def _past(train: TrainView, row: int) -> list[int]:
-    """Return the last 3 recommendations and 2 searches before ``row``, none of them a twin."""
+    """Return the last 3 recommendations and 2 searches that are earlier than ``row``."""
     log = train.log
-    same = [log.user, log.time, log.item]
-    rows = [
-        other
-        for other in range(int(log.offsets[log.user[row]]), row)
-        if any(column[other] != column[row] for column in same)
-    ]
+    before = range(int(log.offsets[log.user[row]]), row)
+    rows = [other for other in before if log.time[other] < log.time[row]]
     recent = [
         [other for other in rows if log.kind[other] == kind][-last:]
         for kind, last in ((EventSource.RECOMMENDED, 3), (EventSource.SEARCHED, 2))
@@ -94,7 +92,7 @@ def _written(step: Step) -> list[tuple[int, int, int, tuple[int, ...]]]:
     return [
         (
             int(t.start[r, 0]),
-            int(t.kind[r, 0]),
+            int(t.identifier[r, 0]),
             int(t.item[r, 0]),
             tuple(t.inputs[r, : t.visible[r, 0], 0].tolist()),
         )
@@ -108,17 +106,19 @@ def test_every_event_is_one_sample_read_from_its_past_in_some_instruction(twins:
     train = train_view(twins)
     log = train.log
     found = [one for step in _steps(_regime(), train) for one in _written(step)]
-    bodies: dict[tuple[int, int, tuple[int, ...]], int] = {}
+    wanted: Counter = Counter()
+    plain: dict[tuple[int, int, tuple[int, ...]], tuple[int, int, tuple[int, ...]]] = {}
     for row in range(len(log)):
         search = log.kind[row] == EventSource.SEARCHED
         body = _events(train, _past(train, row))
         if search:
             body += [VOCABULARY.query, *_spell(QUERIES[log.query[row]])]
-        key = VOCABULARY.searched if search else VOCABULARY.rec
+        start = VOCABULARY.searched if search else VOCABULARY.rec
+        sample = start, int(log.item[row]), tuple(body)
+        wanted[sample] += 1
         for before, after in SETS["search" if search else "rec"]:
-            bodies[key, int(log.item[row]), (*_spell(before), *body, *_spell(after))] = row
-    rows = Counter(bodies[s, i, x] for s, _, i, x in found if (s, i, x) in bodies)
-    assert rows == Counter(range(len(log)))
+            plain[(*sample[:2], (*_spell(before), *body, *_spell(after)))] = sample
+    assert Counter(plain[s, i, x] for s, _, i, x in found if (s, i, x) in plain) == wanted
 
 
 def test_each_task_has_its_number_of_samples_and_its_identifier() -> None:
@@ -178,18 +178,15 @@ def test_requests_are_asked_with_the_first_instruction(task: Task) -> None:
     log = train.log
     kind = EventSource.SEARCHED if task == Task.SEARCH else EventSource.RECOMMENDED
     rows = np.flatnonzero(log.kind == kind)
-    asked = Requests(
-        task,
-        log.user[rows],
-        log.time[rows],
-        log.query[rows],
-        train.queries,
-        ITEMS,
-        None,
-        False,
+    asked = Requests.before(
         log,
-        rows,
-        np.empty((len(rows), 0), dtype=np.int64),
+        log.first_of_moment[rows],
+        task=task,
+        user=log.user[rows],
+        time=log.time[rows],
+        query=log.query[rows],
+        queries=train.queries,
+        items=ITEMS,
     )
     found = _regime().request_inputs(asked, WORDS).tokens
     before, after = SETS[str(task)][0]

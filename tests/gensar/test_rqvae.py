@@ -142,7 +142,7 @@ def test_with_codes_to_spare_every_point_is_a_code(distinct: int, seed: int) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for book in books:
-            book.start_from(rest, seed)
+            book.init_from(rest, seed)
     torch.testing.assert_close(books[0].vectors, books[1].vectors, rtol=0, atol=0)
     nearest = books[0].distances(rest).detach().min(dim=1).values
     assert nearest.max() < 1e-6
@@ -155,7 +155,7 @@ def test_with_more_points_than_codes_each_code_is_the_mean_of_its_points() -> No
     rng = np.random.default_rng(0)
     blobs = rng.standard_normal((4, 1, 3)) * 10 + 0.1 * rng.standard_normal((4, 20, 3))
     book = Codebook(4, 3)
-    book.start_from(torch.as_tensor(blobs.reshape(-1, 3), dtype=torch.float32), 0)
+    book.init_from(torch.as_tensor(blobs.reshape(-1, 3), dtype=torch.float32), 0)
     found = np.array(sorted(book.vectors.tolist()))
     np.testing.assert_allclose(found, sorted(blobs.mean(axis=1).tolist()), atol=1e-4)
 
@@ -163,7 +163,7 @@ def test_with_more_points_than_codes_each_code_is_the_mean_of_its_points() -> No
 def test_gradients_of_a_codebook_do_not_hang_on_the_threads() -> None:
     generator = torch.Generator().manual_seed(0)
     book, rest = Codebook(64, 64), torch.randn(4096, 64, generator=generator)
-    book.start_from(rest, seed=0)
+    book.init_from(rest, seed=0)
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gensar.engine.trie import Barred, Trie
+from gensar.engine.trie import ExcludedItems, Trie
 
 TABLES = st.integers(1, 4).flatmap(
     lambda levels: st.lists(
@@ -71,29 +71,29 @@ def test_a_child_that_does_not_exist_has_code_0_and_no_children(rows) -> None:
 
 @given(TABLES, st.data())
 @settings(deadline=None)
-def test_what_is_open_leads_to_an_item_that_is_not_barred(rows, data) -> None:
+def test_what_is_open_leads_to_an_item_that_is_not_excluded(rows, data) -> None:
     trie = Trie.of(np.array(rows))
     some = st.lists(st.integers(0, len(rows) - 1), max_size=2 * len(rows))
-    barred_items = data.draw(st.lists(some, min_size=1, max_size=3))
-    offsets = np.cumsum([0, *map(len, barred_items)])
-    items = np.array([item for each in barred_items for item in each], dtype=np.int64)
-    barred = Barred.of(trie, offsets, items)
-    everything = torch.arange(len(rows)).expand(len(barred_items), -1)
-    expected = [[item in each for item in range(len(rows))] for each in barred_items]
-    assert barred.holds(everything).tolist() == expected
+    excluded_items = data.draw(st.lists(some, min_size=1, max_size=3))
+    offsets = np.cumsum([0, *map(len, excluded_items)])
+    items = np.array([item for each in excluded_items for item in each], dtype=np.int64)
+    excluded = ExcludedItems.of(trie, offsets, items)
+    everything = torch.arange(len(rows)).expand(len(excluded_items), -1)
+    expected = [[item in each for item in range(len(rows))] for each in excluded_items]
+    assert excluded.holds(everything).tolist() == expected
     for level in range(trie.levels):
         nodes = trie.path[:, level - 1].unique() if level else torch.zeros(1, dtype=torch.int64)
         child, _, real = trie.children(nodes, level)
-        asked = nodes.expand(len(barred_items), -1), real.expand(len(barred_items), -1, -1)
-        left = barred.open_children(*asked)
-        for row, each in enumerate(barred_items):
+        asked = nodes.expand(len(excluded_items), -1), real.expand(len(excluded_items), -1, -1)
+        left = excluded.allowed_children(*asked)
+        for row, each in enumerate(excluded_items):
             good = {trie.path[item, level].item() for item in range(len(rows)) if item not in each}
             assert set(child[left[row]].tolist()) == good
 
 
-def test_without_requests_nothing_is_barred() -> None:
+def test_without_requests_nothing_is_excluded() -> None:
     trie = Trie.of(np.array([[0, 1], [1, 0]]))
     none = np.empty(0, dtype=np.int64)
-    assert Barred.of(trie, np.zeros(1, dtype=np.int64), none).items.shape == (0, 0)
-    empty = Barred.of(trie, np.zeros(3, dtype=np.int64), none)
+    assert ExcludedItems.of(trie, np.zeros(1, dtype=np.int64), none).items.shape == (0, 0)
+    empty = ExcludedItems.of(trie, np.zeros(3, dtype=np.int64), none)
     assert not empty.holds(torch.tensor([[0, 1], [1, 0]])).any()

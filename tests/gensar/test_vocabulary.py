@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gensar.engine.vocabulary import END, PADDING, UNKNOWN, Vocabulary, train_tokenizer
+from benchmark.learning.subwords import SPECIAL, train_tokenizer
+from gensar.engine.vocabulary import END, PADDING, Vocabulary
 from tests.gensar.support import random_identifiers, vocabulary_of
 
 SIZES = st.tuples(
@@ -53,7 +54,7 @@ def test_tokens_lead_back_to_codes(sizes) -> None:
 
 def test_special_tokens_stand_where_t5_has_them() -> None:
     tokenizer = train_tokenizer(["drama comedy"], 40)
-    wanted = {"<pad>": PADDING, "</s>": END, "<unk>": UNKNOWN}
+    wanted = {"<pad>": PADDING, "</s>": END, "<unk>": SPECIAL.index("<unk>")}
     assert {token: tokenizer.token_to_id(token) for token in wanted} == wanted
 
 
@@ -63,7 +64,7 @@ def test_any_text_is_encoded_and_cut(text: str, longest: int) -> None:
     vocabulary = vocabulary_of(random_identifiers(3, ((2, 2, 2, 2), (2, 2, 2, 2))))
     whole, cut = vocabulary.encode([text], 1000), vocabulary.encode([text], longest)
     assert cut.values.tolist() == whole.values.tolist()[:longest]
-    assert ((whole.values >= UNKNOWN) & (whole.values < vocabulary.text)).all()
+    assert ((whole.values >= SPECIAL.index("<unk>")) & (whole.values < vocabulary.text)).all()
 
 
 def test_pieces_are_written_without_the_tokenizer_s_marks() -> None:

@@ -11,6 +11,7 @@ from benchmark.learning.simultaneous_duplicates import (
     previous_twins,
     searches_first,
     steps_to_first_twin,
+    steps_to_moment,
 )
 
 EVENTS = st.lists(st.tuples(*[st.integers(0, 2)] * 3, st.integers(0, 1)), min_size=1, max_size=20)
@@ -35,6 +36,17 @@ def test_earlier_twins_are_the_rows_before_of_the_same_user_time_and_item(events
     assert [sorted(j for j in row if j != PAD) for row in found.tolist()] == expected
     steps = [i - min(twins, default=i) for i, twins in enumerate(expected)]
     assert steps_to_first_twin(log).tolist() == steps
+
+
+@given(EVENTS)
+def test_a_moment_begins_with_the_first_event_of_the_same_user_and_time(events) -> None:
+    log = _log(events)
+    moments = list(zip(log.user.tolist(), log.time.tolist(), strict=True))
+    assert steps_to_moment(log).tolist() == [i - moments.index(m) for i, m in enumerate(moments)]
+
+
+def test_an_empty_log_has_no_moments() -> None:
+    assert len(steps_to_moment(_log([(0, 0, 0, 0)]).select(np.zeros(1, dtype=bool)))) == 0
 
 
 @given(EVENTS)

@@ -44,3 +44,33 @@ def test_publishing_twice_changes_nothing(tmp_path: Path) -> None:
     before = {file.name: file.read_bytes() for file in stored.folder.iterdir()}
     publish([run, read_run(stored.folder)], tmp_path / "kept")
     assert {file.name: file.read_bytes() for file in stored.folder.iterdir()} == before
+
+
+def _shared(results: Path) -> set[str]:
+    return {file.name for file in results.glob("runs/*/requests-*.parquet")}
+
+
+def test_the_table_that_runs_share_goes_along_and_leaves_with_the_last_of_them(
+    tmp_path: Path,
+) -> None:
+    kept = tmp_path / "kept"
+    first, other = (record(tmp_path / "one", "m", ASKED, seed=seed) for seed in (1, 2))
+    publish([first, other], kept)
+    one = _shared(kept)
+    assert len(one) == 1 and one == _shared(tmp_path / "one")
+    changed = record(tmp_path / "two", "m", ASKED, users=[5, 5, 6, 6], run="b", finished=LATER)
+    publish([changed], kept)
+    assert len(_shared(kept)) == 2
+    for run in scan_runs(kept, pytest.fail):
+        assert len(run.requests()) == len(ASKED["rec", "full"])
+    again = record(tmp_path / "two", "m", ASKED, users=[5] * 4, run="c", finished=LATER, seed=2)
+    publish([again], kept)
+    assert len(_shared(kept)) == 2 and not one & _shared(kept)
+
+
+def test_a_run_that_cannot_be_read_keeps_its_shared_table(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    broken = record(kept, "broken", ASKED, users=[9] * 4)
+    (broken.folder / "run.json").write_text("{", encoding="utf-8")
+    publish([record(tmp_path / "one", "m", ASKED)], kept)
+    assert len(_shared(kept)) == 2

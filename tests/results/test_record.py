@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +13,8 @@ from baselines.diagnostic import Constant
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.results import record as module
 from benchmark.results.record import read_run, scan_runs, write_run
-from benchmark.results.table import read_table, to_table, write_table
-from tests.results.records import record, table_of
+from benchmark.results.shared import is_shared_name
+from tests.results.records import record, tables
 
 REC = ("rec", "full")
 ASKED = {REC: [3, 0, 40]}
@@ -38,19 +37,17 @@ def _files(folder: Path) -> list[str]:
 def test_a_record_round_trips(
     tmp_path_factory: pytest.TempPathFactory, info: dict[str, Any], ranks: list[int]
 ) -> None:
-    info = {**{k: v for k, v in info.items() if k != "schema"}, "changed": {}}
-    folder = tmp_path_factory.mktemp("run") / "new" / "run"
-    written = write_run(folder, info, table_of({REC: ranks}), Constant())
+    info = {k: v for k, v in info.items() if k != "schema"}
+    place = tmp_path_factory.mktemp("runs")
+    folder = place / "new" / "run"
+    written = write_run(folder, info, tables({REC: ranks}), Constant())
     read = read_run(folder)
     assert read == written
-    assert read.info == {"schema": 1, **info}
+    assert read.info == {"schema": 2, **info}
     assert read.requests()["greater"].tolist() == ranks
-    assert _files(folder.parent.parent) == [
-        f"new/run/{name}"
-        for name in sorted(
-            ["run.json", "requests.parquet", "checksums.json", "config.json", "model.safetensors"]
-        )
-    ]
+    names = ["run.json", "requests.parquet", "checksums.json", "config.json", "model.safetensors"]
+    assert _files(folder) == sorted(names)
+    assert len(_files(place)) == len(names) + 1  # the table that runs share
 
 
 def _truncate(file: Path) -> None:
@@ -93,7 +90,9 @@ def test_no_changed_byte_goes_unnoticed(
     tmp_path_factory: pytest.TempPathFactory, place: float, change: int, data: st.DataObject
 ) -> None:
     good = record(tmp_path_factory.mktemp("results"), "m", ASKED)
-    file = good.folder / data.draw(st.sampled_from(["run.json", "requests.parquet"]))
+    (shared,) = good.folder.parent.parent.glob("requests-*.parquet")
+    own = [good.folder / name for name in ("run.json", "requests.parquet")]
+    file = data.draw(st.sampled_from([*own, shared]))
     content = bytearray(file.read_bytes())
     content[int(place * len(content))] ^= change
     file.write_bytes(content)
@@ -103,13 +102,13 @@ def test_no_changed_byte_goes_unnoticed(
 
 def _sign(folder: Path) -> None:
     """Make the checksums right again."""
-    sums = {
-        p.name: module._sha256(p) for p in sorted(folder.iterdir()) if p.name != "checksums.json"
-    }
+    sums = json.loads((folder / "checksums.json").read_text(encoding="utf-8"))
+    own = [name for name in sums if (folder / name).exists()]
+    sums.update({name: module._sha256(folder / name) for name in own})
     (folder / "checksums.json").write_text(json.dumps(sums), encoding="utf-8")
 
 
-@pytest.mark.parametrize("text", ['{"schema": 2}', '{"schema": 1}', "{}", "[]", "7", "nonsense"])
+@pytest.mark.parametrize("text", ['{"schema": 3}', '{"schema": 1}', "{}", "[]", "7", "nonsense"])
 def test_a_record_of_another_version_is_left_out(tmp_path: Path, text: str) -> None:
     other = record(tmp_path, "m", ASKED)
     (other.folder / "run.json").write_text(text, encoding="utf-8")
@@ -117,6 +116,18 @@ def test_a_record_of_another_version_is_left_out(tmp_path: Path, text: str) -> N
     reports: list[str] = []
     assert list(scan_runs(tmp_path, reports.append)) == []
     assert len(reports) == 1
+
+
+def test_a_record_of_old_rules_says_what_to_do(tmp_path: Path) -> None:
+    old = record(tmp_path, "m", ASKED)
+    (old.folder / "run.json").write_text('{"schema": 1, "changed": {}}', encoding="utf-8")
+    sums = {name: module._sha256(old.folder / name) for name in ("run.json", "requests.parquet")}
+    (old.folder / "checksums.json").write_text(json.dumps(sums), encoding="utf-8")
+    with pytest.raises(BenchmarkError) as caught:
+        read_run(old.folder)
+    assert str(caught.value) == (
+        f"{old.folder}: made under schema 1 by rules that changed; run it again"
+    )
 
 
 def test_a_checksum_never_leads_out_of_the_folder(tmp_path: Path) -> None:
@@ -141,7 +152,7 @@ def _fail(*arguments: Any) -> None:
 
 
 @pytest.mark.parametrize("older", [False, True])
-@pytest.mark.parametrize("where", ["write_table", "save", "_sha256", "_flush", "rename"])
+@pytest.mark.parametrize("where", ["to_bytes", "save", "_sha256", "_flush", "_place", "rename"])
 def test_an_interrupted_write_leaves_nothing_or_the_older_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, older: bool
 ) -> None:
@@ -160,8 +171,10 @@ def test_an_interrupted_write_leaves_nothing_or_the_older_run(
             patch.setattr(module, where, _fail)
         model = _Failing() if where == "save" else Constant()
         with pytest.raises(KeyboardInterrupt):
-            write_run(folder, {"new": True}, table_of({REC: [1]}), model)
-    assert _files(tmp_path) == kept
+            write_run(folder, {"new": True}, tables({REC: [1]}), model)
+    left = set(_files(tmp_path)) - set(kept)
+    assert all(is_shared_name(Path(name).name) for name in left)
+    assert len(left) <= (where == "rename")
     assert folder.exists() == older
     if before:
         assert read_run(folder) == before
@@ -169,9 +182,10 @@ def test_an_interrupted_write_leaves_nothing_or_the_older_run(
 
 def test_a_newer_run_takes_the_place_of_the_older(tmp_path: Path) -> None:
     before = record(tmp_path, "m", ASKED)
-    after = write_run(before.folder, {"new": True, "changed": {}}, table_of({REC: [1]}), Constant())
+    after = write_run(before.folder, {"new": True}, tables({REC: [1]}), Constant())
     assert read_run(before.folder).info == after.info != before.info
     assert len(list(before.folder.parent.iterdir())) == 1
+    assert after.requests()["greater"].tolist() == [1]
 
 
 def test_a_place_that_cannot_be_written_is_the_users_mistake(tmp_path: Path) -> None:
@@ -192,30 +206,3 @@ def test_unfinished_runs_and_stray_files_are_no_runs(tmp_path: Path) -> None:
 
 def test_no_runs_are_no_error(tmp_path: Path) -> None:
     assert list(scan_runs(tmp_path, _fail)) == []
-
-
-def test_equal_tables_are_equal_bytes(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    ranks = rng.integers(0, 100, 5000).tolist()
-    for name in ("a", "b"):
-        write_table(table_of({REC: ranks, ("search", "sampled"): ranks}), tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
-
-def test_a_table_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
-    write_table(table_of({REC: [3, 4]}).drop_columns(["history"]), tmp_path / "old")
-    with pytest.raises(BenchmarkError, match="run it again"):
-        read_table(tmp_path / "old")
-
-
-def test_a_table_has_the_columns_of_the_contract(tmp_path: Path) -> None:
-    write_table(to_table([], np.zeros(0, dtype=int)), tmp_path / "empty")
-    write_table(table_of({REC: [3, 4]}, users=[7, 7]), tmp_path / "two")
-    columns = ["task", "protocol", "request", "user", "query", "item", "greater", "tied"]
-    columns += ["candidates", "query_kind", "history", "item_events"]
-    assert list(read_table(tmp_path / "empty").columns) == columns
-    two = read_table(tmp_path / "two")
-    assert two.values.tolist() == [
-        ["rec", "full", 0, 7, -1, 0, 3, 0, 100, "", 0, 0],
-        ["rec", "full", 1, 7, -1, 1, 4, 0, 100, "", 1, 1],
-    ]

@@ -3,22 +3,31 @@ from __future__ import annotations
 import os
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from baselines.popularity import Popularity
 from benchmark.data.dataset import Dataset
-from benchmark.data.requests import Task
+from benchmark.data.evaluation_set import Repeated
+from benchmark.data.requests import PAD, Task
 from benchmark.errors import InputError
-from benchmark.evaluation.metrics import METRICS, compute
+from benchmark.evaluation.counts import Counts
+from benchmark.evaluation.evaluate import HarnessValidation, evaluate
+from benchmark.evaluation.metrics import METRICS, TopLists, compute, describe_lists
 from benchmark.model import NoSettings, TrainingContext, TrainView, Validation
 from benchmark.registry import ModelEntry
 from benchmark.results.record import read_run
+from benchmark.run_log import RunLog
+from benchmark.running.device import resolve_device
+from benchmark.running.identity import code_digest, harness_digest
 from benchmark.running.plan import Experiment
-from benchmark.running.runner import RunResult, resolve_device, run_model
+from benchmark.running.runner import RunResult, run_model
+from tests.results.graded import graded
 
 BOTH = (Task.REC, Task.SEARCH)
 
@@ -79,7 +88,7 @@ def run(data: Dataset, results: Path, **changes: Any) -> RunResult:
 def test_a_record_holds_what_the_contract_names(tiny: Dataset, tmp_path: Path) -> None:
     info = run(tiny, tmp_path, seed=5).record.info
     expected = {
-        "schema": 1,
+        "schema": 2,
         "model": "steps",
         "settings": {},
         "preset": "standard",
@@ -89,6 +98,8 @@ def test_a_record_holds_what_the_contract_names(tiny: Dataset, tmp_path: Path) -
         "split": "leave-one-out",
         "leakage": "safe",
         "seen": "exclude",
+        "repeated": {task: {"targets": 0, "requests": 0} for task in ("rec", "search")},
+        "harness": harness_digest(),
         "tasks": ["rec", "search"],
         "protocols": ["full", "sampled"],
         "seed": 5,
@@ -102,28 +113,75 @@ def test_a_record_holds_what_the_contract_names(tiny: Dataset, tmp_path: Path) -
     assert info["peak_memory_mib"] > 0
     assert [point["epoch"] for point in info["curve"]] == [0, 1, 2]
     assert all(point.keys() == {"seconds", "epoch", "rec", "search"} for point in info["curve"])
+    assert info["code"] == code_digest(ENTRY) != info["harness"]
     environment = info["environment"]
     assert environment["packages"]["numpy"] == np.__version__
     assert environment["cpus"] == os.cpu_count()
     assert {"python", "platform", "cpu", "device"} <= environment.keys()
 
 
-def test_stored_means_are_those_of_the_stored_requests(tiny: Dataset, tmp_path: Path) -> None:
-    record = run(tiny, tmp_path).record
-    requests = record.requests()
-    for (task, protocol), part in requests.groupby(["task", "protocol"]):
-        means = record.info["metrics"][task][protocol]
-        values = compute(part["greater"].to_numpy(), part["tied"].to_numpy())
+def _block(frame: pd.DataFrame, task: str, protocol: str) -> pd.DataFrame:
+    return frame[(frame["task"] == task) & (frame["protocol"] == protocol)]
+
+
+def test_stored_means_are_those_of_the_stored_rows(tiny: Dataset, tmp_path: Path) -> None:
+    data = graded(tiny)
+    record = run(data, tmp_path, protocols=("full", "sampled", "given")).record
+    requests, top = record.requests(), record.top()
+    assert top is not None
+    events = np.bincount(data.train.log.item, minlength=len(data.items))
+    blocks = [(task, p) for task in ("rec", "search") for p in ("full", "sampled", "given")]
+    assert list(requests.groupby(["task", "protocol"], sort=False).groups) == blocks
+    for task, protocol in blocks:
+        part, means = _block(requests, task, protocol), record.info["metrics"][task][protocol]
+        asked = data.evaluation["test", Task(task)]
+        values = compute(Counts.of_table(part))
         assert {name: means[name] for name in METRICS} == {n: v.mean() for n, v in values.items()}
-        assert means["requests"] == len(part) == len(tiny.evaluation["test", Task(task)].targets)
-        assert (part["item"] == tiny.evaluation["test", Task(task)].targets).all()
-    assert len(requests.groupby(["task", "protocol"])) == 4
+        assert means["requests"] == part["request"].nunique() == len(asked)
+        for name in ("request", "item", "gain"):
+            np.testing.assert_array_equal(part[name], getattr(asked.relevant, name))
+        lists, own = np.full((len(asked), 10), PAD), _block(top, task, protocol)
+        lists[own["request"], own["rank"] - 1] = own["item"]
+        stated = describe_lists(TopLists(lists, events))
+        assert stated == {name: means[name] for name in stated}
+        assert stated.keys() >= {"coverage@10", "popularity@10", "gini@10"}
+
+
+def test_stored_candidates_are_those_that_were_counted(tiny: Dataset, tmp_path: Path) -> None:
+    data, model = graded(tiny), Popularity()
+    frame = run(data, tmp_path, protocols=("full", "sampled", "given")).record.requests()
+    model.fit(data.train, HarnessValidation(data, BOTH), TrainingContext(BOTH, 1))
+    asked = ("full", "sampled", "given")
+    for outcome in evaluate(model, "popularity", data, "test", BOTH, asked, RunLog(quiet=True)):
+        part = _block(frame, str(outcome.task), outcome.protocol)
+        for name in ("request", "gain", "greater", "tied", "candidates"):
+            np.testing.assert_array_equal(part[name], getattr(outcome.counts, name))
+
+
+def test_what_was_not_asked_is_counted(tiny: Dataset, tmp_path: Path) -> None:
+    rec = replace(tiny.evaluation["test", Task.REC], repeated=Repeated(targets=7, requests=3))
+    data = replace(tiny, evaluation={**tiny.evaluation, ("test", Task.REC): rec})
+    assert run(data, tmp_path).record.info["repeated"] == {
+        "rec": {"targets": 7, "requests": 3},
+        "search": {"targets": 0, "requests": 0},
+    }
+
+
+def test_a_run_of_one_protocol_shares_its_requests_with_the_others(
+    tiny: Dataset, tmp_path: Path
+) -> None:
+    whole = run(tiny, tmp_path).record.requests()
+    for tasks, protocols in (((Task.SEARCH,), ("full", "sampled")), (BOTH, ("sampled",))):
+        part = run(tiny, tmp_path, tasks=tasks, protocols=protocols).record.requests()
+        expected = whole[whole["task"].isin(map(str, tasks)) & whole["protocol"].isin(protocols)]
+        assert part.equals(expected.reset_index(drop=True))
+    assert len(list(tmp_path.glob("runs/tiny/requests-*.parquet"))) == 1
 
 
 def test_equal_runs_give_equal_bytes(tiny: Dataset, tmp_path: Path) -> None:
     one, two = (run(tiny, tmp_path / name).record.folder for name in "ab")
     assert one.name == two.name
-    for name in ("requests.parquet", "model.safetensors", "config.json"):
+    for name in ("requests.parquet", "top.parquet", "model.safetensors", "config.json"):
         assert (one / name).read_bytes() == (two / name).read_bytes()
 
 

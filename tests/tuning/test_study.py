@@ -26,7 +26,7 @@ BOTH = (Task.REC, Task.SEARCH)
 
 @dataclass(frozen=True)
 class KnobSettings:
-    rate: float = field(default=1e-3, metadata={"doc": "shared"})
+    learning_rate: float = field(default=1e-3, metadata={"doc": "shared"})
     knob: float = field(default=0.0, metadata={"doc": "share of rarity in the score"})
     other: int = field(default=3, metadata={"doc": "never searched"})
 
@@ -35,7 +35,7 @@ class Knob(Popularity):
     """Counts at random, or what is rare first, which finds more where few items are unseen."""
 
     Settings = KnobSettings
-    searched: ClassVar[Mapping[str, Dimension]] = {"knob": Range(0.0, 1.0)}
+    search_space: ClassVar[Mapping[str, Dimension]] = {"knob": Range(0.0, 1.0)}
     fits: ClassVar[list[tuple[float, int]]] = []
     interrupted_at: ClassVar[int | None] = None
     bad_above: ClassVar[float] = 2.0
@@ -139,7 +139,7 @@ def test_a_study_is_found_by_where_it_started_and_the_largest_counts(
     tiny: Dataset, tmp_path: Path
 ) -> None:
     small, large = _tune(tiny, tmp_path, 2, seed=1), _tune(tiny, tmp_path, 3, seed=2)
-    assert small.digest() != large.digest()
+    assert small.chosen().digest != large.chosen().digest
     kind: Any = ENTRY.load()
     plan = Experiment(ENTRY, kind.Settings(), "standard", BOTH)
     assert find_study(tmp_path, plan, tiny) == large
@@ -166,10 +166,11 @@ def test_any_seed_that_a_run_takes_can_be_searched_with(
 
 
 def test_settings_of_one_name_are_searched_alike_in_every_model() -> None:
-    assert space_of(BM25) == dict(BM25.searched)
-    assert space_of(Popularity) == {}
+    assert space_of(BM25.Settings, BM25.search_space) == dict(BM25.search_space)
+    assert space_of(Popularity.Settings, Popularity.search_space) == {}
     for name in ("sasrec", "gensar"):
-        space = space_of(find(name).load())
+        kind = find(name).load()
+        space = space_of(kind.Settings, kind.search_space)
         assert {n: space[n] for n in SHARED} == dict(SHARED)
 
 

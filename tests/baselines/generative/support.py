@@ -20,7 +20,7 @@ from tests.gensar.support import bag_of_words
 
 SMALL: dict[str, Any] = {
     "levels": 2,
-    "codes": 8,
+    "codebook_size": 8,
     "latent": 8,
     "rqvae_hidden": (16,),
     "rqvae_epochs": 5,
@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {
     "layers": 1,
     "feed_forward": 32,
     "text_tokens": 200,
-    "window": 6,
+    "max_history": 6,
     "epochs": 2,
     "validate_every": 1,
     "validation_requests": 20,

@@ -12,12 +12,19 @@ from baselines.generative.plain_rqvae import PlainRQVAE, train_rqvae
 from baselines.generative.quantise import Quantisation, quantise, residual_kmeans, residual_lfq
 from baselines.generative.settings import IdentifierSettings
 from benchmark.errors import InputError
+from benchmark.learning.subwords import train_tokenizer
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.sequences import Sequences
-from gensar.engine.vocabulary import Vocabulary, train_tokenizer
+from gensar.engine.vocabulary import Vocabulary
 
 ITEMS, WIDTH, LEVELS, CODES = 60, 12, 3, 8
-SMALL = {"levels": LEVELS, "codes": CODES, "latent": 6, "rqvae_hidden": (10,), "rqvae_epochs": 20}
+SMALL = {
+    "levels": LEVELS,
+    "codebook_size": CODES,
+    "latent": 6,
+    "rqvae_hidden": (10,),
+    "rqvae_epochs": 20,
+}
 QUANTISERS = ("rq-kmeans", "rq-vae", "lfq")
 
 
@@ -162,7 +169,7 @@ def test_separate_identifiers_share_no_token() -> None:
     assert vocabulary.size == ranges[-1][1]
     search, rec = (set(vocabulary.code_tokens(kind).ravel().tolist()) for kind in (0, 1))
     assert not search & rec
-    widths = {book.shape[1] for kind in vocabulary.identifiers.vectors for book in kind}
+    widths = {book.shape[1] for kind in vocabulary.identifiers.codebooks for book in kind}
     assert widths == {WIDTH}
 
 
@@ -182,7 +189,7 @@ def test_the_commitment_of_every_level_and_the_reconstruction_once_move_the_enco
     torch.manual_seed(0)
     network = PlainRQVAE(width=5, latent=4, hidden=(), codebook_size=6, levels=3)
     vectors = torch.randn(7, 5)
-    network.start_codebooks(torch.randn(30, 5), seed=1)
+    network.init_codebooks(torch.randn(30, 5), seed=1)
     encoded = network.encoder(vectors).detach().requires_grad_()
     network.encoder.forward = lambda _: encoded  # type: ignore[method-assign]
     codes, error, loss = network(vectors)

@@ -12,11 +12,12 @@ from baselines.unifiedssr.model import UnifiedSSR, UnifiedSSRSettings
 from baselines.unifiedssr.sequences import of_requests
 from baselines.unifiedssr.training import branch_loss, noam_rate
 from benchmark.data.dataset import Dataset
-from benchmark.data.events import EventSource
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.model import Model, TrainingContext
 from benchmark.run_log import RunLog
+from tests.baselines.support import reading, without_history
 
 BOTH = (Task.REC, Task.SEARCH)
 SMALL = UnifiedSSRSettings(
@@ -89,7 +90,7 @@ def test_search_mixes_the_last_states_of_both_branches(model: UnifiedSSR, tiny: 
     expected = []
     for row in range(len(asked)):
         one = asked[np.array([row])]
-        made = of_requests(one, SMALL.window, "all", words, "cpu")
+        made = of_requests(one, SMALL.max_history, "all", words, "cpu")
         (_, products), (_, queries) = network(made, table).branches
         assert products.shape[1] == int(made.length)
         last = share * products[0, -1] @ table.T + (1 - share) * queries[0, -1] @ table.T
@@ -101,17 +102,17 @@ def test_scores_hang_on_the_batch_s_padding_only_where_windows_do(tiny: Dataset)
     for windows, same in (("own", True), ("batch", False)):
         model = _fit(tiny, windows=windows, edges="hard", epochs=1, finetune_epochs=1)
         asked = tiny.evaluation["validation", Task.SEARCH].requests
-        mixed = _with_lengths(asked)
+        mixed = _with_lengths(asked, tiny.log)
         whole = model.score(mixed)
         alone = np.concatenate([model.score(one) for one in mixed.batches(1)])
         assert (np.abs(whole - alone).max() < 1e-4) == same
 
 
-def _with_lengths(asked: Requests) -> Requests:
+def _with_lengths(asked: Requests, log: EventLog) -> Requests:
     """Return the requests with ever longer histories, so that a batch needs padding."""
-    start = asked._log.offsets[asked.user]
-    span = asked._stop - start
-    return replace(asked, _stop=start + np.arange(len(asked)) % (span + 1))
+    start = log.offsets[asked.user]
+    span = log.offsets[asked.user + 1] - start
+    return reading(asked, log, start + np.arange(len(asked)) % (span + 1))
 
 
 @pytest.mark.parametrize("task", BOTH)
@@ -138,8 +139,7 @@ def test_data_without_searches_and_users_without_events(
         model.fit(train, HarnessValidation(tiny, tasks), TrainingContext(tasks, 1))
         for task in tasks:
             asked = _requests(tiny, task)
-            empty = replace(asked, _stop=asked._log.offsets[asked.user])
-            for requests in (asked, empty):
+            for requests in (asked, without_history(asked, tiny.log)):
                 assert np.isfinite(model.score(requests)).all()
 
 

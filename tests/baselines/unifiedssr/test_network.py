@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from baselines.unifiedssr.encoder import SiameseEncoder, sinusoids
-from baselines.unifiedssr.network import Network
+from baselines.unifiedssr.network import UnifiedSSRNetwork
 from baselines.unifiedssr.sequences import Sequences
 from baselines.unifiedssr.settings import UnifiedSSRSettings
 
@@ -16,12 +16,12 @@ USERS, ITEMS, WORDS = 3, 20, 30
 LENGTH = 6
 
 
-def _network(**changed: object) -> Network:
+def _network(**changed: object) -> UnifiedSSRNetwork:
     item_words = torch.arange(ITEMS)[:, None] % 7 + 1
     with torch.random.fork_rng():
         torch.manual_seed(3)
         chosen = replace(SMALL, **changed)  # type: ignore[arg-type]
-        network = Network(USERS, ITEMS, WORDS, item_words, chosen)
+        network = UnifiedSSRNetwork(USERS, ITEMS, WORDS, item_words, chosen)
         torch.nn.init.normal_(network.sessions.predictor.weight)
     return network.eval()
 
@@ -34,7 +34,7 @@ def _sequences(search: bool, length: tuple[int, ...] = (LENGTH, LENGTH)) -> Sequ
 
 
 @torch.no_grad()
-def _states(network: Network, batch: Sequences) -> list[Tensor]:
+def _states(network: UnifiedSSRNetwork, batch: Sequences) -> list[Tensor]:
     return [states for _, states in network(batch, network.table()).branches]
 
 

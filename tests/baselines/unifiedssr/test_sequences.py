@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.unifiedssr.sequences import cut, learnable, of_requests, of_rows
+from baselines.unifiedssr.training import TaskSequences
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Dataset, TrainView
 from benchmark.data.events import EventLog, EventSource
@@ -103,15 +104,45 @@ def test_a_user_without_history_has_the_start_and_the_query() -> None:
     assert asked.words.tolist() == [[[7, 0]]]
 
 
-def test_of_twins_one_is_read_and_predicted() -> None:
-    log = _log([0] * 5, [4, 5, 4, 6, 4], [1, 1, 0, 0, 0], [0, 1, -1, -1, -1], time=[7, 7, 7, 8, 9])
-    assert learnable(log, Task.REC, "all").item.tolist() == [4, 5, 6, 4]
-    assert learnable(log, Task.REC, "rec").item.tolist() == [4, 6, 4]
+EVENTS = st.lists(
+    st.tuples(st.integers(0, 4), st.integers(1, 9), st.integers(0, 2)), min_size=1, max_size=12
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(EVENTS, st.integers(1, 12))
+def test_a_recommendation_is_predicted_from_strictly_earlier_events(events, window) -> None:
+    """A query of 0 makes a recommendation; both kinds are read and predicted."""
+    time, item, query = np.array(sorted(events)).T
+    log = _log([0] * len(item), item, query > 0, query - 1, time)
+    sequences = TaskSequences.of(log, Task.REC, "all", None)
+    rows, predicted = cut(sequences.log, window)
+    read, targets = sequences.read(rows, predicted, "cpu")
+    for row, column in zip(*np.nonzero(targets.item.numpy() >= 0), strict=True):
+        first = np.searchsorted(time, time[rows[row, column]])
+        place = int(targets.place[row, column])
+        assert (
+            read.product[row, 1 : place + 1].tolist() == (item[first - place : first] + 1).tolist()
+        )
+        # Nothing is read only where there is nothing.
+        assert place > 0 or first == 0
+    if window >= len(item):
+        assert (targets.item.numpy()[predicted] == item).all()
+
+
+def test_a_click_is_predicted_at_the_first_one_of_its_moment_and_query() -> None:
+    log = _log([0] * 5, [4, 5, 6, 7, 8], [1] * 5, [2, 0, 0, 1, 1], time=[3, 7, 7, 7, 8])
+    rows, predicted = cut(log, 9)
+    _, targets = TaskSequences.of(log, Task.SEARCH, "all", WORDS).read(rows, predicted, "cpu")
+    assert targets.item[0, :5].tolist() == [4, 5, 6, 7, 8]
+    assert targets.place[0, :5].tolist() == [0, 1, 1, 3, 4]
+
+
+def test_of_searches_for_one_item_at_one_time_one_is_learned() -> None:
+    log = _log([0] * 5, [4, 5, 4, 6, 4], [1, 1, 1, 0, 0], [0, 1, 1, -1, -1], time=[7, 7, 7, 8, 9])
     assert learnable(log, Task.SEARCH, "all").item.tolist() == [4, 5]
-    asked = of_requests(
-        TrainingRequests(_train(log)).of(Task.REC, np.array([4])), 9, "all", None, "cpu"
-    )
-    assert asked.product.tolist() == [[0, 5, 6, 7]]
+    assert learnable(log, Task.REC, "all").item.tolist() == [4, 5, 4, 6, 4]
+    assert learnable(log, Task.REC, "rec").item.tolist() == [6, 4]
 
 
 def test_search_sequences_hold_searches_only(tiny: Dataset) -> None:

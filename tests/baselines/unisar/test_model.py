@@ -15,6 +15,7 @@ from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.model import Model, TrainingContext
+from tests.baselines.support import without_history
 
 BOTH = tuple(Task)
 SMALL = UniSARSettings(
@@ -127,9 +128,7 @@ def test_without_any_search_it_trains_and_answers(tiny: Dataset) -> None:
             assert torch.isfinite(weight).all()
         for task in tasks:
             asked = _requests(tiny, task)
-            assert np.isfinite(
-                model.score(replace(asked, _log=view.log, _stop=view.log.offsets[asked.user]))
-            ).all()
+            assert np.isfinite(model.score(without_history(asked, view.log))).all()
 
 
 def test_without_any_event_it_answers(tiny: Dataset) -> None:

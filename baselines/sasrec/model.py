@@ -1,0 +1,108 @@
+"""SASRec behind the harness's Model interface."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from baselines.recbole_bridge.modules import RecBoleSASRec, build_sasrec
+from baselines.sasrec.settings import PRESETS, SASRecSettings
+from baselines.sasrec.training import SequenceTrainer, learnable, states_of
+from benchmark.data.events import EventSource
+from benchmark.data.requests import Requests, Task
+from benchmark.learning.dropout import use_byte_dropout
+from benchmark.learning.epoch_loop import train_to_best
+from benchmark.learning.weights import arrays_of, count_weights, take_arrays
+from benchmark.model import Model, TrainingContext, TrainView, Validation
+
+__all__ = ["SASRec"]
+
+
+class SASRec(Model[SASRecSettings]):
+    """Self-attention over the items of the history; an item's score is a dot product."""
+
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC})
+    Settings = SASRecSettings
+    presets = PRESETS
+    uses_gpu = True
+
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
+        """Train until validation stops improving and keep the best weights."""
+        self._build(len(train.items), context.seed, context.device)
+        log = learnable(train.log, self.settings.history)
+        trainer = SequenceTrainer(self.module, self.settings, log, context)
+        train_to_best(
+            "sasrec",
+            self,
+            self.module,
+            trainer.optimiser,
+            self.settings,
+            validation,
+            context,
+            trainer.epoch,
+        )
+
+    def _build(self, items: int, seed: int, device: str) -> None:
+        settings = self.settings
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.module: RecBoleSASRec = build_sasrec(
+                items,
+                settings.max_history,
+                {
+                    "n_layers": settings.layers,
+                    "n_heads": settings.heads,
+                    "hidden_size": settings.width,
+                    "inner_size": settings.inner,
+                    "hidden_dropout_prob": settings.dropout,
+                    "attn_dropout_prob": settings.attention_dropout,
+                },
+            )
+        use_byte_dropout(self.module)
+        self.device = device
+        self.module.device = device
+        self.module.to(device).eval()
+
+    @torch.no_grad()
+    def score(self, requests: Requests) -> NDArray[np.float32]:
+        """Return dot products of the history's last state with the items' embeddings.
+
+        A request without history is answered from a single padding position.
+        """
+        kind = None if self.settings.history == "all" else EventSource.RECOMMENDED
+        parts = [np.empty((0, requests.width), dtype=np.float32)]
+        for batch in requests.batches(256):
+            history = batch.history(self.settings.max_history, kind)
+            longest = max(int(history.length.max(initial=0)), 1)
+            sequences = torch.as_tensor(history.item[:, :longest].astype(np.int64) + 1)
+            last = torch.as_tensor(np.maximum(history.length - 1, 0), device=self.device)
+            states = states_of(self.module, sequences.to(self.device))
+            states = states[torch.arange(len(batch), device=self.device), last]
+            table = self.module.item_embedding.weight[1:]
+            if batch.candidates is None:
+                scores = states @ table.T
+            else:
+                items = torch.as_tensor(batch.candidates.astype(np.int64), device=self.device)
+                scores = torch.einsum("bd,bcd->bc", states, table[items])
+            parts.append(scores.float().cpu().numpy())
+        return np.concatenate(parts)
+
+    def item_vectors(self) -> NDArray[np.float32]:
+        """Return the items' embeddings, ``[items, width]``."""
+        return self.module.item_embedding.weight[1:].detach().cpu().numpy().copy()
+
+    def parameters(self) -> int:
+        """Return the number of weights."""
+        return count_weights(self.module)
+
+    def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
+        """Return the weights."""
+        return arrays_of(self.module), {"items": self.module.n_items - 1}
+
+    def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
+        """Take back the weights."""
+        self._build(values["items"], 0, "cpu")
+        take_arrays(self.module, arrays)

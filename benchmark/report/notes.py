@@ -1,0 +1,105 @@
+"""What a reader has to know about a board before its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmark.analysis.leaderboard import Leaderboard
+from benchmark.report.text_tables import FEW_SEEDS, NOTHING, TASKS
+
+__all__ = ["notes"]
+
+
+def notes(board: Leaderboard) -> list[str]:
+    """Return what a reader has to know about a board, a sentence or two each."""
+    return [*_data(board), *_letters(board), *_trainings(board), *_runs(board)]
+
+
+def _data(board: Leaderboard) -> Iterator[str]:
+    yield (
+        f"Split {board.split}, leakage {board.leakage}, seen items {board.seen}"
+        f" (data {board.digest[:12]}, candidates {board.candidates[:12]})."
+    )
+    counts = [(TASKS[task].lower(), *count) for task, count in board.repeated.items() if any(count)]
+    if counts:
+        each = "; ".join(
+            f"{task}: {items} relevant items taken out, {requests} requests not asked"
+            for task, items, requests in counts
+        )
+        yield f"What stands in the history already is no answer ({each})."
+    if any(t.task == "search" and t.protocol == "sampled" for t in board.tables):
+        yield (
+            "Sampled search lists are the best wrong answers of BM25, so they are adversarial to a"
+            " model that ranks by BM25; read search over the whole catalogue first."
+        )
+
+
+def _letters(board: Leaderboard) -> Iterator[str]:
+    questions = [table.question for table in board.tables if table.pairs]
+    narrow, columns = questions.count("requests"), len(questions)
+    if narrow < columns:
+        yield (
+            "Models that share a letter cannot be told apart at 0.05: other trainings of the same"
+            " recipes, asked other requests, may well come out the other way round (Welch's test"
+            " over users and trainings, Holm's correction over all pairs of a column)."
+        )
+    if narrow:
+        some = f"in {narrow} of {columns} columns " if narrow < columns else ""
+        yield (
+            f"As {some}no model was trained twice, or none came out differently, letters"
+            f" {'there ' if some else ''}speak of other requests only, not of other trainings"
+            " (Fisher's randomisation test over users, Holm's correction over all pairs of a"
+            " column)."
+        )
+    yield (
+        "Bold is whatever cannot be told from the best. Rank is where a model may stand, for all"
+        " models at once with 95%. ± is the standard deviation over seeds."
+    )
+
+
+def _trainings(board: Leaderboard) -> Iterator[str]:
+    rows = [row for table in board.tables for row in table.rows]
+    borrowed = {row.entry.label for row in rows if row.borrowed}
+    if borrowed:
+        yield (
+            "‡ one seed: what other trainings of it would score is not known, so the spread of"
+            " models that were trained several times stands in"
+            f" ({len(borrowed)} model{'' if len(borrowed) == 1 else 's'})."
+        )
+    changes = [c for each in board.tradeoff for c in (each.rec, each.search)]
+    changes += [c for each in board.changed for c in (each.rec, each.search)]
+    counts = [row.seeds for row in rows if not row.borrowed]
+    counts += [change.seeds for change in changes if change.change is not None]
+    for table in board.ablations:
+        counts += [table.seeds, *(part.seeds for part in table.parts)]
+    if any(seeds < FEW_SEEDS for seeds in counts):
+        yield f"† fewer than {FEW_SEEDS} seeds: the spread over seeds is not known well."
+    if board.tradeoff or board.ablations or board.changed:
+        changes += [c for t in board.ablations for part in t.parts for c in (part.rec, part.search)]
+        narrow = any(c.question == "requests" for c in changes if c.p is not None)
+        yield (
+            "Changes are of means over seeds, with 95% intervals over users and trainings, tested"
+            " as the letters are; bold is a change at 0.05 after Holm's correction over its table."
+        )
+        if narrow:
+            yield (
+                "Where no model of such a table was trained twice, or none came out differently,"
+                " that is over users only."
+            )
+
+
+def _runs(board: Leaderboard) -> Iterator[str]:
+    rows = [row for table in board.tables for row in table.rows]
+    presets = {row.entry.preset for row in rows} | {table.preset for table in board.ablations}
+    yield f"Presets: {', '.join(sorted(presets))}."
+    tuned = {row.entry.label: row.entry.trials for row in rows if row.entry.trials}
+    if tuned:
+        sizes = ", ".join(f"{name} {trials}" for name, trials in sorted(tuned.items()))
+        yield f"Settings chosen on validation, by so many trials: {sizes}."
+    yield f"Versions of the harness that asked the runs: {board.versions}."
+    if board.mixed:
+        yield f"Runs of several versions of the model's code: {', '.join(board.mixed)}."
+    if any(None in (row.mean, row.entry.parameters) for row in rows):
+        yield f"{NOTHING}: not known, or not asked of every seed."
+    if board.superseded:
+        yield f"Runs left out because a newer one has the same request: {board.superseded}."

@@ -1,0 +1,123 @@
+"""Tables that all runs on a data set share: stored once beside the folders of their runs.
+
+A table's name tells its content, so that a file once written never changes: runs made under other
+rules have another one. Each run holds the checksum of the file that it stands on.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from benchmark.errors import BenchmarkError
+from benchmark.results.table import SHARED, Blocks, blocks_of, digest_of, from_bytes, to_bytes
+
+__all__ = [
+    "CHECKSUMS",
+    "SharedTable",
+    "SharedTables",
+    "drop_unused",
+    "file_of",
+    "is_shared_name",
+    "made_from",
+]
+
+CHECKSUMS = "checksums.json"
+"""The file of a run that holds the checksums of all others, and of its shared table."""
+
+_NAME = re.compile(r"requests-[0-9a-f]{12}\.parquet")
+
+
+@dataclass(frozen=True)
+class SharedTable:
+    """A shared table as it lies on disk.
+
+    Attributes:
+        name: of the file.
+        content: of the file.
+    """
+
+    name: str
+    content: bytes
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 (hex) of the file."""
+        return sha256(self.content).hexdigest()
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The table itself."""
+        return from_bytes(self.content, SHARED)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The table for those who compute."""
+        return self.table.to_pandas()
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """Where the rows of each task and protocol stand."""
+        return blocks_of(self.table)
+
+
+class SharedTables:
+    """Reads each shared table once, however many runs stand on it."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, SharedTable] = {}
+
+    def at(self, file: Path) -> SharedTable:
+        """Return the table of a file.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        if file not in self._read:
+            self._read[file] = SharedTable(file.name, file.read_bytes())
+        return self._read[file]
+
+
+def is_shared_name(name: str) -> bool:
+    """Return whether a file of this name holds a shared table."""
+    return _NAME.fullmatch(name) is not None
+
+
+def file_of(run: Path, name: str) -> Path:
+    """Return where the shared table of a run's folder lies: ``runs/<dataset>/<name>``."""
+    return run.parent.parent / name
+
+
+def made_from(table: pa.Table, run: Path) -> SharedTable:
+    """Return the file that a run with this table stands on: the one that is there, or a new one.
+
+    Another version of Parquet's writer may have written the same table in other bytes; these stay,
+    as other runs hold their checksum.
+    """
+    name = f"requests-{digest_of(table)[:12]}.parquet"
+    try:
+        there = SharedTables().at(file_of(run, name))
+        if there.table.equals(table):
+            return there
+    except (OSError, BenchmarkError, pa.ArrowException):
+        pass
+    return SharedTable(name, to_bytes(table))
+
+
+def drop_unused(results: Path) -> None:
+    """Remove the shared tables below ``results`` that no run's checksums name.
+
+    Runs that are just being written count, and so do those that cannot be read for whatever else.
+    """
+    for folder in sorted((results / "runs").glob("*")):
+        tables = [file for file in folder.glob("requests-*.parquet") if is_shared_name(file.name)]
+        named = "".join(file.read_text("utf-8", "replace") for file in folder.rglob(CHECKSUMS))
+        for file in tables:
+            if file.name not in named:
+                file.unlink(missing_ok=True)

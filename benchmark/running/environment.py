@@ -1,0 +1,88 @@
+"""What a run record tells of the rules that held, the installation and the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+from dataclasses import asdict
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from benchmark import __version__
+from benchmark.data.dataset import Dataset
+from benchmark.running.identity import harness_digest
+
+__all__ = ["circumstances", "cpu_name", "environment", "peak_memory_mib"]
+
+_RECORDED_PACKAGES = (
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "recbole",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "scikit-learn",
+    "bm25s",
+    "tokenizers",
+)
+
+
+def circumstances(dataset: Dataset) -> dict[str, Any]:
+    """Return what ``run.json`` says of the rules, our version and the time.
+
+    ``repeated`` is what those rules took out of the requests, by task; ``harness`` is a digest of
+    the code that is the same for all models.
+    """
+    about, tests = dataset.about, dataset.evaluation.items()
+    return {
+        "split": about.split,
+        "leakage": about.leakage,
+        "seen": about.seen,
+        "repeated": {str(t): asdict(e.repeated) for (part, t), e in tests if part == "test"},
+        "version": __version__,
+        "harness": harness_digest(),
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def environment(device: str) -> dict[str, Any]:
+    """Return versions, processor and device, ``environment`` of ``run.json``."""
+    torch = sys.modules.get("torch")
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": cpu_name(),
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads() if torch is not None else 1,
+        "device": torch.cuda.get_device_name() if torch is not None and device == "cuda" else "cpu",
+        "packages": {name: _version(name) for name in _RECORDED_PACKAGES},
+    }
+
+
+def peak_memory_mib() -> float:
+    """Return the most memory that this process has held so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def cpu_name() -> str:
+    """Return what the processor calls itself; an empty string where nothing tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,127 @@
+"""The rules of an experiment, held before anything runs: they cannot change what a run comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+from benchmark.errors import InputError, did_you_mean
+from benchmark.running.plan import Experiment
+from benchmark.settings import PRESETS, build_settings, parse_assignment
+
+if TYPE_CHECKING:
+    from benchmark.data.dataset import Dataset
+    from benchmark.data.requests import Task
+    from benchmark.model import Model
+    from benchmark.registry import ModelEntry
+
+__all__ = ["check_ablations", "check_protocols", "plan_experiments", "restricted"]
+
+
+def plan_experiments(
+    entries: Sequence[ModelEntry],
+    tasks: Sequence[str],
+    preset: str,
+    assignments: Sequence[str],
+) -> list[Experiment]:
+    """Return an experiment for each model, checked before anything runs.
+
+    Args:
+        entries: the models.
+        tasks: what to train for; each model takes those that it serves.
+        preset: what settings are filled from.
+        assignments: ``NAME=VALUE`` for all models that have the setting, ``MODEL.NAME=VALUE``.
+
+    Raises:
+        InputError: an unknown preset or setting, a value that a model refuses, or a model that
+            serves none of the tasks.
+    """
+    if preset not in PRESETS:
+        raise InputError(f"--preset: unknown '{preset}'{did_you_mean(preset, PRESETS)}")
+    served = [_served(entry, tasks) for entry in entries]
+    classes = [entry.load() for entry in entries]
+    parsed = [parse_assignment(text) for text in assignments]
+    _check_names(parsed, entries, classes)
+    experiments = []
+    for entry, common, kind in zip(entries, served, classes, strict=True):
+        known = _names(kind)
+        own = [
+            (name, value)
+            for owner, name, value in parsed
+            if owner == entry.name or (owner is None and name in known)
+        ]
+        settings = build_settings(kind.Settings, kind.presets, preset, own)
+        kind(settings)  # a model may refuse what the types of its settings allow
+        experiments.append(Experiment(entry, settings, preset, common))
+    return experiments
+
+
+def _served(entry: ModelEntry, tasks: Sequence[str]) -> tuple[Task, ...]:
+    from benchmark.data.requests import Task
+
+    common = tuple(Task(task) for task in entry.tasks if task in tasks)
+    if not common:
+        raise InputError(f"model {entry.name} serves {', '.join(entry.tasks)} only")
+    return common
+
+
+def _check_names(
+    parsed: list[tuple[str | None, str, str]],
+    entries: Sequence[ModelEntry],
+    classes: list[type[Model]],
+) -> None:
+    names = [entry.name for entry in entries]
+    for owner, _, _ in parsed:
+        if owner is not None and owner not in names:
+            raise InputError(f"--set {owner}.…: {owner} is not run{did_you_mean(owner, names)}")
+    everything = set().union(*map(_names, classes))
+    for owner, name, _ in parsed:
+        if owner is None and name not in everything:
+            hint = did_you_mean(name, everything) if everything else ": there are none"
+            raise InputError(f"--set {name}: unknown setting{hint}")
+
+
+def _names(kind: type[Model]) -> set[str]:
+    return {field.name for field in fields(kind.Settings)}
+
+
+def check_ablations(experiments: Sequence[Experiment], assignments: Sequence[str]) -> None:
+    """Refuse models without ablations, and settings that an ablation would change as well.
+
+    Raises:
+        InputError: there are such.
+    """
+    for experiment in experiments:
+        name, offered = experiment.entry.name, experiment.entry.load().ablations
+        if not offered:
+            raise InputError(f"--ablations: model {name} offers none")
+        changed = {setting for changes in offered.values() for setting in changes}
+        for owner, setting, _ in map(parse_assignment, assignments):
+            if setting in changed and owner in (None, name):
+                raise InputError(f"--set {setting}: --ablations changes it; leave one of them out")
+
+
+def check_protocols(protocols: Sequence[str], dataset: Dataset) -> None:
+    """Refuse a protocol that no task of the data set has candidates for.
+
+    Raises:
+        InputError: there is one.
+    """
+    tests = [asked for (part, _), asked in dataset.evaluation.items() if part == "test"]
+    for protocol in protocols:
+        if protocol != "full" and not any(protocol in asked.lists for asked in tests):
+            raise InputError(f"--protocol {protocol}: {dataset.name} brings no such candidates")
+
+
+def restricted(experiment: Experiment, dataset: Dataset) -> Experiment:
+    """Return the experiment with the tasks that the data set has requests for.
+
+    Raises:
+        InputError: there are none.
+    """
+    tasks = tuple(task for task in experiment.tasks if ("test", task) in dataset.evaluation)
+    if not tasks:
+        served, name = " or ".join(map(str, experiment.tasks)), experiment.entry.name
+        raise InputError(f"{dataset.name} has no {served} requests for model {name}")
+    return replace(experiment, tasks=tasks)

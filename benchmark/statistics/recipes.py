@@ -1,0 +1,280 @@
+"""Tests of recipes: would other trainings, on other requests, show the difference?
+
+A leaderboard has two sources of chance: which requests were asked, and how each training went.
+Readers take a table to speak of recipes, so the variance of a difference of two means is that of
+requests plus that of trainings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from benchmark.errors import InputError
+from benchmark.statistics.multiple import holm, letters
+from benchmark.statistics.paired import LEVEL
+from benchmark.statistics.randomisation import randomisation_tests
+from benchmark.statistics.ranks import rank_intervals
+from benchmark.statistics.training_noise import TrainingNoise, training_noise
+
+__all__ = ["MARGIN", "Question", "Recipe", "RecipePair", "Tiers", "Verdict", "compare_recipes"]
+
+Question = Literal["recipes", "requests"]
+"""``recipes``: would other trainings on other requests show it? ``requests``: would other requests
+show it between these very trainings?"""
+Verdict = Literal["differs", "equivalent", "unclear"]
+MARGIN = 0.02
+"""Differences below this share of the best mean do not matter in practice."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A system: a recipe that was trained once or several times.
+
+    Attributes:
+        name: of the system.
+        scores: higher is better, ``[trainings, units]``; a unit is a request, or the sum of a
+            user's requests. The units are the same for all systems.
+        family: systems whose trainings are about as noisy; one with a single training borrows the
+            spread of its family. Empty for none.
+    """
+
+    name: str
+    scores: NDArray[np.float64]
+    family: str = ""
+
+
+@dataclass(frozen=True)
+class RecipePair:
+    """Two systems by their place in the given order; ``a`` comes before ``b`` there.
+
+    Attributes:
+        a: the one.
+        b: the other.
+        difference: mean of ``a`` minus mean of ``b``.
+        low: lower end of the interval of the difference, of confidence 1 - level, for this pair
+            alone; infinite where there is one unit.
+        high: its upper end.
+        p: two-sided, for this pair alone.
+        p_corrected: after Holm's correction over all pairs.
+        wins: units in which ``a`` is better, by the mean of its trainings.
+        ties: units in which both are the same.
+        losses: units in which ``b`` is better.
+        verdict: ``equivalent``: the interval lies within the margin; ``differs``: significant after
+            correction, and the difference is larger than the margin; else ``unclear``.
+    """
+
+    a: int
+    b: int
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_corrected: float
+    wins: int
+    ties: int
+    losses: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Tiers:
+    """What can be said of many systems at once; lists are in the order in which they were given.
+
+    Attributes:
+        names: of the systems.
+        means: over trainings and units.
+        letters: two systems share one if and only if they do not differ; ``a`` for the best.
+        rank_low: the best rank that a system may have, 1 for the first; all intervals hold at once.
+        rank_high: the worst.
+        trainings: number of each system's trainings.
+        units: number of units.
+        borrowed: the system has one training, and the spread of others stands in for its own.
+        pairs: all pairs, ``(0, 1), (0, 2), …``.
+        p: symmetric ``[systems, systems]``, 1 on the diagonal.
+        p_corrected: likewise, after Holm's correction.
+        question: what the p-values answer; ``requests`` where no system was trained twice, as
+            nothing is known of other trainings then.
+        level: probability of any wrong difference among all pairs.
+        margin: differences up to this do not matter, in units of the scores.
+    """
+
+    names: list[str]
+    means: list[float]
+    letters: list[str]
+    rank_low: list[int]
+    rank_high: list[int]
+    trainings: list[int]
+    units: int
+    borrowed: list[bool]
+    pairs: tuple[RecipePair, ...]
+    p: NDArray[np.float64]
+    p_corrected: NDArray[np.float64]
+    question: Question
+    level: float
+    margin: float
+
+    @property
+    def order(self) -> list[int]:
+        """Places of the systems, the best mean first; equal means by name."""
+        return sorted(range(len(self.names)), key=lambda i: (-self.means[i], self.names[i]))
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """Standard errors of all differences and their degrees of freedom, ``[systems, systems]``."""
+
+    error: NDArray[np.float64]
+    freedom: NDArray[np.float64]
+
+
+def compare_recipes(
+    recipes: Sequence[Recipe],
+    *,
+    level: float = LEVEL,
+    margin: float = MARGIN,
+    question: Question = "recipes",
+) -> Tiers:
+    """Compare all pairs of systems.
+
+    Under ``recipes`` p is Welch's: the squared error is the variance over units of the difference
+    of the two means over trainings, plus what trainings add to that (see ``training_noise``), with
+    Satterthwaite's degrees of freedom. Under ``requests``, or where no system was trained twice,
+    p is that of Fisher's randomisation test. No answer depends on random draws.
+
+    Args:
+        recipes: two or more systems, over the same units.
+        level: of each interval, and of the whole family of pairs.
+        margin: share of the best mean below which a difference does not matter.
+        question: which question the p-values answer.
+
+    Raises:
+        InputError: fewer than two systems, a name twice, scores of different or no units, or a
+            score that is no finite number.
+    """
+    scores = _checked(recipes)
+    noise = training_noise(scores, [recipe.family for recipe in recipes])
+    if question == "requests" or (noise.freedom == 0).any():
+        question = "requests"
+        noise = TrainingNoise.none(len(recipes))
+    trainings = np.array([len(each) for each in scores])
+    units = np.stack([each.mean(axis=0) for each in scores])
+    means = units.mean(axis=1)
+    errors = _errors(units, trainings, noise)
+    if question == "requests":
+        p = randomisation_tests(units)
+    else:
+        p = _welch(means[:, None] - means[None, :], errors)
+    corrected = _corrected(p)
+    differ = corrected < level
+    order = sorted(range(len(recipes)), key=lambda i: (-means[i], recipes[i].name))
+    named = dict(zip(order, letters(differ[np.ix_(order, order)]), strict=True))
+    low, high = rank_intervals(means, differ)
+    matters = margin * float(np.abs(means).max())
+    return Tiers(
+        names=[recipe.name for recipe in recipes],
+        means=means.tolist(),
+        letters=[named[i] for i in range(len(recipes))],
+        rank_low=low,
+        rank_high=high,
+        trainings=trainings.tolist(),
+        units=units.shape[1],
+        borrowed=noise.borrowed.tolist(),
+        pairs=tuple(_pairs(units, errors, p, corrected, level, matters)),
+        p=p,
+        p_corrected=corrected,
+        question=question,
+        level=level,
+        margin=matters,
+    )
+
+
+def _checked(recipes: Sequence[Recipe]) -> list[NDArray[np.float64]]:
+    if len(recipes) < 2:
+        names = ", ".join(f"'{recipe.name}'" for recipe in recipes)
+        raise InputError(f"two or more systems can be compared, not {names or 'none'}")
+    names = [recipe.name for recipe in recipes]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"'{twice[0]}': two systems have this name")
+    scores = [np.atleast_2d(np.asarray(r.scores, dtype=np.float64)) for r in recipes]
+    for recipe, each in zip(recipes, scores, strict=True):
+        if each.ndim != 2 or each.shape[1] != scores[0].shape[1] or not each.size:
+            raise InputError(
+                f"'{recipe.name}': scores of shape {each.shape}, not (trainings, "
+                f"{scores[0].shape[-1]})"
+            )
+        if not np.isfinite(each).all():
+            raise InputError(f"'{recipe.name}': a score is no finite number")
+    return scores
+
+
+def _errors(
+    units: NDArray[np.float64], trainings: NDArray[np.int64], noise: TrainingNoise
+) -> _Errors:
+    """Return the errors of differences of means of ``[systems, units]``."""
+    size, count = units.shape
+    if count < 2:
+        return _Errors(np.full((size, size), np.inf), np.ones((size, size)))
+    requests = np.stack([(scores - units).var(axis=1, ddof=1) / count for scores in units])
+    added = noise.added / trainings
+    pairs = added[:, None] + added[None, :]
+    np.fill_diagonal(pairs, 0.0)
+    variance = requests + np.maximum(pairs, 0.0)
+    training = noise.variance / trainings
+    with np.errstate(divide="ignore", invalid="ignore"):
+        own = np.where(training > 0, training**2 / noise.freedom, 0.0)
+        spread = requests**2 / (count - 1) + (own[:, None] + own[None, :])
+        freedom = np.where(spread > 0, variance**2 / spread, np.inf)
+    return _Errors(np.sqrt(variance), freedom)
+
+
+def _welch(differences: NDArray[np.float64], errors: _Errors) -> NDArray[np.float64]:
+    """Return two-sided p; 1 where nothing differs, 0 where a difference has no error."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.abs(differences) / errors.error
+    p = np.where(errors.error > 0, 2 * stats.t.sf(t, errors.freedom), differences == 0)
+    np.fill_diagonal(p, 1.0)
+    return np.asarray(p, dtype=np.float64)
+
+
+def _corrected(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    upper = np.triu_indices(len(p), 1)
+    corrected = np.ones_like(p)
+    corrected[upper] = holm(p[upper].tolist())
+    return np.minimum(corrected, corrected.T)
+
+
+def _pairs(
+    units: NDArray[np.float64],
+    errors: _Errors,
+    p: NDArray[np.float64],
+    corrected: NDArray[np.float64],
+    level: float,
+    margin: float,
+) -> list[RecipePair]:
+    edge = stats.t.isf(level / 2, errors.freedom) * errors.error
+    pairs = []
+    for a in range(len(units) - 1):
+        moved = units[a] - units[a + 1 :]
+        counts = ((moved > 0).sum(axis=1), (moved == 0).sum(axis=1), (moved < 0).sum(axis=1))
+        for b, difference, win, tie, loss in zip(
+            range(a + 1, len(units)),
+            moved.mean(axis=1).tolist(),
+            *(c.tolist() for c in counts),
+            strict=True,
+        ):
+            low, high = difference - float(edge[a, b]), difference + float(edge[a, b])
+            verdict: Verdict = "unclear"
+            if -margin <= low and high <= margin:
+                verdict = "equivalent"
+            elif corrected[a, b] < level and abs(difference) > margin:
+                verdict = "differs"
+            found = float(p[a, b]), float(corrected[a, b])
+            pairs.append(RecipePair(a, b, difference, low, high, *found, win, tie, loss, verdict))
+    return pairs

@@ -1,0 +1,54 @@
+"""Settings of every model that writes identifiers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmark.settings import setting
+
+__all__ = ["GeneratorSettings"]
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """Settings of every model that writes identifiers."""
+
+    backbone: str = setting("config", "'config' for a T5 of the sizes below, or a hub name")
+    width: int = setting(64, "width of the T5", low=1)
+    layers: int = setting(2, "layers of its encoder and of its decoder", low=1)
+    heads: int = setting(4, "attention heads", low=1)
+    feed_forward: int = setting(256, "width of its feed-forward layers", low=1)
+    dropout: float = setting(0.1, "dropout of the T5", high=1)
+    text_tokens: int = setting(4096, "size of the text vocabulary trained on the data set", low=1)
+    codebook_start: bool = setting(
+        True, "start the embeddings of codes and text pieces from the RQ-VAE (backbone=config)"
+    )
+    embedding_scale: float = setting(0.3, "root mean square of embeddings so started")
+    item_tokens: Literal["fused", "codes"] = setting(
+        "fused", "an item in the input is one summed embedding, or one token for each code"
+    )
+    vocabulary_softmax: bool = setting(
+        False, "normalise code probabilities over the whole vocabulary, not over the level"
+    )
+    max_history: int = setting(
+        64, "events in a training sequence and in a request's history (packed)", low=1
+    )
+    query_tokens: int = setting(16, "longest query, in tokens", low=1)
+    batch_size: int = setting(16, "sequences (packed) or samples (plain) in a batch", low=1)
+    accumulate: int = setting(1, "batches whose gradients make one step", low=1)
+    learning_rate: float = setting(4e-3, "peak learning rate", low=1e-9)
+    weight_decay: float = setting(0.01, "weight decay")
+    warm_up: float = setting(0.02, "share of the training that warms the learning rate up", high=1)
+    epochs: int = setting(9, "most epochs over the training events; the rate falls to 0 by then")
+    validate_every: int = setting(3, "epochs between validations", low=1)
+    validation_requests: int = setting(400, "requests of each task in a validation, 0 for all")
+    patience: int = setting(1000, "validations without a gain before training stops", low=1)
+    num_beams: int = setting(50, "beams over the catalogue", low=1)
+    candidate_decoding: Literal["exact", "beam"] = setting(
+        "exact", "given candidates: score each one, or beam search over their trie as published"
+    )
+
+    def __post_init__(self) -> None:
+        if self.width < self.heads:
+            raise ValueError(f"settings 'width', 'heads': no width is left for {self.heads} heads")
