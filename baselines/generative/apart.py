@@ -43,9 +43,9 @@ class QueryItemPairs:
 
 def searched_pairs(train: TrainView, words: Ragged) -> QueryItemPairs:
     """Return one pair for each search event; ``words`` are the pieces of the query table."""
-    found = np.flatnonzero(train.log.kind == EventSource.SEARCHED)
+    searches = np.flatnonzero(train.log.kind == EventSource.SEARCHED)
     return QueryItemPairs(
-        words.take(train.log.query[found]), train.log.item[found].astype(np.int64)
+        words.take(train.log.query[searches]), train.log.item[searches].astype(np.int64)
     )
 
 
@@ -164,11 +164,11 @@ class ApartRegime:
             item=np.maximum(history.item, 0).astype(np.int64),
         )
 
-    def found_items(self, pairs: QueryItemPairs, chosen: NDArray[np.int64]) -> CodeTargets:
-        """Return the chosen pairs as targets that read their query."""
+    def found_items(self, pairs: QueryItemPairs, rows: NDArray[np.int64]) -> CodeTargets:
+        """Return the pairs at ``rows`` as targets that read their query."""
         return one_code_target_each(
-            self.query_inputs(pairs.words.take(chosen)),
-            pairs.item[chosen],
-            np.full(len(chosen), SEMANTIC),
+            self.query_inputs(pairs.words.take(rows)),
+            pairs.item[rows],
+            np.full(len(rows), SEMANTIC),
             self.sequences.vocabulary.searched,
         )
