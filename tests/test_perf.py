@@ -139,20 +139,18 @@ def test_counts_that_differ_are_found(
 
 @pytest.mark.xdist_group("ranx")
 def test_p_values_agree_with_ranx() -> None:
-    found = significance.measure(models=4, requests=300, draws=2000, peer_draws=500)
+    found = significance.measure(models=4, requests=300, peer_draws=500)
     assert found.agree
     assert found.details["our_p"] == pytest.approx(found.details["peer_p"], abs=0.15)
     measured = found.details["peer_measured_s"]
-    assert found.peer_s == pytest.approx(measured / (3 * 500) * 6 * 2000)
+    assert found.peer_s == pytest.approx(measured / (3 * 500) * 6 * significance.DRAWS)
     assert "extrapolated" in found.details["note"]
 
 
 @pytest.mark.xdist_group("ranx")
 def test_p_values_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        significance, "randomisation_tests", lambda values, draws: np.full((4, 4), 0.999)
-    )
-    assert not significance.measure(models=4, requests=300, draws=2000, peer_draws=200).agree
+    monkeypatch.setattr(significance, "randomisation_tests", lambda values: np.full((4, 4), 0.999))
+    assert not significance.measure(models=4, requests=300, peer_draws=200).agree
 
 
 @pytest.fixture

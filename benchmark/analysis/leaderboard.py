@@ -23,6 +23,8 @@ from benchmark.results.record import RunRecord
 
 __all__ = ["Curve", "Leaderboard", "Repeated", "boards", "pareto_front"]
 
+IMPORTED = "imported"
+"""The preset of answers of outside systems, whose code nobody here knows."""
 PROTOCOLS = ("full", "given", "sampled")
 """In the order of their tables."""
 
@@ -62,7 +64,8 @@ class Leaderboard:
         curves: validation curves.
         superseded: number of runs left out because a newer one has the same request.
         repeated: by task, what was not asked because it stands in the history.
-        versions: number of versions of the harness that made the runs.
+        versions: number of versions of the harness that asked the runs.
+        mixed: models whose runs are of several versions of the model's own code.
     """
 
     dataset: str
@@ -79,6 +82,7 @@ class Leaderboard:
     superseded: int
     repeated: dict[str, Repeated]
     versions: int
+    mixed: tuple[str, ...]
 
     def whole(self, task: str) -> dict[str, Row]:
         """Return the rows by NDCG@10 over the whole catalogue, by model."""
@@ -135,7 +139,7 @@ def _board(records: list[RunRecord]) -> Leaderboard:
         entries = [group.entry(task, protocol) for group in main if task in group.tasks]
         if any(ran(run, task, protocol) for entry in entries for run in entry.runs):
             tables += tables_of(task, protocol, entries, reader)
-    counted = _counted(groups)
+    counted = {id(run): run for group in groups for run in _counted(group)}.values()
     info = records[0].info
     return Leaderboard(
         dataset=info["dataset"],
@@ -151,18 +155,24 @@ def _board(records: list[RunRecord]) -> Leaderboard:
         curves=tuple(_curves(main)),
         superseded=len(records) - len(counted),
         repeated=_repeated(records),
-        versions=len({run.info.get("harness", run.info["code"]) for run in counted}),
+        versions=len({run.info["harness"] for run in counted}),
+        mixed=tuple(g.label for g in main if g.preset != IMPORTED and len(_versions(g)) > 1),
     )
 
 
-def _counted(groups: list[RunGroup]) -> list[RunRecord]:
-    """Return the runs of which a figure is made."""
-    runs: dict[int, RunRecord] = {}
-    for group in groups:
-        for task, protocol in itertools.product(group.tasks, PROTOCOLS):
-            entry = group.entry(task, protocol)
-            runs |= {id(run): run for run in entry.runs if ran(run, task, protocol)}
-    return list(runs.values())
+def _counted(group: RunGroup) -> list[RunRecord]:
+    """Return the runs of which a figure is made; one may stand there several times."""
+    entries = [
+        (group.entry(task, protocol), task, protocol)
+        for task, protocol in itertools.product(group.tasks, PROTOCOLS)
+    ]
+    return [
+        run for entry, task, protocol in entries for run in entry.runs if ran(run, task, protocol)
+    ]
+
+
+def _versions(group: RunGroup) -> set[str]:
+    return {run.info["code"] for run in _counted(group)}
 
 
 def _repeated(records: list[RunRecord]) -> dict[str, Repeated]:

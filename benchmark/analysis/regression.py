@@ -107,8 +107,10 @@ def _tables(baseline: RunRecord, fresh: RunRecord | None) -> Tables:
     if fresh is None:
         raise InputError("no such run in the results; run it first")
     tables = {key: (before, after) for key, before, after in paired_tables(baseline, fresh)}
-    asked = {(task, name) for task, by_name in baseline.info["metrics"].items() for name in by_name}
-    if missing := asked - set(tables):
+    wanted = {
+        (task, name) for task, by_name in baseline.info["metrics"].items() for name in by_name
+    }
+    if missing := wanted - set(tables):
         lacking = ", ".join(" ".join(key) for key in sorted(missing))
         raise InputError(f"{fresh.folder}: was not asked {lacking}")
     return tables

@@ -25,6 +25,8 @@ __all__ = ["JOINT", "Change", "changes_of", "corrected"]
 
 PROTOCOL = "full"
 JOINT = ("rec", "search")
+_SURE = math.log(1000)
+"""An interval that reaches a thousandfold change says nothing, and is left out."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,9 @@ class Change:
         value: mean of the variant; likewise.
         change: ``value / reference - 1``; ``None`` where one is missing or the reference is 0.
         low: lower end of its 95% interval over other requests and other trainings; ``None`` where
-            the variant scored nothing.
+            the variant scored nothing, or too little is known for any.
         high: its upper end.
-        p: of no change; ``None`` where there is no interval.
+        p: of no change; ``None`` where one of both scored nothing.
         p_holm: after Holm's correction over one table.
         by_seed: the change of each seed that both were run with, in order of seeds.
         seeds: the smaller number of trainings of both; 0 where one is missing.
@@ -70,9 +72,9 @@ def changes_of(
     """
     groups = {id(group): group for pair in pairs for group in pair if group is not None}
     scores = {
-        name: measured
+        name: each
         for name, group in groups.items()
-        if (measured := _measured(group, task, reader)) is not None
+        if (each := _scores(group, task, reader)) is not None
     }
     means = {name: float(each.scores(SHOWN[0]).mean()) for name, each in scores.items()}
     able = [name for name, mean in means.items() if mean > 0]
@@ -97,7 +99,7 @@ def corrected(columns: Sequence[Sequence[Change]]) -> list[list[Change]]:
     ]
 
 
-def _measured(group: RunGroup, task: str, reader: ScoreReader) -> RequestScores | None:
+def _scores(group: RunGroup, task: str, reader: ScoreReader) -> RequestScores | None:
     if task not in group.tasks:
         return None
     entry = group.entry(task, PROTOCOL)
@@ -106,7 +108,7 @@ def _measured(group: RunGroup, task: str, reader: ScoreReader) -> RequestScores 
 
 def _logarithmic(recipe: Recipe, name: str) -> Recipe:
     mean = recipe.scores.mean()
-    return Recipe(name, np.log(mean) + recipe.scores / mean - 1, recipe.family)
+    return Recipe(name, np.log(mean) + recipe.scores / mean - 1)
 
 
 def _change(
@@ -132,14 +134,10 @@ def _change(
     a, b = (tiers.names.index(str(name)) for name in (reference, variant))
     pair = next(pair for pair in tiers.pairs if {pair.a, pair.b} == {a, b})
     low, high = (pair.low, pair.high) if pair.a == b else (-pair.high, -pair.low)
-    return replace(
-        change,
-        low=math.expm1(low),
-        high=math.expm1(high),
-        p=pair.p,
-        borrowed=tiers.borrowed[a] or tiers.borrowed[b],
-        question=tiers.question,
-    )
+    if max(abs(low), abs(high)) < _SURE:
+        change = replace(change, low=math.expm1(low), high=math.expm1(high))
+    borrowed = tiers.borrowed[a] or tiers.borrowed[b]
+    return replace(change, p=pair.p, borrowed=borrowed, question=tiers.question)
 
 
 def _by_seed(before: RequestScores, after: RequestScores) -> tuple[float, ...]:

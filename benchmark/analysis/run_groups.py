@@ -41,11 +41,6 @@ class Entry:
         parameters: int | None = self.runs[0].info["parameters"]
         return parameters
 
-    @property
-    def family(self) -> str:
-        """Models whose trainings are about as noisy: the group that the run's record names."""
-        return str(self.runs[0].info.get("group") or "")
-
 
 @dataclass(frozen=True)
 class RunGroup:
@@ -105,11 +100,11 @@ def group_runs(records: Iterable[RunRecord]) -> list[RunGroup]:
     groups: dict[_Request, dict[int, list[RunRecord]]] = defaultdict(dict)
     for record in sorted(records, key=_age):
         groups[_request(record.info)].setdefault(record.info["seed"], []).append(record)
-    made = []
+    unlabelled = []
     for request in sorted(groups, key=str):
         runs = groups[request]
         last = next(iter(runs.values()))[-1].info
-        made.append(
+        unlabelled.append(
             RunGroup(
                 request.model,
                 request.model,
@@ -123,7 +118,7 @@ def group_runs(records: Iterable[RunRecord]) -> list[RunGroup]:
                 runs,
             )
         )
-    return made
+    return unlabelled
 
 
 class _Request(NamedTuple):
@@ -159,8 +154,8 @@ def _trials(info: dict[str, Any]) -> int:
 
 def labelled(groups: list[RunGroup]) -> list[RunGroup]:
     """Name the groups by model and whatever sets them apart from others of it; sort by that."""
-    named = [replace(group, label=_label(group, groups)) for group in groups]
-    return sorted(named, key=lambda group: group.label)
+    unique = [replace(group, label=_label(group, groups)) for group in groups]
+    return sorted(unique, key=lambda group: group.label)
 
 
 def _label(group: RunGroup, groups: list[RunGroup]) -> str:

@@ -120,21 +120,17 @@ class ScoreReader:
 
 
 def by_protocol(run: RunRecord) -> dict[tuple[str, str], pd.DataFrame]:
-    """Return the counts of a run by task and protocol, a row for each relevant item."""
-    table = run.requests()
+    """Return the counts of a run by task and protocol, a row for each relevant item, in order."""
+    blocks = run.requests().groupby(["task", "protocol"], sort=False, observed=True)
     return {
-        (str(task), str(protocol)): part.sort_values(
-            ["request", "item"], kind="stable", ignore_index=True
-        )
-        for (task, protocol), part in table.groupby(["task", "protocol"], observed=True)
+        (str(task), str(protocol)): rows.reset_index(drop=True) for (task, protocol), rows in blocks
     }
 
 
 def metric_values(rows: pd.DataFrame, *metrics: str) -> dict[str, NDArray[np.float64]]:
     """Return metrics by request of a table of counts, ``{metric: [requests]}``."""
-    columns = {name: rows[name] for name in ("request", "greater", "tied", "candidates")}
-    gain = rows["gain"] if "gain" in rows else np.ones(len(rows))
-    return compute(Counts.of_table({**columns, "gain": gain}), metrics)
+    names = ("request", "gain", "greater", "tied", "candidates")
+    return compute(Counts.of_table({name: rows[name] for name in names}), metrics)
 
 
 def by_request(rows: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from benchmark.statistics.paired import LEVEL, by_unit, effect_sizes
 from benchmark.statistics.recipes import Question, Recipe, Tiers, Verdict, compare_recipes
 from benchmark.statistics.training_noise import TrainingNoise, training_noise
 
-__all__ = ["ALL", "Pair", "Row", "Table", "as_recipes", "tables_of"]
+__all__ = ["ALL", "Pair", "Row", "Table", "as_recipes", "finite", "tables_of"]
 
 ALL = "all"
 """The slice that holds every request."""
@@ -35,7 +35,8 @@ class Row:
         entry: the model's runs.
         seeds: number of seeds that were measured.
         mean: of the metric over requests and seeds.
-        low: lower end of the 95% interval of the mean over other requests and other trainings.
+        low: lower end of the 95% interval of the mean over other requests and other trainings;
+            ``None`` where too little is known for any.
         high: its upper end.
         sd: standard deviation over seeds; ``None`` for a single one.
         requests: number of requests.
@@ -69,7 +70,8 @@ class Pair:
     Attributes:
         a: label of the model that stands above.
         b: label of the other.
-        difference: of the metric's means, with its 95% interval ``low`` to ``high``.
+        difference: of the metric's means, with its 95% interval ``low`` to ``high``, which are
+            ``None`` where too little is known for any.
         p: that other trainings on other requests would differ as much by chance; ``p_holm`` after
             Holm's correction over all pairs.
         win: requests in which ``a`` is better, by the means over seeds; ``tie``, ``loss`` likewise.
@@ -83,8 +85,8 @@ class Pair:
     a: str
     b: str
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p: float
     p_holm: float
     win: int
@@ -153,17 +155,16 @@ def tables_of(
 def as_recipes(
     scores: Sequence[RequestScores], metric: str, rows: NDArray[np.bool_] | None = None
 ) -> list[Recipe]:
-    """Return the metric of the chosen requests by training and user, in the given order.
+    """Return a metric by training and user, in the given order, of all requests or of ``rows``.
 
     Raises:
         BenchmarkError: not all were asked the same requests.
     """
     _check_alike(scores)
-    chosen: NDArray[np.bool_] | slice = slice(None) if rows is None else rows
-    users = scores[0].users[chosen]
+    part: NDArray[np.bool_] | slice = slice(None) if rows is None else rows
+    users = scores[0].users[part]
     return [
-        Recipe(each.entry.label, by_unit(each.by_seed[metric][:, chosen], users), each.entry.family)
-        for each in scores
+        Recipe(each.entry.label, by_unit(each.by_seed[metric][:, part], users)) for each in scores
     ]
 
 
@@ -189,8 +190,8 @@ def _table(empty: Table, whole: list[RequestScores], rows: NDArray[np.bool_]) ->
         (row,) = _rows(ordered, metric, rows, recipes, "recipes")
         return replace(empty, rows=(replace(row, tier="a", rank_low=1, rank_high=1, top=True),))
     tiers = compare_recipes(recipes)
-    measured = _rows(ordered, metric, rows, recipes, tiers.question)
-    placed = [
+    lines = _rows(ordered, metric, rows, recipes, tiers.question)
+    ranked = [
         replace(
             row,
             tier=tiers.letters[i],
@@ -199,10 +200,10 @@ def _table(empty: Table, whole: list[RequestScores], rows: NDArray[np.bool_]) ->
             borrowed=tiers.borrowed[i],
             top=bool(tiers.p_corrected[0, i] >= tiers.level),
         )
-        for i, row in enumerate(measured)
+        for i, row in enumerate(lines)
     ]
     pairs = tuple(_pairs(ordered, metric, rows, recipes, tiers))
-    return replace(empty, rows=tuple(placed), pairs=pairs, question=tiers.question)
+    return replace(empty, rows=tuple(ranked), pairs=pairs, question=tiers.question)
 
 
 def _rows(
@@ -213,7 +214,7 @@ def _rows(
     question: Question,
 ) -> list[Row]:
     """Return the rows by themselves, not yet held against each other."""
-    made = []
+    lines = []
     for each, (low, high) in zip(ordered, _mean_intervals(recipes, question), strict=True):
         by_seed = each.by_seed[metric][:, rows]
         seeds, size = by_seed.shape
@@ -227,14 +228,17 @@ def _rows(
             requests=size,
             seconds_per_request=each.seconds_per_request,
         )
-        made.append(row)
-    return made
+        lines.append(row)
+    return lines
 
 
-def _mean_intervals(recipes: list[Recipe], question: Question) -> list[tuple[float, float]]:
+def _mean_intervals(
+    recipes: list[Recipe], question: Question
+) -> list[tuple[float | None, float | None]]:
     """Return the 95% interval of each mean: over users, and over trainings if that is asked.
 
-    As in :func:`benchmark.statistics.recipes.compare_recipes`, for a mean in place of a difference.
+    As in :func:`benchmark.statistics.recipes.compare_recipes`, for a mean in place of a difference;
+    ``None`` where so little is known (less than one degree of freedom) that any value may be.
     """
     noise = TrainingNoise.none(len(recipes))
     if question == "recipes":
@@ -248,9 +252,13 @@ def _mean_intervals(recipes: list[Recipe], question: Question) -> list[tuple[flo
     spread = users**2 / max(count - 1, 1) + own / np.where(own > 0, noise.freedom, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         freedom = np.where(spread > 0, variance**2 / spread, np.inf)
-    wide = stats.t.isf(LEVEL / 2, freedom) * np.sqrt(variance)
+    wide = stats.t.isf(LEVEL / 2, np.maximum(freedom, 1.0)) * np.sqrt(variance)
     means = units.mean(axis=1)
-    return list(zip((means - wide).tolist(), (means + wide).tolist(), strict=True))
+    intervals = zip((means - wide).tolist(), (means + wide).tolist(), strict=True)
+    known = (count > 1) & (freedom >= 1)
+    return [
+        pair if is_known else (None, None) for pair, is_known in zip(intervals, known, strict=True)
+    ]
 
 
 def _pairs(
@@ -273,8 +281,8 @@ def _pairs(
             a=tiers.names[a],
             b=tiers.names[b],
             difference=pair.difference,
-            low=pair.low,
-            high=pair.high,
+            low=finite(pair.low),
+            high=finite(pair.high),
             p=pair.p,
             p_holm=pair.p_corrected,
             win=win,
@@ -288,7 +296,11 @@ def _pairs(
         )
 
 
+def finite(value: float) -> float | None:
+    """Return a value that JSON has: ``None`` for NaN and infinity."""
+    return value if math.isfinite(value) else None
+
+
 def _effects(differences: NDArray[np.float64]) -> list[list[float | None]]:
-    """Return size, low and high of each row of ``[models, users]``, ``None`` for NaN."""
-    values = effect_sizes(differences).tolist()
-    return [[None if math.isnan(part) else part for part in each] for each in values]
+    """Return size, low and high of each row of ``[models, users]``."""
+    return [[finite(part) for part in each] for each in effect_sizes(differences).tolist()]

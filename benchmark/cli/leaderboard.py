@@ -126,9 +126,9 @@ def _records(
     if presets is not None:
         records = [r for r in records if r.info["preset"] in presets]
     if dataset is not None:
-        found = sorted({r.info["dataset"] for r in records})
-        if dataset not in found:
-            raise InputError(f"--dataset: no run on '{dataset}'{did_you_mean(dataset, found)}")
+        datasets = sorted({r.info["dataset"] for r in records})
+        if dataset not in datasets:
+            raise InputError(f"--dataset: no run on '{dataset}'{did_you_mean(dataset, datasets)}")
         records = [r for r in records if r.info["dataset"] == dataset]
     return records
 
@@ -136,22 +136,22 @@ def _records(
 def _text(records: list[RunRecord], format_: Format, brief: bool) -> str:
     from benchmark.analysis.leaderboard import boards
 
-    made = [board.brief() if brief else board for board in boards(records)]
+    shown = [board.brief() if brief else board for board in boards(records)]
     if format_ is Format.json:
         from benchmark.report.json import to_document
 
-        found = sorted({board.dataset for board in made})
-        if len(found) > 1:
-            raise InputError(f"--format json: name one of the data sets {', '.join(found)}")
-        return json.dumps(to_document(made), indent=1, ensure_ascii=False) + "\n"
+        datasets = sorted({board.dataset for board in shown})
+        if len(datasets) > 1:
+            raise InputError(f"--format json: name one of the data sets {', '.join(datasets)}")
+        return json.dumps(to_document(shown), indent=1, ensure_ascii=False) + "\n"
     if format_ is Format.html:
         from benchmark.report.html import to_html
 
-        return to_html(made)
+        return to_html(shown)
     if format_ is Format.latex:
         from benchmark.report.latex import to_latex
 
-        return to_latex(made)
+        return to_latex(shown)
     from benchmark.report.markdown import to_markdown
 
-    return to_markdown(made)
+    return to_markdown(shown)

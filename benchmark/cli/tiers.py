@@ -81,9 +81,10 @@ def _read(file: Path) -> pd.DataFrame:
         raise InputError(error.strerror or str(error)) from error
     except pd.errors.EmptyDataError as error:
         raise InputError("the file is empty") from error
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        reason = str(error).rpartition("C error: ")[2].partition("\n")[0].strip()
-        raise InputError(reason if "line" in reason else "more fields than the header") from error
+    except pd.errors.ParserWarning as error:
+        raise InputError("the rows have more fields than the header") from error
+    except pd.errors.ParserError as error:
+        raise InputError(str(error).rpartition("C error: ")[2].strip()) from error
     except ValueError as error:  # not UTF-8, or no Parquet
         raise InputError(f"is no table: {error}") from error
     if len(frame.columns) == 1:
@@ -172,14 +173,14 @@ def _number(name: str) -> int:
 
 
 def _explained(found: Tiers) -> list[str]:
-    sure = 1 - found.level
     asked = {
         "recipes": "other trainings of the same recipes, on other items",
         "requests": "other items, for these very trainings",
     }[found.question]
     lines = [
         f"Letters and ranks speak of {asked}.",
-        f"Systems that share a letter cannot be told apart; all ranks hold at once with {sure:.0%}.",
+        "Systems that share a letter cannot be told apart. All ranks hold at once with a",
+        f"confidence of {1 - found.level:.4g}.",
         f"Differences up to {found.margin:.4g} do not matter: {_count(found, 'equivalent')} of "
         f"{len(found.pairs)} pairs are equivalent,",
         f"{_count(found, 'differs')} differ by more, {_count(found, 'unclear')} are unclear.",
@@ -201,9 +202,12 @@ def _wins(found: Tiers) -> list[str]:
     width = max(len(str(found.units)) + 1, len(str(size)) + 1)
     margin = len(str(size))
     shown = found.order[: (_WIDTH - margin) // (width + 1)]
-    lines = [f"Items won by the row's system against the column's, of {found.units}; ! differs"]
+    lines = [
+        f"Units (items or clusters) won by row against column, of {found.units}.",
+        "! marks systems that can be told apart.",
+    ]
     if len(shown) < size:
-        lines[0] = f"{lines[0]} (best {len(shown)}; --json: all)"
+        lines[1] += f" The best {len(shown)} systems; --json has all."
     lines.append(" " * margin + "".join(f" {n:>{width - 1}} " for n in range(1, len(shown) + 1)))
     for number, a in enumerate(shown, 1):
         cells = []

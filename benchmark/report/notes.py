@@ -96,7 +96,9 @@ def _runs(board: Leaderboard) -> Iterator[str]:
     if tuned:
         sizes = ", ".join(f"{name} {trials}" for name, trials in sorted(tuned.items()))
         yield f"Settings chosen on validation, by so many trials: {sizes}."
-    yield f"Versions of the harness that made the runs: {board.versions}."
+    yield f"Versions of the harness that asked the runs: {board.versions}."
+    if board.mixed:
+        yield f"Runs of several versions of the model's code: {', '.join(board.mixed)}."
     if any(None in (row.mean, row.entry.parameters) for row in rows):
         yield f"{NOTHING}: not known, or not asked of every seed."
     if board.superseded:

@@ -161,7 +161,8 @@ def top_table(outcomes: Sequence[TaskOutcome]) -> pa.Table:
     parts = [TOP.empty_table()]
     for outcome in _in_order(outcomes):
         request, place = np.nonzero(outcome.top != PAD)
-        columns = {"request": request, "rank": place + 1, "item": outcome.top[request, place]}
+        item = outcome.top[request, place]
+        columns: dict[str, NDArray] = {"request": request, "rank": place + 1, "item": item}
         parts.append(_block(TOP, outcome.task, outcome.protocol, columns))
     return pa.concat_tables(parts).combine_chunks()
 

@@ -8,8 +8,9 @@ No signs are drawn, so p depends on nothing but the scores. Few differences are 
 more the share is the saddle-point tail of the sum of random signs (Robinson 1982, "Saddlepoint
 approximations for permutation tests and confidence intervals"; Lugannani and Rice 1980), with
 Daniels's (1987) correction where all differences are multiples of one step, as those of a hit rate
-are. It errs by a few hundredths of p however small p is, where a hundred thousand draws leave a
-third of p open at a corrected threshold of 1e-4.
+are. It errs by less than 3% of p down to 1e-4 and less than 30% down to 1e-6, with 25 differences
+of a few values; with hundreds it is nearer. A hundred thousand draws leave a third of p open at a
+corrected threshold of 1e-4.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class RecipePair:
         b: the other.
         difference: mean of ``a`` minus mean of ``b``.
         low: lower end of the interval of the difference, of confidence 1 - level, for this pair
-            alone.
+            alone; infinite where there is one unit.
         high: its upper end.
         p: two-sided, for this pair alone.
         p_corrected: after Holm's correction over all pairs.
@@ -196,7 +196,8 @@ def compare_recipes(
 
 def _checked(recipes: Sequence[Recipe]) -> list[NDArray[np.float64]]:
     if len(recipes) < 2:
-        raise InputError(f"{len(recipes)} systems: two or more can be compared")
+        names = ", ".join(f"'{recipe.name}'" for recipe in recipes)
+        raise InputError(f"two or more systems can be compared, not {names or 'none'}")
     names = [recipe.name for recipe in recipes]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -218,10 +219,9 @@ def _errors(
 ) -> _Errors:
     """Return the errors of differences of means of ``[systems, units]``."""
     size, count = units.shape
-    requests = np.zeros((size, size))
-    if count > 1:
-        for a in range(size):
-            requests[a] = (units[a] - units).var(axis=1, ddof=1) / count
+    if count < 2:
+        return _Errors(np.full((size, size), np.inf), np.ones((size, size)))
+    requests = np.stack([(scores - units).var(axis=1, ddof=1) / count for scores in units])
     added = noise.added / trainings
     pairs = added[:, None] + added[None, :]
     np.fill_diagonal(pairs, 0.0)
@@ -229,7 +229,7 @@ def _errors(
     training = noise.variance / trainings
     with np.errstate(divide="ignore", invalid="ignore"):
         own = np.where(training > 0, training**2 / noise.freedom, 0.0)
-        spread = requests**2 / max(count - 1, 1) + own[:, None] + own[None, :]
+        spread = requests**2 / (count - 1) + (own[:, None] + own[None, :])
         freedom = np.where(spread > 0, variance**2 / spread, np.inf)
     return _Errors(np.sqrt(variance), freedom)
 

@@ -55,9 +55,9 @@ def recipes_of(frame: pd.DataFrame) -> list[Recipe]:
     trainings, row = np.unique(training, return_inverse=True)
     cell = row * len(items) + item
     _check_once(frame, cell)
-    grid = np.full(len(trainings) * len(items), np.nan)
-    grid[cell] = _scores(frame)
-    grid = grid.reshape(len(trainings), len(items))
+    cells = np.full(len(trainings) * len(items), np.nan)
+    cells[cell] = _scores(frame)
+    grid = cells.reshape(len(trainings), len(items))
     _check_whole(
         grid, [(systems[t // len(seeds)], seeds[t % len(seeds)]) for t in trainings], items
     )

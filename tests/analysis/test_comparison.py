@@ -77,3 +77,19 @@ def test_runs_with_other_requests_or_nothing_in_common_are_refused(tmp_path: Pat
         compare(a, record(tmp_path, "b", {SEARCH: AFTER}), ("ndcg@10",))
     with pytest.raises(InputError, match="other requests"):
         compare(a, record(tmp_path, "c", {FULL: AFTER[:50]}), ("ndcg@10",))
+
+
+def test_requests_with_several_relevant_items_are_compared_once_each(tmp_path: Path) -> None:
+    """An example names the relevant item whose place moved most the way that the metric did."""
+    requests = [0, 0, 1, 2, 2, 2]
+    asked = {"requests": requests, "gains": [1, 1, 1, 3, 1, 1], "users": [7, 8, 9]}
+    a = record(tmp_path, "a", {FULL: [0, 40, 3, 9, 0, 1]}, **asked)
+    b = record(tmp_path, "b", {FULL: [0, 2, 3, 9, 40, 1]}, **asked)
+    (found,) = compare(a, b, ("ndcg@10",))
+    assert (found.requests, found.users) == (3, 3)
+    assert (found.win, found.tie, found.loss) == (1, 1, 1)
+    (gain,), (loss,) = found.gains, found.losses
+    assert (gain.request, gain.user, gain.item) == (0, 7, 1)
+    assert (gain.rank_a, gain.rank_b) == (41, 3)
+    assert (loss.request, loss.user, loss.item) == (2, 9, 4)
+    assert (loss.rank_a, loss.rank_b) == (1, 41)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from benchmark.analysis.leaderboard import Leaderboard, Table, boards
 from benchmark.analysis.run_groups import RunGroup, labelled
+from benchmark.report.html import to_html
 from benchmark.report.json import to_document
 from benchmark.report.markdown import to_markdown
 from benchmark.results.record import RunRecord
@@ -150,6 +151,30 @@ def test_intervals_of_means_hold_other_trainings(tmp_path: Path) -> None:
     assert wild.high - wild.low > 1.5 * (high - low)
 
 
+def test_a_table_counts_requests_not_relevant_items(tmp_path: Path) -> None:
+    runs = [
+        record(tmp_path, name, {FULL: ranks}, requests=[0, 0, 1, 2], users=[5, 5, 6])
+        for name, ranks in (("a", [0, 1, 0, 0]), ("b", [0, 1, 3, 0]))
+    ]
+    shown = table(only(runs), FULL)
+    assert [row.requests for row in shown.rows] == [3, 3]
+    assert [row.mean for row in shown.rows] == pytest.approx([1, (2 + 1 / np.log2(5)) / 3])
+    (pair,) = shown.pairs
+    assert (pair.win, pair.tie, pair.loss) == (1, 2, 0)
+
+
+def test_what_nobody_can_know_is_null_not_infinite(tmp_path: Path) -> None:
+    """One request, and noise borrowed from two trainings that hardly differ."""
+    one = boards([record(tmp_path / "one", name, {FULL: [n]}) for n, name in enumerate("ab")])
+    asked = {("a", 1): [0, 10, 0, 0], ("b", 1): [0] * 4, ("b", 2): [0, 0, 0, 2]}
+    few = boards(
+        [record(tmp_path / "few", n, {FULL: ranks}, seed=s) for (n, s), ranks in asked.items()]
+    )
+    for made in (one, few):
+        assert json.dumps(to_document(made), allow_nan=False)
+        assert "inf" not in to_markdown(made) and "nan" not in to_html(made)
+
+
 def test_each_run_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many tables, trade-offs and ablations ask for it."""
     read: list[Path] = []
@@ -173,11 +198,15 @@ def test_a_board_says_what_was_not_asked_and_who_made_it(tmp_path: Path) -> None
         record(tmp_path, "b", {FULL: [0, 1]}, harness="1", code="2", repeated=repeated),
         record(tmp_path, "c", {FULL: [0, 1]}, harness="2", code="3", repeated=repeated),
     ]
+    runs.append(
+        record(tmp_path, "c", {FULL: [0, 1]}, harness="2", code="4", seed=2, repeated=repeated)
+    )
     text = to_markdown([only(runs)])
+    assert "Runs of several versions of the model's code: c." in text
     assert "recommendation: 12 relevant items taken out, 5 requests not asked" in text
     assert "search: 0" not in text
-    assert "Versions of the harness that made the runs: 2." in text
-    assert "Versions of the harness that made the runs: 1." in to_markdown([only(runs[:2])])
+    assert "Versions of the harness that asked the runs: 2." in text
+    assert "Versions of the harness that asked the runs: 1." in to_markdown([only(runs[:2])])
 
 
 def test_one_seed_is_marked_as_borrowing(tmp_path: Path) -> None:

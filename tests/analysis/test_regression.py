@@ -120,3 +120,12 @@ def test_the_newest_run_counts_whatever_its_defaults(tmp_path: Path) -> None:
     )
     for order in ([old, new], [new, old]):
         assert not check([run(tmp_path / "a")], order).passed
+
+
+def test_requests_with_several_relevant_items_count_once_each(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"requests": [0, 0, 1, 2], "users": [5, 5, 6]}
+    before = record(tmp_path / "a", "m", {FULL: [0, 1, 0, 0]}, **asked)
+    after = record(tmp_path / "b", "m", {FULL: [0, 50, 0, 0]}, **asked)
+    ndcg = check([before], [after]).checked[0]
+    lost = (1 / np.log2(3)) / (1 + 1 / np.log2(3))
+    assert (ndcg.baseline, ndcg.fresh) == pytest.approx((1, 1 - lost / 3))

@@ -37,8 +37,10 @@ def test_two_runs_are_compared_in_numbers_and_in_words(
     assert asked == {(t, p) for t in ("rec", "search") for p in ("full", "sampled")}
     shown = command("compare", *runs, *place, "--metric", "mrr@20")
     assert shown.status == 0
+    assert "would other requests show the difference between these two trainings?" in shown.out
     for each in found.json:
         assert each["metric"] == "mrr@20"
+        assert each["question"] == "requests"
         assert each["win"] + each["tie"] + each["loss"] == each["requests"]
         assert set(each["p"]) == {"randomisation", "t", "wilcoxon"}
         assert each["interval"][0] <= each["difference"] <= each["interval"][1]
