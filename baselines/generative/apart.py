@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.requests import History, Requests, Task, events_at
+from benchmark.learning.batches import length_order
 from benchmark.learning.ragged import Ragged, join
 from benchmark.learning.windows import windows
 from benchmark.model import TrainView
@@ -131,8 +132,7 @@ class ApartRegime:
         if log is not None:
             rows = windows(log, self.window, rng)
             length = (rows >= 0).sum(axis=1)
-            order = np.argsort(length + rng.uniform(0, self.window / 8, len(length)), kind="stable")
-            rows = rows[order]
+            rows = rows[length_order(length, self.window / 8, rng)]
         count = len(pairs.item) if pairs is not None else 0
         steps = max(-(-len(rows) // self.batch), -(-count // self.search_batch), 1)
         groups = np.array_split(rows, steps)
