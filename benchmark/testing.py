@@ -22,8 +22,9 @@ from benchmark.data.catalogue import Queries
 from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Requests, Task
+from benchmark.evaluation.asking import Asking
 from benchmark.evaluation.evaluate import HarnessValidation, seen_mask
-from benchmark.model import Model, TrainingContext
+from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.registry import ModelEntry
 from benchmark.settings import build_settings
 
@@ -97,6 +98,54 @@ def _retrieval(subject: Subject) -> None:
             if asked.exclude_seen:
                 seen = seen_mask(asked)
                 assert not (np.take_along_axis(seen, np.maximum(items, 0), axis=1) & real).any()
+
+
+class _AnsweringBy(Model):
+    """Passes on what a model answers: its scores, or what it retrieves by the same scores."""
+
+    def __init__(self, model: Model, scores_catalogue: bool) -> None:
+        super().__init__()
+        self.scores_catalogue = scores_catalogue  # type: ignore[misc]  # of this copy only
+        self._model = model
+
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
+        """Do nothing."""
+
+    def score(self, requests: Requests) -> NDArray[np.float32]:
+        """Return the model's scores."""
+        return self._model.score(requests)
+
+    def retrieve(self, requests: Requests, k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return what the model retrieves; of one that searches, the best by its scores."""
+        if self._model.scores_catalogue:
+            return self._model.retrieve(requests, k)
+        return super().retrieve(requests, k)
+
+    def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
+        """Return nothing."""
+        return {}, {}
+
+    def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
+        """Do nothing."""
+
+
+def _one_answer(subject: Subject) -> None:
+    """Counts are the same by ``score`` and by ``retrieve``, with seen items and without."""
+    for task in subject.tasks:
+        part = subject.dataset.evaluation["test", task].at(slice(20))
+        kept = replace(part, requests=replace(part.requests, exclude_seen=False))
+        for evaluation in (part, kept):
+            counts = []
+            for scores_catalogue in (True, False):
+                model = _AnsweringBy(subject.model, scores_catalogue)
+                items = evaluation.requests.items
+                asking = Asking(model, "model", evaluation, ("full",), retrieved=items)
+                for rows in asking.batches():
+                    asking.ask(rows)
+                counts.append(asking.answers("full").counts)
+            np.testing.assert_array_equal(counts[0].greater, counts[1].greater)
+            np.testing.assert_array_equal(counts[0].tied, counts[1].tied)
+            np.testing.assert_array_equal(counts[0].candidates, counts[1].candidates)
 
 
 def _determinism(subject: Subject) -> None:
@@ -218,6 +267,7 @@ def _unchanged_randomness() -> Iterator[None]:
 CHECKS: tuple[Callable[[Subject], None], ...] = (
     _shapes,
     _retrieval,
+    _one_answer,
     _determinism,
     _save_and_load,
     _batch_size,

@@ -63,8 +63,8 @@ class GenSAR(Generator):
         if texts is None:
             return Identified(quantiser.identifiers)
 
-        def place(asked: Sequence[str]) -> NDArray[np.float32]:
-            return quantiser.place(texts(asked))
+        def place(words: Sequence[str]) -> NDArray[np.float32]:
+            return quantiser.place(texts(words))
 
         return Identified(quantiser.identifiers, place)
 
@@ -81,8 +81,8 @@ class GenSAR(Generator):
         if settings.identifiers != "collaborative":
             with run_log.phase("semantic vectors"):
                 shared = context.shared("semantic vectors", settings.encoder)
-                found = shared.kept("semantic", lambda: {"items": encode(train.items.texts)})
-            spaces.append(Space(found["items"], encode))
+                vectors = shared.kept("semantic", lambda: {"items": encode(train.items.texts)})
+            spaces.append(Space(vectors["items"], encode))
         if settings.identifiers != "semantic":
             preset, model = settings.collaborative_preset, settings.collaborative
             with run_log.phase("collaborative vectors"):

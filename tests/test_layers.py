@@ -14,8 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TIERS = """errors; files; settings run_log; statistics; data; search_space top_k model_protocols;
-    model; registry; learning; evaluation; testing; results; running; tuning exchange inspect; analysis; report; cli;
-    __main__"""
+    model; registry; learning; evaluation; testing; results; running; tuning exchange inspect;
+    analysis; report; cli; __main__"""
 """The rooms of ``benchmark``, lowest first: each imports lower ones and itself."""
 HEIGHT = {room: i for i, tier in enumerate(TIERS.split(";")) for room in tier.split()}
 KNOWN = {
@@ -76,9 +76,10 @@ def _upward(sources: Sources) -> set[str]:
 
 def _circle(sources: Sources) -> list[str]:
     """Return a circle of modules, or of packages of any depth, or nothing."""
+    imports = _imports(sources)
     for depth in range(1, 2 + max(name.count(".") for name in sources)):
         graph: dict[str, set[str]] = {}
-        for name, imported in _imports(sources).items():
+        for name, imported in imports.items():
             own, *others = (".".join(n.split(".")[:depth]) for n in (name, *imported))
             graph.setdefault(own, set()).update({*others} - {own})
         try:
@@ -100,10 +101,10 @@ def _model_names() -> set[str]:
 
 def _models_named(sources: Sources) -> set[str]:
     """Return where a model is named: by a whole string, or, by no ordinary word, anywhere."""
-    found = set()
+    found, names = set(), _model_names() - OWN_WORDS
     for module, text in sources.items():
         strings = {n.value for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Constant)}
-        for name in _model_names() - OWN_WORDS:
+        for name in names:
             word = rf"\b{re.escape(name)}" + ("" if name.endswith(":") else r"\b")
             ordinary = name in ("constant", "dense", "hybrid")
             if name in strings or (not ordinary and re.search(word, text)):

@@ -112,8 +112,8 @@ def made_up(seed: int) -> list[Row]:
 
 def write(folder: Path, rows: list[Row]) -> Path:
     folder.mkdir()
-    head = "user_id:token\titem_id:token\ttimestamp:float\tquery_id:token\tsession_id:token\tlabel:float"
-    lines = [head]
+    columns = ("user_id:token", "item_id:token", "timestamp:float", "query_id:token")
+    lines = ["\t".join([*columns, "session_id:token", "label:float"])]
     lines += [f"{r.user}\t{r.item}\t{r.time}\t{r.query}\t{r.session}\t{r.grade:g}" for r in rows]
     (folder / "log.inter").write_text("\n".join(lines) + "\n")
     items = ["item_id:token\ttitle:token_seq"]

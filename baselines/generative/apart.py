@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.requests import History, Requests, Task, events_at
+from benchmark.learning.batches import length_order
 from benchmark.learning.ragged import Ragged, join
 from benchmark.learning.windows import windows
 from benchmark.model import TrainView
@@ -43,9 +44,9 @@ class QueryItemPairs:
 
 def searched_pairs(train: TrainView, words: Ragged) -> QueryItemPairs:
     """Return one pair for each search event; ``words`` are the pieces of the query table."""
-    found = np.flatnonzero(train.log.kind == EventSource.SEARCHED)
+    searches = np.flatnonzero(train.log.kind == EventSource.SEARCHED)
     return QueryItemPairs(
-        words.take(train.log.query[found]), train.log.item[found].astype(np.int64)
+        words.take(train.log.query[searches]), train.log.item[searches].astype(np.int64)
     )
 
 
@@ -131,8 +132,7 @@ class ApartRegime:
         if log is not None:
             rows = windows(log, self.window, rng)
             length = (rows >= 0).sum(axis=1)
-            order = np.argsort(length + rng.uniform(0, self.window / 8, len(length)), kind="stable")
-            rows = rows[order]
+            rows = rows[length_order(length, self.window / 8, rng)]
         count = len(pairs.item) if pairs is not None else 0
         steps = max(-(-len(rows) // self.batch), -(-count // self.search_batch), 1)
         groups = np.array_split(rows, steps)
@@ -164,11 +164,11 @@ class ApartRegime:
             item=np.maximum(history.item, 0).astype(np.int64),
         )
 
-    def found_items(self, pairs: QueryItemPairs, chosen: NDArray[np.int64]) -> CodeTargets:
-        """Return the chosen pairs as targets that read their query."""
+    def found_items(self, pairs: QueryItemPairs, rows: NDArray[np.int64]) -> CodeTargets:
+        """Return the pairs at ``rows`` as targets that read their query."""
         return one_code_target_each(
-            self.query_inputs(pairs.words.take(chosen)),
-            pairs.item[chosen],
-            np.full(len(chosen), SEMANTIC),
+            self.query_inputs(pairs.words.take(rows)),
+            pairs.item[rows],
+            np.full(len(rows), SEMANTIC),
             self.sequences.vocabulary.searched,
         )

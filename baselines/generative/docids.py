@@ -48,8 +48,8 @@ def clustered_codes(
             rows = np.flatnonzero(group == number)
             column[rows] = _split(vectors[rows], branches, seed)
         columns.append(column)
-        _, found = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
-        group = found.ravel().astype(np.int64)
+        _, inverse = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
+        group = inverse.ravel().astype(np.int64)
     return np.column_stack([*columns, extra_codes(group[:, None])])
 
 
@@ -57,8 +57,8 @@ def _split(vectors: NDArray[np.float32], branches: int, seed: int) -> NDArray[np
     """Return the part of each of ``vectors``; there are between 2 and ``branches`` parts."""
     count = min(branches, len(np.unique(vectors, axis=0)))
     if count > 1:
-        found = KMeans(count, n_init=1, random_state=seed).fit_predict(vectors)
-        parts, labels = np.unique(found, return_inverse=True)
+        clusters = KMeans(count, n_init=1, random_state=seed).fit_predict(vectors)
+        parts, labels = np.unique(clusters, return_inverse=True)
         if len(parts) > 1:
             return labels.ravel().astype(np.int64)
     # Items that no vector tells apart are dealt out evenly.

@@ -116,44 +116,48 @@ class DSI(Generator):
         self, train: TrainView, validation: Validation, context: TrainingContext
     ) -> Identified:
         """Number the items, and write what they are learned from."""
-        chosen = self.settings
+        settings = self.settings
         vectors = None
         with context.run_log.phase("identifiers"):
-            if chosen.docid == "hierarchical" or chosen.codebook_start:
-                vectors = semantic_vectors(train.items.texts, chosen.encoder, context)
-            if chosen.docid == "hierarchical" and vectors is not None:
-                codes = clustered_codes(vectors, chosen.branches, chosen.leaf_items, context.seed)
+            if settings.docid == "hierarchical" or settings.codebook_start:
+                vectors = semantic_vectors(train.items.texts, settings.encoder, context)
+            if settings.docid == "hierarchical" and vectors is not None:
+                codes = clustered_codes(
+                    vectors, settings.branches, settings.leaf_items, context.seed
+                )
             else:
                 codes = digit_codes(len(train.items))
         self._item_side = self._written(train, context)
 
         def place(texts: Sequence[str]) -> NDArray[np.float32]:
-            return semantic_vectors(tuple(texts), chosen.encoder, context)
+            return semantic_vectors(tuple(texts), settings.encoder, context)
 
         return Identified(identifiers_of(codes, vectors), place)
 
     def _written(self, train: TrainView, context: TrainingContext) -> ItemSide:
-        chosen = self.settings
+        settings = self.settings
         texts: list[str] = []
         parts: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
-        if chosen.indexing != "text":
-            queries, items = generate_queries(train, chosen, context)
+        if settings.indexing != "text":
+            queries, items = generate_queries(train, settings, context)
             texts += queries
             parts.append(items)
-        if chosen.indexing != "queries":
+        if settings.indexing != "queries":
             known = np.flatnonzero([bool(text.strip()) for text in train.items.texts])
             texts += [train.items.texts[item] for item in known.tolist()]
             parts.append(known.astype(np.int64))
-        longest = chosen.query_tokens if chosen.indexing == "queries" else chosen.item_text_tokens
+        longest = (
+            settings.query_tokens if settings.indexing == "queries" else settings.item_text_tokens
+        )
         return ItemSide(tuple(texts), np.concatenate(parts), longest)
 
     def make_regime(self, sequences: Sequences) -> TrainingFormat:
         """Return the regime of the settings."""
-        chosen, more = self.settings, self._item_side
-        if chosen.personalised:
+        settings, more = self.settings, self._item_side
+        if settings.personalised:
             return PersonalRegime(
-                sequences, more, chosen.max_history, chosen.sequences, chosen.query_tokens
+                sequences, more, settings.max_history, settings.sequences, settings.query_tokens
             )
         return IndexingRegime(
-            sequences, more, chosen.real_queries, chosen.batch_size, chosen.query_tokens
+            sequences, more, settings.real_queries, settings.batch_size, settings.query_tokens
         )

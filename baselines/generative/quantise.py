@@ -55,16 +55,16 @@ def quantise(
 def residual_kmeans(vectors: Vectors, levels: int, codes: int, seed: int) -> Quantisation:
     """Cluster ``vectors`` by k-means, then what is left of them, level by level."""
     rest = torch.as_tensor(vectors)
-    chosen, books = [], []
+    columns, books = [], []
     for level in range(levels):
         book = Codebook(codes, rest.shape[1])
         book.init_from(rest, seed + level)
         with torch.no_grad():
             nearest = book.distances(rest).argmin(dim=1)
             rest = rest - book.vectors[nearest]
-        chosen.append(nearest.numpy())
+        columns.append(nearest.numpy())
         books.append(book.vectors.detach().numpy())
-    return Quantisation(np.stack(chosen, axis=1), tuple(books), lambda found: found)
+    return Quantisation(np.stack(columns, axis=1), tuple(books), lambda vectors: vectors)
 
 
 def residual_lfq(vectors: Vectors, levels: int, codes: int) -> Quantisation:
@@ -84,7 +84,7 @@ def residual_lfq(vectors: Vectors, levels: int, codes: int) -> Quantisation:
         raise InputError(f"codes={codes}: the quantiser lfq needs a power of 2")
     patterns = (np.arange(codes)[:, None] >> np.arange(bits)) & 1
     rest = vectors.astype(np.float64)
-    chosen, books = [], []
+    columns, books = [], []
     for _ in range(levels):
         mean = rest.mean(axis=0)
         axes = _principal_axes(rest - mean, bits)
@@ -93,9 +93,9 @@ def residual_lfq(vectors: Vectors, levels: int, codes: int) -> Quantisation:
         book = mean + ((2 * patterns - 1) * reach) @ axes.T
         code = (along > 0) @ (1 << np.arange(bits))
         rest = rest - book[code]
-        chosen.append(code)
+        columns.append(code)
         books.append(book.astype(np.float32))
-    return Quantisation(np.stack(chosen, axis=1), tuple(books), lambda found: found)
+    return Quantisation(np.stack(columns, axis=1), tuple(books), lambda vectors: vectors)
 
 
 def _principal_axes(centred: NDArray[np.float64], count: int) -> NDArray[np.float64]:

@@ -107,14 +107,14 @@ class SemanticIds(Generator):
             with run_log.phase("item vectors"):
                 spaces = [self._space(one, train, context) for one in ("search-tuned", "rec-tuned")]
             with run_log.phase("identifiers"):
-                found = [self._quantised(space, context) for space in spaces]
-                identifiers = separate_identifiers(*found)
+                quantised = [self._quantised(space, context) for space in spaces]
+                identifiers = separate_identifiers(*quantised)
         else:
             with run_log.phase("item vectors"):
                 spaces = [self._space(settings.construction, train, context)]
             with run_log.phase("identifiers"):
-                found = [self._quantised(spaces[0], context)]
-                identifiers = single_identifiers(found[0].codes, found[0].vectors)
+                quantised = [self._quantised(spaces[0], context)]
+                identifiers = single_identifiers(quantised[0].codes, quantised[0].vectors)
         run_log.facts["identifiers"] = {
             name: facts_of(
                 identifiers.codes[own], identifiers.level_sizes[own], settings.levels
@@ -122,7 +122,7 @@ class SemanticIds(Generator):
             for own, name in ((SEMANTIC, "search"), (COLLABORATIVE, "rec"))
         }
         width = identifiers.codebooks[SEMANTIC][0].shape[1]
-        return Identified(identifiers, _place(spaces[0], found[0], width))
+        return Identified(identifiers, _place(spaces[0], quantised[0], width))
 
     def _quantised(self, space: Space, context: TrainingContext) -> Quantisation:
         return quantise(space.items, self.settings, context.seed, context.device)
@@ -169,15 +169,15 @@ class SemanticIds(Generator):
 
 
 def _place(
-    space: Space, found: Quantisation, width: int
+    space: Space, quantised: Quantisation, width: int
 ) -> Callable[[Sequence[str]], NDArray[np.float32]] | None:
     """Return the map from texts to the codes' space, brought to ``width``; ``None`` without."""
     texts = space.texts
     if texts is None:
         return None
 
-    def place(asked: Sequence[str]) -> NDArray[np.float32]:
-        placed = found.place(texts(asked))
+    def place(words: Sequence[str]) -> NDArray[np.float32]:
+        placed = quantised.place(texts(words))
         return np.pad(placed, ((0, 0), (0, width - placed.shape[1])))
 
     return place

@@ -22,7 +22,7 @@ from benchmark.data.item_words import ItemWords
 from benchmark.data.requests import Requests, Task
 from benchmark.data.transition_graph import TransitionGraph
 
-__all__ = ["TOP", "Clicks", "EasyRules", "Ring", "Rule", "in_top"]
+__all__ = ["TOP", "Clicks", "EasyRules", "Ring", "Rule", "Steps", "in_top"]
 
 TOP = 10
 """How many items a rule may name."""
@@ -32,9 +32,6 @@ _DIGITS = 6
 
 _COUNT_WEIGHT = 0.5
 """What counts weigh beside the likeness of texts, as in TGH."""
-
-_PIECE = 2**18
-"""Pairs of items compared at a time."""
 
 
 class Ring(NamedTuple):
@@ -151,43 +148,54 @@ class _Successors:
         return self.graph.reach(_last(requests))
 
     def answers(self, asked: EvaluationSet) -> NDArray[np.bool_]:
-        one, _ = self.graph.rings(_last(asked.requests))
-        return in_top([Ring(one, TOP)], asked)
+        return in_top([Ring(self.graph.successors(_last(asked.requests)), TOP)], asked)
 
 
-@dataclass(frozen=True)
-class _Steps:
+class Steps:
     """What lies one or two steps from the last item, by counts and likeness of texts.
 
-    Attributes:
+    Args:
+        graph: of the training events.
         vectors: of the items' texts, of length 1, ``[items, words]``.
         places: for each ring, how many items it may name.
     """
 
-    graph: TransitionGraph
-    vectors: csr_array
-    places: tuple[int, ...]
+    def __init__(self, graph: TransitionGraph, vectors: csr_array, places: tuple[int, ...]) -> None:
+        self._graph, self._vectors, self._places = graph, vectors, places
+        found = np.bincount(vectors.indices, minlength=vectors.shape[1])
+        self._alike = np.minimum((vectors > 0) @ found, vectors.shape[0])
 
     def effort(self, requests: Requests) -> NDArray[np.int64]:
-        return self.graph.reach(_last(requests))
+        """Return how many items lie around the last one or are like it, ``[requests]``."""
+        last = _last(requests)
+        return self._graph.reach(last) + np.where(last >= 0, self._alike[last], 0)
 
     def answers(self, asked: EvaluationSet) -> NDArray[np.bool_]:
-        source = _last(asked.requests)
-        rings = zip(self.graph.rings(source), self.places, strict=False)
-        return in_top([Ring(self._scored(ring, source), n) for ring, n in rings], asked)
+        """Return whether a relevant item is among those that the rings name."""
+        scores = self.scores(_last(asked.requests))
+        return in_top([Ring(*ring) for ring in zip(scores, self._places, strict=True)], asked)
 
-    def _scored(self, ring: csr_array, source: NDArray[np.integer]) -> csr_array:
-        """Return likeness to the source plus the logarithm of the count, at most one half."""
-        owner = np.repeat(np.arange(len(source)), np.diff(ring.indptr))
-        weight = np.log1p(ring.data)
-        most = np.zeros(len(source))
-        np.maximum.at(most, owner, weight)
-        score = _COUNT_WEIGHT * weight / most[owner]
-        for start in range(0, len(owner), _PIECE):
-            piece = slice(start, start + _PIECE)
-            mine, other = self.vectors[source[owner[piece]]], self.vectors[ring.indices[piece]]
-            score[piece] += mine.multiply(other).sum(axis=1)
-        return csr_array((score, ring.indices, ring.indptr), shape=ring.shape)
+    def scores(self, source: NDArray[np.integer]) -> list[csr_array]:
+        """Return the scores of each ring around ``source`` (``[n]``), each ``[n, items]``.
+
+        That is likeness to the source, from 0 to 1, plus a part of up to one half for the
+        logarithm of the count.
+        """
+        around = (self._graph.successors, self._graph.two_steps)
+        rings = [ring(source) for ring, _ in zip(around, self._places, strict=False)]
+        alike = csr_array(self._vectors[np.maximum(source, 0)] @ self._vectors.T)
+        return [csr_array(_weighted(ring) + alike.multiply(ring > 0)) for ring in rings]
+
+
+def _weighted(ring: csr_array) -> csr_array:
+    """Return the logarithms of 1 + count, one half for the most frequent of each row."""
+    owner = np.repeat(np.arange(ring.shape[0]), np.diff(ring.indptr))
+    weight = np.log1p(ring.data)
+    most = np.zeros(ring.shape[0])
+    np.maximum.at(most, owner, weight)
+    weighted = ring.copy()
+    weighted.data = _COUNT_WEIGHT * weight / most[owner]
+    return weighted
 
 
 class Clicks:
@@ -263,8 +271,8 @@ class EasyRules:
         return {
             "popularity": _Popular(np.bincount(log.item, minlength=items)),
             "successors": _Successors(graph),
-            "one step": _Steps(graph, vectors, (TOP,)),
-            "two steps": _Steps(graph, vectors, (7, 3)),
+            "one step": Steps(graph, vectors, (TOP,)),
+            "two steps": Steps(graph, vectors, (7, 3)),
         }
 
     def of(self, task: Task) -> dict[str, Rule]:

@@ -31,28 +31,35 @@ class TransitionGraph:
         self._walks = (self.counts > 0) @ degree + degree
 
     def reach(self, source: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Return, ``[n]``, how many items :meth:`rings` gives at most; -1 stands for no item."""
+        """Return how many items lie around each source at most, ``[n]``; 0 for source -1."""
         walks = np.minimum(self._walks[source], len(self._walks))
         return np.where(source >= 0, walks, 0)
 
-    def rings(self, source: NDArray[np.integer]) -> tuple[csr_array, csr_array]:
-        """Return what lies around items, each ``[n, items]``.
+    def successors(self, source: NDArray[np.integer]) -> csr_array:
+        """Return how often each item followed each source, ``[n, items]``.
 
-        Args:
-            source: ``[n]``, items; -1 where there is none, whose rings are empty.
-
-        Returns:
-            The successors and how often each followed, and the items that are two steps away and
-            neither successor nor source, with the number of walks that lead there.
+        ``source`` is ``[n]``; -1 stands for no item, which nothing follows.
         """
-        real = source >= 0
-        ends = np.concatenate([[0], np.cumsum(real)])
-        start = csr_array(
-            (np.ones(ends[-1]), source[real].astype(np.int64), ends),
-            shape=(len(source), self.counts.shape[0]),
-        )
-        one = csr_array(start @ self.counts)
+        one = csr_array(_rows(source, self.counts.shape[0]) @ self.counts)
+        one.sort_indices()
+        return one
+
+    def two_steps(self, source: NDArray[np.integer]) -> csr_array:
+        """Return how many walks of two steps lead to each item, ``[n, items]``.
+
+        An item that is the source or its successor is left out.
+        """
+        start, one = _rows(source, self.counts.shape[0]), self.successors(source)
         two = csr_array(one @ self.counts)
         two = csr_array(two - two.multiply((one + start) > 0))
         two.eliminate_zeros()
-        return one, two
+        two.sort_indices()
+        return two
+
+
+def _rows(source: NDArray[np.integer], items: int) -> csr_array:
+    """Return a 1 in each row at its source, ``[n, items]``; an empty row for source -1."""
+    real = source >= 0
+    ends = np.concatenate([[0], np.cumsum(real)])
+    columns = source[real].astype(np.int64)
+    return csr_array((np.ones(len(columns)), columns, ends), shape=(len(source), items))

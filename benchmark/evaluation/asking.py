@@ -167,8 +167,7 @@ class Asking:
         greater, tied = count_list(
             items, scores, relevant.request, relevant.item, candidates, self._name, numbers
         )
-        shown = slice(0, self._depth("full"))
-        places = Places(greater, tied, candidates, items[:, shown].copy(), scores[:, shown].copy())
+        places = Places(greater, tied, candidates, *_first(items, scores, self._depth("full")))
         if k < self._items:
             unsettled = scores[:, -1] == scores[:, min(k, max(CUTOFFS)) - 1]
             self._ask_for_more(part, numbers, k, unsettled & (items[:, -1] != PAD), places)
@@ -191,9 +190,7 @@ class Asking:
             answer = self._retrieve(part.at(rows), numbers[rows], deeper)
             of_rows = np.isin(part.relevant.request, rows)
             places.greater[of_rows], places.tied[of_rows] = answer.greater, answer.tied
-            width = places.columns.shape[1]
-            places.columns[rows] = answer.columns[:, :width]
-            places.scores[rows] = answer.scores[:, :width]
+            places.columns[rows], places.scores[rows] = answer.columns, answer.scores
 
     def _best(self, requests: Requests, k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         started = time.perf_counter()
@@ -262,6 +259,17 @@ class Asking:
         if self._observer is not None and protocol in self._depths:
             told = slice(0, self._depths[protocol])
             self._observer.hear(protocol, first, places.columns[:, told], places.scores[:, told])
+
+
+def _first(
+    items: NDArray[np.int32], scores: NDArray[np.float32], depth: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the best ``depth`` of a list, filled up where it is shorter."""
+    columns = np.full((len(items), depth), PAD, dtype=np.int32)
+    best = np.full((len(items), depth), -np.inf, dtype=np.float32)
+    width = min(depth, items.shape[1])
+    columns[:, :width], best[:, :width] = items[:, :width], scores[:, :width]
+    return columns, best
 
 
 def _seen(requests: Requests) -> ItemSets | None:

@@ -18,12 +18,12 @@ from benchmark.evaluation.evaluate import evaluate
 from benchmark.exchange.recited import Recited
 from benchmark.exchange.trec_read import Listing, read_listing
 from benchmark.registry import available
-from benchmark.results.record import RunRecord, read_run, run_folder, write_run
+from benchmark.results.record import RunRecord, read_run, run_folder, shared_of, write_run
 from benchmark.results.summary import summarise
-from benchmark.results.table import RunTables, tables_of, with_blocks
+from benchmark.results.table import RunTables, counts_table, top_table, with_blocks
 from benchmark.run_log import RunLog
 from benchmark.running.environment import circumstances
-from benchmark.running.identity import RunIdentity
+from benchmark.running.identity import RunIdentity, harness_digest
 
 __all__ = ["Imported", "check_name", "import_run"]
 
@@ -107,9 +107,10 @@ def import_run(
     outcomes = evaluate(_recited(listing), name, dataset, "test", (task,), (protocol,), RunLog())
     metrics = summarise(outcomes, dataset)
     metrics[str(task)][protocol]["seconds_per_request"] = None
-    tables = tables_of(dataset, outcomes)
     identity = _identity(name, dataset, seed)
     folder = run_folder(results, dataset.name, name, identity.run_id)
+    shared = shared_of(dataset, results, harness_digest())
+    tables = RunTables(shared, counts_table(outcomes), top_table(outcomes))
     if folder.exists():
         older = read_run(folder)
         metrics = _joined(older.info["metrics"], metrics)

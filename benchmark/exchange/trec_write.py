@@ -105,7 +105,7 @@ def _whole(grades: NDArray[np.float32]) -> int:
     distinct = np.unique(grades).astype(np.float64)
     parts = [Fraction(value).limit_denominator(1000) for value in distinct.tolist()]
     factor = lcm(*(part.denominator for part in parts))
-    exact = np.isclose(distinct, [float(part) for part in parts], rtol=1e-6, atol=0).all()
+    exact = np.isclose(distinct, [float(part) for part in parts], rtol=2**-23, atol=0).all()
     if not exact or factor > 10**6:
         raise InputError(
             "the data's grades are no whole numbers, which TREC files need, nor simple fractions;"

@@ -58,13 +58,13 @@ def request_of_user(
     if task == Task.SEARCH and query is None:
         return None
     stop = data.log.offsets[user + 1]
-    last = data.log.time[stop - 1 : stop] if stop > data.log.offsets[user] else np.zeros(1, int)
+    latest = data.log.time[stop - 1 : stop] if stop > data.log.offsets[user] else np.zeros(1, int)
     request = Requests.before(
         data.log,
         np.array([stop]),
         task=task,
         user=np.array([user]),
-        time=last + 1,
+        time=latest + 1,
         query=np.array([NO_QUERY]),
         queries=data.queries,
         items=len(data.items),

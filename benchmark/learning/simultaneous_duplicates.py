@@ -14,13 +14,7 @@ from numpy.typing import NDArray
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import PAD
 
-__all__ = [
-    "earlier_twins",
-    "previous_twins",
-    "searches_first",
-    "steps_to_first_twin",
-    "steps_to_moment",
-]
+__all__ = ["previous_twins", "searches_first", "steps_to_moment"]
 
 
 def previous_twins(log: EventLog) -> NDArray[np.int64]:
@@ -33,25 +27,6 @@ def previous_twins(log: EventLog) -> NDArray[np.int64]:
     previous = np.full(len(log), PAD, dtype=np.int64)
     previous[after[same]] = before[same]
     return previous
-
-
-def earlier_twins(previous: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the log rows of all twins before ``rows``, ``[rows, n]``, padded with ``PAD``.
-
-    ``previous`` comes from :func:`previous_twins`.
-    """
-    columns = [previous[rows]]
-    while (columns[-1] != PAD).any():
-        columns.append(np.where(columns[-1] == PAD, PAD, previous[columns[-1]]))
-    return np.stack(columns[:-1], axis=1) if columns[1:] else np.empty((len(rows), 0), np.int64)
-
-
-def steps_to_first_twin(log: EventLog) -> NDArray[np.int64]:
-    """Return how many rows before each event its first twin stands, 0 where it has none."""
-    rows = np.arange(len(log))
-    twins = earlier_twins(previous_twins(log), rows)
-    first = np.where(twins == PAD, rows[:, None], twins).min(axis=1, initial=len(log))
-    return rows - np.minimum(first, rows)
 
 
 def steps_to_moment(log: EventLog) -> NDArray[np.int64]:

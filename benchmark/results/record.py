@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.model import Model
 from benchmark.results.json_text import json_text
@@ -26,9 +27,25 @@ from benchmark.results.shared import (
     is_shared_name,
     made_from,
 )
-from benchmark.results.table import COUNTS, TOP, RunTables, from_bytes, joined, to_bytes
+from benchmark.results.table import (
+    COUNTS,
+    TOP,
+    RunTables,
+    from_bytes,
+    joined,
+    shared_table,
+    to_bytes,
+)
 
-__all__ = ["SCHEMA_VERSION", "RunRecord", "read_run", "run_folder", "scan_runs", "write_run"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "RunRecord",
+    "read_run",
+    "run_folder",
+    "scan_runs",
+    "shared_of",
+    "write_run",
+]
 
 SCHEMA_VERSION = 2
 _COUNTS, _TOP = "requests.parquet", "top.parquet"
@@ -52,7 +69,7 @@ class RunRecord:
         """Return what was asked and how it counts: a row for each task, protocol, request and item.
 
         The columns are ``task, protocol, request, user, query, item, gain, greater, tied,
-        candidates, query_kind, history, item_events``.
+        candidates, query_kind, history, item_events`` and, where the data told it, ``hard``.
 
         Raises:
             BenchmarkError: the run's own rows do not fit those that all runs share.
@@ -190,6 +207,30 @@ def _check_schema(folder: Path, info: Any) -> None:
         raise BenchmarkError(f"{folder}: made under schema 1 by rules that changed; run it again")
     if schema != SCHEMA_VERSION:
         raise BenchmarkError(f"{folder}: written with schema {schema}, not {SCHEMA_VERSION}")
+
+
+def shared_of(dataset: Dataset, results: Path, harness: str) -> pa.Table:
+    """Return the table that all runs on a data set share.
+
+    It takes a while to make, as the requests that no easy rule answers are looked for; so a stored
+    run on the same data by the same harness is asked for it first.
+    """
+    wanted = [dataset.digest, dataset.candidates_digest, harness]
+    for file in sorted((results / "runs" / dataset.name).glob("*/*/run.json")):
+        stored = _shared_by(file, wanted)
+        if stored is not None:
+            return stored
+    return shared_table(dataset)
+
+
+def _shared_by(file: Path, wanted: list[str]) -> pa.Table | None:
+    """Return the shared table of a run, given its ``run.json``, if it is good and as wanted."""
+    try:
+        info = json.loads(file.read_text(encoding="utf-8"))
+        told = [info[name] for name in ("dataset_digest", "candidates_digest", "harness")]
+        return read_run(file.parent).tables().shared if told == wanted else None
+    except (OSError, ValueError, KeyError, TypeError, BenchmarkError):
+        return None  # whoever reads runs is told of those that are damaged
 
 
 def scan_runs(results: Path, report: Callable[[str], None]) -> Iterator[RunRecord]:

@@ -16,7 +16,14 @@ import pandas as pd
 import pyarrow as pa
 
 from benchmark.errors import BenchmarkError
-from benchmark.results.table import SHARED, Blocks, blocks_of, digest_of, from_bytes, to_bytes
+from benchmark.results.table import (
+    SHARED,
+    Blocks,
+    blocks_of,
+    digest_of,
+    from_bytes,
+    to_bytes,
+)
 
 __all__ = [
     "CHECKSUMS",

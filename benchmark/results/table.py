@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset, EvaluationSet
+from benchmark.data.easy import hard_requests
 from benchmark.data.evaluation_set import PROTOCOLS, Protocol
 from benchmark.data.requests import PAD, Task
 from benchmark.errors import BenchmarkError
@@ -27,6 +28,7 @@ from benchmark.evaluation.evaluate import TaskOutcome
 __all__ = [
     "ASKED",
     "COUNTS",
+    "HARD",
     "SHARED",
     "TOP",
     "Blocks",
@@ -38,7 +40,6 @@ __all__ = [
     "joined",
     "same_requests",
     "shared_table",
-    "tables_of",
     "to_bytes",
     "top_table",
     "with_blocks",
@@ -62,7 +63,11 @@ SHARED = pa.schema(
         ("item_events", pa.int32()),
     ]
 )
-"""What hangs on the data alone; a further column here needs its maker in ``_MAKERS``."""
+"""What hangs on the data alone and every shared table has."""
+
+HARD = pa.field("hard", pa.bool_())
+"""Whether no easy rule answers the request, see :mod:`benchmark.data.easy`: a further column."""
+
 
 COUNTS = pa.schema([*_BLOCK, ("greater", pa.int32()), ("tied", pa.int32())])
 TOP = pa.schema([*_BLOCK, ("request", pa.int32()), ("rank", pa.uint8()), ("item", pa.int32())])
@@ -93,6 +98,7 @@ class _Asked:
     dataset: Dataset
     evaluation: EvaluationSet
     protocol: Protocol
+    hard: NDArray[np.bool_]
 
     def of_request(self, values: NDArray) -> NDArray:
         """Return values of requests, ``[requests]``, for each relevant item, ``[rows]``."""
@@ -124,26 +130,25 @@ _MAKERS: dict[str, Callable[[_Asked], NDArray]] = {
     "query_kind": lambda asked: asked.of_request(np.array(asked.evaluation.requests.query_kinds())),
     "history": lambda asked: asked.of_request(np.diff(asked.evaluation.requests.seen()[0])),
     "item_events": lambda asked: asked.item_events(),
+    "hard": lambda asked: asked.of_request(asked.hard),
 }
-
-
-def tables_of(dataset: Dataset, outcomes: Sequence[TaskOutcome]) -> RunTables:
-    """Return what is stored of a model's answers to the test requests of a data set."""
-    return RunTables(shared_table(dataset), counts_table(outcomes), top_table(outcomes))
+"""Makes each column of a block of the shared table but task and protocol."""
 
 
 def shared_table(dataset: Dataset) -> pa.Table:
-    """Return what all runs on a data set have in common: its test requests, columns ``SHARED``."""
-    parts = [SHARED.empty_table()]
+    """Return what all runs on a data set have in common: columns ``SHARED`` and ``HARD``."""
+    schema = SHARED.append(HARD)
+    parts = [schema.empty_table()]
     for task in Task:
         evaluation = dataset.evaluation.get(("test", task))
         if evaluation is None:
             continue
+        hard = hard_requests(evaluation, dataset)
         for protocol in PROTOCOLS:
             if protocol == "full" or protocol in evaluation.lists:
-                asked = _Asked(dataset, evaluation, protocol)
+                asked = _Asked(dataset, evaluation, protocol, hard)
                 columns = {name: make(asked) for name, make in _MAKERS.items()}
-                parts.append(_block(SHARED, task, protocol, columns))
+                parts.append(_block(schema, task, protocol, columns))
     return pa.concat_tables(parts).combine_chunks()
 
 
@@ -161,7 +166,8 @@ def top_table(outcomes: Sequence[TaskOutcome]) -> pa.Table:
     parts = [TOP.empty_table()]
     for outcome in _in_order(outcomes):
         request, place = np.nonzero(outcome.top != PAD)
-        columns = {"request": request, "rank": place + 1, "item": outcome.top[request, place]}
+        item = outcome.top[request, place]
+        columns: dict[str, NDArray] = {"request": request, "rank": place + 1, "item": item}
         parts.append(_block(TOP, outcome.task, outcome.protocol, columns))
     return pa.concat_tables(parts).combine_chunks()
 

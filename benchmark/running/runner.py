@@ -13,9 +13,9 @@ from benchmark.data.evaluation_set import Protocol
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation, TaskOutcome, evaluate
 from benchmark.model import Model, TrainingContext
-from benchmark.results.record import RunRecord, read_run, run_folder, write_run
+from benchmark.results.record import RunRecord, read_run, run_folder, shared_of, write_run
 from benchmark.results.summary import summarise
-from benchmark.results.table import tables_of
+from benchmark.results.table import RunTables, counts_table, top_table
 from benchmark.run_log import RunLog
 from benchmark.running.device import resolve_device
 from benchmark.running.environment import circumstances, environment, peak_memory_mib
@@ -76,7 +76,9 @@ def run_model(
     info = _info(identity, model, dataset, run_log, outcomes)
     info["tuning"] = None if plan.tuning is None else plan.tuning.summary
     info["ablation"] = None if plan.ablation is None else asdict(plan.ablation)
-    record = write_run(folder, info, tables_of(dataset, outcomes), model)
+    shared = shared_of(dataset, results, info["harness"])
+    tables = RunTables(shared, counts_table(outcomes), top_table(outcomes))
+    record = write_run(folder, info, tables, model)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return RunResult(record, reused=False)
 

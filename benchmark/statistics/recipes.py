@@ -196,8 +196,8 @@ def compare_recipes(
 
 def _checked(recipes: Sequence[Recipe]) -> list[NDArray[np.float64]]:
     if len(recipes) < 2:
-        names = ", ".join(f"'{recipe.name}'" for recipe in recipes)
-        raise InputError(f"two or more systems can be compared, not {names or 'none'}")
+        lonely = ", ".join(f"'{recipe.name}'" for recipe in recipes)
+        raise InputError(f"two or more systems can be compared, not {lonely or 'none'}")
     names = [recipe.name for recipe in recipes]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -80,8 +80,8 @@ class NotebookApi(ABC):
             [(row[item], words) for item, words in events], len(row), task, query, not again
         )
         k = min(k, len(row))
-        found = self.retrieve_by(request, k, max(k, self.settings.num_beams))
-        items, scores = (part[0].tolist() for part in found)
+        answer = self.retrieve_by(request, k, max(k, self.settings.num_beams))
+        items, scores = (part[0].tolist() for part in answer)
         return [
             RankedItem(self.item_ids[item], self.item_titles[item], score)
             for item, score in zip(items, scores, strict=True)

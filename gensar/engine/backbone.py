@@ -74,12 +74,12 @@ def tokenizer_of(settings: GeneratorSettings, texts: Iterable[str]) -> Tokenizer
         return train_tokenizer(texts, settings.text_tokens)
     try:
         with without_progress_bars():
-            found = AutoTokenizer.from_pretrained(name)
+            tokenizer = AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError) as error:
         raise BenchmarkError(f"tokenizer of '{name}' cannot be loaded from the hub") from error
-    if (found.pad_token_id, found.eos_token_id) != (PADDING, END):
+    if (tokenizer.pad_token_id, tokenizer.eos_token_id) != (PADDING, END):
         raise BenchmarkError(f"tokenizer of '{name}': padding and end are not numbered as in T5")
-    return found.backend_tokenizer
+    return tokenizer.backend_tokenizer
 
 
 def use_cheap_dropout(t5: T5ForConditionalGeneration) -> None:

@@ -122,10 +122,10 @@ def score_items(
         widest = -(-int(counts.max()) // _WIDTHS) * _WIDTHS
         distinct = torch.arange(widest, device=items.device)
         # A candidate for each distinct prefix; rows of fewer prefixes repeat their first candidate.
-        chosen = torch.zeros(len(items), len(distinct), dtype=torch.int64, device=items.device)
-        chosen.scatter_(1, place, column)
-        code = trie.code[nodes.gather(1, chosen) - 1]
-        levels.append(_Level(before.gather(1, chosen), code, distinct < counts))
+        one_each = torch.zeros(len(items), len(distinct), dtype=torch.int64, device=items.device)
+        one_each.scatter_(1, place, column)
+        code = trie.code[nodes.gather(1, one_each) - 1]
+        levels.append(_Level(before.gather(1, one_each), code, distinct < counts))
     return _walk(backbone, encoded, start, identifier, levels, beams).gather(1, place)
 
 

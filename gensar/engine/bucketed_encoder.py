@@ -53,8 +53,7 @@ def encode_by_length(backbone: Backbone, tokens: Tensor, hidden: Tensor | None =
         unseen = None if hidden is None else hidden[part, :length]
         seen = additive(backbone.attended(real[part, :length], unseen), bias.dtype)
         shown = bias[:, :length, :length] + seen
-        found = _encode(backbone, tokens[part, :length], shown, projections)
-        states[part, :length] = found
+        states[part, :length] = _encode(backbone, tokens[part, :length], shown, projections)
     return states
 
 
@@ -76,7 +75,7 @@ def _encode(backbone: Backbone, tokens: Tensor, bias: Tensor, projections: list[
         # [rows, heads, length, width of a head]
         query, key, value = parts.view(rows, length, 3, bias.shape[1], -1).permute(2, 0, 3, 1, 4)
         # T5 does not scale by the width of a head.
-        found = functional.scaled_dot_product_attention(query, key, value, bias, scale=1.0)
-        found = found.transpose(1, 2).flatten(2)
-        states = feed_forward(last, product(found, own.SelfAttention.o.weight, states))
+        values = functional.scaled_dot_product_attention(query, key, value, bias, scale=1.0)
+        values = values.transpose(1, 2).flatten(2)
+        states = feed_forward(last, product(values, own.SelfAttention.o.weight, states))
     return rms_norm(encoder.final_layer_norm, states)

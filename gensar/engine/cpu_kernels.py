@@ -61,10 +61,10 @@ def product(
         if added is not None:
             return by_onednn.binary(states, added, weight, None, "add")
         return by_onednn(states, weight, None, "relu" if relu else "none", [], "")
-    found = states @ weight.T
+    result = states @ weight.T
     if added is not None:
-        return found + added
-    return found.relu() if relu else found
+        return result + added
+    return result.relu() if relu else result
 
 
 def rms_norm(layer: Any, states: Tensor) -> Tensor:
@@ -111,8 +111,8 @@ def logsumexp(hidden: Tensor, table: Tensor) -> Tensor:
     largest = states.float().norm(dim=-1).amax() * table.float().norm(dim=-1).amax()
     if largest > _LARGEST_EXPONENT or states.dtype != torch.float32:
         parts = states.split(max(1, _LOGITS_AT_ONCE // len(table)))
-        found = torch.cat([product(part, table).float().logsumexp(-1) for part in parts])
-        return found.view(hidden.shape[:-1])
+        total = torch.cat([product(part, table).float().logsumexp(-1) for part in parts])
+        return total.view(hidden.shape[:-1])
     states = states * math.log2(math.e)
     total = states.new_zeros(len(states), dtype=torch.float32)
     for part in table.split(max(1, _LOGITS_AT_ONCE // max(len(states), 1))):

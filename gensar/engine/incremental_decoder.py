@@ -127,11 +127,11 @@ class IncrementalDecoder:
             query, noted = parts.tensor_split([parts.shape[-1] // 3], dim=-1)
             newest.append(noted.contiguous())
             read = [token[number] for token in cache.tokens] + newest[-1:]
-            found = self._self_attention(query, read, bias)
-            hidden = product(found, own.SelfAttention.o.weight, hidden)
+            values = self._self_attention(query, read, bias)
+            hidden = product(values, own.SelfAttention.o.weight, hidden)
             query = product(rms_norm(cross.layer_norm, hidden), cross.EncDecAttention.q.weight)
-            found = self._cross_attention(number, query)
-            hidden = feed_forward(last, product(found, cross.EncDecAttention.o.weight, hidden))
+            values = self._cross_attention(number, query)
+            hidden = feed_forward(last, product(values, cross.EncDecAttention.o.weight, hidden))
         hidden = rms_norm(decoder.final_layer_norm, hidden)
         if self._backbone.t5.config.scale_decoder_outputs:
             hidden = hidden * hidden.shape[-1] ** -0.5
@@ -147,17 +147,17 @@ class IncrementalDecoder:
         by_head = [part.unflatten(-1, (2, self._heads, -1)) for part in tokens]
         weights = torch.stack([(query * part[:, :, 0]).sum(-1) for part in by_head])
         weights = weights.add_(bias).softmax(dim=0).unsqueeze(-1)
-        found = weights[0] * by_head[0][:, :, 1]
+        total = weights[0] * by_head[0][:, :, 1]
         for weight, part in zip(weights[1:], by_head[1:], strict=True):
-            found.addcmul_(weight, part[:, :, 1])
-        return found.flatten(2)
+            total.addcmul_(weight, part[:, :, 1])
+        return total.flatten(2)
 
     def _cross_attention(self, number: int, query: Tensor) -> Tensor:
         """Return what a block's prefixes take from their request's states."""
         keys, values = self._cross[number]
         mask = self._mask.expand(-1, -1, query.shape[1], -1)
         # T5 does not scale by the width of a head.
-        found = functional.scaled_dot_product_attention(
+        values = functional.scaled_dot_product_attention(
             self._by_head(query), keys, values, mask, scale=1.0
         )
-        return found.transpose(1, 2).flatten(2)
+        return values.transpose(1, 2).flatten(2)

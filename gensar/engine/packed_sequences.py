@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import History, Requests, Task, events_at
+from benchmark.learning.batches import by_length
 from benchmark.learning.ragged import Ragged
 from benchmark.learning.simultaneous_duplicates import previous_twins, searches_first
 from benchmark.learning.windows import windows
@@ -101,10 +102,8 @@ class PackedSequences:
         window, size = self.max_history, self.batch_size
         rows = windows(packed.log, window, rng)
         length = (rows >= 0).sum(axis=1)
-        order = np.argsort(length + rng.uniform(0, window / 8, len(length)), kind="stable")
-        starts = rng.permutation(np.arange(0, len(order), size))
-        parts = (rows[order[start : start + size]] for start in starts)
-        return len(starts), (self._batch(packed, part, words) for part in parts)
+        parts = by_length(length, size, window / 8, rng)
+        return len(parts), (self._batch(packed, rows[part], words) for part in parts)
 
     def _batch(self, packed: PackedLog, rows: NDArray[np.int64], words: Ragged) -> PackedBatch:
         rows = rows[:, : int((rows >= 0).sum(axis=1).max())]

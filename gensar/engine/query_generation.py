@@ -145,8 +145,8 @@ def known_pairs(train: TrainView) -> NDArray[np.int64]:
     """
     item_has = np.array([bool(text.strip()) for text in train.items.texts], dtype=bool)
     query_has = np.array([bool(text.strip()) for text in train.queries.texts], dtype=bool)
-    found = train.log.kind == EventSource.SEARCHED
-    pairs = np.column_stack([train.log.item[found], train.log.query[found]]).astype(np.int64)
+    searches = train.log.kind == EventSource.SEARCHED
+    pairs = np.column_stack([train.log.item[searches], train.log.query[searches]]).astype(np.int64)
     pairs = np.unique(pairs, axis=0)
     return pairs[item_has[pairs[:, 0]] & query_has[pairs[:, 1]]]
 
@@ -185,8 +185,8 @@ def _from_hub(settings: PseudoQuerySettings) -> _Writer:
 
     def encode(texts: Sequence[str]) -> Ragged:
         longest = settings.generator_text_tokens
-        found = tokenizer(list(texts), truncation=True, max_length=longest)
-        return Ragged.of_lists(found["input_ids"])
+        encodings = tokenizer(list(texts), truncation=True, max_length=longest)
+        return Ragged.of_lists(encodings["input_ids"])
 
     def decode(rows: list[list[int]]) -> list[str]:
         return tokenizer.batch_decode(rows, skip_special_tokens=True)
@@ -223,33 +223,33 @@ def _own(train: TrainView, settings: PseudoQuerySettings, context: TrainingConte
         ("query-words", settings.generator_copies, picked, copied),
         ("queries", settings.generator_epochs, train.queries.texts, pairs),
     ):
-        asked = _ended(tokenizer, queries, settings.generated_tokens)
-        losses.append(_train(name, t5, source, asked, rows, epochs, settings, context))
+        targets = _ended(tokenizer, queries, settings.generated_tokens)
+        losses.append(_train(name, t5, source, targets, rows, epochs, settings, context))
     context.run_log.facts["query_generator_losses"] = losses
     return _Writer(
         t5,
         lambda texts: _ended(tokenizer, texts, settings.generator_text_tokens),
-        lambda found: tokenizer.decode_batch(found, skip_special_tokens=True),
+        lambda rows: tokenizer.decode_batch(rows, skip_special_tokens=True),
     )
 
 
 def _ended(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> Ragged:
     """Return the pieces of each text with the end token behind them, at most ``longest``."""
-    found = tokenizer.encode_batch(list(texts), add_special_tokens=False)
-    return Ragged.of_lists([[*one.ids[: longest - 1], END] for one in found])
+    encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    return Ragged.of_lists([[*one.ids[: longest - 1], END] for one in encodings])
 
 
 def _train(
     name: str,
     t5: T5ForConditionalGeneration,
     source: Ragged,
-    asked: Ragged,
+    targets: Ragged,
     pairs: NDArray[np.int64],
     epochs: int,
     settings: PseudoQuerySettings,
     context: TrainingContext,
 ) -> float | None:
-    """Train on ``pairs`` of rows of ``source`` and ``asked``; return the last epoch's mean loss.
+    """Train on ``pairs`` of rows of ``source`` and ``targets``; return the last epoch's mean loss.
 
     ``name`` is that of the checkpoint.
     """
@@ -265,8 +265,8 @@ def _train(
         for step, start in enumerate(starts):
             done = (number + step / len(starts)) / epochs
             set_rate(optimiser, settings.generator_learning_rate, done, WARM_UP)
-            chosen = order[start : start + settings.generator_batch_size]
-            read, wanted = padded(source, chosen[:, 0]), padded(asked, chosen[:, 1])
+            batch = order[start : start + settings.generator_batch_size]
+            read, wanted = padded(source, batch[:, 0]), padded(targets, batch[:, 1])
             loss = t5(
                 input_ids=read,
                 attention_mask=(read != PADDING).long(),
@@ -292,7 +292,7 @@ def _sample(
     t5: Any = writer.t5  # the types of transformers' own methods do not fit its models
     t5.to(context.device).eval()
     sources = writer.encode(texts)
-    found: list[str] = []
+    queries: list[str] = []
     with torch.random.fork_rng(), context.run_log.progress("pseudo-queries", len(texts)) as bar:
         torch.manual_seed(context.seed)
         for start in range(0, len(texts), ITEMS_AT_ONCE):
@@ -307,6 +307,6 @@ def _sample(
                 num_return_sequences=settings.queries_per_item,
                 max_new_tokens=settings.generated_tokens,
             )
-            found += (text.strip() for text in writer.decode(written.tolist()))
+            queries += (text.strip() for text in writer.decode(written.tolist()))
             bar.advance(len(part))
-    return found
+    return queries

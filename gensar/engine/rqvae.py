@@ -119,10 +119,10 @@ class Codebook(nn.Module):
         distances = self.distances(rest.detach())
         codes = sinkhorn_codes(distances, epsilon) if epsilon > 0 else distances.argmin(dim=1)
         # Indexing would add up the gradient in whatever order the threads come by.
-        chosen = functional.embedding(codes, self.vectors)
-        loss = functional.mse_loss(chosen, rest.detach())
-        loss = loss + 0.25 * functional.mse_loss(rest, chosen.detach())
-        return codes, rest + (chosen - rest).detach(), loss
+        nearest = functional.embedding(codes, self.vectors)
+        loss = functional.mse_loss(nearest, rest.detach())
+        loss = loss + 0.25 * functional.mse_loss(rest, nearest.detach())
+        return codes, rest + (nearest - rest).detach(), loss
 
 
 @dataclass(frozen=True)

@@ -117,10 +117,10 @@ class Sequences:
 
     def queries(self, words: Ragged, present: NDArray[np.bool_]) -> Ragged:
         """Return query token and words where ``present``; other rows are empty."""
-        asked = self.widen(words.take(np.where(present, np.arange(len(words)), -1)))
+        queries = self.widen(words.take(np.where(present, np.arange(len(words)), -1)))
         if not self.vocabulary.behaviour_tokens:
-            return asked
-        return join(self.repeat(self.vocabulary.query, present), asked)
+            return queries
+        return join(self.repeat(self.vocabulary.query, present), queries)
 
     def items(self, item: NDArray[np.integer], kind: NDArray[np.integer]) -> Ragged:
         """Return each item's positions in an event of its ``kind``; an item of -1 has none."""
@@ -156,16 +156,16 @@ class Sequences:
         real = np.arange(window) < history.length[:, None]
         owner = np.nonzero(real)[0]
         item, kind, query = history.item[real], history.kind[real], history.query[real]
-        asked = self.queries(words.take(query), query >= 0)
+        queries = self.queries(words.take(query), query >= 0)
         clicked = self.items(item, kind)
-        events = join(asked, clicked)
+        events = join(queries, clicked)
         start = self.repeat(END, np.ones(rows, dtype=bool))
         body = events.regroup(owner, rows)
         firsts = 1 + events.offsets[:-1] - body.offsets[:-1][owner]
         rec_cut = np.zeros((rows, window), dtype=np.int64)
         search_cut = np.zeros((rows, window), dtype=np.int64)
         rec_cut[real] = firsts
-        search_cut[real] = firsts + asked.lengths
+        search_cut[real] = firsts + queries.lengths
         moment_cut = np.take_along_axis(rec_cut, _moment_begins(history.time), axis=1)
         tokens = join(start, body)
         # Queries of events that stand behind others of their moment.

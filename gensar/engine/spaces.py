@@ -35,7 +35,7 @@ class Space:
     def then(self, change: Callable[[Vectors], Vectors]) -> Space:
         """Return the space after a map of vectors, ``[n, width]`` to ``[n, another width]``."""
         place = self.texts
-        texts = None if place is None else lambda found: change(place(found))
+        texts = None if place is None else lambda words: change(place(words))
         return Space(change(self.items), texts)
 
 
@@ -51,7 +51,7 @@ def fused_concat(search: Space, rec: Space) -> Space:
     Texts lie in the half of search.
     """
     width = rec.items.shape[1]
-    left = search.then(lambda found: np.pad(unit(found), ((0, 0), (0, width))))
+    left = search.then(lambda vectors: np.pad(unit(vectors), ((0, 0), (0, width))))
     half = np.pad(unit(rec.items), ((0, 0), (search.items.shape[1], 0)))
     return Space(left.items + half, left.texts)
 
@@ -72,7 +72,7 @@ def _narrowed(space: Space, width: int) -> Space:
         return space.then(unit)
     squares = space.items.T.astype(np.float64) @ space.items
     axes = np.linalg.eigh(squares)[1][:, ::-1][:, :width].astype(np.float32)
-    return space.then(lambda found: unit(found @ axes))
+    return space.then(lambda vectors: unit(vectors @ axes))
 
 
 def interaction_vectors(log: EventLog, items: int, width: int, seed: int) -> Vectors:
@@ -94,5 +94,5 @@ def interaction_vectors(log: EventLog, items: int, width: int, seed: int) -> Vec
     scaled = diags_array(by_user) @ met @ diags_array(by_item)
     kept = min(width, *met.shape)
     _, weights, right = randomized_svd(csr_array(scaled), kept, random_state=seed)
-    found = unit((right.T * np.sqrt(weights)).astype(np.float32))
-    return np.pad(found, ((0, 0), (0, width - kept)))
+    vectors = unit((right.T * np.sqrt(weights)).astype(np.float32))
+    return np.pad(vectors, ((0, 0), (0, width - kept)))

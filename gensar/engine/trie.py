@@ -126,8 +126,8 @@ class ExcludedItems:
         pairs = torch.unique(pairs, dim=1)
         nodes = trie.path[pairs[1]]
         keys = (pairs[0].unsqueeze(1) * trie.nodes + nodes).flatten()
-        found, excluded_below = torch.unique(keys, return_counts=True)
-        dead = found[excluded_below == trie.items_below[found % trie.nodes]]
+        distinct, excluded_below = torch.unique(keys, return_counts=True)
+        dead = distinct[excluded_below == trie.items_below[distinct % trie.nodes]]
         row, node = dead // trie.nodes, dead % trie.nodes
         parent = trie.parent[node - 1]
         requests = len(offsets) - 1

@@ -95,16 +95,16 @@ class PlainRegime:
         rec = (
             np.flatnonzero(train.log.kind == EventSource.RECOMMENDED) if Task.REC in tasks else NONE
         )
-        found = (
+        searches = (
             np.flatnonzero(train.log.kind == EventSource.SEARCHED) if Task.SEARCH in tasks else NONE
         )
         known, findable = texts.known, texts.findable
-        search: NDArray[np.int64] = found
+        search: NDArray[np.int64] = searches
         generate = pseudo = NONE
-        if len(found):
+        if len(searches):
             if settings.search_samples:
-                search = rng.choice(found, settings.search_samples)
-            generate = rng.choice(found, settings.query_samples)
+                search = rng.choice(searches, settings.search_samples)
+            generate = rng.choice(searches, settings.query_samples)
             pseudo = rng.choice(findable, settings.pseudo_samples) if len(findable) else NONE
         described = rng.choice(known, settings.text_samples) if len(known) else NONE
         named = rng.choice(known, settings.text_samples) if len(known) else NONE
@@ -124,8 +124,8 @@ class PlainRegime:
 
         def steps() -> Iterator[Step]:
             for start in starts:
-                chosen = order[start : start + settings.batch_size]
-                yield self._step(train, past, words, texts, task[chosen], what[chosen], rng)
+                part = order[start : start + settings.batch_size]
+                yield self._step(train, past, words, texts, task[part], what[part], rng)
 
         return len(starts), steps()
 

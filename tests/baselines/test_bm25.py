@@ -86,8 +86,9 @@ def test_scores_on_a_data_set_are_those_of_the_formula(tiny: Dataset) -> None:
 def test_candidates_have_the_scores_that_they_have_in_the_catalogue(tiny: Dataset) -> None:
     model = _fitted(tiny, tiny.items.texts, BM25Settings())
     whole = tiny.evaluation["test", Task.SEARCH]
-    scores = model.score(replace(whole.requests, candidates=whole.sampled))
-    expected = np.take_along_axis(model.score(whole.requests), whole.sampled, axis=1)
+    candidates = whole.lists["sampled"].rectangle()
+    scores = model.score(replace(whole.requests, candidates=candidates))
+    expected = np.take_along_axis(model.score(whole.requests), candidates, axis=1)
     np.testing.assert_array_equal(scores, expected)
 
 

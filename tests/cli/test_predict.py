@@ -22,7 +22,7 @@ def gensar_run(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> P
     results = tmp_path_factory.mktemp("predict")
     assignments = [
         f"{name}={','.join(map(str, value)) if isinstance(value, tuple) else value}"
-        for name, value in {**SMALL, "beams": 100}.items()
+        for name, value in {**SMALL, "num_beams": 100}.items()
     ]
     sets = [part for each in assignments for part in ("--set", each)]
     with without_text_encoder():

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import asdict
 from math import log, log1p, sqrt
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmark.data.dataset import Dataset, EvaluationSet
 from benchmark.data.easy import easy, hard_requests
-from benchmark.data.easy_rules import EasyRules
+from benchmark.data.easy_rules import EasyRules, Steps
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
+from benchmark.errors import InputError
 from tests.data.conftest import MakeFolder
 
 from .test_frozen_candidates import brute_bm25
@@ -120,6 +123,23 @@ def answered(rings: Ringed, relevant: set[int], hidden: set[int]) -> bool:
     return any(relevant & set(order) for order in named)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_around_an_item_are_likeness_and_counts(make_folder: MakeFolder, seed: int) -> None:
+    data = random_data(make_folder, seed, "keep")
+    reference, items = Reference(data), len(data.items)
+    rule = EasyRules(data).of(Task.REC)["two steps"]
+    assert isinstance(rule, Steps)
+    source = np.array([-1, *range(items)])
+    one, two = (ring.toarray() for ring in rule.scores(source))
+    for row, item in enumerate(source.tolist()):
+        near, far = reference.rings(item if item >= 0 else None)
+        for scores, counts in ((one, near), (two, far)):
+            wanted = np.zeros(items)
+            for other, score in reference.ring(item, counts).items():
+                wanted[other] = score
+            np.testing.assert_allclose(scores[row], wanted, atol=1e-12)
+
+
 @pytest.mark.parametrize("seen", ["exclude", "keep"])
 @pytest.mark.parametrize("seed", range(6))
 def test_rules_answer_what_a_slow_reference_answers(
@@ -167,7 +187,6 @@ def test_pieces_of_bounded_size_give_the_same_answers(
     whole = easy(data)
     monkeypatch.setattr("benchmark.data.easy._REQUESTS", 7)
     monkeypatch.setattr("benchmark.data.easy._SCORES", 20)
-    monkeypatch.setattr("benchmark.data.easy_rules._PIECE", 3)
     assert easy(data) == whole
 
 
@@ -220,3 +239,24 @@ def test_repeats_are_the_events_whose_item_came_earlier(make_folder: MakeFolder)
     rows += [("u", "c", 4), ("v", "a", 0), ("v", "a", 0), ("v", "b", 1), ("v", "d", 2)]
     data = load_dataset(make_folder(rows), seen="keep")
     assert easy(data)["rec"].repeats == 3 / 10, "two events of one moment are no repeat"
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "data-audit.md"
+
+
+@pytest.mark.parametrize("name", ["ml-100k", "amazon-office"])
+def test_the_page_says_what_the_audit_says(name: str) -> None:
+    try:
+        data = load_dataset(name)
+    except InputError as missing:
+        pytest.skip(str(missing))
+    lines = [line.strip("|").split("|") for line in PAGE.read_text().splitlines()]
+    head = next(cells for cells in lines if f" {name} rec " in cells)
+    for task, found in easy(data).items():
+        column = head.index(f" {name} {task} ")
+        said = {c[0].strip(): c[column].strip() for c in lines if len(c) == len(head)}
+        shares = {"any_rule": found.any_rule, "repeats": found.repeats, **found.top_10}
+        shares |= asdict(found.words) if found.words else {}
+        wanted = {line: f"{share:.3f}" for line, share in shares.items()}
+        wanted |= {"requests": str(found.requests), "hard": str(found.hard)}
+        assert {line: said[line] for line in wanted} == wanted

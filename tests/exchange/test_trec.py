@@ -8,7 +8,7 @@ import ir_measures
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -141,9 +141,7 @@ def test_what_is_exported_and_imported_is_the_same_run(
     assert len(list(tmp_path.glob("runs/tiny/requests-*.parquet"))) == 1
 
 
-@settings(
-    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(deadline=None, max_examples=10)
 @given(st.integers(0, 10**6), st.sampled_from(sorted(ENTRIES)), st.sampled_from([0.5, 1.0, 1 / 3]))
 def test_any_run_goes_out_and_comes_back(
     tiny: Dataset,

@@ -7,10 +7,8 @@ from hypothesis import strategies as st
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import PAD
 from benchmark.learning.simultaneous_duplicates import (
-    earlier_twins,
     previous_twins,
     searches_first,
-    steps_to_first_twin,
     steps_to_moment,
 )
 
@@ -28,14 +26,13 @@ def _keys(log: EventLog) -> list[tuple[int, ...]]:
 
 
 @given(EVENTS)
-def test_earlier_twins_are_the_rows_before_of_the_same_user_time_and_item(events) -> None:
+def test_the_previous_twin_is_the_last_row_before_of_the_same_user_time_and_item(events) -> None:
     log = _log(events)
     keys = _keys(log)
-    expected = [[j for j in range(i) if keys[j] == keys[i]] for i in range(len(log))]
-    found = earlier_twins(previous_twins(log), np.arange(len(log)))
-    assert [sorted(j for j in row if j != PAD) for row in found.tolist()] == expected
-    steps = [i - min(twins, default=i) for i, twins in enumerate(expected)]
-    assert steps_to_first_twin(log).tolist() == steps
+    expected = [
+        max((j for j in range(i) if keys[j] == keys[i]), default=PAD) for i in range(len(log))
+    ]
+    assert previous_twins(log).tolist() == expected
 
 
 @given(EVENTS)

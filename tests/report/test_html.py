@@ -97,9 +97,7 @@ def test_pairs_and_intervals_are_in_the_page(made: list[Leaderboard], text: str)
         for r in table["rows"]
         if r["mean"] is not None
     }
-    reach = {
-        row[0]: row[1] for row in shown["NDCG@10 (whole catalogue) with 95% intervals"]
-    }
+    reach = {row[0]: row[1] for row in shown["NDCG@10 (whole catalogue) with 95% intervals"]}
     assert means.items() <= reach.items()
 
 

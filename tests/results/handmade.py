@@ -11,7 +11,7 @@ from benchmark.data.requests import Requests, Task
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.registry import ModelEntry
 
-__all__ = ["ENTRIES", "Distinct", "Gappy", "Retrieving"]
+__all__ = ["ENTRIES", "Crowded", "Distinct", "Gappy", "Retrieving"]
 
 
 class Distinct(Model):
@@ -53,7 +53,19 @@ class Retrieving(Gappy):
     scores_catalogue = False
 
 
+class Crowded(Retrieving):
+    """Gives half of the catalogue one score, so that a list of the best ends amid equals."""
+
+    def scored(self, steps: NDArray[np.integer]) -> NDArray[np.floating]:
+        return -(steps // 60).astype(float)
+
+
 ENTRIES = {
     name: ModelEntry(name, ("rec", "search"), "baseline", "", f"{__name__}:{kind.__name__}")
-    for name, kind in (("distinct", Distinct), ("gappy", Gappy), ("retrieving", Retrieving))
+    for name, kind in (
+        ("distinct", Distinct),
+        ("gappy", Gappy),
+        ("retrieving", Retrieving),
+        ("crowded", Crowded),
+    )
 }

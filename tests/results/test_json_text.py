@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.results.json_text import json_text
@@ -13,9 +13,11 @@ _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
 )  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(_JSON)
 def test_it_is_the_same_json(value: Any) -> None:
     assert json.loads(json_text(value)) == value

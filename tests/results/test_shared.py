@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchmarkError
-from benchmark.results.record import read_run, scan_runs, write_run
-from benchmark.results.table import RunTables, blocks_of, to_bytes
+from benchmark.results import record as module
+from benchmark.results.record import read_run, scan_runs, shared_of, write_run
+from benchmark.results.table import RunTables, blocks_of, shared_table, to_bytes
 from tests.results.records import record, tables
 
 ASKED = {("rec", "full"): [3, 0, 40], ("rec", "sampled"): [1, 0, 9], ("search", "full"): [7, 7]}
@@ -129,3 +132,34 @@ def test_rows_of_a_block_stand_together() -> None:
     apart = pa.concat_tables([tables(ASKED).counts, tables(ASKED).counts])
     with pytest.raises(BenchmarkError, match="stand apart"):
         blocks_of(apart)
+
+
+def test_what_runs_share_is_made_once_for_the_same_data_and_harness(
+    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Dataset] = []
+    monkeypatch.setattr(
+        module, "shared_table", lambda data: (made.append(data), shared_table(data))[1]
+    )
+
+    def written(data: Dataset, harness: str, name: str = "r") -> pa.Table:
+        table = shared_of(data, tmp_path, harness)
+        info = {
+            "dataset_digest": data.digest,
+            "candidates_digest": data.candidates_digest,
+            "harness": harness,
+        }
+        tables_ = RunTables(table, tables({}).counts, None)
+        write_run(tmp_path / "runs" / "tiny" / "m" / name, info, tables_, None)
+        return table
+
+    first = written(tiny, "one")
+    assert written(tiny, "one").equals(first) and len(made) == 1
+    (file,) = _shared(tmp_path)
+    file.write_bytes(b"damaged")
+    assert written(tiny, "one").equals(first) and len(made) == 2
+    written(tiny, "two", "two")
+    assert written(tiny, "one").equals(first) and len(made) == 3
+    written(replace(tiny, candidates_digest="0"), "one")
+    written(replace(tiny, digest="0"), "one")
+    assert len(made) == 5

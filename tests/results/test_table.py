@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmark.data.dataset import Dataset
+from benchmark.data.easy import hard_requests
 from benchmark.data.requests import PAD, Task
 from benchmark.results.table import SHARED, counts_table, shared_table, top_table
 from tests.results.graded import graded
@@ -24,6 +25,7 @@ COLUMNS = [
     "query_kind",
     "history",
     "item_events",
+    "hard",
 ]
 
 
@@ -34,6 +36,7 @@ def _slowly(dataset: Dataset) -> list[tuple[Any, ...]]:
         evaluation = dataset.evaluation["test", task]
         requests, relevant = evaluation.requests, evaluation.relevant
         offsets, seen = requests.seen()
+        hard = hard_requests(evaluation, dataset)
         for protocol in ("full", "sampled", "given"):
             if protocol != "full" and protocol not in evaluation.lists:
                 continue
@@ -48,7 +51,8 @@ def _slowly(dataset: Dataset) -> list[tuple[Any, ...]]:
                     size = int(evaluation.lists[protocol].lengths[number])
                 kind = requests.query_kinds()[number]
                 asked = (number, requests.user[number], requests.query[number], item, gain)
-                row = (str(task), protocol, *asked, size, kind, len(history), train.count(item))
+                row = (str(task), protocol, *asked, size, kind, len(history))
+                row = (*row, train.count(item), hard[number])
                 rows.append(row)
     return rows
 
@@ -64,7 +68,7 @@ def test_the_shared_table_equals_a_slow_count(tiny: Dataset, seen: bool) -> None
     }
     data = replace(several, evaluation=evaluation)
     frame = shared_table(data).to_pandas()
-    assert list(frame.columns) == SHARED.names == COLUMNS
+    assert list(frame.columns) == [*SHARED.names, "hard"] == COLUMNS
     assert list(frame.itertuples(index=False, name=None)) == _slowly(data)
     rows = frame.groupby(["task", "protocol", "request"]).size()
     assert rows.max() == 3 and frame["gain"].nunique() == 3
@@ -76,7 +80,7 @@ def test_without_given_lists_there_is_no_given_block(tiny: Dataset) -> None:
 
 
 def test_data_without_test_requests_has_an_empty_table(tiny: Dataset) -> None:
-    assert shared_table(replace(tiny, evaluation={})).schema == SHARED
+    assert shared_table(replace(tiny, evaluation={})).schema.names == COLUMNS
     assert len(shared_table(replace(tiny, evaluation={}))) == 0
 
 

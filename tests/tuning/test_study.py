@@ -26,7 +26,7 @@ BOTH = (Task.REC, Task.SEARCH)
 
 @dataclass(frozen=True)
 class KnobSettings:
-    rate: float = field(default=1e-3, metadata={"doc": "shared"})
+    learning_rate: float = field(default=1e-3, metadata={"doc": "shared"})
     knob: float = field(default=0.0, metadata={"doc": "share of rarity in the score"})
     other: int = field(default=3, metadata={"doc": "never searched"})
 
