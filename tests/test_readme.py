@@ -54,11 +54,6 @@ CHECKED_OTHERWISE = {
     "python -m benchmark run --model gensar --ablations --seeds 1,2,3": "run",
     "python -m benchmark tune --model sasrec,gensar,unisar --preset thorough --trials 20": "run",
     "python -m benchmark run --model sasrec --dataset amazon-beauty --seen keep": "run",
-    (
-        "python -m benchmark run --model recbole:SASRec --dataset amazon-beauty --preset thorough "
-        "--set max_history=20 --set samples=0 --set epochs=10 --set batch_size=512 "
-        "--set validation_requests=3000"
-    ): "run",
     "python -m tests.statistics.calibration": "module",
     (
         "python -m benchmark leaderboard --results results/published --dataset ml-100k "
