@@ -11,7 +11,7 @@ from baselines.popularity import Popularity
 from benchmark.registry import ModelEntry
 from benchmark.results.record import scan_runs
 from benchmark.settings import setting
-from gensar.engine import identifiers
+from gensar import build_identifiers
 from gensar.settings import ABLATIONS
 from tests.gensar.support import SMALL, without_text_encoder
 
@@ -142,8 +142,8 @@ def test_what_ablations_have_in_common_is_made_once_and_changes_nothing(
         trained.append(arguments)
         right(*arguments)
 
-    right = identifiers._train
-    monkeypatch.setattr(identifiers, "_train", counted)
+    right = build_identifiers._train
+    monkeypatch.setattr(build_identifiers, "_train", counted)
     small_gensar("--ablations")
     assert len(trained) == 5  # whole; semantic, collaborative, separate, fused identifiers
     assert not list((tmp_path / "results" / "checkpoints").glob("common-*"))
