@@ -17,7 +17,8 @@ from torch.nn import functional
 
 from benchmark.data.dataset import TrainView
 from benchmark.data.events import EventSource
-from benchmark.learning.epoch_loop import EpochLoop, set_rate
+from benchmark.learning.epoch_loop import EpochLoop
+from benchmark.learning.schedules import set_rate
 from benchmark.learning.sentence_encoder import load_encoder
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import TrainingContext

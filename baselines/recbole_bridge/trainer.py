@@ -12,7 +12,7 @@ from baselines.recbole_bridge.dataset import interaction
 from baselines.recbole_bridge.environment import own_randomness
 from baselines.recbole_bridge.samples import Samples
 from baselines.recbole_bridge.settings import RecBoleSettings
-from benchmark.learning.epoch_loop import set_rate
+from benchmark.learning.schedules import set_rate
 from benchmark.model import TrainingContext
 
 __all__ = ["RecBoleTrainer"]

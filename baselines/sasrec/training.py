@@ -18,8 +18,8 @@ from baselines.sasrec.settings import SASRecSettings
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import PAD
 from benchmark.learning.batches import by_length
-from benchmark.learning.epoch_loop import set_rate
 from benchmark.learning.position_losses import catalogue_loss, states_at
+from benchmark.learning.schedules import set_rate
 from benchmark.learning.simultaneous_duplicates import steps_to_moment
 from benchmark.learning.windows import stretches
 from benchmark.model import TrainingContext

@@ -15,7 +15,7 @@ from baselines.synergen.settings import SynerGenSettings
 from benchmark.data.events import EventSource
 from benchmark.data.requests import Task
 from benchmark.learning.batches import by_length
-from benchmark.learning.epoch_loop import set_rate
+from benchmark.learning.schedules import set_rate
 from benchmark.learning.windows import windows
 from benchmark.model import TrainingContext, TrainView
 

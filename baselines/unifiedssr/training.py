@@ -18,8 +18,9 @@ from baselines.unifiedssr.settings import UnifiedSSRSettings
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Task
 from benchmark.learning.batches import length_order
-from benchmark.learning.epoch_loop import EpochLoop, set_rate
+from benchmark.learning.epoch_loop import EpochLoop
 from benchmark.learning.position_losses import catalogue_loss, states_at
+from benchmark.learning.schedules import set_rate
 from benchmark.model import TrainingContext
 
 __all__ = ["Targets", "TaskSequences", "UnifiedSSRTrainer", "branch_loss", "noam_rate"]

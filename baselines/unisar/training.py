@@ -26,7 +26,7 @@ from baselines.unisar.settings import UniSARSettings
 from benchmark.data.events import NO_QUERY
 from benchmark.data.requests import PAD, Task
 from benchmark.learning.batches import length_order
-from benchmark.learning.epoch_loop import set_rate
+from benchmark.learning.schedules import set_rate
 from benchmark.learning.training_requests import TrainingRequests
 from benchmark.model import TrainingContext, TrainView
 

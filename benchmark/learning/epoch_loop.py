@@ -18,7 +18,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.files import writing
 from benchmark.model import Model, TrainingContext, Validation
 
-__all__ = ["EpochLoop", "Schedule", "set_rate", "train_to_best"]
+__all__ = ["EpochLoop", "Schedule", "train_to_best"]
 
 
 @dataclass
@@ -187,20 +187,3 @@ def train_to_best(
     context.run_log.facts["best_epoch"] = loop.run(
         train_epoch, lambda: validation.measure(model, limit)
     )
-
-
-def set_rate(optimiser: torch.optim.Optimizer, rate: float, done: float, warm_up: float) -> None:
-    """Let the learning rate rise linearly to ``rate``, then fall to 0 as a cosine.
-
-    Args:
-        optimiser: whose rate is set.
-        rate: the highest learning rate.
-        done: share of the training behind, 0 to 1.
-        warm_up: share of the training in which the rate rises.
-    """
-    if done < warm_up:
-        share = done / warm_up
-    else:
-        share = 0.5 * (1 + math.cos(math.pi * (done - warm_up) / max(1 - warm_up, 1e-9)))
-    for group in optimiser.param_groups:
-        group["lr"] = rate * max(share, 1e-3)

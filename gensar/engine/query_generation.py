@@ -21,9 +21,10 @@ from transformers import AutoTokenizer, T5ForConditionalGeneration
 
 from benchmark.data.events import EventSource
 from benchmark.errors import BenchmarkError
-from benchmark.learning.epoch_loop import EpochLoop, set_rate
+from benchmark.learning.epoch_loop import EpochLoop
 from benchmark.learning.quiet import without_progress_bars
 from benchmark.learning.ragged import Ragged
+from benchmark.learning.schedules import set_rate
 from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import TrainingContext, TrainView
 from benchmark.run_log import RunLog

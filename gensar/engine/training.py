@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from benchmark.learning.epoch_loop import set_rate
+from benchmark.learning.schedules import set_rate
 from benchmark.model import TrainingContext
 from gensar.engine.backbone import Backbone
 from gensar.engine.losses import CodeTable, code_loss, text_loss
