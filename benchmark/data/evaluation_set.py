@@ -10,18 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests
+from benchmark.data.spans import spread
 
 __all__ = ["PROTOCOLS", "CandidateLists", "EvaluationSet", "Protocol", "Relevant", "Repeated"]
 
 Protocol = Literal["full", "sampled", "given"]
 PROTOCOLS: tuple[Protocol, ...] = ("full", "sampled", "given")
 """The whole catalogue, negatives that were drawn, and lists that the data itself brings."""
-
-
-def _spread(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return ``starts[i], starts[i] + 1, …`` for ``lengths[i]`` numbers of each ``i``, joined."""
-    offsets = np.cumsum(lengths) - lengths
-    return np.repeat(starts - offsets, lengths) + np.arange(int(lengths.sum()))
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ class Relevant:
         """Return the relevant items of the requests at ``rows``, numbered by place in ``rows``."""
         starts = np.searchsorted(self.request, rows)
         lengths = np.searchsorted(self.request, rows, side="right") - starts
-        places = _spread(starts, lengths)
+        places = spread(starts, lengths)
         owner = np.repeat(np.arange(len(rows)), lengths)
         return Relevant(owner, self.item[places], self.gain[places])
 
@@ -116,7 +111,7 @@ class CandidateLists:
     def at(self, rows: NDArray[np.integer]) -> CandidateLists:
         """Return the lists of the requests at ``rows``."""
         lengths = self.lengths[rows]
-        places = _spread(self.offsets[:-1][rows], lengths)
+        places = spread(self.offsets[:-1][rows], lengths)
         return CandidateLists(np.concatenate([[0], np.cumsum(lengths)]), self.items[places])
 
     def rectangle(self) -> NDArray[np.int32]:

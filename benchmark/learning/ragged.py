@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Ragged", "join", "spread"]
+from benchmark.data.spans import spread
+
+__all__ = ["Ragged", "join"]
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,3 @@ def join(*parts: Ragged) -> Ragged:
         values[spread(starts, part.lengths)] = part.values
         starts = starts + part.lengths
     return Ragged(values, lengths)
-
-
-def spread(starts: NDArray[np.integer], lengths: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return ``starts[i], starts[i] + 1, …`` for ``lengths[i]`` numbers of each ``i``, joined."""
-    offsets = np.cumsum(lengths) - lengths
-    return np.repeat(starts - offsets, lengths) + np.arange(int(lengths.sum()))

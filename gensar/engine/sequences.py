@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from benchmark.data.events import EventSource
 from benchmark.data.requests import PAD, History, Requests
-from benchmark.learning.ragged import Ragged, join, spread
+from benchmark.data.spans import spread
+from benchmark.learning.ragged import Ragged, join
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.vocabulary import END, Vocabulary
 
