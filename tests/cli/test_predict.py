@@ -22,7 +22,7 @@ def gensar_run(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> P
     results = tmp_path_factory.mktemp("predict")
     assignments = [
         f"{name}={','.join(map(str, value)) if isinstance(value, tuple) else value}"
-        for name, value in {**SMALL, "num_beams": 100}.items()
+        for name, value in {**SMALL, "num_beams": 150}.items()
     ]
     sets = [part for each in assignments for part in ("--set", each)]
     with without_text_encoder():
@@ -61,10 +61,10 @@ def test_both_tasks_are_answered_in_words(predict: Command) -> None:
 
 
 def test_what_the_user_took_next_is_shown(predict: Command) -> None:
-    (rec, *_) = predict("--user", 1, "-k", 100, "--json").json["answers"]
+    (rec, *_) = predict("--user", 1, "-k", 120, "--json").json["answers"]
     taken = [each for each in rec["results"] if each["taken"]]
     assert {each["title"] for each in taken} == {each["title"] for each in rec["taken"]}
-    assert "taken next" in predict("--user", 1, "-k", 100).out
+    assert "taken next" in predict("--user", 1, "-k", 120).out
     assert "taken next" in predict("--user", 1, "-k", 1).out
 
 
