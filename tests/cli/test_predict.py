@@ -94,7 +94,7 @@ def test_words_of_every_script_are_searched_for(predict: Command) -> None:
 def test_no_number_of_results_or_events_is_too_large(predict: Command) -> None:
     many = predict("--user", 1, "-k", 10**20, "--history", 10**20, "--json")
     assert many.status == 0
-    assert many.json == predict("--user", 1, "-k", 100, "--history", 100, "--json").json
+    assert many.json == predict("--user", 1, "-k", 120, "--history", 100, "--json").json
 
 
 def test_identifiers_of_an_item_and_who_shares_them(command: Command, gensar_run: Path) -> None:
