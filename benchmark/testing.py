@@ -130,7 +130,11 @@ class _AnsweringBy(Model):
 
 
 def _one_answer(subject: Subject) -> None:
-    """Counts are the same by ``score`` and by ``retrieve``, with seen items and without."""
+    """Counts are the same by ``score`` and by ``retrieve``, with seen items and without.
+
+    A model that searches the catalogue for the best finds what its search finds; of such a one it
+    is its scores that are asked for in both ways.
+    """
     for task in subject.tasks:
         part = subject.dataset.evaluation["test", task].at(slice(20))
         kept = replace(part, requests=replace(part.requests, exclude_seen=False))

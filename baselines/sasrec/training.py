@@ -1,8 +1,8 @@
 """Training a sequence model with a loss at every position.
 
 RecBole's trainer turns a sequence of n events into n - 1 padded samples. With a causal mask one
-pass over the sequence gives the same n - 1 predictions. An event is predicted from what a request
-at its time could read: the state of the last event that is strictly earlier.
+pass over the sequence gives the same n - 1 predictions. An event is predicted from the state of the
+last event that is strictly earlier in time.
 """
 
 from __future__ import annotations

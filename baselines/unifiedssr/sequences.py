@@ -4,9 +4,11 @@ Position 0 holds a start vector, position t the product of event t - 1. In searc
 the query of event t, the one that led to the product still to be found. The last position of a
 request is its answer's; so the layout is one for both tasks and for users without a history.
 
-A recommendation is predicted at the position of the first event of its moment, which reads strictly
-earlier events only, as a request at that time does. In search a position holds a query, so a click
-is predicted at the first click of its moment and query.
+A recommendation is predicted at the position of the first event of its moment, which reads
+strictly earlier events only, as a request at that time does. In search a position holds a query,
+so a click is predicted at the first of the clicks of its query that stand together in its moment;
+where queries of one moment alternate, earlier ones are read. Sessions are not looked at in
+training: what a session held at an earlier time is read, though its request will not show it.
 """
 
 from __future__ import annotations

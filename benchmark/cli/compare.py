@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from benchmark.cli.output import remark, show_json, show_table
-from benchmark.errors import BenchmarkError, InputError, did_you_mean
+from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
     from benchmark.analysis.comparison import Comparison, Example
@@ -41,11 +41,10 @@ def compare(
     """
     from benchmark.analysis import comparison
     from benchmark.analysis.scores import SHOWN
-    from benchmark.evaluation.metrics import METRICS
+    from benchmark.evaluation.metrics import parse
     from benchmark.results.record import read_run
 
-    if metric is not None and metric not in METRICS:
-        raise InputError(f"--metric: unknown '{metric}'{did_you_mean(metric, METRICS)}")
+    metric = metric and parse(metric).name
     a, b = read_run(run_a), read_run(run_b)
     results = comparison.compare(a, b, SHOWN if metric is None else (metric,), examples)
     described = _Described(_dataset(a, dataset) if examples else None)

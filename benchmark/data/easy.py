@@ -79,15 +79,18 @@ def easy(dataset: Dataset) -> dict[str, EasyTask]:
     }
 
 
-def hard_requests(asked: EvaluationSet, dataset: Dataset) -> NDArray[np.bool_]:
+def hard_requests(
+    asked: EvaluationSet, dataset: Dataset, rules: EasyRules | None = None
+) -> NDArray[np.bool_]:
     """Return for which requests no rule has a relevant item in its top 10, ``[requests]``.
 
     Args:
         asked: requests of a task of the data set.
         dataset: the data set, whose training events are counted.
+        rules: of the data set, for those who ask for several tasks.
     """
-    rules = EasyRules(dataset).of(asked.requests.task)
-    return ~np.any([_answers(rule, asked) for rule in rules.values()], axis=0)
+    own = (rules or EasyRules(dataset)).of(asked.requests.task)
+    return ~np.any([_answers(rule, asked) for rule in own.values()], axis=0)
 
 
 def _task(dataset: Dataset, asked: EvaluationSet, rules: EasyRules) -> EasyTask:

@@ -76,10 +76,9 @@ class EventLog:
         Returns:
             int64 ``[n, most]``, padded with -1; an event without session has none.
         """
-        order, label = self._sessions
-        own = np.where(self.session[rows] == NO_SESSION, -1, label[rows])
-        begin = np.searchsorted(label[order], own)
-        behind = label[order] * len(self) + order
+        order, label, behind = self._sessions
+        own = label[rows]
+        begin = np.searchsorted(behind, own * len(self))
         count = np.where(own < 0, 0, np.searchsorted(behind, own * len(self) + stop) - begin)
         places = begin[:, None] + np.arange(int(count.max(initial=0)))
         inside = np.arange(places.shape[1]) < count[:, None]
@@ -90,10 +89,11 @@ class EventLog:
         )
 
     @cached_property
-    def _sessions(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The rows that have a session, by user and session, and every row's session label.
+    def _sessions(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The rows that have a session, by user and session; labels of all rows; keys to search.
 
-        A label stands for a user's session, 0 or more; it is -1 for an event without session.
+        A label stands for a user's session, 0 or more; it is -1 for an event without session. The
+        keys, ascending, are label times number of events plus row.
         """
         rows = np.flatnonzero(self.session != NO_SESSION)
         order = rows[np.lexsort((rows, self.session[rows], self.user[rows]))]
@@ -102,7 +102,7 @@ class EventLog:
             new = np.zeros(len(order), dtype=np.int64)
             new[1:] = (np.diff(self.user[order]) != 0) | (np.diff(self.session[order]) != 0)
             label[order] = np.cumsum(new)
-        return order, label
+        return order, label, label[order] * len(self) + order
 
     @classmethod
     def from_columns(

@@ -62,7 +62,10 @@ def load_dataset(
     _check_frozen(card, prepared.queries_digest)
     for note in prepared.notes:
         tell(f"{card.name}: {note}")
-    return _assemble(card, prepared, key, seen)
+    dataset = _assemble(card, prepared, key, seen)
+    for part, task in prepared.requests.keys() - dataset.evaluation.keys():
+        tell(f"{card.name}: {part} {task}: every request repeats its own history; none is asked")
+    return dataset
 
 
 def _prepared(card: Card, folder: Path, key: str, cache: Path, notify: Notify) -> Prepared:

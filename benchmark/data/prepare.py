@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def prepare(card: Card, folder: Path) -> Prepared:
     groups = {task: group_events(log, task, shown) for task in Task}
     parts = split(log, len(items), card.split, groups)
     requests: dict[tuple[Part, Task], PreparedRequests] = {}
-    notes: list[str] = []
+    notes: list[str] = [*_lost_exposures(groups)]
     if inter.scaled:
         notes.append("timestamps are fractional: kept in thousandths of the source's unit")
     for (part, task), asked in parts.requests.items():
@@ -74,8 +74,9 @@ def prepare(card: Card, folder: Path) -> Prepared:
         lists: dict[Protocol, CandidateLists] = {
             "sampled": _sampled(card, log, items, queries, (part, task), asked.first, relevant)
         }
-        if shown is not None:
+        if shown is not None and (groups[task].shown >= 0).any():
             lists["given"] = _given(groups[task], shown, asked.groups, relevant)
+            notes += _bare_lists(lists["given"], relevant, f"{part} {task}")
         requests[part, task] = PreparedRequests(
             asked.first, asked.stop, asked.omit, relevant, lists
         )
@@ -91,6 +92,25 @@ def prepare(card: Card, folder: Path) -> Prepared:
         candidates_digest=digest_candidates(requests),
         notes=tuple(notes),
     )
+
+
+def _lost_exposures(groups: Mapping[Task, Groups]) -> Iterator[str]:
+    for task, each in groups.items():
+        lost = int((each.shown < 0).sum())
+        if lost:
+            yield (
+                f"{task}: {lost} of {len(each.shown)} items that were shown and not taken belong to"
+                " no request (no event of their user, time or session, and query)"
+            )
+
+
+def _bare_lists(lists: CandidateLists, relevant: Relevant, which: str) -> Iterator[str]:
+    bare = int((lists.lengths == relevant.per_request(len(lists))).sum())
+    if bare:
+        yield (
+            f"{which}: {bare} of {len(lists)} given lists hold nothing but relevant items, so that"
+            " every model answers them"
+        )
 
 
 def _short_lists(

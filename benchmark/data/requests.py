@@ -199,9 +199,11 @@ class Requests:
         rows = np.arange(offsets[-1]) + np.repeat(start - offsets[:-1], length)
         if self._omit.shape[1] == 0:
             return offsets, rows
-        owner = np.repeat(np.arange(len(self)), length)
-        keep = ~(rows[:, None] == self._omit[owner]).any(axis=1)
-        counts = np.bincount(owner[keep], minlength=len(self))
+        inside = (self._omit >= start[:, None]) & (self._omit < self._stop[:, None])
+        request, column = np.nonzero(inside)
+        keep = np.ones(len(rows), dtype=np.bool_)
+        keep[offsets[request] + self._omit[request, column] - start[request]] = False
+        counts = np.bincount(np.repeat(np.arange(len(self)), length)[keep], minlength=len(self))
         return np.concatenate([[0], np.cumsum(counts)]), rows[keep]
 
     def _history_rows(self, window: int, kind: EventSource | None) -> NDArray[np.int64]:

@@ -83,8 +83,14 @@ def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | No
         InputError: nothing is left to train on.
     """
     groups = groups or {task: group_events(log, task) for task in Task}
-    asked = _leave_one_out(log, groups) if how.name == "leave-one-out" else _temporal(log, groups)
     train = np.ones(len(log), dtype=np.bool_)
+    if how.name == "leave-one-out":
+        asked = _leave_one_out(log, groups)
+    else:
+        begin, end = _cuts(log)
+        asked = _temporal(log, groups, begin, end)
+        # A session that straddles the first cut asks for nothing; its later part is not trained on.
+        train &= log.time < begin
     for (_, task), chosen in asked.items():
         train[_events(groups[task], chosen)[1]] = False
     if how.name == "temporal" and how.limit is not None:
@@ -134,10 +140,14 @@ def _leave_one_out(log: EventLog, groups: dict[Task, Groups]) -> Asked:
     return asked
 
 
-def _temporal(log: EventLog, groups: dict[Task, Groups]) -> Asked:
+def _cuts(log: EventLog) -> tuple[int, int]:
+    """Return the moments at which validation and test begin."""
     first, second = len(log) * 8 // 10, len(log) * 9 // 10
     ordered = np.partition(log.time, [min(first, len(log) - 1), min(second, len(log) - 1)])
-    begin, end = ordered[first], ordered[second]
+    return int(ordered[first]), int(ordered[second])
+
+
+def _temporal(log: EventLog, groups: dict[Task, Groups], begin: int, end: int) -> Asked:
     asked: Asked = {}
     for task in Task:
         time = log.time[groups[task].first]

@@ -21,8 +21,10 @@ from benchmark.model import SCORES_AT_ONCE, Model
 
 __all__ = ["RETRIEVED", "TOP", "Answers", "Asking"]
 
-RETRIEVED = 50
-"""Items asked for where a model retrieves; more than the largest cutoff of a metric."""
+RETRIEVED = 1000
+"""Items asked for where a model retrieves: the customary depth of a run. Up to so many items a
+catalogue has the same counts whether a model scores or retrieves; in a larger one all metrics of
+the largest cutoff and below have."""
 TOP = 10
 """Length of the lists that are kept."""
 _BATCH = 1024

@@ -32,8 +32,8 @@ def previous_twins(log: EventLog) -> NDArray[np.int64]:
 def steps_to_moment(log: EventLog) -> NDArray[np.int64]:
     """Return how many rows before each event the first of its user's same time stands.
 
-    int64 ``[events]``; 0 where it is the first itself. What a request could have read of the
-    sequence when the event happened ends there.
+    int64 ``[events]``; 0 where it is the first itself. There ends what was strictly earlier in
+    time; sessions are not looked at, so what an event's own session held earlier stays.
     """
     return np.arange(len(log)) - log.first_of_moment
 

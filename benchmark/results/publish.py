@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from benchmark.errors import InputError
 from benchmark.results.record import RunRecord, run_folder, scan_runs, write_run
 from benchmark.results.shared import drop_unused
 
@@ -31,29 +32,40 @@ def request_of(run: RunRecord, seed: bool = True) -> str:
 
 def newest_by_request(runs: Iterable[RunRecord]) -> dict[str, RunRecord]:
     """Return the newest run of each request."""
-    ordered = sorted(runs, key=lambda run: (run.info["finished"], run.info["run"]))
-    return {request_of(run): run for run in ordered}
+    return {request_of(run): run for run in sorted(runs, key=_age)}
+
+
+def _asked(run: RunRecord) -> tuple[str, ...]:
+    """Return a run's request, and the protocols that it was asked by."""
+    return request_of(run), *sorted({p for means in run.info["metrics"].values() for p in means})
+
+
+def _age(run: RunRecord) -> tuple[str, str]:
+    return run.info["finished"], run.info["run"]
 
 
 def publish(runs: Iterable[RunRecord], results: Path) -> list[RunRecord]:
     """Store the newest run of each request below ``results``, without weights and top ten lists.
 
-    Older runs of the same request there are removed, others stay; so do the tables that runs share,
-    as long as a run stands on them.
+    Older runs of the same request and protocols there are removed, others stay; so do the tables
+    that runs share, as long as a run stands on them.
 
     Raises:
-        InputError: the folder cannot be written to.
+        InputError: the folder cannot be written to, or a run lies there already.
     """
     older = list(scan_runs(results, lambda line: None))
-    newest = newest_by_request(runs)
+    newest = {_asked(run): run for run in sorted(runs, key=_age)}
     stored = []
     for run in newest.values():
         info = {name: value for name, value in run.info.items() if name != "schema"}
         place = run_folder(results, info["dataset"], info["model"], info["run"])
+        weights = (run.folder / "model.safetensors").exists()
+        if weights and place.resolve() == run.folder.resolve():
+            raise InputError(f"{run.folder}: lies in --to already, and would lose its weights")
         stored.append(write_run(place, info, replace(run.tables(), top=None), None))
     kept = {run.folder for run in stored}
     for run in older:
-        if request_of(run) in newest and run.folder not in kept:
+        if _asked(run) in newest and run.folder not in kept:
             shutil.rmtree(run.folder)
     drop_unused(results)
     return stored

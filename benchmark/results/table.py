@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset, EvaluationSet
 from benchmark.data.easy import hard_requests
+from benchmark.data.easy_rules import EasyRules
 from benchmark.data.evaluation_set import PROTOCOLS, Protocol
 from benchmark.data.requests import PAD, Task
 from benchmark.errors import BenchmarkError
@@ -138,12 +139,12 @@ _MAKERS: dict[str, Callable[[_Asked], NDArray]] = {
 def shared_table(dataset: Dataset) -> pa.Table:
     """Return what all runs on a data set have in common: columns ``SHARED`` and ``HARD``."""
     schema = SHARED.append(HARD)
-    parts = [schema.empty_table()]
+    parts, rules = [schema.empty_table()], EasyRules(dataset)
     for task in Task:
         evaluation = dataset.evaluation.get(("test", task))
         if evaluation is None:
             continue
-        hard = hard_requests(evaluation, dataset)
+        hard = hard_requests(evaluation, dataset, rules)
         for protocol in PROTOCOLS:
             if protocol == "full" or protocol in evaluation.lists:
                 asked = _Asked(dataset, evaluation, protocol, hard)

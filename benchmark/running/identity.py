@@ -3,7 +3,8 @@
 The code of a run is what its model's entry module and the harness stand on (see
 :mod:`benchmark.running.import_closure`), by what it does (:mod:`benchmark.running.syntax`). So a
 new model, command or docstring leaves old runs valid. The code that reads and prepares data does
-not count: what it makes is covered by the data set's digest.
+not count: what it makes is covered by the data set's digest, but for the rule on repeats, which
+is applied when a data set is loaded.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from benchmark.running.syntax import syntax_of
 
 __all__ = ["RunIdentity", "code_digest", "harness_digest"]
 
-_HARNESS = "benchmark.running.runner"
+_HARNESS = ("benchmark.running.runner", "benchmark.data.repeats")
 _READERS = tuple(f"benchmark.{room}" for room in ("cli", "report", "analysis", "statistics"))
 """Parts of ``benchmark`` that only read records, so that a change there leaves runs as they are."""
 
@@ -103,12 +104,12 @@ def code_digest(entry: ModelEntry, *more: str) -> str:
     Raises:
         BenchmarkError: the entry uses something that is neither a model nor a module.
     """
-    return _digest({_HARNESS, *_modules_of(entry), *more})
+    return _digest({*_HARNESS, *_modules_of(entry), *more})
 
 
 def harness_digest() -> str:
     """Return the SHA-256 (hex) over the part of the code that is the same for all models."""
-    return _digest({_HARNESS})
+    return _digest(_HARNESS)
 
 
 def _modules_of(entry: ModelEntry) -> set[str]:

@@ -100,7 +100,7 @@ def test_graded_data_pass_the_audit(dataset: Dataset) -> None:
 def test_a_negative_grade_is_refused_with_its_line(make_folder: MakeFolder) -> None:
     rows = pages()
     rows[17] = (*rows[17][:5], -1)
-    with pytest.raises(InputError, match=r"ml\.inter:19: grade must be 0 or more"):
+    with pytest.raises(InputError, match=r"ml\.inter:19: grade must be 0 for"):
         load_dataset(graded(make_folder, rows))
 
 
@@ -122,3 +122,42 @@ def test_a_card_that_names_a_column_that_is_not_there_is_refused(make_folder: Ma
     files = {kind: {"name": f"ml.{kind}"} for kind in ("inter", "item", "query")}
     with pytest.raises(InputError, match="stars"):
         load_dataset(card_in(folder, files=files, grade="stars"))
+
+
+@pytest.mark.parametrize("grade", [1e40, 1e-60])
+def test_a_grade_that_sums_cannot_hold_is_refused(make_folder: MakeFolder, grade: float) -> None:
+    rows = pages()
+    rows[17] = (*rows[17][:5], grade)
+    with pytest.raises(InputError, match=r"ml\.inter:19: grade must be"):
+        load_dataset(graded(make_folder, rows))
+
+
+def test_a_grade_that_is_another_column_is_refused(make_folder: MakeFolder) -> None:
+    folder = graded(make_folder)
+    files = {kind: {"name": f"ml.{kind}"} for kind in ("inter", "item", "query")}
+    with pytest.raises(InputError, match="'timestamp', which has a meaning already"):
+        load_dataset(card_in(folder, files=files, grade="timestamp"))
+
+
+def test_a_task_that_nothing_was_shown_for_has_no_given_lists(make_folder: MakeFolder) -> None:
+    rows = [row for row in pages() if row[3] or row[5] > 0]
+    told: list[str] = []
+    dataset = load_dataset(graded(make_folder, rows), notify=told.append)
+    assert "given" in dataset.evaluation["test", Task.SEARCH].lists
+    assert "given" not in dataset.evaluation["test", Task.REC].lists
+    assert not any("shown and not taken" in line for line in told)
+
+
+def test_exposures_that_belong_to_no_request_are_told(make_folder: MakeFolder) -> None:
+    rows = [(*r[:2], r[2] - 1, *r[3:]) if r[5] == 0 and not r[4] else r for r in pages()]
+    told: list[str] = []
+    dataset = load_dataset(graded(make_folder, rows), notify=told.append)
+    assert "given" not in dataset.evaluation["test", Task.REC].lists
+    assert any("rec: 60 of 60 items that were shown" in line for line in told)
+
+
+def test_given_lists_of_relevant_items_only_are_told(make_folder: MakeFolder) -> None:
+    rows = [r for r in pages() if r[5] > 0 or r[0] != "u0"]
+    told: list[str] = []
+    load_dataset(graded(make_folder, rows), notify=told.append)
+    assert any("test search: 1 of 5 given lists hold nothing but relevant" in line for line in told)

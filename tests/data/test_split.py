@@ -116,6 +116,9 @@ def test_split_equals_the_definition(rows: list[tuple], name: str, leakage: str)
     reference = reference_leave_one_out if name == "leave-one-out" else reference_temporal
     asked = reference(log)
     train = reference_train(log, asked, safe)
+    if name == "temporal":
+        begin = sorted(log.time.tolist())[len(log) * 8 // 10]
+        train = [kept and log.time[row] < begin for row, kept in enumerate(train)]
     how = Split(name=name, leakage=leakage)
     if not any(train):
         with pytest.raises(InputError, match="no event to train on"):
@@ -287,3 +290,12 @@ def test_log_is_sorted_by_user_time_and_position() -> None:
 def test_log_is_sorted_also_for_enormous_times(rows: list[tuple[int, int]]) -> None:
     log = log_of([(user, row, time, -1) for row, (user, time) in enumerate(rows)])
     assert log.item.tolist() == sorted(range(len(rows)), key=lambda r: rows[r])
+
+
+def test_a_session_over_the_first_cut_trains_nothing_from_behind_it() -> None:
+    rows = [(u, (u + t) % 6, t, -1) for t in range(20) for u in range(5)]
+    straddling = [(0, 1, 15, 0, 3), (0, 2, 19, 0, 3)]
+    log = log_of([*rows, *straddling])
+    parts = split(log, ITEMS, Split(name="temporal", leakage="paper"))
+    begin = min(log.time[asked.first].min() for asked in parts.requests.values())
+    assert log.time[parts.train].max() < begin

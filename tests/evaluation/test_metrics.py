@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise, permutations
 
 import ir_measures
@@ -179,6 +180,8 @@ def test_exponential_gain_weighs_grades_more() -> None:
     exponential = (1 + 7 / np.log2(3)) / (7 + 1 / np.log2(3))
     assert compute(counts, ["nDCG@2"])["nDCG@2"][0] == pytest.approx(linear)
     assert parse("nDCG(dcg='exp-log2')@2").values(counts)[0] == pytest.approx(exponential)
+    large = replace(counts, gain=counts.gain + 2000)
+    assert 0 < parse("expndcg@2").values(large)[0] <= 1
 
 
 @pytest.mark.parametrize("measure", THEIRS.values(), ids=THEIRS)

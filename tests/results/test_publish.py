@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.errors import InputError
 from benchmark.results.publish import publish
 from benchmark.results.record import read_run, scan_runs
 from tests.results.records import record
@@ -44,6 +45,20 @@ def test_publishing_twice_changes_nothing(tmp_path: Path) -> None:
     before = {file.name: file.read_bytes() for file in stored.folder.iterdir()}
     publish([run, read_run(stored.folder)], tmp_path / "kept")
     assert {file.name: file.read_bytes() for file in stored.folder.iterdir()} == before
+
+
+def test_a_run_is_not_published_over_itself_and_other_protocols_stay(tmp_path: Path) -> None:
+    run = record(tmp_path / "results", "m", ASKED)
+    with pytest.raises(InputError, match="would lose its weights"):
+        publish([run], tmp_path / "results")
+    assert (run.folder / "config.json").exists()
+    given = record(tmp_path / "results", "m", {("rec", "given"): [1, 2, 0, 5]}, run="given")
+    publish([run], tmp_path / "kept")
+    publish([given], tmp_path / "kept")
+    assert {r.info["run"] for r in scan_runs(tmp_path / "kept", pytest.fail)} == {
+        run.info["run"],
+        "given",
+    }
 
 
 def _shared(results: Path) -> set[str]:

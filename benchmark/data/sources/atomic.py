@@ -31,6 +31,8 @@ from benchmark.errors import InputError
 __all__ = ["Interactions", "Texts", "check_users", "read_inter", "read_texts"]
 
 _BLOCK = 8 * 2**20
+_GRADES = (1e-6, 1e6)
+"""The grades that sums in single precision tell apart."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ def read_inter(path: Path, grade: str | None = None) -> Interactions:
     needed = {"user_id": "token", "item_id": "token", "timestamp": "float"}
     known = needed | {"query_id": "token", "session_id": "token"}
     coded = tuple(known)
+    if grade in known:
+        raise complain(path, None, f"the card's grade names '{grade}', which has a meaning already")
     if grade is not None:
         needed, known = ({**types, grade: "float"} for types in (needed, known))
     table, fields = _read(path, needed, known, coded)
@@ -273,10 +277,11 @@ def _times(
 
 def _grades(path: Path, table: pa.Table, name: str) -> NDArray[np.float32]:
     values = table.column(name).to_numpy()
-    bad = ~(values >= 0)
+    bad = ~((values == 0) | ((values >= _GRADES[0]) & (values <= _GRADES[1])))
     if bad.any():
         row = int(np.argmax(bad))
-        text = f"{name} must be 0 or more: 0 for shown and not taken, else the grade"
+        low, high = _GRADES
+        text = f"{name} must be 0 for shown and not taken, else a grade from {low:g} to {high:g}"
         raise complain(path, line_of_row(path, row), text)
     return values.astype(np.float32)
 

@@ -51,7 +51,7 @@ def parse(name: str) -> Metric:
         known = [n for f in FAMILIES for n in (f.name, f.title)]
         hint = did_you_mean(wanted or cutoff, known)
         raise InputError(f"unknown metric '{name}'{hint}")
-    if not wanted or not re.fullmatch(r"[1-9][0-9]{0,8}", cutoff):
+    if not wanted or not re.fullmatch(r"[1-9][0-9]{0,5}", cutoff):
         raise InputError(
             f"metric '{name}': needs a cutoff of at least 1, as in '{family.title}@10'"
         )
