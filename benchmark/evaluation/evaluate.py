@@ -76,6 +76,8 @@ def evaluate(
         if evaluation is None:
             continue
         possible = [p for p in protocols if p == "full" or p in evaluation.lists]
+        if not possible:
+            continue
         with run_log.progress(f"evaluating {task}", len(evaluation)) as bar:
             asking = Asking(model, name, evaluation, possible, observer)
             for rows in asking.batches():
