@@ -86,7 +86,7 @@ def check(
     newest = newest_by_request(fresh)
     together: dict[tuple[str, ...], list[tuple[RunRecord, Tables]]] = {}
     problems: list[str] = []
-    for run in sorted(baseline, key=lambda run: run.info["seed"]):
+    for run in sorted(newest_by_request(baseline).values(), key=lambda run: run.info["seed"]):
         other = newest.get(request_of(run))
         try:
             tables = _tables(run, other)

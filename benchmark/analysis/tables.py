@@ -12,13 +12,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from benchmark.analysis.run_groups import Entry
 from benchmark.analysis.scores import SHOWN, RequestScores, ScoreReader, slices
 from benchmark.errors import BenchmarkError
 from benchmark.statistics.paired import LEVEL, by_unit, effect_sizes
-from benchmark.statistics.recipes import Question, Recipe, Tiers, Verdict, compare_recipes
+from benchmark.statistics.recipes import (
+    Question,
+    Recipe,
+    Tiers,
+    Verdict,
+    compare_recipes,
+    edge_of,
+    unit_means,
+)
 from benchmark.statistics.training_noise import TrainingNoise, training_noise
 
 __all__ = ["ALL", "Pair", "Row", "Table", "as_recipes", "finite", "tables_of"]
@@ -164,7 +171,12 @@ def as_recipes(
     part: NDArray[np.bool_] | slice = slice(None) if rows is None else rows
     users = scores[0].users[part]
     return [
-        Recipe(each.entry.label, by_unit(each.by_seed[metric][:, part], users)) for each in scores
+        Recipe(
+            each.entry.label,
+            by_unit(each.by_seed[metric][:, part], users),
+            family=each.entry.runs[0].info["model"].partition(":")[0],
+        )
+        for each in scores
     ]
 
 
@@ -187,8 +199,10 @@ def _table(empty: Table, whole: list[RequestScores], rows: NDArray[np.bool_]) ->
     ordered = [whole[i] for i in order]
     recipes = as_recipes(ordered, metric, rows)
     if len(recipes) == 1:
-        (row,) = _rows(ordered, metric, rows, recipes, "recipes")
-        return replace(empty, rows=(replace(row, tier="a", rank_low=1, rank_high=1, top=True),))
+        alone: Question = "recipes" if len(recipes[0].scores) > 1 else "requests"
+        (row,) = _rows(ordered, metric, rows, recipes, alone)
+        row = replace(row, tier="a", rank_low=1, rank_high=1, top=True)
+        return replace(empty, rows=(row,), question=alone)
     tiers = compare_recipes(recipes)
     lines = _rows(ordered, metric, rows, recipes, tiers.question)
     ranked = [
@@ -244,7 +258,7 @@ def _mean_intervals(
     if question == "recipes":
         noise = training_noise([r.scores for r in recipes], [r.family for r in recipes])
     trainings = np.array([len(recipe.scores) for recipe in recipes])
-    units = np.stack([recipe.scores.mean(axis=0) for recipe in recipes])
+    units = unit_means([recipe.scores for recipe in recipes])
     count = units.shape[1]
     users = units.var(axis=1, ddof=1) / count if count > 1 else np.zeros(len(units))
     variance = users + np.maximum(noise.added, 0.0) / trainings
@@ -252,12 +266,16 @@ def _mean_intervals(
     spread = users**2 / max(count - 1, 1) + own / np.where(own > 0, noise.freedom, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         freedom = np.where(spread > 0, variance**2 / spread, np.inf)
-    wide = stats.t.isf(LEVEL / 2, np.maximum(freedom, 1.0)) * np.sqrt(variance)
+    wide = edge_of(np.sqrt(variance), freedom, LEVEL)
+    if count < 2:
+        wide[:] = np.inf
     means = units.mean(axis=1)
-    intervals = zip((means - wide).tolist(), (means + wide).tolist(), strict=True)
-    known = (count > 1) & (freedom >= 1)
+    # Every metric that is shown lies between 0 and 1.
+    lows, highs = np.maximum(means - wide, 0.0), np.minimum(means + wide, 1.0)
+    known = np.isfinite(wide).tolist()
     return [
-        pair if is_known else (None, None) for pair, is_known in zip(intervals, known, strict=True)
+        (low, high) if sure else (None, None)
+        for low, high, sure in zip(lows.tolist(), highs.tolist(), known, strict=True)
     ]
 
 
@@ -269,8 +287,8 @@ def _pairs(
     tiers: Tiers,
 ) -> Iterator[Pair]:
     """Yield the pairs, whose wins are counted over requests, not users."""
-    scores = np.stack([each.scores(metric)[rows] for each in ordered])
-    users = np.stack([recipe.scores.mean(axis=0) for recipe in recipes])
+    scores = unit_means([each.by_seed[metric][:, rows] for each in ordered])
+    users = unit_means([recipe.scores for recipe in recipes])
     wins = np.stack([(scores[a] > scores).sum(axis=1) for a in range(len(scores))])
     effects = [_effects(users[a] - users) for a in range(len(users))]
     for pair in tiers.pairs:

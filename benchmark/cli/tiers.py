@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import asdict
 from itertools import groupby
+from math import isfinite
 from pathlib import Path
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,7 +43,11 @@ def tiers(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Show which systems of any benchmark differ, from their scores by item."""
+    """Show which systems of any benchmark differ, from their scores by item.
+
+    SCORES has the columns system, item and score, of which higher is better; and, where there are
+    any, seed (of a training) and cluster (items that belong together, such as one user's).
+    """
     from benchmark.statistics import tiers as compare
 
     try:
@@ -87,6 +92,7 @@ def _read(file: Path) -> pd.DataFrame:
         raise InputError(str(error).rpartition("C error: ")[2].strip()) from error
     except ValueError as error:  # not UTF-8, or no Parquet
         raise InputError(f"is no table: {error}") from error
+    frame.columns = [str(name).strip() for name in frame.columns]
     if len(frame.columns) == 1:
         raise InputError(
             f"the header '{frame.columns[0]}' is one column: fields are parted by commas"
@@ -96,9 +102,6 @@ def _read(file: Path) -> pd.DataFrame:
 
 
 def _document(found: Tiers) -> dict[str, Any]:
-    def finite(value: float) -> float | None:
-        return value if abs(value) != float("inf") else None
-
     systems = [
         {
             "system": found.names[i],
@@ -113,7 +116,7 @@ def _document(found: Tiers) -> dict[str, Any]:
     ]
     pairs = []
     for pair in found.pairs:
-        low, high = finite(pair.low), finite(pair.high)
+        low, high = (v if isfinite(v) else None for v in (pair.low, pair.high))
         names = {"a": found.names[pair.a], "b": found.names[pair.b], "low": low, "high": high}
         pairs.append(asdict(pair) | names)
     return {
@@ -139,7 +142,7 @@ def _ranking(found: Tiers) -> list[str]:
         ranks = f"{low}-{high}" if low < high else f"{low}"
         seeds = f"{found.trainings[i]}{'*' if found.borrowed[i] else ''}"
         rows.append(
-            (str(place), found.names[i], f"{found.means[i]:.4f}", ranks, seeds,
+            (str(place), _shown(found.names[i]), f"{found.means[i]:.4f}", ranks, seeds,
              condensed(found.letters[i]))
         )  # fmt: skip
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
@@ -151,6 +154,11 @@ def _ranking(found: Tiers) -> list[str]:
         )
         lines.append(f"{number}  {name}  {mean}  {ranks}  {seeds}  {row[5]}")
     return lines
+
+
+def _shown(name: str) -> str:
+    """Return a name on one line, whatever characters it has."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
 
 
 def condensed(letters: str) -> str:
@@ -183,7 +191,7 @@ def _explained(found: Tiers) -> list[str]:
         f"confidence of {1 - found.level:.4g}.",
         f"Differences up to {found.margin:.4g} do not matter: {_count(found, 'equivalent')} of "
         f"{len(found.pairs)} pairs are equivalent,",
-        f"{_count(found, 'differs')} differ by more, {_count(found, 'unclear')} are unclear.",
+        f"{_count(found, 'differs')} differ and look larger, {_count(found, 'unclear')} unclear.",
     ]
     if any(found.borrowed):
         lines.append("* one training: how much another would differ is borrowed from the others.")

@@ -155,6 +155,6 @@ def _cell(cell: Cell, heads: bool) -> str:
 
 def _tiers(letters: str) -> str:
     return "".join(
-        f'<span class="tier tier-{(ord(letter) - ord("a")) % _TIER_COLOURS}">{letter}</span>'
-        for letter in letters
+        f'<span class="tier tier-{(ord(letter[-1]) - ord("a")) % _TIER_COLOURS}">{letter}</span>'
+        for letter in (letters.split(",") if "," in letters else letters)
     )

@@ -74,8 +74,8 @@ def _trainings(board: Leaderboard) -> Iterator[str]:
         counts += [table.seeds, *(part.seeds for part in table.parts)]
     if any(seeds < FEW_SEEDS for seeds in counts):
         yield f"† fewer than {FEW_SEEDS} seeds: the spread over seeds is not known well."
-    if board.tradeoff or board.ablations or board.changed:
-        changes += [c for t in board.ablations for part in t.parts for c in (part.rec, part.search)]
+    changes += [c for t in board.ablations for part in t.parts for c in (part.rec, part.search)]
+    if any(change.change is not None for change in changes):
         narrow = any(c.question == "requests" for c in changes if c.p is not None)
         yield (
             "Changes are of means over seeds, with 95% intervals over users and trainings, tested"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from string import ascii_lowercase
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["holm", "letters"]
+
+MOST_GROUPS = 4
+"""Groups for each model; with more, letters would tell nobody anything."""
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -24,9 +28,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def letters(differ: NDArray[np.bool_]) -> list[str]:
     """Give each model letters such that two models share one if and only if they do not differ.
 
-    Insert and absorb (Piepho 2004, "An algorithm for a letter-based representation of all-pairwise
-    comparisons"): begin with one group of all, split each group that holds a differing pair,
-    and drop groups that lie within another.
+    The groups are those of Piepho's insert and absorb (2004, "An algorithm for a letter-based
+    representation of all-pairwise comparisons"): all largest sets of which no two differ, the
+    maximal cliques of the graph of pairs that do not. Where these are more than
+    :data:`MOST_GROUPS` for each model, so many of them are kept as make every pair that does not
+    differ share one (a clique cover, found greedily).
 
     Args:
         differ: symmetric ``[models, models]``, best model first; ``False`` on the diagonal.
@@ -38,16 +44,9 @@ def letters(differ: NDArray[np.bool_]) -> list[str]:
     size = len(differ)
     if size == 0:
         return []
-    groups = [frozenset(range(size))]
-    for a, b in np.argwhere(np.triu(differ, 1)).tolist():
-        split = [part for group in groups for part in _parted(group, a, b)]
-        # Of equal groups one stays, of nested ones the larger.
-        unique = sorted(set(split), key=lambda g: (-len(g), sorted(g)))
-        groups = []
-        for group in unique:
-            if not any(group < kept for kept in groups):
-                groups.append(group)
-    groups.sort(key=sorted)
+    alike = ~np.asarray(differ, dtype=np.bool_)
+    groups = _largest(alike) or _cover(alike)
+    groups.sort()
     names = [_name(number) for number in range(len(groups))]
     joint = "" if len(groups) <= len(ascii_lowercase) else ","
     return [
@@ -55,8 +54,38 @@ def letters(differ: NDArray[np.bool_]) -> list[str]:
     ]
 
 
-def _parted(group: frozenset[int], a: int, b: int) -> list[frozenset[int]]:
-    return [group - {a}, group - {b}] if {a, b} <= group else [group]
+def _largest(alike: NDArray[np.bool_]) -> list[list[int]]:
+    """Return all maximal cliques, ascending each; none where there are too many."""
+    from networkx import Graph, find_cliques
+
+    graph = Graph()
+    graph.add_nodes_from(range(len(alike)))
+    graph.add_edges_from(np.argwhere(np.triu(alike, 1)).tolist())
+    most = MOST_GROUPS * len(alike)
+    groups = [sorted(group) for group in islice(find_cliques(graph), most + 1)]
+    return groups if len(groups) <= most else []
+
+
+def _cover(alike: NDArray[np.bool_]) -> list[list[int]]:
+    """Return maximal cliques that hold every pair that is alike, chosen greedily."""
+    missing = np.triu(alike, 1)
+    groups = []
+    while missing.any():
+        a, b = np.unravel_index(int(missing.argmax()), missing.shape)
+        group = [int(a), int(b)]
+        free = alike[a] & alike[b]
+        free[group] = False
+        while free.any():
+            # Whoever holds most of the pairs that still lack a group comes next.
+            gain = missing[group].sum(axis=0) + missing[:, group].sum(axis=1)
+            best = int(np.where(free, gain, -1).argmax())
+            group.append(best)
+            free &= alike[best]
+            free[best] = False
+        missing[np.ix_(group, group)] = False
+        groups.append(sorted(group))
+    alone = sorted(set(range(len(alike))) - {i for group in groups for i in group})
+    return [*groups, *([i] for i in alone)]
 
 
 def _name(number: int) -> str:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
+from benchmark.statistics.training_noise import between_trainings
+
 __all__ = [
     "LEVEL",
     "Effect",
@@ -111,7 +113,9 @@ def wilcoxon(differences: NDArray[np.float64]) -> float:
 def mean_interval(differences: NDArray[np.float64], level: float = 1 - LEVEL) -> Interval:
     """Return Student's interval of the mean of ``[units]`` with confidence ``level``."""
     mean = float(differences.mean())
-    if len(differences) < 2 or np.ptp(differences) == 0:
+    if len(differences) < 2:
+        return Interval(-math.inf, math.inf)
+    if np.ptp(differences) == 0:
         return Interval(mean, mean)
     count = len(differences)
     error = float(differences.std(ddof=1)) / math.sqrt(count)
@@ -189,8 +193,9 @@ def non_inferiority(
 
     One-sided paired t test over units. A drop that noise explains passes; how large a drop could
     have been found is told beside. Several trainings are averaged, and what they differ by is noise
-    too: the variance of their means is added to that of the units, with Welch's and Satterthwaite's
-    degrees of freedom. Trainings that repeat their baseline in every bit differ by nothing.
+    too: what it adds to the variance over units (see ``training_noise``) counts, with Welch's and
+    Satterthwaite's degrees of freedom. Trainings that repeat their baseline in every bit differ by
+    nothing. One unit alone shows nothing, so it passes.
 
     Args:
         differences: new minus baseline, higher is better, ``[units]`` or ``[trainings, units]``.
@@ -199,12 +204,19 @@ def non_inferiority(
     """
     trainings = np.atleast_2d(differences)
     mean = float(trainings.mean())
-    parts = [_variance_of_mean(trainings.mean(0)), _variance_of_mean(trainings.mean(1))]
-    variance = sum(value for value, _ in parts)
+    if trainings.shape[1] < 2:
+        return NonInferiority(mean, math.inf, 1.0, True, math.inf)
+    units = _variance_of_mean(trainings.mean(axis=0))
+    between, luck = 0.0, 0.0
+    if len(trainings) > 1:
+        between, luck = (part / len(trainings) for part in between_trainings(trainings))
+    # The luck of a training on single units is in the spread over units too, and counts once.
+    variance = units + max(between - luck, 0.0)
     if variance == 0:
         passed = mean >= -margin
         return NonInferiority(mean, mean, 1.0 if passed else 0.0, passed, 0.0)
-    freedom = variance**2 / sum(value**2 / free for value, free in parts if value > 0)
+    known = units**2 / (trainings.shape[1] - 1) + between**2 / max(len(trainings) - 1, 1)
+    freedom = variance**2 / known
     error = math.sqrt(variance)
     p = float(stats.t.cdf((mean + margin) / error, freedom))
     bound = mean + error * float(stats.t.isf(level, freedom))
@@ -212,8 +224,6 @@ def non_inferiority(
     return NonInferiority(mean, bound, p, p >= level, found)
 
 
-def _variance_of_mean(values: NDArray[np.float64]) -> tuple[float, int]:
-    """Return the variance of the mean of ``[values]``, and its degrees of freedom."""
-    if len(values) < 2 or np.ptp(values) == 0:
-        return 0.0, 1
-    return float(values.var(ddof=1)) / len(values), len(values) - 1
+def _variance_of_mean(values: NDArray[np.float64]) -> float:
+    """Return the variance of the mean of ``[values]``, two or more."""
+    return 0.0 if np.ptp(values) == 0 else float(values.var(ddof=1)) / len(values)

@@ -62,7 +62,9 @@ def randomisation_tests(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _tests(differences: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return p of each row of ``[rows, units]``."""
+    """Return p of each row of ``[rows, units]``, whatever the unit of the scores."""
+    largest = np.abs(differences).max(axis=1, keepdims=True, initial=0.0)
+    differences = differences / np.where(largest > 0, largest, 1.0)
     nonzero = np.count_nonzero(differences, axis=1)
     p = np.ones(len(differences))
     for row in np.flatnonzero((nonzero > 0) & (nonzero <= EXACT_UP_TO)):
@@ -80,7 +82,7 @@ def _exact(moved: NDArray[np.float64]) -> float:
     half = len(moved) // 2
     first, second = _signed_sums(moved[:half]), np.sort(_signed_sums(moved[half:]))
     # Sums that differ by rounding alone count as equal.
-    bound = abs(moved.sum()) - 1e-12 * max(1.0, np.abs(moved).sum())
+    bound = abs(moved.sum()) - 1e-12 * np.abs(moved).sum()
     if bound <= 0:
         return 1.0
     above = len(second) - np.searchsorted(second, bound - first, side="left")

@@ -22,12 +22,27 @@ from benchmark.statistics.randomisation import randomisation_tests
 from benchmark.statistics.ranks import rank_intervals
 from benchmark.statistics.training_noise import TrainingNoise, training_noise
 
-__all__ = ["MARGIN", "Question", "Recipe", "RecipePair", "Tiers", "Verdict", "compare_recipes"]
+__all__ = [
+    "MARGIN",
+    "SMALLEST_P",
+    "Question",
+    "Recipe",
+    "RecipePair",
+    "Tiers",
+    "Verdict",
+    "compare_recipes",
+    "edge_of",
+    "unit_means",
+]
 
 Question = Literal["recipes", "requests"]
 """``recipes``: would other trainings on other requests show it? ``requests``: would other requests
 show it between these very trainings?"""
 Verdict = Literal["differs", "equivalent", "unclear"]
+SMALLEST_P = 1e-300
+"""Smaller ones are not told apart; 0 would say that something is certain."""
+LARGEST = 1e100
+"""The largest size of a score, so that its squares are numbers."""
 MARGIN = 0.02
 """Differences below this share of the best mean do not matter in practice."""
 
@@ -58,7 +73,7 @@ class RecipePair:
         b: the other.
         difference: mean of ``a`` minus mean of ``b``.
         low: lower end of the interval of the difference, of confidence 1 - level, for this pair
-            alone; infinite where there is one unit.
+            alone; infinite where too little is known for any.
         high: its upper end.
         p: two-sided, for this pair alone.
         p_corrected: after Holm's correction over all pairs.
@@ -154,22 +169,29 @@ def compare_recipes(
         question: which question the p-values answer.
 
     Raises:
-        InputError: fewer than two systems, a name twice, scores of different or no units, or a
-            score that is no finite number.
+        InputError: a level or margin that is no share, fewer than two systems, a name twice, scores
+            of different or no units, or a score that is no finite number or larger than 1e100.
     """
+    if not 0 < level < 1 or not 0 <= margin < np.inf:
+        raise InputError(f"level {level} and margin {margin}: give shares, the level from 0 to 1")
     scores = _checked(recipes)
     noise = training_noise(scores, [recipe.family for recipe in recipes])
     if question == "requests" or (noise.freedom == 0).any():
         question = "requests"
         noise = TrainingNoise.none(len(recipes))
     trainings = np.array([len(each) for each in scores])
-    units = np.stack([each.mean(axis=0) for each in scores])
+    units = unit_means(scores)
     means = units.mean(axis=1)
     errors = _errors(units, trainings, noise)
     if question == "requests":
         p = randomisation_tests(units)
     else:
         p = _welch(means[:, None] - means[None, :], errors)
+        certain = np.isinf(noise.freedom) & ~noise.borrowed
+        if certain.sum() > 1:
+            # Of systems that come out the same in every training only requests are chance.
+            pairs = np.ix_(certain, certain)
+            p[pairs] = randomisation_tests(units[certain])
     corrected = _corrected(p)
     differ = corrected < level
     order = sorted(range(len(recipes)), key=lambda i: (-means[i], recipes[i].name))
@@ -211,7 +233,22 @@ def _checked(recipes: Sequence[Recipe]) -> list[NDArray[np.float64]]:
             )
         if not np.isfinite(each).all():
             raise InputError(f"'{recipe.name}': a score is no finite number")
+        if np.abs(each).max() > LARGEST:
+            raise InputError(f"'{recipe.name}': a score is larger than {LARGEST:g}; scale them all")
     return scores
+
+
+def unit_means(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the means over trainings, ``[systems, units]``, equal ones equal to the last bit.
+
+    They are rounded to 12 digits of the largest, as the order of trainings moves the digits behind.
+    """
+    means = np.stack([each.mean(axis=0) for each in scores])
+    largest = float(np.abs(means).max())
+    if not largest:
+        return means
+    step = 10.0 ** (np.floor(np.log10(largest)) - 12)
+    return np.asarray(np.rint(means / step) * step)
 
 
 def _errors(
@@ -234,13 +271,22 @@ def _errors(
     return _Errors(np.sqrt(variance), freedom)
 
 
+def edge_of(error: NDArray[np.float64], freedom: NDArray[np.float64], level: float) -> NDArray:
+    """Return half the width of intervals of confidence 1 - level.
+
+    With less than one degree of freedom next to nothing is known: the interval is infinite.
+    """
+    wide = stats.t.isf(level / 2, np.maximum(freedom, 1.0)) * error
+    return np.where((freedom < 1) & (error > 0), np.inf, wide)
+
+
 def _welch(differences: NDArray[np.float64], errors: _Errors) -> NDArray[np.float64]:
-    """Return two-sided p; 1 where nothing differs, 0 where a difference has no error."""
+    """Return two-sided p; 1 where nothing differs, and never quite 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(differences) / errors.error
     p = np.where(errors.error > 0, 2 * stats.t.sf(t, errors.freedom), differences == 0)
     np.fill_diagonal(p, 1.0)
-    return np.asarray(p, dtype=np.float64)
+    return np.maximum(np.asarray(p, dtype=np.float64), SMALLEST_P)
 
 
 def _corrected(p: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -258,7 +304,7 @@ def _pairs(
     level: float,
     margin: float,
 ) -> list[RecipePair]:
-    edge = stats.t.isf(level / 2, errors.freedom) * errors.error
+    edge = edge_of(errors.error, errors.freedom, level)
     pairs = []
     for a in range(len(units) - 1):
         moved = units[a] - units[a + 1 :]

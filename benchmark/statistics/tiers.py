@@ -134,7 +134,7 @@ def _check_whole(
         row, column = lacking[0]
         system, seed = trainings[row]
         name = f"system '{system}'" + (f", seed '{seed}'" if seed else "")
-        more = f", nor {len(lacking) - 1} more of its or other cells" if len(lacking) > 1 else ""
+        more = f"; {len(lacking) - 1} more scores are missing" if len(lacking) > 1 else ""
         raise InputError(f"{name} has no score of item '{items[column]}'{more}")
 
 

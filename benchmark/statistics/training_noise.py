@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TrainingNoise", "training_noise"]
+__all__ = ["TrainingNoise", "between_trainings", "training_noise"]
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,14 @@ def training_noise(scores: Sequence[NDArray[np.float64]], families: Sequence[str
 
     Trainings that are all the same have no noise, and take no part in any average. A system with
     one training has the average noise of its family, else of all, with half the degrees of freedom,
-    as nobody knows how near that average it is; where the trainings of its whole family are the
-    same it has none.
+    as nobody knows how near that average it is.
 
     Args:
         scores: of each system.
         families: of each system; an empty name is no family.
     """
     trainings = np.array([len(each) for each in scores])
-    variance, luck = np.array([_between(each) for each in scores]).T
+    variance, luck = np.array([between_trainings(each) for each in scores]).T
     repeated = trainings > 1
     noisy = repeated & (variance + luck > 0)
     weights = np.where(noisy, trainings - 1.0, 0.0)
@@ -76,19 +75,17 @@ def training_noise(scores: Sequence[NDArray[np.float64]], families: Sequence[str
         raised = variance
     spread = np.where(noisy, raised, 0.0)
     for place in np.flatnonzero(~repeated).tolist():
-        family = repeated & np.array([bool(f) and f == families[place] for f in families])
-        donors = noisy & (family if family.any() else True)
+        family = noisy & np.array([bool(f) and f == families[place] for f in families])
+        donors = family if family.any() else noisy
         if donors.any():
             lent = np.where(donors, weights, 0.0)
             spread[place], free = _average(variance, lent)
             added[place] = np.average(variance - luck, weights=lent)
             freedom[place] = free / 2
-        elif family.any():
-            freedom[place] = np.inf
     return TrainingNoise(added, spread, freedom, ~repeated)
 
 
-def _between(scores: NDArray[np.float64]) -> tuple[float, float]:
+def between_trainings(scores: NDArray[np.float64]) -> tuple[float, float]:
     """Return the variance of the means of ``[trainings, units]``, and the luck in it."""
     if not np.any(scores != scores[0]):
         return 0.0, 0.0

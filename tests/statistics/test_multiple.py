@@ -55,3 +55,15 @@ def test_more_groups_than_letters() -> None:
     found = letters(~np.eye(size, dtype=bool))
     assert len(set(found)) == size
     assert found[26:28] == ["aa", "ab"]
+
+
+def test_many_groups_that_cross_each_other_are_covered() -> None:
+    """Families of systems that win by turns make thousands of largest groups."""
+    rng = np.random.default_rng(0)
+    size = 120
+    differ = np.triu(rng.random((size, size)) < 0.3, 1)
+    differ |= differ.T
+    groups = [set(found.split(",")) for found in letters(differ)]
+    assert len(set().union(*groups)) < size**2 / 2
+    share = np.array([[bool(a & b) for b in groups] for a in groups])
+    np.testing.assert_array_equal(share, ~differ)

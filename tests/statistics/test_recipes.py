@@ -69,7 +69,7 @@ class TestNoise:
         assert noise.variance[2] < 0.01 * noise.variance[3]
         same = np.repeat(scores[0][:1], 2, axis=0)
         still = training_noise([same, scores[1], scores[2]], ["quiet", "loud", "quiet"])
-        assert (still.variance[2], still.freedom[2]) == (0, np.inf)
+        assert still.variance[2] == still.variance[1], "a family without noise has none to lend"
 
 
 class TestRecipes:
@@ -98,13 +98,46 @@ class TestRecipes:
         assert (pair.low, pair.high) == pytest.approx((pair.difference - wide,
                                                        pair.difference + wide))  # fmt: skip
 
-    def test_trainings_that_are_the_same_leave_students_test(
+    def test_trainings_that_are_the_same_leave_the_test_over_requests(
         self, rng: np.random.Generator
     ) -> None:
         a, b = np.repeat(_scores(rng, 1), 3, axis=0), np.repeat(_scores(rng, 1), 2, axis=0)
         found = compare_recipes([Recipe("a", a), Recipe("b", b + 0.05)])
         assert found.question == "recipes" and found.borrowed == [False, False]
-        assert found.p[0, 1] == pytest.approx(stats.ttest_rel(a[0], b[0] + 0.05).pvalue)
+        assert found.p[0, 1] == pytest.approx(randomisation_test(a[0] - b[0] - 0.05), rel=1e-6)
+        assert found.p[0, 1] == pytest.approx(stats.ttest_rel(a[0], b[0] + 0.05).pvalue, abs=0.01)
+
+    def test_copies_of_a_training_make_nothing_certain(self) -> None:
+        scores = [[0.5, 0.4], [0.3, 0.2]]
+        systems = [Recipe(n, np.repeat([s], 2, axis=0)) for n, s in zip("ab", scores, strict=True)]
+        assert compare_recipes(systems).p[0, 1] == 0.5
+
+    def test_the_order_of_seeds_wins_nothing(self, rng: np.random.Generator) -> None:
+        a = _scores(rng, 3)
+        pair = compare_recipes([Recipe("a", a), Recipe("b", a[[2, 0, 1]])]).pairs[0]
+        assert (pair.wins, pair.ties, pair.losses) == (0, UNITS, 0)
+
+    @pytest.mark.parametrize("unit", [1e-14, 1e-170, 1e90])
+    def test_the_unit_of_the_scores_changes_nothing(
+        self, rng: np.random.Generator, unit: float
+    ) -> None:
+        a, b = _scores(rng, 1), _scores(rng, 1)
+        for count in (20, UNITS):
+            one = randomisation_test((a - b)[0, :count])
+            assert randomisation_test((a - b)[0, :count] * unit) == pytest.approx(one, rel=1e-6)
+
+    @pytest.mark.parametrize(
+        ("level", "margin"), [(np.nan, 0.02), (0.05, np.nan), (0.05, np.inf), (2, 0.02)]
+    )
+    def test_what_is_no_share_is_refused(self, level: float, margin: float) -> None:
+        systems = [Recipe(n, np.zeros((1, 3))) for n in "ab"]
+        with pytest.raises(InputError, match="give shares"):
+            compare_recipes(systems, level=level, margin=margin)
+
+    def test_scores_whose_squares_are_no_numbers_are_refused(self) -> None:
+        systems = [Recipe(n, np.full((2, 3), 1e200)) for n in "ab"]
+        with pytest.raises(InputError, match="scale them"):
+            compare_recipes(systems)
 
     def test_more_of_the_same_seeds_do_not_replace_other_seeds(
         self, rng: np.random.Generator
