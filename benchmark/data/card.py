@@ -55,7 +55,7 @@ class Split(_Strict):
 
     Attributes:
         name: ``leave-one-out`` or ``temporal``.
-        leakage: ``safe`` removes twins and target pairs, ``paper`` does as GenSAR's code.
+        leakage: ``safe`` removes twins and target pairs, ``paper`` does as published code.
         limit: under ``temporal``, the most requests drawn for each part and task.
         seed: for that draw.
     """

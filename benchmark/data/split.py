@@ -67,8 +67,8 @@ def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | No
     before it, and under ``temporal`` what the user did earlier in the test period, as a running
     system would. No pair of user and item that any request asks for is trained on, in either task.
 
-    ``leakage: paper``: as GenSAR's code, training keeps the twins (copies of the same user, item
-    and time), and the history is every row above the request's, other rows of its moment included;
+    ``leakage: paper``: as published code has it, training keeps the twins (copies of the same user,
+    item and time), and the history is every row above the request's, others of its moment included;
     it loses the asked-for item only where that is the very latest event of the other kind.
 
     Models never train on events that are asked for.
