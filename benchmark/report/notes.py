@@ -60,21 +60,22 @@ def _letters(board: Leaderboard) -> Iterator[str]:
 def _trainings(board: Leaderboard) -> Iterator[str]:
     rows = [row for table in board.tables for row in table.rows]
     borrowed = {row.entry.label for row in rows if row.borrowed}
-    if borrowed:
-        yield (
-            "‡ one seed: what other trainings of it would score is not known, so the spread of"
-            " models that were trained several times stands in"
-            f" ({len(borrowed)} model{'' if len(borrowed) == 1 else 's'})."
-        )
     changes = [c for each in board.tradeoff for c in (each.rec, each.search)]
     changes += [c for each in board.changed for c in (each.rec, each.search)]
+    parts = [c for t in board.ablations for part in t.parts for c in (part.rec, part.search)]
+    if borrowed or any(change.borrowed for change in (*changes, *parts)):
+        models = f" ({len(borrowed)} model{'' if len(borrowed) == 1 else 's'})" if borrowed else ""
+        yield (
+            "‡ one seed: what other trainings of it would score is not known, so the spread of"
+            f" models that were trained several times stands in{models}."
+        )
     counts = [row.seeds for row in rows if not row.borrowed]
     counts += [change.seeds for change in changes if change.change is not None]
     for table in board.ablations:
         counts += [table.seeds, *(part.seeds for part in table.parts)]
     if any(seeds < FEW_SEEDS for seeds in counts):
         yield f"† fewer than {FEW_SEEDS} seeds: the spread over seeds is not known well."
-    changes += [c for t in board.ablations for part in t.parts for c in (part.rec, part.search)]
+    changes += parts
     if any(change.change is not None for change in changes):
         narrow = any(c.question == "requests" for c in changes if c.p is not None)
         yield (

@@ -155,7 +155,8 @@ def _ablations(table: AblationTable) -> Grid:
         for change in (part.rec, part.search):
             each = ", ".join(f"{moved:+.0%}" for moved in change.by_seed)
             cells += [*_changes(change)[1:], Cell(each or NOTHING), _p_cell(change.p_holm)]
-        body.append((Cell(_marked(part.name, part.seeds)), *cells))
+        borrowed = part.rec.borrowed or part.search.borrowed
+        body.append((Cell(_marked(part.name, part.seeds, borrowed)), *cells))
     origin = ", ".join(filter(None, (table.preset, table.changed)))
     shown = ("", "change", "by seed", "p (Holm)")
     headers = ("model", *(f"{task} {words}".strip() for task in TASKS for words in shown))
@@ -264,8 +265,10 @@ def _marked(name: str, seeds: int, borrowed: bool = False) -> str:
 
 
 def _fewest(name: str, *changes: Change) -> str:
-    """Mark a name by the smallest number of trainings among the changes that there are."""
-    return _marked(name, min((c.seeds for c in changes if c.change is not None), default=FEW_SEEDS))
+    """Mark a name by what the changes that there are know least of other trainings."""
+    known = [change for change in changes if change.change is not None]
+    fewest = min((change.seeds for change in known), default=FEW_SEEDS)
+    return _marked(name, fewest, any(change.borrowed for change in known))
 
 
 def _reach(row: Row | None) -> Cell:
