@@ -85,7 +85,7 @@ def test_the_full_model_comes_first_and_few_seeds_are_marked(study: Leaderboard)
     lines = to_markdown([study]).splitlines()
     start = lines.index("### Ablations of twin (standard): NDCG@10 (whole catalogue)")
     names = [line.split("|")[1].strip() for line in lines[start + 4 : start + 8]]
-    assert names == ["full model", "without codes †", "rec only †", "search only †"]
+    assert names == ["full model", "without codes †", "rec only ‡", "search only ‡"]
 
 
 def test_an_ablation_without_its_full_model_has_a_value_and_no_change(tmp_path: Path) -> None:
