@@ -95,7 +95,7 @@ def test_an_edit_counts_for_the_models_that_stand_on_the_module(
 
 def test_the_harness_stands_on_no_model_and_no_reader_of_records() -> None:
     packages = {"benchmark", "baselines", "gensar"}
-    found = import_closure([identity._HARNESS], packages, not_as_parent=registry.listings())
+    found = import_closure(identity._HARNESS, packages, not_as_parent=registry.listings())
     readers = ("cli", "report", "analysis", "statistics", "tuning", "exchange", "inspect")
     assert all(name.startswith("benchmark") for name in found)
     assert not [name for name in found for room in readers if f"benchmark.{room}" in name]
