@@ -24,6 +24,7 @@ from benchmark.statistics.recipes import (
     Verdict,
     compare_recipes,
     edge_of,
+    mean_errors,
     unit_means,
 )
 from benchmark.statistics.training_noise import TrainingNoise, training_noise
@@ -259,16 +260,8 @@ def _mean_intervals(
         noise = training_noise([r.scores for r in recipes], [r.family for r in recipes])
     trainings = np.array([len(recipe.scores) for recipe in recipes])
     units = unit_means([recipe.scores for recipe in recipes])
-    count = units.shape[1]
-    users = units.var(axis=1, ddof=1) / count if count > 1 else np.zeros(len(units))
-    variance = users + np.maximum(noise.added, 0.0) / trainings
-    own = np.where(noise.variance > 0, noise.variance / trainings, 0.0) ** 2
-    spread = users**2 / max(count - 1, 1) + own / np.where(own > 0, noise.freedom, 1.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        freedom = np.where(spread > 0, variance**2 / spread, np.inf)
-    wide = edge_of(np.sqrt(variance), freedom, LEVEL)
-    if count < 2:
-        wide[:] = np.inf
+    errors = mean_errors(units, trainings, noise)
+    wide = edge_of(errors.error, errors.freedom, LEVEL)
     means = units.mean(axis=1)
     # Every metric that is shown lies between 0 and 1.
     lows, highs = np.maximum(means - wide, 0.0), np.minimum(means + wide, 1.0)

@@ -32,6 +32,7 @@ __all__ = [
     "Verdict",
     "compare_recipes",
     "edge_of",
+    "mean_errors",
     "unit_means",
 ]
 
@@ -141,8 +142,8 @@ class Tiers:
 
 
 @dataclass(frozen=True)
-class _Errors:
-    """Standard errors of all differences and their degrees of freedom, ``[systems, systems]``."""
+class Errors:
+    """Standard errors of means or of their differences, and degrees of freedom, of one shape."""
 
     error: NDArray[np.float64]
     freedom: NDArray[np.float64]
@@ -183,25 +184,16 @@ def compare_recipes(
     units = unit_means(scores)
     means = units.mean(axis=1)
     errors = _errors(units, trainings, noise)
-    if question == "requests":
-        p = randomisation_tests(units)
-    else:
-        p = _welch(means[:, None] - means[None, :], errors)
-        certain = np.isinf(noise.freedom) & ~noise.borrowed
-        if certain.sum() > 1:
-            # Of systems that come out the same in every training only requests are chance.
-            pairs = np.ix_(certain, certain)
-            p[pairs] = randomisation_tests(units[certain])
+    p = randomisation_tests(units) if question == "requests" else _p(units, noise, errors)
     corrected = _corrected(p)
     differ = corrected < level
-    order = sorted(range(len(recipes)), key=lambda i: (-means[i], recipes[i].name))
-    named = dict(zip(order, letters(differ[np.ix_(order, order)]), strict=True))
+    names = [recipe.name for recipe in recipes]
     low, high = rank_intervals(means, differ)
     matters = margin * float(np.abs(means).max())
     return Tiers(
-        names=[recipe.name for recipe in recipes],
+        names=names,
         means=means.tolist(),
-        letters=[named[i] for i in range(len(recipes))],
+        letters=_letters(means, names, differ),
         rank_low=low,
         rank_high=high,
         trainings=trainings.tolist(),
@@ -253,22 +245,64 @@ def unit_means(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 def _errors(
     units: NDArray[np.float64], trainings: NDArray[np.int64], noise: TrainingNoise
-) -> _Errors:
-    """Return the errors of differences of means of ``[systems, units]``."""
+) -> Errors:
+    """Return the errors of differences of means of ``[systems, units]``, of all pairs."""
     size, count = units.shape
     if count < 2:
-        return _Errors(np.full((size, size), np.inf), np.ones((size, size)))
+        return Errors(np.full((size, size), np.inf), np.ones((size, size)))
     requests = np.stack([(scores - units).var(axis=1, ddof=1) / count for scores in units])
-    added = noise.added / trainings
+    added, squares = _trainings_part(trainings, noise)
     pairs = added[:, None] + added[None, :]
     np.fill_diagonal(pairs, 0.0)
-    variance = requests + np.maximum(pairs, 0.0)
-    training = noise.variance / trainings
-    with np.errstate(divide="ignore", invalid="ignore"):
-        own = np.where(training > 0, training**2 / noise.freedom, 0.0)
-        spread = requests**2 / (count - 1) + (own[:, None] + own[None, :])
-        freedom = np.where(spread > 0, variance**2 / spread, np.inf)
-    return _Errors(np.sqrt(variance), freedom)
+    return _combined(requests, pairs, squares[:, None] + squares[None, :], count)
+
+
+def mean_errors(
+    units: NDArray[np.float64], trainings: NDArray[np.int64], noise: TrainingNoise
+) -> Errors:
+    """Return the errors of the means of ``[systems, units]``, as those of their differences are."""
+    size, count = units.shape
+    if count < 2:
+        return Errors(np.full(size, np.inf), np.ones(size))
+    return _combined(units.var(axis=1, ddof=1) / count, *_trainings_part(trainings, noise), count)
+
+
+def _trainings_part(
+    trainings: NDArray[np.int64], noise: TrainingNoise
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what trainings add to the variance of each mean, and Satterthwaite's term for it."""
+    variance = noise.variance / trainings
+    free = np.where(variance > 0, noise.freedom, 1.0)
+    return noise.added / trainings, variance**2 / free
+
+
+def _combined(
+    requests: NDArray[np.float64],
+    added: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    units: int,
+) -> Errors:
+    """Put the variance over requests and that of trainings together, with Satterthwaite's df."""
+    variance = requests + np.maximum(added, 0.0)
+    spread = requests**2 / (units - 1) + squares
+    known = np.where(spread > 0, spread, 1.0)
+    return Errors(np.sqrt(variance), np.where(spread > 0, variance**2 / known, np.inf))
+
+
+def _p(units: NDArray[np.float64], noise: TrainingNoise, errors: Errors) -> NDArray[np.float64]:
+    """Return the p-values of recipes; of two without any noise only requests are chance."""
+    means = units.mean(axis=1)
+    p = _welch(means[:, None] - means[None, :], errors)
+    certain = np.isinf(noise.freedom)
+    if certain.sum() > 1:
+        p[np.ix_(certain, certain)] = randomisation_tests(units[certain])
+    return p
+
+
+def _letters(means: NDArray[np.float64], names: list[str], differ: NDArray[np.bool_]) -> list[str]:
+    order = sorted(range(len(names)), key=lambda i: (-means[i], names[i]))
+    named = dict(zip(order, letters(differ[np.ix_(order, order)]), strict=True))
+    return [named[i] for i in range(len(names))]
 
 
 def edge_of(error: NDArray[np.float64], freedom: NDArray[np.float64], level: float) -> NDArray:
@@ -280,7 +314,7 @@ def edge_of(error: NDArray[np.float64], freedom: NDArray[np.float64], level: flo
     return np.where((freedom < 1) & (error > 0), np.inf, wide)
 
 
-def _welch(differences: NDArray[np.float64], errors: _Errors) -> NDArray[np.float64]:
+def _welch(differences: NDArray[np.float64], errors: Errors) -> NDArray[np.float64]:
     """Return two-sided p; 1 where nothing differs, and never quite 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(differences) / errors.error
@@ -298,7 +332,7 @@ def _corrected(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _pairs(
     units: NDArray[np.float64],
-    errors: _Errors,
+    errors: Errors,
     p: NDArray[np.float64],
     corrected: NDArray[np.float64],
     level: float,
