@@ -23,14 +23,22 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Requests, Task
 from benchmark.evaluation.asking import Asking
-from benchmark.evaluation.evaluate import HarnessValidation, seen_mask
+from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.registry import ModelEntry
 from benchmark.settings import build_settings
 
-__all__ = ["CHECKS", "Subject"]
+__all__ = ["CHECKS", "Subject", "seen_mask"]
 
 TOLERANCE = 1e-5
+
+
+def seen_mask(requests: Requests) -> NDArray[np.bool_]:
+    """Return which items stand in each request's history, ``[requests, items]``."""
+    offsets, seen = requests.seen()
+    mask = np.zeros((len(requests), requests.items), dtype=bool)
+    mask[np.repeat(np.arange(len(requests)), np.diff(offsets)), seen] = True
+    return mask
 
 
 @dataclass(frozen=True)

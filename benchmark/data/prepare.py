@@ -128,7 +128,7 @@ def _short_lists(
 
 def _item_texts(card: Card, folder: Path, inter: Interactions) -> Texts:
     if "item" not in card.files:
-        return Texts(inter.items.to_pylist(), {}, {})
+        return Texts(inter.items.to_pylist(), {})
     path = folder / card.files["item"].name
     texts = read_texts(path, "item_id", {"item_id": "token"})
     for name in (*card.title_columns(), *card.text):

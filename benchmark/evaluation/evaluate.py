@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset, Part
 from benchmark.data.evaluation_set import PROTOCOLS, EvaluationSet, Protocol
-from benchmark.data.requests import Requests, Task
+from benchmark.data.requests import Task
 from benchmark.evaluation.asking import TOP, Asking
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import MAIN, compute
@@ -26,7 +26,6 @@ __all__ = [
     "Protocol",
     "TaskOutcome",
     "evaluate",
-    "seen_mask",
 ]
 
 
@@ -91,14 +90,6 @@ def evaluate(
                 )
             )
     return outcomes
-
-
-def seen_mask(requests: Requests) -> NDArray[np.bool_]:
-    """Return which items stand in each request's history, ``[requests, items]``."""
-    offsets, seen = requests.seen()
-    mask = np.zeros((len(requests), requests.items), dtype=bool)
-    mask[np.repeat(np.arange(len(requests)), np.diff(offsets)), seen] = True
-    return mask
 
 
 @dataclass(frozen=True)

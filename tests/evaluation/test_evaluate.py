@@ -25,11 +25,11 @@ from benchmark.evaluation.evaluate import (
     Protocol,
     TaskOutcome,
     evaluate,
-    seen_mask,
 )
 from benchmark.evaluation.metrics import compute
 from benchmark.model import Model, TrainingContext
 from benchmark.run_log import RunLog
+from benchmark.testing import seen_mask
 
 from .reference import Retrieving, Row, Scoring, World
 

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from benchmark.data.dataset import Dataset
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.errors import BenchmarkError
-from benchmark.evaluation.evaluate import HarnessValidation, seen_mask
+from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import Model, TrainingContext
 from benchmark.run_log import RunLog
+from benchmark.testing import seen_mask
 from gensar.engine.backbone import t5_of
 from gensar.engine.beam_search import score_catalogue
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC, collision_rate

@@ -73,7 +73,6 @@ class Texts:
 
     ids: list[str]
     columns: dict[str, list[str]]
-    types: dict[str, str]
 
 
 def read_inter(path: Path, grade: str | None = None) -> Interactions:
@@ -137,7 +136,7 @@ def read_texts(path: Path, key: str, needed: dict[str, str]) -> Texts:
         for f in fields
         if f.name != key
     }
-    return Texts(values, columns, {f.name: f.type for f in fields})
+    return Texts(values, columns)
 
 
 def check_users(path: Path) -> int:
