@@ -185,6 +185,7 @@ def compare_recipes(
     means = units.mean(axis=1)
     errors = _errors(units, trainings, noise)
     p = randomisation_tests(units) if question == "requests" else _p(units, noise, errors)
+    p = np.maximum(p, SMALLEST_P)
     corrected = _corrected(p)
     differ = corrected < level
     names = [recipe.name for recipe in recipes]
@@ -231,16 +232,11 @@ def _checked(recipes: Sequence[Recipe]) -> list[NDArray[np.float64]]:
 
 
 def unit_means(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return the means over trainings, ``[systems, units]``, equal ones equal to the last bit.
+    """Return the means over trainings, ``[systems, units]``, whatever the order of trainings.
 
-    They are rounded to 12 digits of the largest, as the order of trainings moves the digits behind.
+    They are added in order of size, so that the last digit does not hang on which seed came first.
     """
-    means = np.stack([each.mean(axis=0) for each in scores])
-    largest = float(np.abs(means).max())
-    if not largest:
-        return means
-    step = 10.0 ** (np.floor(np.log10(largest)) - 12)
-    return np.asarray(np.rint(means / step) * step)
+    return np.stack([np.sort(each, axis=0).mean(axis=0) for each in scores])
 
 
 def _errors(
@@ -315,12 +311,12 @@ def edge_of(error: NDArray[np.float64], freedom: NDArray[np.float64], level: flo
 
 
 def _welch(differences: NDArray[np.float64], errors: Errors) -> NDArray[np.float64]:
-    """Return two-sided p; 1 where nothing differs, and never quite 0."""
+    """Return two-sided p; 1 where nothing differs."""
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(differences) / errors.error
     p = np.where(errors.error > 0, 2 * stats.t.sf(t, errors.freedom), differences == 0)
     np.fill_diagonal(p, 1.0)
-    return np.maximum(np.asarray(p, dtype=np.float64), SMALLEST_P)
+    return np.asarray(p, dtype=np.float64)
 
 
 def _corrected(p: NDArray[np.float64]) -> NDArray[np.float64]:

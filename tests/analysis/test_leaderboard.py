@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmark.analysis.leaderboard import Leaderboard, Table, boards
@@ -18,7 +18,7 @@ from benchmark.analysis.run_groups import RunGroup, labelled
 from benchmark.report.html import to_html
 from benchmark.report.json import to_document
 from benchmark.report.markdown import to_markdown
-from benchmark.results.record import RunRecord
+from benchmark.results.record import RunRecord, scan_runs
 from benchmark.statistics.multiple import holm
 from benchmark.statistics.paired import by_unit, mean_interval
 from benchmark.statistics.randomisation import randomisation_test
@@ -303,6 +303,7 @@ def _cells(line: str) -> list[str]:
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(_RANKS, min_size=2, max_size=4))
+@example([[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, 1]])
 def test_marks_follow_the_randomisation_test_and_holm(
     tmp_path_factory: pytest.TempPathFactory, ranks: list[list[int]]
 ) -> None:
@@ -444,3 +445,15 @@ def test_no_runs_make_an_empty_leaderboard() -> None:
     assert to_markdown([]) == "No runs yet.\n"
     assert to_document([])["dataset"] is None
     assert to_document([])["tables"] == []
+
+
+def test_intervals_stay_where_a_metric_can_be(tmp_path: Path) -> None:
+    answers = {1: [0] + [90] * 11, 2: [90] * 12, 3: [0, 0, 0] + [90] * 9}
+    for seed, above in answers.items():
+        record(tmp_path, "low", {FULL: above}, seed=seed)
+        record(tmp_path, "high", {FULL: [90 - n if n else 0 for n in above]}, seed=seed)
+    (board,) = boards(scan_runs(tmp_path, pytest.fail))
+    known = [row for table in board.tables for row in table.rows if row.low is not None]
+    assert known
+    assert all(0 <= row.low <= row.mean <= row.high <= 1 for row in known)
+    assert any(row.low == 0 for row in known)

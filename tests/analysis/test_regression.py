@@ -129,3 +129,11 @@ def test_requests_with_several_relevant_items_count_once_each(tmp_path: Path) ->
     ndcg = check([before], [after]).checked[0]
     lost = (1 / np.log2(3)) / (1 + 1 / np.log2(3))
     assert (ndcg.baseline, ndcg.fresh) == pytest.approx((1, 1 - lost / 3))
+
+
+def test_of_two_versions_of_a_baseline_the_newest_counts_once(tmp_path: Path) -> None:
+    older = run(tmp_path / "a", code="0" * 64, run="old")
+    newer = run(tmp_path / "a", code="1" * 64, run="new", finished="2024-02-01T00:00:00+00:00")
+    outcome = check([older, newer], [run(tmp_path / "b", code="2" * 64)])
+    assert outcome.passed
+    assert all("seed 1," in each.run for each in outcome.checked), outcome.checked[0].run

@@ -132,3 +132,23 @@ class TestNonInferiority:
 def test_the_interval_of_the_mean_is_scipys() -> None:
     expected = stats.ttest_1samp(NORMAL, 0.0).confidence_interval(0.95)
     assert mean_interval(NORMAL) == pytest.approx(tuple(expected), abs=1e-12)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_the_luck_of_trainings_on_single_units_counts_once(noise: float) -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        drops = rng.normal(0, 1, (3, 100)) + noise * rng.normal(0, 1, (3, 1))
+        units = drops.mean(0).var(ddof=1) / 100
+        between = drops.mean(1).var(ddof=1) / 3
+        rest = drops - drops.mean(0) - drops.mean(1, keepdims=True) + drops.mean()
+        luck = (rest**2).sum() / (2 * 99) / 100 / 3
+        variance = units + max(between - luck, 0.0)
+        freedom = variance**2 / (units**2 / 99 + between**2 / 2)
+        expected = stats.t.cdf(drops.mean() / np.sqrt(variance), freedom)
+        assert non_inferiority(drops).p == pytest.approx(expected)
+
+
+def test_one_unit_shows_nothing() -> None:
+    assert non_inferiority(np.array([-0.1])).passed
+    assert mean_interval(np.array([-0.1])) == (-math.inf, math.inf)

@@ -10,6 +10,7 @@ from benchmark.errors import InputError
 from benchmark.statistics import Recipe, compare_recipes
 from benchmark.statistics.multiple import holm
 from benchmark.statistics.randomisation import randomisation_test
+from benchmark.statistics.recipes import edge_of
 from benchmark.statistics.training_noise import training_noise
 
 UNITS = 400
@@ -111,6 +112,15 @@ class TestRecipes:
         scores = [[0.5, 0.4], [0.3, 0.2]]
         systems = [Recipe(n, np.repeat([s], 2, axis=0)) for n, s in zip("ab", scores, strict=True)]
         assert compare_recipes(systems).p[0, 1] == 0.5
+
+    def test_nothing_is_certain_and_little_knowledge_bounds_nothing(
+        self, rng: np.random.Generator
+    ) -> None:
+        same = np.repeat(rng.random((1, 1500)), 2, axis=0)
+        far = compare_recipes([Recipe("a", same), Recipe("b", same + 1)])
+        assert 0 < far.p[0, 1] <= far.p_corrected[0, 1] < 1e-200
+        wide = edge_of(np.array([1.0, 1.0, 0.0]), np.array([0.5, 5.0, 0.5]), 0.05)
+        assert wide.tolist() == pytest.approx([np.inf, stats.t.isf(0.025, 5), 0.0])
 
     def test_the_order_of_seeds_wins_nothing(self, rng: np.random.Generator) -> None:
         a = _scores(rng, 3)
