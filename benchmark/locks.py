@@ -1,0 +1,74 @@
+"""Locks: who writes a record, a study or a cache entry is alone with it.
+
+The operating system holds them, so that a process that dies lets go of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from benchmark.errors import BenchmarkError, InputError
+
+__all__ = ["BusyError", "lock_file", "locked"]
+
+
+class BusyError(BenchmarkError):
+    """Another process is at work there; the message says which."""
+
+
+def lock_file(place: Path) -> Path:
+    """Return the file that stands for the lock of ``place``, hidden beside it."""
+    return place.with_name(f".{place.name}.lock")
+
+
+@contextmanager
+def locked(place: Path, wait: float = 60.0) -> Iterator[None]:
+    """Hold the lock of a file or folder, which need not be there.
+
+    A process may take a lock again that it holds.
+
+    Args:
+        place: what is to be written.
+        wait: seconds to wait for another process.
+
+    Raises:
+        BusyError: it still has it.
+        InputError: the place cannot be written to.
+    """
+    file = lock_file(place)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(file, is_singleton=True)
+        lock.acquire(timeout=wait, poll_interval=0.05)
+    except Timeout:
+        raise BusyError(f"{place}: is being written by {_holder(file)}; wait for it") from None
+    except OSError as error:
+        raise InputError(f"{place}: cannot be written: {error.strerror or error}") from error
+    try:
+        if lock.lock_counter == 1:
+            about = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+            file.write_text(json.dumps(about), encoding="utf-8")
+        yield
+    finally:
+        if lock.lock_counter == 1:
+            # Whoever waits notices that the file has gone, and makes it anew.
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(file: Path) -> str:
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        since = time.strftime("%H:%M:%S", time.localtime(float(about["since"])))
+        return f"process {int(about['pid'])} on {ascii(str(about['host']))[1:-1]} since {since}"
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return "another process"
