@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -17,7 +14,11 @@ import pyarrow as pa
 
 from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchmarkError, InputError
+from benchmark.files import writing
+from benchmark.folders import in_place, put, read_steadily, standing, workplace
+from benchmark.locks import locked
 from benchmark.model import Model
+from benchmark.names import below
 from benchmark.results.json_text import json_text
 from benchmark.results.shared import (
     CHECKSUMS,
@@ -98,46 +99,41 @@ class RunRecord:
 
 
 def run_folder(results: Path, dataset: str, model: str, run_id: str) -> Path:
-    """Return where a run lies."""
-    return results / "runs" / dataset / model.replace(":", "-") / run_id
+    """Return where a run lies: ``runs/<dataset>/<model>/<run>``.
+
+    Raises:
+        InputError: one of them is no name, or a link there leads elsewhere.
+    """
+    return below(results / "runs", dataset, model, run_id)
 
 
 def write_run(
     folder: Path, info: dict[str, Any], tables: RunTables, model: Model | None
 ) -> RunRecord:
-    """Write a run beside its place, flush it, and move it there; an older one is replaced.
+    """Write a run beside its place, flush it, and put it there; an older one is replaced.
 
     The table that it shares with other runs is put where they look for it, unless it is there.
-    Without ``model`` it has no weights.
+    The folder of the data set is locked for that; who changes a record that was read locks it
+    before. Without ``model`` the run has no weights.
 
     Raises:
         InputError: the place cannot be written to.
+        BusyError: another process writes records of the same data set, for minutes.
     """
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        unfinished, older = workplace / "unfinished", workplace / "older"
-        try:
-            unfinished.mkdir()
-            shared = made_from(tables.shared, folder)
-            _write(unfinished, info, tables, shared, model)
-            _place(shared, folder, workplace)
-            if folder.exists():
-                folder.rename(older)
-            unfinished.rename(folder)
-            _flush(folder.parent)
-        finally:
-            if older.exists() and not folder.exists():
-                older.rename(folder)
-            shutil.rmtree(workplace, ignore_errors=True)
+        with workplace(folder) as unfinished:
+            _write(unfinished, info, tables, model)
+            with locked(folder.parent.parent, wait=600):
+                shared = made_from(tables.shared, folder)
+                _sign(unfinished, shared)
+                _place(shared, folder)
+                put(unfinished, folder)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return read_run(folder)
 
 
-def _write(
-    folder: Path, info: dict[str, Any], tables: RunTables, shared: SharedTable, model: Model | None
-) -> None:
+def _write(folder: Path, info: dict[str, Any], tables: RunTables, model: Model | None) -> None:
     (folder / _COUNTS).write_bytes(to_bytes(tables.counts))
     if tables.top is not None:
         (folder / _TOP).write_bytes(to_bytes(tables.top))
@@ -145,28 +141,25 @@ def _write(
         model.save(folder)
     text = json_text({"schema": SCHEMA_VERSION, **info})
     (folder / "run.json").write_text(text, encoding="utf-8")
+
+
+def _sign(folder: Path, shared: SharedTable) -> None:
+    """Write the checksums of all files, and of the table that they stand on."""
     sums = {p.name: _sha256(p) for p in sorted(folder.iterdir())}
     sums[shared.name] = shared.checksum
     (folder / CHECKSUMS).write_text(json_text(sums), encoding="utf-8")
-    for file in folder.iterdir():
-        _flush(file)
-    _flush(folder)
 
 
-def _place(shared: SharedTable, folder: Path, workplace: Path) -> None:
-    """Put a shared table in its place; whoever else is about it puts the same there."""
+def _place(shared: SharedTable, folder: Path) -> None:
+    """Put a shared table in its place, unless it is there."""
     file = file_of(folder, shared.name)
-    if file.exists() and file.read_bytes() == shared.content:
-        return
-    unfinished = workplace / shared.name
-    unfinished.write_bytes(shared.content)
-    _flush(unfinished)
-    unfinished.replace(file)
-    _flush(file.parent)
+    if not file.exists() or file.read_bytes() != shared.content:
+        with writing(file) as unfinished:
+            unfinished.write_bytes(shared.content)
 
 
 def read_run(folder: Path, shared: SharedTables | None = None) -> RunRecord:
-    """Read a run and compare its checksums.
+    """Read a run and compare its checksums; one that is just being replaced is read again.
 
     Args:
         folder: where it lies.
@@ -177,23 +170,28 @@ def read_run(folder: Path, shared: SharedTables | None = None) -> RunRecord:
         BenchmarkError: a file is missing or differs from its checksum, or the run was made under
             other rules.
     """
-    if not folder.is_dir():
+    return read_steadily(folder, lambda place: _read(folder, place, shared or SharedTables()))
+
+
+def _read(folder: Path, place: Path, shared: SharedTables) -> RunRecord:
+    """Read the run of ``folder``, which stands in ``place``."""
+    if not place.is_dir():
         raise InputError(f"{folder}: no such folder; name the folder of a run")
     try:
-        sums = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
+        sums = json.loads((place / CHECKSUMS).read_text(encoding="utf-8"))
         if not isinstance(sums, dict) or not {"run.json", _COUNTS} <= sums.keys():
             raise BenchmarkError(f"{folder}: damaged run: {CHECKSUMS} is incomplete")
         names = [name for name in sums if is_shared_name(name)]
-        content = {name: (folder / name).read_bytes() for name in ("run.json", _COUNTS)}
+        content = {name: (place / name).read_bytes() for name in ("run.json", _COUNTS)}
         for name in sums.keys() - set(names):
             found = sha256(content[name]).hexdigest() if name in content else ""
-            if Path(name).name != name or (found or _sha256(folder / name)) != sums[name]:
+            if Path(name).name != name or (found or _sha256(place / name)) != sums[name]:
                 raise BenchmarkError(f"{folder}: damaged run: {name} differs from its checksum")
         info = json.loads(content["run.json"])
         _check_schema(folder, info)
         if len(names) != 1:
             raise BenchmarkError(f"{folder}: damaged run: {CHECKSUMS} names no shared table")
-        table = (shared or SharedTables()).at(file_of(folder, names[0]))
+        table = shared.at(file_of(folder, names[0]))
     except (OSError, ValueError) as error:
         raise BenchmarkError(f"{folder}: damaged run: {error}") from error
     if table.checksum != sums[names[0]]:
@@ -216,7 +214,7 @@ def shared_of(dataset: Dataset, results: Path, harness: str) -> pa.Table:
     run on the same data by the same harness is asked for it first.
     """
     wanted = [dataset.digest, dataset.candidates_digest, harness]
-    for file in sorted((results / "runs" / dataset.name).glob("*/*/run.json")):
+    for file in sorted(below(results / "runs", dataset.name).glob("*/*/run.json")):
         stored = _shared_by(file, wanted)
         if stored is not None:
             return stored
@@ -239,14 +237,15 @@ def scan_runs(results: Path, report: Callable[[str], None]) -> Iterator[RunRecor
     ``report`` gets one line for each run that is left out: damaged, or made under other rules.
     """
     runs, shared = results / "runs", SharedTables()
-    for folder in sorted(runs.glob("*/*/*")):
+    for folder in sorted({in_place(found) for found in runs.glob("*/*/*")}):
         hidden = any(part.startswith(".") for part in folder.relative_to(runs).parts)
-        if hidden or not folder.is_dir():
+        if hidden or not standing(folder).is_dir():
             continue
         try:
             yield read_run(folder, shared)
         except BenchmarkError as error:
-            report(f"left out: {error}")
+            if standing(folder).exists():  # else it was removed while it was read
+                report(f"left out: {error}")
 
 
 def _sha256(file: Path) -> str:
@@ -255,11 +254,3 @@ def _sha256(file: Path) -> str:
         while block := stream.read(2**20):
             total.update(block)
     return total.hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
