@@ -12,12 +12,23 @@ import re
 import secrets
 import shutil
 import socket
+import stat
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-__all__ = ["UNFINISHED", "is_live", "place_of", "remove", "size_of", "sweep", "unfinished_of"]
+__all__ = [
+    "UNFINISHED",
+    "changed",
+    "is_live",
+    "place_of",
+    "remove",
+    "size_of",
+    "sweep",
+    "unfinished_of",
+]
 
 UNFINISHED = ".unfinished"
 """How the name of everything ends that is being written beside its place."""
@@ -49,21 +60,17 @@ def is_live(path: Path) -> bool:
     Its process tells, if it is one of this machine; of others (another host or container, an older
     version) it is whether it changed within a day.
     """
-    try:
-        changed = path.lstat().st_ctime
-    except OSError:
-        return False
     told = _NAME.fullmatch(path.name)
     if told is None or told[2] != _machine():
-        return time.time() - changed < _ABANDONED
+        return time.time() - changed(path) < _ABANDONED
     import psutil
 
     try:
         # A process that began later has only inherited the number.
-        return psutil.Process(int(told[3])).create_time() <= changed + _CLOCK
-    except (psutil.NoSuchProcess, OverflowError):
+        return psutil.Process(int(told[3])).create_time() <= path.lstat().st_ctime + _CLOCK
+    except (psutil.NoSuchProcess, OverflowError, FileNotFoundError):
         return False
-    except psutil.Error:
+    except (psutil.Error, OSError):
         return True
 
 
@@ -86,12 +93,21 @@ def remove(path: Path) -> None:
 
 def size_of(path: Path) -> int:
     """Return the bytes of a file, or of all files below a folder; links are not followed."""
-    inside = (Path(root) / name for root, _, names in os.walk(path) for name in names)
-    total = 0
-    for file in inside if path.is_dir() and not path.is_symlink() else [path]:
+    return sum(found.st_size for found in _inside(path) if not stat.S_ISDIR(found.st_mode))
+
+
+def changed(path: Path) -> float:
+    """Return when something in a file or folder changed last, in seconds since the epoch."""
+    return max((found.st_mtime for found in _inside(path)), default=0.0)
+
+
+def _inside(path: Path) -> Iterator[os.stat_result]:
+    names = [path]
+    if not path.is_symlink():
+        names += [Path(top, n) for top, some, more in os.walk(path) for n in (*some, *more)]
+    for each in names:
         with suppress(OSError):
-            total += file.lstat().st_size
-    return total
+            yield each.lstat()
 
 
 def _short(name: str) -> str:

@@ -107,7 +107,7 @@ def store(
                 discard(old)
 
 
-def beyond(folder: Path, limit: int) -> list[Path]:
+def beyond(folder: Path, limit: float) -> list[Path]:
     """Return the entries that were not used for longest, if all take more than ``limit`` bytes."""
     used: list[tuple[float, Path]] = []
     for entry in (folder / "data").glob("[!.]*"):
