@@ -27,6 +27,7 @@ __all__ = [
     "remove",
     "size_of",
     "sweep",
+    "sweep_below",
     "unfinished_of",
 ]
 
@@ -79,6 +80,14 @@ def sweep(place: Path) -> None:
     with suppress(OSError):
         for path in place.parent.glob(f".*{UNFINISHED}"):
             if place_of(path) == _short(place.name) and not is_live(path):
+                remove(path)
+
+
+def sweep_below(folder: Path) -> None:
+    """Remove what dead processes left anywhere below a folder."""
+    with suppress(OSError):
+        for path in [*folder.rglob(f".*{UNFINISHED}")]:
+            if not is_live(path):
                 remove(path)
 
 

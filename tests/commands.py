@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -21,7 +22,18 @@ from typing import Any
 
 from tests.support import write_tiny
 
-__all__ = ["COMMANDS", "Command", "Kill", "finished", "home_of", "litter_in", "start", "state"]
+__all__ = [
+    "COMMANDS",
+    "Command",
+    "Kill",
+    "finished",
+    "home_of",
+    "importing",
+    "litter_in",
+    "running",
+    "start",
+    "state",
+]
 
 _TIMES = {
     *("seconds", "seconds_per_request", "finished", "phases", "curve", "checksum"),
@@ -150,10 +162,11 @@ def home_of(command: Command, home: Path) -> Path:
 
 
 def _filled_in(home: Path, arguments: tuple[str, ...]) -> tuple[str, ...]:
-    if "RUN" not in arguments:
-        return arguments
-    (run,) = (home / _RUNS / "popularity").glob("[!.]*")
-    return tuple(str(run.relative_to(home)) if each == "RUN" else each for each in arguments)
+    """Put a folder in the place of each pattern of folders."""
+    return tuple(
+        next((str(run.relative_to(home)) for run in home.glob(each)), each) if "*" in each else each
+        for each in arguments
+    )
 
 
 def state(home: Path, *patterns: str) -> dict[str, str]:
@@ -163,8 +176,9 @@ def state(home: Path, *patterns: str) -> dict[str, str]:
         if file.is_file():
             content = file.read_bytes()
             if file.suffix == ".json":
-                value = _timeless(json.loads(content))
-                content = json.dumps(value if file.name != "checksums.json" else [*value]).encode()
+                with suppress(ValueError):
+                    value = _timeless(json.loads(content))
+                    content = repr([*value] if file.name == "checksums.json" else value).encode()
             found[str(file.relative_to(home))] = hashlib.sha256(content).hexdigest()
     return found
 
@@ -179,25 +193,35 @@ def litter_in(home: Path) -> Iterator[str]:
     """Take away what ``clean`` finds in a home, and yield the reason for each."""
     from benchmark.cleaning import find, take_away
 
-    for litter in find(home / "results", home / "cache", None, 1e12):
-        assert take_away(litter), litter
-        yield litter.why
+    for results in ("results", "results/kept"):
+        for litter in find(home / results, home / "cache", None, 1e12):
+            assert take_away(litter), litter
+            yield litter.why
 
 
 _DATA = ("--dataset", "data/tiny")
-_POPULARITY = ("run", "--model", "popularity", *_DATA)
+
+
+def running(*more: str) -> tuple[str, ...]:
+    """Return the arguments of a run of popularity."""
+    return ("run", "--model", "popularity", *_DATA, *more)
+
+
+_POPULARITY = running()
 _SASREC = (
     *("run", "--model", "sasrec", "--preset", "quick", *_DATA),
     *(f"--set={each}" for each in ("width=8", "inner=8", "epochs=2", "validate_every=1")),
 )
 
 
-def _import(task: str, protocol: str) -> tuple[str, ...]:
+def importing(task: str, protocol: str) -> tuple[str, ...]:
+    """Return the arguments of an import."""
     asked = ("--task", task, "--protocol", protocol)
     return ("import", f"{task}.run", "--name", "mine", *_DATA, *asked)
 
 
 _RUNS = "results/runs/tiny"
+_ANY = f"{_RUNS}/popularity/[!.]*"
 
 
 def _run_files(home: Path) -> None:
@@ -241,10 +265,10 @@ COMMANDS = {
         Command("run --fresh of a trained model", (*_SASREC, "--fresh"), (_SASREC,)),
         Command(
             "import",
-            _import("search", "full"),
-            (_POPULARITY, _import("rec", "full")),
+            importing("search", "full"),
+            (_POPULARITY, importing("rec", "full")),
         ),
-        Command("publish", ("publish", "RUN", "--to", "results/kept"), (_POPULARITY,), _older),
+        Command("publish", ("publish", _ANY, "--to", "results/kept"), (_POPULARITY,), _older),
         Command("tune", ("tune", "--model", "bm25", "--trials", "3", *_DATA)),
         Command("tune of a trained model", ("tune", *_SASREC[1:], "--trials", "2")),
         Command(
@@ -254,8 +278,8 @@ COMMANDS = {
             "leaderboard --out", ("leaderboard", "--out", "board.md"), (_POPULARITY,), _markers
         ),
         Command("data prepare", ("data", "prepare", "data/tiny")),
-        Command("export", ("export", "RUN", "--out", "out", *_DATA), (_POPULARITY,)),
+        Command("export", ("export", _ANY, "--out", "out", *_DATA), (_POPULARITY,)),
         Command("clean", ("clean", "--yes"), (_POPULARITY,), _litter),
     )
 }
-"""The commands that write; RUN stands for the folder of the only run of popularity."""
+"""The commands that write."""

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.results.publish import request_of
 from benchmark.results.record import scan_runs
 from tests.commands import COMMANDS, Command, Kill, finished, home_of, litter_in, start, state
 
@@ -81,7 +80,7 @@ class Trials:
     def _faults(self, home: Path) -> list[str]:
         faults: list[str] = []
         lost = self._stored - _stored(home, faults)
-        faults += [f"lost: {request}" for request in lost]
+        faults += [f"lost: {each}" for each in sorted(lost)]
         before = state(self._before)
         for name, digest in state(home, "board.md", "out/*").items():
             if digest not in (before.get(name), self._wanted.get(name)):
@@ -108,12 +107,12 @@ def _copy(home: Path) -> Path:
 
 
 def _stored(home: Path, faults: list[str]) -> set[str]:
-    """Return what stored runs were asked for; those that cannot be read are faults."""
+    """Return what stored runs were asked; those that cannot be read are faults."""
     return {
-        f"{results}: {request_of(run)}"
+        f"{results}: {run.info['model']}, seed {run.info['seed']}, {task}, {protocol}"
         for results in ("results", "results/kept")
         for run in scan_runs(home / results, faults.append)
-        if len(run.requests())
+        for task, protocol in set(run.requests()[["task", "protocol"]].itertuples(False, None))
     }
 
 

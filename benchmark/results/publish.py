@@ -13,6 +13,7 @@ from benchmark.folders import discard
 from benchmark.locks import locked
 from benchmark.results.record import RunRecord, read_run, run_folder, scan_runs, write_run
 from benchmark.results.shared import drop_unused
+from benchmark.unfinished import sweep_below
 
 __all__ = ["newest_by_request", "publish", "request_of"]
 
@@ -71,6 +72,7 @@ def publish(runs: Iterable[RunRecord], results: Path) -> list[RunRecord]:
                 discard(run.folder)
         for folder in folders:
             drop_unused(folder)
+            sweep_below(folder)
         return [read_run(place) for place in places]
 
 
