@@ -96,7 +96,8 @@ def import_run(
     check_name(name)
     evaluation = dataset.evaluation.get(("test", task))
     if evaluation is None:
-        raise InputError(f"--task {task}: {dataset.name} has none: {why_none(dataset, [task])}")
+        why = why_none(dataset, [task])
+        raise InputError(f"--task {task}: {dataset.name} has no {task} requests: {why}")
     if protocol not in evaluation.protocols:
         raise InputError(f"--protocol {protocol}: {dataset.name} has no such lists for {task}")
     asked = evaluation.asked(protocol)
