@@ -29,6 +29,7 @@ from benchmark.data.simulate_queries import queries_digest, simulate
 from benchmark.data.sources.atomic import Interactions, Texts, check_users, read_inter, read_texts
 from benchmark.data.sources.diagnose import complain, shown
 from benchmark.data.split import split
+from benchmark.data.unmatched import unmatched
 from benchmark.errors import InputError
 
 __all__ = ["prepare"]
@@ -81,6 +82,12 @@ def prepare(card: Card, folder: Path) -> Prepared:
             asked.first, asked.stop, asked.omit, relevant, lists
         )
         notes += _short_lists(card, lists["sampled"], relevant, f"{part} {task}")
+    searches = {
+        f"{part} {task}": log.query[asked.first]
+        for (part, task), asked in parts.requests.items()
+        if task is Task.SEARCH
+    }
+    notes += unmatched(items.texts, queries.texts, searches)
     return Prepared(
         log=log,
         items=items,
