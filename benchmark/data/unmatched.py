@@ -41,7 +41,7 @@ def unmatched(
             example = query_texts[int(query[np.argmax(lost[query])])]
             yield (
                 f"{which}: {count} of {len(query)} requests have no word in any item's text"
-                f" ('{plain(example, 40)}'; {int(empty[query].sum())} have no word at all but stop"
-                " words): word search ties all items there, and their sampled lists hold uniform"
-                " negatives only"
+                f" ('{plain(example, 40)}'; {int(empty[query].sum())} hold stop words and single"
+                " letters at most): word search ties all items there, and their sampled lists hold"
+                " uniform negatives only"
             )

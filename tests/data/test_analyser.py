@@ -111,7 +111,7 @@ def test_searches_without_a_known_word_are_counted_before_anything_is_trained(
     assert "1 of 9 items have no word" in found[0]
     for line, part in zip(found[1:], ("validation", "test"), strict=True):
         assert f"{part} search: 3 of 4 requests have no word in any item's text" in line
-        assert "2 have no word at all" in line
+        assert "2 hold stop words and single letters at most" in line
         assert "uniform negatives only" in line
 
 
