@@ -44,4 +44,4 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     near = nearest(name, known)
     if near is not None:
         return f"; did you mean '{near}'?"
-    return f"; known: {', '.join(known)}" if len(known) <= MOST_NAMES else ""
+    return f"; known: {', '.join(known)}" if 0 < len(known) <= MOST_NAMES else ""

@@ -63,12 +63,18 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path, pipes: bool = False) -> BinaryIO:
     """Open a regular file for reading bytes; nothing else is opened, so that nothing is waited for.
+
+    Args:
+        path: the file.
+        pipes: take a pipe too, which its user named by hand, as in ``/dev/stdin``.
 
     Raises:
         OSError: it is missing, unreadable, or a folder, device, fifo or socket.
     """
+    if pipes and path.is_fifo():
+        return path.open("rb")
     _check_regular(path, path.stat().st_mode)
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     try:

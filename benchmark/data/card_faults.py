@@ -27,12 +27,9 @@ def faults(error: ValidationError, model: type[BaseModel], lines: Lines) -> str:
         lines: of the fields in the file.
     """
     problems = error.errors(include_url=False)
-    unknown = {_misspelt(each, model) for each in problems}
-    told = [
-        (_line(each["loc"], lines), _text(each, model))
-        for each in problems
-        if not (each["type"] == "missing" and each["loc"] in unknown)
-    ]
+    misspelt = {_meant(each, model) for each in problems}
+    own = [each for each in problems if each["type"] != "missing" or each["loc"] not in misspelt]
+    told = [(_line(each["loc"], lines), _text(each, model, len(own) == 1)) for each in own]
     if len(told) == 1:
         line, text = told[0]
         return f"{f':{line}' if line else ''}: {text}"
@@ -50,13 +47,14 @@ def _line(place: Place, lines: Lines) -> int | None:
     return None
 
 
-def _text(problem: ErrorDetails, model: type[BaseModel]) -> str:
+def _text(problem: ErrorDetails, model: type[BaseModel], alone: bool) -> str:
     place, message = problem["loc"], problem["msg"].removeprefix("Value error, ")
     if place and place[-1] == "[key]":
         place = place[:-1]
     name = plain(".".join(str(part) for part in place), 80)
     if problem["type"] == "extra_forbidden":
-        return f"unknown field '{name}'{did_you_mean(str(place[-1]), _names(place[:-1], model))}"
+        known = _names(place[:-1], model) if alone or _meant(problem, model) else ()
+        return f"unknown field '{name}'{did_you_mean(str(place[-1]), known)}"
     if problem["type"] == "missing":
         return f"field '{name}' is missing"
     if problem["type"] == "string_type" and not isinstance(problem["input"], dict | list | None):
@@ -65,7 +63,7 @@ def _text(problem: ErrorDetails, model: type[BaseModel]) -> str:
     return f"field '{name}': {text}" if name else text
 
 
-def _misspelt(problem: ErrorDetails, model: type[BaseModel]) -> Place | None:
+def _meant(problem: ErrorDetails, model: type[BaseModel]) -> Place | None:
     """Return the place of the field that an unknown one is taken for."""
     if problem["type"] != "extra_forbidden":
         return None

@@ -59,9 +59,10 @@ def data_folder(card: Card, folder: Path | None) -> Path:
     if where.package:
         installed = package_folder(where.package)
         if installed is None:
+            top = where.package.partition(".")[0]
             raise InputError(
                 f"data set '{card.name}' lies in the package '{where.package}', which is not "
-                f"installed; if you trust it, run: pip install {where.package}"
+                f"installed; if you trust it, run: pip install {top}"
             )
         return inside(installed, where.path)
     tried = [_beside(where.path) if _is_ours(own) else inside(own, where.path)]
@@ -113,9 +114,7 @@ def _resolve(name_or_path: str | Path, notify: Notify) -> tuple[Card, Path]:
         return card, data_folder(card, folder)
     path, shown = Path(text).expanduser(), f"--dataset {plain(text, 200)}"
     if any(_is_record(each) for each in (path.resolve(), *path.resolve().parents)):
-        raise InputError(
-            f"{shown}: is the record of a run, no data set; name the data set's folder"
-        )
+        raise InputError(f"{shown}: is a record of a run; name the folder of its data set")
     if os.path.lexists(path / "card.yaml"):
         card = read_card(inside(path, "card.yaml"))
         return card, data_folder(card, path)

@@ -59,6 +59,7 @@ _SEPARATORS = {
     "the byte 0x01": "\x01",
     "blanks": " ",
 }
+_HIGH = re.compile(rb"[\x80-\xff]")
 _JSON = re.compile(r'\s*(\{\s*"|\[\s*[\[{"\d])')
 
 
@@ -108,9 +109,9 @@ def separator(line: str, wanted: str, is_row: Callable[[list[str]], bool]) -> st
 
 def foreign_text(raw: bytes) -> str:
     """Return which encoding a line that is not UTF-8 may have, and the mend."""
-    runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", raw)]
-    single = sum(run == 1 for run in runs) * 2 >= len(runs)
-    kinds = "Latin-1 or Windows-1252" if single else "GBK, Big5, Shift-JIS or another"
+    words = [(len(_HIGH.findall(word)), len(word)) for word in re.split(rb"[\s,;|]+", raw)]
+    dense = any(high > 1 and high * 2 > length for high, length in words)
+    kinds = "GBK, Big5, Shift-JIS or another" if dense else "Latin-1 or Windows-1252"
     return f"not UTF-8 (perhaps {kinds}); save the file as UTF-8"
 
 

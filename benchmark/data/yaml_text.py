@@ -40,7 +40,7 @@ def read_mapping(path: Path, place: str) -> tuple[dict[Any, Any], Lines]:
         node = loader.get_single_node()
         lines: Lines = {}
         if not isinstance(node, yaml.MappingNode):
-            raise _FaultError(None, "it must be a mapping of field names to values")
+            raise _FaultError(None, "a card is a mapping of field names to values")
         _walk(node, (), lines)
         return loader.construct_document(node), lines
     except _FaultError as fault:

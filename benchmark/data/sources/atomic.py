@@ -169,7 +169,7 @@ def read_texts(
     empty = _is_empty(rows.table.column(key))
     if empty.any():
         first, count = rows.line(int(np.argmax(empty))), f"{empty.sum()} of {len(empty)} rows"
-        cleaning.report(path, first, f"{key} is empty in {count}", "they are left out")
+        cleaning.report(path, first, f"{key} is empty", count, "they are left out")
     row = np.flatnonzero(~empty)
     table = rows.table.take(pa.array(row))
     kept = _first_of_each(rows, table, key, row, cleaning)
@@ -206,9 +206,10 @@ def _left_out(
     lost = missing & keep
     if lost.any():
         first = int(np.argmax(lost))
-        text = f"{name} is empty or no finite number" if name not in _IDS else f"{name} is empty"
-        fault = f"{text} in {lost.sum()} of {len(lost)} events"
-        cleaning.report(rows.path, rows.line(first), fault, "they are left out")
+        cell = shown(rows.table.column(name)[first].as_py())
+        fault = f"{name} '{cell}' is no finite number" if cell else f"{name} is empty"
+        count = f"{lost.sum()} of {len(lost)} events"
+        cleaning.report(rows.path, rows.line(first), fault, count, "they are left out")
     return lost
 
 
@@ -227,11 +228,10 @@ def _first_of_each(
     for name in table.column_names:
         other |= pc.not_equal(one.column(name), two.column(name)).to_numpy().astype(np.bool_)
     value = shown(ids[int(codes[again[0]])].as_py())
-    fault = (
-        f"{key} '{value}' is already on line {rows.line(int(row[before[0]]))}, the first of"
-        f" {len(again)} of {len(codes)} rows that repeat one, {other.sum()} with other values"
-    )
-    cleaning.report(rows.path, rows.line(int(row[again[0]])), fault, "the first of each is kept")
+    fault = f"{key} '{value}' is already on line {rows.line(int(row[before[0]]))}"
+    count = f"{len(again)} of {len(codes)} rows repeat one, {other.sum()} with other values"
+    line, remedy = rows.line(int(row[again[0]])), "the first of each is kept"
+    cleaning.report(rows.path, line, fault, count, remedy)
     return np.sort(first)
 
 
@@ -262,14 +262,14 @@ def _times(
 ) -> tuple[NDArray[np.int64], bool]:
     """Return the times of the events at ``row`` as whole numbers from 0, and if they are scaled."""
     if raw is None:
-        fault = "there is no field timestamp:float"
-        cleaning.report(rows.path, 1, fault, "the order of the lines stands for the time")
+        fault, remedy = "field timestamp:float is missing", "the order of the lines stands for it"
+        cleaning.report(rows.path, 1, fault, f"{len(row)} events", remedy)
         return row, False
     values, name = raw[row], shown(rows.path.name, 80)
     if (below := values < 0).any():
         line = rows.line(int(row[np.argmax(below)]))
         cleaning.notes.append(
-            f"{name}:{line}: timestamp is negative in {below.sum()} of {len(row)} events; time is"
+            f"{name}:{line}: timestamp is negative ({below.sum()} of {len(row)} events); time is"
             " counted from the earliest"
         )
         values = values - values.min()
@@ -288,7 +288,6 @@ def _grades(rows: Rows, values: NDArray, row: NDArray[np.int64], name: str) -> N
     if bad.any():
         low, high = _GRADES
         text = f"{name} must be 0 for shown and not taken, else a grade from {low:g} to {high:g}"
-        if bad.sum() > 1:
-            text += f"; so it is not in {bad.sum()} of {len(bad)} events"
+        text += f" ({bad.sum()} of {len(bad)} events)"
         raise complain(rows.path, rows.line(int(row[np.argmax(bad)])), text)
     return values.astype(np.float32)

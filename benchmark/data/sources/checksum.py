@@ -64,11 +64,11 @@ def scan(path: Path) -> Scan:
     return Scan(digest.hexdigest(), nul or long_line or returns != pairs, quotes)
 
 
-def open_file(path: Path) -> BinaryIO:
-    """Open a source file for reading bytes.
+def open_file(path: Path, pipes: bool = False) -> BinaryIO:
+    """Open a source file for reading bytes, with ``pipes`` a pipe too.
 
     Raises:
         InputError: it is missing, unreadable, or no regular file.
     """
     with reading(path):
-        return open_regular(path)
+        return open_regular(path, pipes)

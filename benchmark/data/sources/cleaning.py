@@ -22,19 +22,20 @@ class Cleaning:
     strict: bool = False
     notes: list[str] = field(default_factory=list)
 
-    def report(self, path: Path, line: int, fault: str, remedy: str) -> None:
+    def report(self, path: Path, line: int, fault: str, count: str, remedy: str) -> None:
         """Take note of a fault that is cleaned.
 
         Args:
             path: the file.
             line: where it is met first.
-            fault: what is wrong, with a count.
+            fault: what is wrong there.
+            count: how often it is met, as in ``"3 of 72 events"``.
             remedy: what is done about it.
 
         Raises:
             InputError: the card is strict.
         """
         if self.strict:
-            text = f"{fault}; mend the file, or take 'strict' out of the card"
+            text = f"{fault} ({count}); mend the file, or take 'strict' out of the card"
             raise complain(path, line, text)
-        self.notes.append(f"{shown(path.name, 80)}:{line}: {fault}; {remedy}")
+        self.notes.append(f"{shown(path.name, 80)}:{line}: {fault} ({count}); {remedy}")

@@ -96,11 +96,12 @@ def _no_header(line: str, cells: list[str]) -> str:
     """Return what is wrong with a first line that names no field with a type."""
     if is_json(line):
         return f"the file is JSON; save it as {_WANTED}, in UTF-8"
+    if len(cells) == 1:
+        how = separator(line, "tabs", _is_header) or separator(line, "tabs", _is_untyped)
+        if how is not None:
+            return how
     if _is_quoted(cells) and all(_is_typed(cell.strip('"')) for cell in cells):
         return "the header stands in quotation marks; remove them"
-    how = separator(line, "tabs", _is_header) or separator(line, "tabs", _is_untyped)
-    if how is not None:
-        return how
     if _is_untyped(cells):
         return "the header names no types; write each field as name:type, user_id:token"
     if not line.strip():

@@ -56,6 +56,4 @@ def _no_number(rows: Rows, name: str, bad: NDArray[np.bool_]) -> InputError:
     else:
         cell = shown(rows.table.column(name)[row].as_py())
         text = f"{name} '{cell}' is not a number"
-    if bad.sum() > 1:
-        text += f"; so it is in {bad.sum()} of {len(bad)} rows"
-    return complain(rows.path, rows.line(row), text)
+    return complain(rows.path, rows.line(row), f"{text} ({bad.sum()} of {len(bad)} rows)")

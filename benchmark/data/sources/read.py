@@ -61,9 +61,8 @@ def read_sources(card: Card, files: Mapping[FileKind, Path]) -> Sources:
         inter = _listed_only(inter, "query", queries, files["query"], cleaning)
     elif len(inter.queries):
         asked = inter.query >= 0
-        text = (
-            f"event with a query_id, but there is no .query file; so it is in {asked.sum()} events"
-        )
+        count = f"{asked.sum()} of {len(asked)} events"
+        text = f"event with a query_id, but there is no .query file ({count})"
         raise complain(inter.path, inter.line(int(np.argmax(asked))), text)
     items = items or Texts(inter.items.to_pylist(), {})
     return Sources(inter, items, queries, tuple(cleaning.notes))
@@ -87,8 +86,8 @@ def _listed_only(
     fault = f"{what}_id '{value}' is not in {name}"
     if lost.all():
         raise complain(inter.path, line, f"{fault}, nor is that of any event; add them there")
-    fault += f", the first of {lost.sum()} of {len(lost)} events ({known.false_count} ids)"
-    cleaning.report(inter.path, line, fault, "they are left out")
+    count = f"{lost.sum()} of {len(lost)} events, {known.false_count} ids"
+    cleaning.report(inter.path, line, fault, count, "they are left out")
     return inter.only(~lost).compact()
 
 
@@ -99,8 +98,8 @@ def _check_users(inter: Interactions, file: Path, cleaning: Cleaning) -> None:
     if lost.any():
         event = int(np.argmax(lost[inter.user]))
         value = shown(inter.users[int(inter.user[event])].as_py())
-        fault = (
-            f"user_id '{value}' is not in {shown(file.name)}, the first of {lost.sum()} of"
-            f" {len(lost)} users"
+        fault, count = (
+            f"user_id '{value}' is not in {shown(file.name)}",
+            f"{lost.sum()} of {len(lost)} users",
         )
-        cleaning.report(inter.path, inter.line(event), fault, "their events are kept")
+        cleaning.report(inter.path, inter.line(event), fault, count, "their events are kept")

@@ -61,11 +61,10 @@ def repair(path: Path, width: int, cleaning: Cleaning) -> Repaired:
     ):
         if odd.any():
             first = int(np.argmax(odd))
-            text = (
-                f"{found[first]} fields where the header names {width}, the first of {odd.sum()} of"
-                f" {len(rows)} rows with too {'few' if odd is not more else 'many'}"
+            fault = f"{found[first]} fields where the header names {width}"
+            cleaning.report(
+                path, int(line[first]), fault, f"{odd.sum()} of {len(rows)} rows", remedy
             )
-            cleaning.report(path, int(line[first]), text, remedy)
     whole = ["\t".join((cells + [""] * width)[:width]) for cells in _flat(rows)]
     header = "\t".join("?" * width)
     return Repaired("\n".join([header, *whole, ""]).encode("utf-8"), line, found)
