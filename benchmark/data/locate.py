@@ -99,7 +99,7 @@ def resolve(name_or_path: str | Path, notify: Notify) -> tuple[Card, Path]:
     """
     try:
         return _resolve(name_or_path, notify)
-    except (OSError, RuntimeError) as error:  # the latter for ~nobody and circles of links
+    except (OSError, RuntimeError, ValueError) as error:  # ~nobody, a circle of links, a NUL
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
             f"--dataset {plain(str(name_or_path), 200)}: cannot be read: {reason}"
