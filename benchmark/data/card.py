@@ -25,6 +25,7 @@ from benchmark.plain_text import plain
 __all__ = [
     "Card",
     "CategoryProtocol",
+    "Copies",
     "KnownItemProtocol",
     "Level",
     "Location",
@@ -177,6 +178,19 @@ class Candidates(_Strict):
     seed: Seed = 1
 
 
+class Copies(_Strict):
+    """Which events are copies of another one and are dropped.
+
+    Attributes:
+        within: the most time, in the source's unit, between an event and its copy: the same user,
+            item, kind and query again.
+        keep: drop none.
+    """
+
+    within: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    keep: bool = False
+
+
 class Statistics(_Strict):
     """Counts of the prepared data set, compared with the data by a test."""
 
@@ -221,6 +235,7 @@ class Card(_Strict):
     text: tuple[str, ...] = ()
     grade: str | None = None
     strict: bool = False
+    copies: Copies = Copies()
     queries: QueryProtocol | None = None
     candidates: Candidates = Candidates()
     statistics: Statistics | None = None
@@ -240,8 +255,8 @@ class Card(_Strict):
 
     def deciding(self) -> dict[str, Any]:
         """Return, JSON-ready, the fields that decide what is prepared; defaults are left out."""
-        names = {"name", "split", "title", "text", "grade", "strict", "queries", "candidates"}
-        return self.model_dump(mode="json", include=names, exclude_defaults=True)
+        names = ("name", "split", "title", "text", "grade", "strict", "copies", "queries")
+        return self.model_dump(mode="json", include={*names, "candidates"}, exclude_defaults=True)
 
 
 def read_card(path: Path) -> Card:

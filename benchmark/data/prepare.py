@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from benchmark.data.candidates import bm25_best, recommendation_candidates, search_candidates
 from benchmark.data.card import Card
 from benchmark.data.catalogue import Items, Queries
+from benchmark.data.copies import without_copies
 from benchmark.data.dataset import Part
 from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
 from benchmark.data.events import NO_QUERY, EventLog, EventSource, by_user_and_time
@@ -26,9 +27,11 @@ from benchmark.data.prepared import (
     digest_content,
 )
 from benchmark.data.requests import Task
+from benchmark.data.short_lists import drawn_lists, given_lists
 from benchmark.data.simulate_queries import queries_digest, simulate
 from benchmark.data.sources.atomic import Interactions, Texts
 from benchmark.data.sources.diagnose import complain
+from benchmark.data.sources.order import events_in_order, texts_in_order
 from benchmark.data.sources.read import read_sources
 from benchmark.data.split import split
 from benchmark.errors import InputError
@@ -47,7 +50,8 @@ def prepare(card: Card, folder: Path) -> Prepared:
         InputError: malformed files.
     """
     sources = read_sources(card, source_files(card, folder))
-    inter, texts = sources.inter, sources.items
+    inter, copies = without_copies(events_in_order(sources.inter), card.copies)
+    texts = texts_in_order(sources.items)
     item = _rows(inter.item, inter.items, texts)
     query, queries = _queries(inter, sources.queries)
     digest = ""
@@ -64,25 +68,28 @@ def prepare(card: Card, folder: Path) -> Prepared:
     groups = {task: group_events(log, task, shown) for task in Task}
     parts = split(log, len(items), card.split, groups)
     requests: dict[tuple[Part, Task], PreparedRequests] = {}
-    notes: list[str] = [*sources.notes, *_lost_exposures(groups)]
+    notes: list[str] = [*sources.notes, *copies, *parts.notes, *_lost_exposures(groups)]
     if inter.scaled:
         notes.append("timestamps are fractional: kept in thousandths of the source's unit")
     for (part, task), asked in parts.requests.items():
         relevant = Relevant.of_events(
             asked.owner, log.item[asked.events], events.gain[asked.events]
         )
-        lists: dict[Protocol, CandidateLists] = {
-            "sampled": _sampled(card, log, items, queries, (part, task), asked.first, relevant)
-        }
+        drawn = _sampled(card, log, items, queries, (part, task), asked.first, relevant)
+        which, wanted = f"{part} {task}", card.candidates.negatives
+        sampled, told = drawn_lists(drawn, relevant, wanted, which)
+        lists: dict[Protocol, CandidateLists] = {"sampled": sampled}
+        notes += told
         if shown is not None and (groups[task].shown >= 0).any():
-            lists["given"] = _given(groups[task], shown, asked.groups, relevant)
-            notes += _bare_lists(lists["given"], relevant, f"{part} {task}")
+            given = _given(groups[task], shown, asked.groups, relevant)
+            lists["given"], told = given_lists(given, relevant, which)
+            notes += told
         requests[part, task] = PreparedRequests(
             asked.first, asked.stop, asked.omit, relevant, lists
         )
-        notes += _short_lists(card, lists["sampled"], relevant, f"{part} {task}")
     return Prepared(
         log=log,
+        users=tuple(inter.users.to_pylist()),
         items=items,
         queries=queries,
         train=parts.train,
@@ -104,28 +111,6 @@ def _lost_exposures(groups: Mapping[Task, Groups]) -> Iterator[str]:
             )
 
 
-def _bare_lists(lists: CandidateLists, relevant: Relevant, which: str) -> Iterator[str]:
-    bare = int((lists.lengths == relevant.per_request(len(lists))).sum())
-    if bare:
-        yield (
-            f"{which}: {bare} of {len(lists)} given lists hold nothing but relevant items, so that"
-            " every model answers them"
-        )
-
-
-def _short_lists(
-    card: Card, lists: CandidateLists, relevant: Relevant, which: str
-) -> Iterator[str]:
-    drawn = lists.lengths - relevant.per_request(len(lists))
-    short = int((drawn < card.candidates.negatives).sum())
-    if short:
-        yield (
-            f"{which}: {short} of {len(lists)} requests have fewer than"
-            f" {card.candidates.negatives} negatives ({drawn.min()} at least), as no more items"
-            " are left for them"
-        )
-
-
 def _rows(codes: NDArray[np.int32], ids: pa.Array, texts: Texts) -> NDArray[np.int32]:
     """Return the rows of ``texts`` that codes of ``ids`` stand for; -1 stays."""
     row_of = pc.index_in(ids, value_set=pa.array(texts.ids, type=pa.string()))
@@ -136,6 +121,7 @@ def _queries(inter: Interactions, texts: Texts | None) -> tuple[NDArray[np.int32
     """Return the events' queries as the files hold them."""
     if texts is None:
         return inter.query, Queries((), (), ())
+    texts = texts_in_order(texts)
     kinds = ("given",) * len(texts.ids)
     queries = Queries(tuple(texts.ids), tuple(texts.columns["query"]), kinds)
     return _rows(inter.query, inter.queries, texts), queries

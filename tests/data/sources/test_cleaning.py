@@ -272,23 +272,7 @@ def _as_recbole(content: bytes) -> pd.DataFrame | None:
         return None
 
 
-_PIECES = (
-    "u",
-    "v",
-    "12",
-    "\t",
-    "\t",
-    "\t",
-    "\n",
-    "\n",
-    "\r",
-    '"',
-    " ",
-    "nan",
-    "1.5",
-    "-1",
-    "\u00e9",
-)
+_PIECES = ("u", "12", *"\t\t\t\n\n\r ", '\t"q"\t', "nan", "1.5", "-1", "\u00e9")
 
 
 @settings(
