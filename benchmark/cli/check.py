@@ -32,7 +32,7 @@ def check(
 ) -> None:
     """Fail if a metric is worse than the baseline's, beyond noise and the margin."""
     from benchmark.analysis import regression
-    from benchmark.results.record import scan_runs
+    from benchmark.results.scan import scan_runs
 
     if not results.is_dir():
         raise InputError(f"--results {results}: no such folder")
@@ -53,7 +53,7 @@ def check(
 
 def _stored(folder: Path) -> list[RunRecord]:
     """Read the baseline; a damaged run there is an error, since it would go unchecked."""
-    from benchmark.results.record import scan_runs
+    from benchmark.results.scan import scan_runs
 
     def refuse(line: str) -> None:
         raise InputError(f"--baseline {folder}: {line.removeprefix('left out: ')}")

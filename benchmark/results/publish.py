@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmark.errors import InputError
-from benchmark.results.record import RunRecord, run_folder, scan_runs, write_run
+from benchmark.results.record import RunRecord, run_folder, write_run
+from benchmark.results.scan import scan_runs
 from benchmark.results.shared import drop_unused
 
 __all__ = ["newest_by_request", "publish", "request_of"]
