@@ -22,7 +22,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.names import is_name
 from benchmark.plain_text import plain
 
-__all__ = ["IMPORTED", "SCHEMA_VERSION", "check_info"]
+__all__ = ["IMPORTED", "SCHEMA_VERSION", "Count", "Share", "check_info", "first_fault"]
 
 SCHEMA_VERSION = 2
 IMPORTED = "imported"
@@ -86,9 +86,9 @@ class Phase(_Part):
 class Tuning(_Part):
     """The search that chose the settings."""
 
-    study: Text
     trials: Annotated[Count, Field(ge=1)]
-    chosen: Values
+    study: Text = ""
+    chosen: Values = Field(default_factory=dict)
 
 
 class Ablation(_Part):
@@ -229,10 +229,11 @@ def check_info(info: object) -> None:
         kind = ImportedInfo if info.get("preset") == IMPORTED else TrainedInfo
         kind.model_validate(info)
     except ValidationError as error:
-        raise BenchmarkError(f"run.json: {_first_fault(error)}") from None
+        raise BenchmarkError(f"run.json: {first_fault(error)}") from None
 
 
-def _first_fault(error: ValidationError) -> str:
+def first_fault(error: ValidationError) -> str:
+    """Return the first fault that was found, and how many more there are, as one line."""
     faults = error.errors(include_url=False, include_context=False)
     field = ".".join(plain(str(part), 60) for part in faults[0]["loc"])
     message = faults[0]["msg"].removeprefix("Value error, ")

@@ -8,7 +8,7 @@ Both have their rows in the same order, in blocks of one task and protocol.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -148,16 +148,17 @@ def shared_table(dataset: Dataset) -> pa.Table:
     return table.append_column(HARD, pa.array(column))
 
 
-def asked_table(dataset: Dataset) -> pa.Table:
-    """Return what a data set asks, columns ``SHARED``."""
-    parts = [SHARED.empty_table()]
+def asked_table(dataset: Dataset, names: Collection[str] = tuple(_MAKERS)) -> pa.Table:
+    """Return what a data set asks, columns ``SHARED``, or the named ones behind the first two."""
+    schema = pa.schema([field for field in SHARED if field.name not in _MAKERS.keys() - set(names)])
+    parts = [schema.empty_table()]
     for task in Task:
         evaluation = dataset.evaluation.get(("test", task))
         for protocol in PROTOCOLS:
             if evaluation is not None and (protocol == "full" or protocol in evaluation.lists):
                 asked = _Asked(dataset, evaluation, protocol)
-                columns = {name: make(asked) for name, make in _MAKERS.items()}
-                parts.append(_block(SHARED, task, protocol, columns))
+                columns = {name: make(asked) for name, make in _MAKERS.items() if name in names}
+                parts.append(_block(schema, task, protocol, columns))
     return pa.concat_tables(parts).combine_chunks()
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmark.errors import InputError
 from benchmark.results.publish import publish
-from benchmark.results.record import read_run, scan_runs
+from benchmark.results.record import read_run
+from benchmark.results.scan import scan_runs
 from tests.results.records import record
 
 ASKED = {("rec", "full"): [0, 3, 1, 7]}
@@ -36,7 +38,7 @@ def test_the_newest_run_of_a_request_replaces_older_ones_and_no_others(tmp_path:
     )
     publish([second, first], kept)
     found = {run.info["run"] for run in scan_runs(kept, pytest.fail)}
-    assert found == {"second", other.info["run"]}
+    assert found == {second.info["run"], other.info["run"]}
 
 
 def test_publishing_twice_changes_nothing(tmp_path: Path) -> None:
@@ -57,7 +59,7 @@ def test_a_run_is_not_published_over_itself_and_other_protocols_stay(tmp_path: P
     publish([given], tmp_path / "kept")
     assert {r.info["run"] for r in scan_runs(tmp_path / "kept", pytest.fail)} == {
         run.info["run"],
-        "given",
+        given.info["run"],
     }
 
 
@@ -73,12 +75,13 @@ def test_the_table_that_runs_share_goes_along_and_leaves_with_the_last_of_them(
     publish([first, other], kept)
     one = _shared(kept)
     assert len(one) == 1 and one == _shared(tmp_path / "one")
-    changed = record(tmp_path / "two", "m", ASKED, users=[5, 5, 6, 6], run="b", finished=LATER)
+    anew: dict[str, Any] = {"dataset_digest": "of other data", "finished": LATER}
+    changed = record(tmp_path / "two", "m", ASKED, users=[5, 5, 6, 6], run="b", **anew)
     publish([changed], kept)
     assert len(_shared(kept)) == 2
     for run in scan_runs(kept, pytest.fail):
         assert len(run.requests()) == len(ASKED["rec", "full"])
-    again = record(tmp_path / "two", "m", ASKED, users=[5] * 4, run="c", finished=LATER, seed=2)
+    again = record(tmp_path / "two", "m", ASKED, users=[5] * 4, run="c", seed=2, **anew)
     publish([again], kept)
     assert len(_shared(kept)) == 2 and not one & _shared(kept)
 
