@@ -129,6 +129,7 @@ class RunInfo(_Part):
         changed: settings that differ from the preset's.
         parameters: ``None`` for what was trained elsewhere, as is ``peak_memory_mib``.
         facts: whatever else a model reports.
+        negatives: of a full sampled list, where the run tells it.
         place: where the data lay on the machine of the run.
     """
 
@@ -163,6 +164,7 @@ class RunInfo(_Part):
     curve: list[dict[str, Annotated[float, Field(allow_inf_nan=False)]]]
     facts: Any
     metrics: dict[Task, dict[Protocol, Means]]
+    negatives: Count | None = None
     place: Annotated[str, Field(max_length=4096)] | None = None
 
     @model_validator(mode="after")

@@ -22,7 +22,7 @@ Report = Callable[[str], object]
 """Takes a line worth telling the user."""
 
 _DATA = ("dataset", "dataset_digest", "candidates_digest")
-_RULES = ("split", "leakage", "seen")
+_RULES = ("split", "leakage", "seen", "negatives")
 
 
 def scan_runs(results: Path, report: Report) -> Iterator[RunRecord]:
@@ -82,9 +82,9 @@ def _agreeing(runs: Sequence[RunRecord], report: Report) -> Iterator[RunRecord]:
 
 def _odd_ones(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, str]]:
     """Yield the runs that contradict what most say, and how."""
-    kinds: dict[tuple[str, ...], list[RunRecord]] = defaultdict(list)
+    kinds: dict[tuple[object, ...], list[RunRecord]] = defaultdict(list)
     for run in runs:
-        kind = (*(run.info[name] for name in _RULES), run.asked.checksum)
+        kind = (*(run.info.get(name) for name in _RULES), run.asked.checksum)
         kinds[kind].append(run)
     accepted: list[list[RunRecord]] = []
     for alike in sorted(kinds.values(), key=len, reverse=True):
@@ -101,7 +101,8 @@ def _odd_ones(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, str]]:
 def _difference(run: RunRecord, other: RunRecord) -> str:
     """Return in which way two runs on the same data contradict each other, or nothing."""
     for name in _RULES:
-        if run.info[name] != other.info[name]:
+        told = {each.info.get(name) for each in (run, other)} - {None}
+        if len(told) > 1:
             return f"has another {name}"
     return "" if _same(run.asked, other.asked) else "was asked other requests"
 

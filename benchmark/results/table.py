@@ -154,11 +154,13 @@ def asked_table(dataset: Dataset, names: Collection[str] = tuple(_MAKERS)) -> pa
     parts = [schema.empty_table()]
     for task in Task:
         evaluation = dataset.evaluation.get(("test", task))
-        for protocol in PROTOCOLS:
-            if evaluation is not None and (protocol == "full" or protocol in evaluation.lists):
-                asked = _Asked(dataset, evaluation, protocol)
-                columns = {name: make(asked) for name, make in _MAKERS.items() if name in names}
-                parts.append(_block(schema, task, protocol, columns))
+        if evaluation is None:
+            continue
+        for protocol in evaluation.protocols:
+            asked = _Asked(dataset, evaluation, protocol)
+            rows = np.isin(evaluation.relevant.request, evaluation.asked(protocol))
+            columns = {name: make(asked)[rows] for name, make in _MAKERS.items() if name in names}
+            parts.append(_block(schema, task, protocol, columns))
     return pa.concat_tables(parts).combine_chunks()
 
 
@@ -175,9 +177,12 @@ def top_table(outcomes: Sequence[TaskOutcome]) -> pa.Table:
     """Return the best items, columns ``TOP``, ranks from 1; an empty place has no row."""
     parts = [TOP.empty_table()]
     for outcome in _in_order(outcomes):
-        request, place = np.nonzero(outcome.top != PAD)
-        item = outcome.top[request, place]
-        columns: dict[str, NDArray] = {"request": request, "rank": place + 1, "item": item}
+        row, place = np.nonzero(outcome.top != PAD)
+        columns: dict[str, NDArray] = {
+            "request": outcome.requests[row],
+            "rank": place + 1,
+            "item": outcome.top[row, place],
+        }
         parts.append(_block(TOP, outcome.task, outcome.protocol, columns))
     return pa.concat_tables(parts).combine_chunks()
 
