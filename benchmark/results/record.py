@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import unicodedata
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -14,10 +12,14 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from benchmark.bounded_json import read_bounded
+from benchmark.bounded_json import parse_json, read_bounded
 from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchmarkError, InputError
+from benchmark.files import writing
+from benchmark.folders import put, read_steadily, standing, workplace
+from benchmark.locks import locked
 from benchmark.model import Model
+from benchmark.names import below
 from benchmark.plain_text import plain
 from benchmark.results.json_text import json_text
 from benchmark.results.parquet import from_bytes, to_bytes
@@ -80,92 +82,111 @@ class RunRecord:
         """Return the lists of the best ten items; ``None`` where they are not kept.
 
         The columns are ``task, protocol, request, rank, item``, ranks from 1.
+
+        Raises:
+            BenchmarkError: they have gone since the run was read.
         """
         table = self._top()
         return None if table is None else table.to_pandas()
 
     def tables(self) -> RunTables:
-        """Return what is stored of the answers, as it is stored."""
+        """Return what is stored of the answers, as it is stored.
+
+        Raises:
+            BenchmarkError: the lists of the best items have gone since the run was read.
+        """
         return RunTables(self._shared.table, self._own(), self._top())
 
     def _own(self) -> pa.Table:
         return from_bytes(self._counts, COUNTS, COUNTS_FILE)
 
     def _top(self) -> pa.Table | None:
-        file = self.folder / TOP_FILE
-        return from_bytes(read_bounded(file, 2**30), TOP, TOP_FILE) if file.exists() else None
+        try:
+            return _top_of(standing(self.folder))
+        except (OSError, ValueError, BenchmarkError) as error:
+            raise BenchmarkError(f"{self.folder}: {error}") from error
+
+
+def _top_of(place: Path) -> pa.Table | None:
+    file = place / TOP_FILE
+    return from_bytes(read_bounded(file, 2**30), TOP, TOP_FILE) if file.exists() else None
 
 
 def run_folder(results: Path, dataset: str, model: str, run_id: str) -> Path:
-    """Return where a run lies."""
-    return results / "runs" / dataset / model.replace(":", "-") / run_id
+    """Return where a run lies: ``runs/<dataset>/<model>/<run>``.
+
+    Raises:
+        InputError: one of them is no name, or a link there leads elsewhere.
+    """
+    return below(results / "runs", dataset, model, run_id)
 
 
 def write_run(
     folder: Path, info: dict[str, Any], tables: RunTables, model: Model | None
 ) -> RunRecord:
-    """Write a run beside its place, flush it, and move it there; an older one is replaced.
+    """Write a run beside its place, flush it, and put it there; an older one is replaced.
 
     The table that it shares with other runs is put where they look for it, unless it is there.
-    Without ``model`` it has no weights.
+    The folder of the data set is locked for that; who changes a record that was read locks it
+    before. Without ``model`` the run has no weights.
 
     Raises:
         InputError: the place cannot be written to.
+        BenchmarkError: no reader would take this for a run.
+        BusyError: another process writes records of the same data set, for minutes.
     """
+    text = _recordable(folder, info)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        unfinished, older = workplace / "unfinished", workplace / "older"
-        try:
-            unfinished.mkdir()
-            shared = made_from(tables.shared, folder)
-            _write(unfinished, info, tables, shared, model)
-            _place(shared, folder, workplace)
-            if folder.exists():
-                folder.rename(older)
-            unfinished.rename(folder)
-            _flush(folder.parent)
-        finally:
-            if older.exists() and not folder.exists():
-                older.rename(folder)
-            shutil.rmtree(workplace, ignore_errors=True)
+        with workplace(folder) as unfinished:
+            _write(unfinished, text, tables, model)
+            with locked(folder.parent.parent, wait=600):
+                shared = made_from(tables.shared, folder)
+                _sign(unfinished, shared)
+                _place(shared, folder)
+                put(unfinished, folder)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return read_run(folder)
 
 
-def _write(
-    folder: Path, info: dict[str, Any], tables: RunTables, shared: SharedTable, model: Model | None
-) -> None:
+def _recordable(folder: Path, info: dict[str, Any]) -> str:
+    """Return the text of ``run.json``, once it is certain that it can be read again."""
+    try:
+        text = json_text({"schema": SCHEMA_VERSION, **info})
+        check_info(parse_json(text.encode()))
+    except (BenchmarkError, ValueError, TypeError) as error:
+        raise BenchmarkError(f"{folder}: cannot be recorded: {error}") from error
+    return text
+
+
+def _write(folder: Path, text: str, tables: RunTables, model: Model | None) -> None:
     (folder / COUNTS_FILE).write_bytes(to_bytes(tables.counts))
     if tables.top is not None:
         (folder / TOP_FILE).write_bytes(to_bytes(tables.top))
     if model is not None:
         model.save(folder)
-    text = json_text({"schema": SCHEMA_VERSION, **info})
-    (folder / "run.json").write_text(text, encoding="utf-8")
+    (folder / INFO_FILE).write_text(text, encoding="utf-8")
+
+
+def _sign(folder: Path, shared: SharedTable) -> None:
+    """Write the checksums of all files, and of the table that they stand on."""
     sums = {p.name: _sha256(p) for p in sorted(folder.iterdir())}
     sums[shared.name] = shared.checksum
     (folder / CHECKSUMS).write_text(json_text(sums), encoding="utf-8")
-    for file in folder.iterdir():
-        _flush(file)
-    _flush(folder)
 
 
-def _place(shared: SharedTable, folder: Path, workplace: Path) -> None:
-    """Put a shared table in its place; whoever else is about it puts the same there."""
+def _place(shared: SharedTable, folder: Path) -> None:
+    """Put a shared table in its place, unless it is there."""
     file = file_of(folder, shared.name)
-    if file.exists() and file.read_bytes() == shared.content:
-        return
-    unfinished = workplace / shared.name
-    unfinished.write_bytes(shared.content)
-    _flush(unfinished)
-    unfinished.replace(file)
-    _flush(file.parent)
+    if not file.exists() or file.read_bytes() != shared.content:
+        with writing(file) as unfinished:
+            unfinished.write_bytes(shared.content)
 
 
 def read_run(folder: Path, shared: SharedTables | None = None) -> RunRecord:
     """Read a run, compare its checksums, and prove that what it says can be true.
+
+    One that is just being replaced is read again.
 
     Args:
         folder: where it lies.
@@ -176,10 +197,15 @@ def read_run(folder: Path, shared: SharedTables | None = None) -> RunRecord:
         BenchmarkError: a file is missing, differs from its checksum or cannot be read, the run was
             made under other rules, or contradicts itself or its place.
     """
-    if not folder.is_dir():
+    return read_steadily(folder, lambda place: _read(folder, place, shared or SharedTables()))
+
+
+def _read(folder: Path, place: Path, shared: SharedTables) -> RunRecord:
+    """Read the run of ``folder``, which stands in ``place``."""
+    if not place.is_dir():
         raise InputError(f"{folder}: no such folder; name the folder of a run")
     try:
-        return _read(folder, shared or SharedTables())
+        return _checked(folder, place, shared)
     except OSError as error:
         fault = f"damaged run: {Path(error.filename or folder).name}: {error.strerror or error}"
     except ValueError as error:
@@ -189,8 +215,8 @@ def read_run(folder: Path, shared: SharedTables | None = None) -> RunRecord:
     raise BenchmarkError(f"{folder}: {fault}")
 
 
-def _read(folder: Path, shared: SharedTables) -> RunRecord:
-    found = stored(folder)
+def _checked(folder: Path, place: Path, shared: SharedTables) -> RunRecord:
+    found = stored(place)
     check_info(found.info)
     _check_place(folder, found.info)
     if len(found.shared) != 1:
@@ -199,13 +225,12 @@ def _read(folder: Path, shared: SharedTables) -> RunRecord:
     table = shared.at(file_of(_place_of(folder), name))
     if table.checksum != checksum:
         raise ValueError(f"{name} differs from its checksum")
-    record = RunRecord(folder, found.info, found.counts, table)
-    answers = record.tables()
+    counts = from_bytes(found.counts, COUNTS, COUNTS_FILE)
     try:
-        check_answers(found.info["metrics"], table, answers.counts, answers.top)
+        check_answers(found.info["metrics"], table, counts, _top_of(place))
     except BenchmarkError as error:
         raise BenchmarkError(f"contradicts itself: {error}") from None
-    return record
+    return RunRecord(folder, found.info, found.counts, table)
 
 
 def _check_place(folder: Path, info: dict[str, Any]) -> None:
@@ -232,7 +257,7 @@ def shared_of(dataset: Dataset, results: Path, harness: str) -> pa.Table:
     """
     wanted = [dataset.digest, dataset.candidates_digest, harness]
     described: pa.Table | None = None
-    for file in sorted((results / "runs" / dataset.name).glob(f"*/*/{INFO_FILE}")):
+    for file in sorted(below(results / "runs", dataset.name).glob(f"*/*/{INFO_FILE}")):
         told = _shared_by(file.parent, wanted)
         if told is not None:
             described = asked_table(dataset) if described is None else described
@@ -257,11 +282,3 @@ def _sha256(file: Path) -> str:
         while block := stream.read(2**20):
             total.update(block)
     return total.hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

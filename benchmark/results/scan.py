@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from benchmark.errors import BenchmarkError
+from benchmark.folders import in_place, standing
 from benchmark.plain_text import plain
 from benchmark.results.record import RunRecord, read_run
 from benchmark.results.shared import SharedTable, SharedTables
@@ -36,7 +37,8 @@ def scan_runs(results: Path, report: Report) -> Iterator[RunRecord]:
         try:
             runs.append(read_run(folder, shared))
         except BenchmarkError as error:  # noqa: PERF203
-            report(f"left out: {plain(str(error))}")
+            if os.path.lexists(standing(folder)):  # else it was removed while it was read
+                report(f"left out: {plain(str(error))}")
     return _agreeing(runs, report)
 
 
@@ -48,7 +50,7 @@ def _folders(place: Path, depth: int, report: Report) -> Iterator[Path]:
     if not os.path.lexists(place):
         return
     try:
-        mode = place.stat().st_mode
+        mode = standing(place).stat().st_mode
         if stat.S_ISREG(mode) and place.suffix[1:].isalpha():
             return
         if not stat.S_ISDIR(mode):
@@ -56,7 +58,7 @@ def _folders(place: Path, depth: int, report: Report) -> Iterator[Path]:
         elif depth == 0:
             yield place
         else:
-            for inner in sorted(place.iterdir()):
+            for inner in sorted({in_place(found) for found in place.iterdir()}):
                 if not inner.name.startswith("."):
                     yield from _folders(inner, depth - 1, report)
     except OSError as error:

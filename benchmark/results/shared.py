@@ -29,6 +29,7 @@ __all__ = [
     "file_of",
     "is_shared_name",
     "made_from",
+    "unused",
 ]
 
 CHECKSUMS = "checksums.json"
@@ -124,14 +125,27 @@ def made_from(table: pa.Table, run: Path) -> SharedTable:
     return SharedTable(name, to_bytes(table))
 
 
-def drop_unused(results: Path) -> None:
-    """Remove the shared tables below ``results`` that no run's checksums name.
+def drop_unused(dataset: Path) -> None:
+    """Remove the shared tables of a data set, ``runs/<dataset>``, that no run's checksums name.
 
     Runs that are just being written count, and so do those that cannot be read for whatever else.
+    Who calls this has locked the folder.
     """
-    for folder in sorted((results / "runs").glob("*")):
-        tables = [file for file in folder.glob("requests-*.parquet") if is_shared_name(file.name)]
-        named = "".join(file.read_text("utf-8", "replace") for file in folder.rglob(CHECKSUMS))
-        for file in tables:
-            if file.name not in named:
-                file.unlink(missing_ok=True)
+    for file in unused(dataset):
+        file.unlink(missing_ok=True)
+
+
+def unused(dataset: Path) -> list[Path]:
+    """Return the shared tables of a data set that no run's checksums name."""
+    tables = [
+        file for file in sorted(dataset.glob("requests-*.parquet")) if is_shared_name(file.name)
+    ]
+    named = "".join(_text(file) for file in dataset.rglob(CHECKSUMS)) if tables else ""
+    return [file for file in tables if file.name not in named]
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8", "replace")
+    except FileNotFoundError:  # what is left of a run goes away
+        return ""

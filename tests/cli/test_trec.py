@@ -148,7 +148,7 @@ def test_what_is_only_written_differently_is_the_same_run(importing, change) -> 
         (["--name", ".hidden"], "--name '.hidden'"),
         (["--name", "../up"], "--name '../up'"),
         (["--name", ""], "--name ''"),
-        (["--name", "a" * 101], "up to 100"),
+        (["--name", "a" * 151], "150 bytes at most"),
         (["--dataset", "no-such"], "unknown data set 'no-such'"),
         (["--task", "both"], "both"),
         (["--protocol", "none"], "none"),
