@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from benchmark.cli.output import show_json, show_table
-from benchmark.errors import InputError, did_you_mean
+from benchmark.errors import BenchmarkError, InputError, did_you_mean
 
 if TYPE_CHECKING:
     from benchmark.model_protocols import HasItemCodes, IdentifierFacts
@@ -38,7 +38,10 @@ def identifiers(
     told = record.info.get("facts", {}).get("identifiers")
     if not told or not isinstance(told, dict):
         raise InputError(f"{run}: {record.info['model']} tells nothing of identifiers")
-    facts_of = identifier_facts(told)
+    try:
+        facts_of = identifier_facts(told)
+    except BenchmarkError as error:
+        raise InputError(f"{run}: {error}") from None
     if facts_of is None:
         raise InputError(f"{run}: an older version told too little of identifiers; run it again")
     if picture is not None and picture.suffix != ".svg":
