@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["BenchmarkError", "CheckFailedError", "InputError", "did_you_mean"]
+__all__ = [
+    "BenchmarkError",
+    "CheckFailedError",
+    "DivergedError",
+    "InputError",
+    "RefusedError",
+    "did_you_mean",
+    "out_of_memory",
+]
 
 
 MOST_NAMES = 60
@@ -22,10 +30,24 @@ class InputError(BenchmarkError):
     """Bad usage or bad input: the message names the file, line or field, and the mend."""
 
 
+class RefusedError(InputError):
+    """A model cannot work with its settings: whoever tries them again is refused again."""
+
+
+class DivergedError(BenchmarkError):
+    """What was learned is not finite: a loss, a weight or a score. The settings are to blame."""
+
+
 class CheckFailedError(BenchmarkError):
     """A check ran to its end and its answer is no (``data audit``, ``leaderboard --check``)."""
 
     exit_status = 1
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory is exhausted; torch has no one type for it."""
+    text = str(error)
+    return isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-TIERS = """errors plain_text; files names locks; settings run_log; statistics; data;
+TIERS = """errors plain_text; files names locks; sealed; settings run_log; statistics; data;
     search_space top_k model_protocols; model; registry; learning; evaluation; testing; results;
     running; tuning exchange inspect; analysis; report; cli; __main__"""
 """The rooms of ``benchmark``, lowest first: each imports lower ones and itself."""

@@ -68,7 +68,9 @@ def run_model(
         except BenchmarkError as error:
             print(f"{error}; it is run again", file=sys.stderr)  # noqa: T201
     run_log = RunLog()
-    context = TrainingContext(plan.tasks, seed, identity.device, run_log, checkpoints, common)
+    context = TrainingContext(
+        plan.tasks, seed, identity.device, run_log, checkpoints, common, identity.run_id
+    )
     with run_log.phase("fit"):
         model.fit(dataset.train, HarnessValidation(dataset, plan.tasks), context)
     with run_log.phase("evaluate"):
