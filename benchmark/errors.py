@@ -53,11 +53,13 @@ def out_of_memory(error: BaseException) -> bool:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known name, else the list of known names.
 
-    Upper and lower case do not count. A list too long to be read is left out.
+    A name of which it is a whole word is nearer than any that is spelled alike. Upper and lower case
+    do not count. A list too long to be read is left out.
     """
     known = sorted(known)
     plain = {each.lower(): each for each in reversed(known)}
-    near = get_close_matches(name.lower(), plain, n=1, cutoff=0.5)
+    holding = sorted((each for each in plain if name.lower() in each.split("_")), key=len)
+    near = holding[:1] or get_close_matches(name.lower(), plain, n=1, cutoff=0.5)
     if near:
         return f"; did you mean '{plain[near[0]]}'?"
     return f"; known: {', '.join(known)}" if len(known) <= MOST_NAMES else ""

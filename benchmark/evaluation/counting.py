@@ -98,16 +98,12 @@ def _check(
     # The maximum is NaN where any score is, so one pass finds both faults.
     if scores.size and not scores.max() < np.inf:
         number = _number(start + np.flatnonzero(~(scores.max(axis=1) < np.inf)), numbers)
-        raise _not_finite(f"{model}: request {number} has a score that is NaN or infinite")
+        raise DivergedError(f"{model}: request {number} has a score that is NaN or infinite")
 
 
 def _number(rows: NDArray[np.integer], numbers: NDArray[np.int64] | None) -> int:
     """Return the number of the first of these requests."""
     return int(rows[0] if numbers is None else numbers[rows[0]])
-
-
-def _not_finite(seen: str) -> DivergedError:
-    return DivergedError(f"{seen}; a training that diverged gives such: lower its learning rate")
 
 
 class _Comparison:
@@ -210,7 +206,8 @@ def count_list(
     bad = (real & ~np.isfinite(scores)).any(axis=1)
     if bad.any():
         number = _number(np.flatnonzero(bad), numbers)
-        raise _not_finite(f"{model}: request {number} has a retrieved item without finite score")
+        told = f"{model}: request {number} has a retrieved item without finite score"
+        raise DivergedError(told)
     ordered = np.sort(np.where(real, items, -1 - np.arange(items.shape[1])), axis=1)
     twice = (np.diff(ordered, axis=1) == 0).any(axis=1)
     if twice.any():
