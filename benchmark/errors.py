@@ -53,8 +53,8 @@ def out_of_memory(error: BaseException) -> bool:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known name, else the list of known names.
 
-    A name of which it is a whole word is nearer than any that is spelled alike. Upper and lower case
-    do not count. A list too long to be read is left out.
+    A name that has it as a whole word is nearer than any that is spelled alike. Upper and lower
+    case do not count. A list too long to be read is left out.
     """
     known = sorted(known)
     plain = {each.lower(): each for each in reversed(known)}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.dataset import TrainView
 from benchmark.data.requests import Requests, Task
+from benchmark.errors import DivergedError
 from benchmark.run_log import RunLog
 from benchmark.sealed import DamagedError, read_sealed, write_sealed
 from benchmark.search_space import Dimension
@@ -169,10 +170,16 @@ class Model(ABC, Generic[S]):
 
         Both are ``[requests, k]``. Where ``requests.exclude_seen`` holds, items of the history
         are left out. A place that could not be filled has item -1 and score minus infinity.
+
+        Raises:
+            DivergedError: a score is NaN or plus infinity.
         """
         parts = [top_k(np.empty((0, requests.items), dtype=np.float32), k)]
         for batch in requests.batches(max(1, SCORES_AT_ONCE // requests.items)):
             scores = np.asarray(self.score(batch))
+            # The maximum is NaN where any score is; sorted, it would vanish behind what is left out.
+            if scores.size and not scores.max() < np.inf:
+                raise DivergedError(f"{type(self).__name__} gives a score that is NaN or infinite")
             if batch.exclude_seen:
                 offsets, seen = batch.seen()
                 scores = scores.copy()

@@ -96,7 +96,7 @@ def settings_from_json(kind: type, values: Mapping[str, Any]) -> Any:
     found = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
     for name, value in found.items():
         if name not in about:
-            raise InputError(f"unknown setting '{ascii(name)[1:81]}'")
+            raise InputError(f"unknown setting {ascii(name)[:80]}")
         try:
             TypeAdapter(hints[name], config=strict).validate_python(value)
         except ValidationError as error:

@@ -189,7 +189,7 @@ def _study(data: Dataset, results: Path) -> Stored:
 
     def read(tell: Callable[[str], object]) -> object:
         study = tune(plan, data, 3, 1, "cpu", results, lambda line: None)
-        return study, find_study(results, plan, data)
+        return study, find_study(results, plan, data, tell)
 
     read(print)
     (file,) = results.rglob("study.json")

@@ -54,14 +54,20 @@ def stored_model(run: RunRecord) -> Model:
 
 
 @contextmanager
-def using_weights(run: RunRecord) -> Iterator[None]:
+def using_weights(run: RunRecord, *passed: type[Exception]) -> Iterator[None]:
     """Name the run where its weights, once read, are found to be of another form.
 
+    Args:
+        run: whose weights are read or used inside.
+        passed: what has other reasons, and goes on as it is.
+
     Raises:
-        BenchmarkError: whatever its model raises.
+        BenchmarkError: whatever else its model raises.
     """
     try:
         yield
+    except passed:
+        raise
     except Exception as error:
         kind = "" if isinstance(error, BenchmarkError) else f"{type(error).__name__}: "
         reason = plain(" ".join(f"{kind}{error}".split()), _LONGEST_REASON)
@@ -123,9 +129,11 @@ def export_run(
                 }
                 depths = {p: depth if p == "full" else len(dataset.items) for p in streams}
                 writer = _Writer(task, ids, name, streams, depths)
-                for outcome in evaluate(
-                    model, name, dataset, "test", (task,), tuple(streams), RunLog(), writer
-                ):
+                with using_weights(run, OSError):
+                    outcomes = evaluate(
+                        model, name, dataset, "test", (task,), tuple(streams), RunLog(), writer
+                    )
+                for outcome in outcomes:
                     _check(run, stored, outcome)
         return sorted(file.name for file in folder.iterdir())
 
