@@ -80,7 +80,9 @@ def run_model(
         elif (stored := _stored(folder, _remark)) is not None:
             return RunResult(stored, reused=True)
         run_log = RunLog()
-        context = TrainingContext(plan.tasks, seed, identity.device, run_log, checkpoints, common)
+        context = TrainingContext(
+            plan.tasks, seed, identity.device, run_log, checkpoints, common, identity.run_id
+        )
         with run_log.phase("fit"):
             model.fit(dataset.train, HarnessValidation(dataset, plan.tasks), context)
         with run_log.phase("evaluate"):
