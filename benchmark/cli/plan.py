@@ -117,9 +117,10 @@ def load_planned(
             search.
     """
     from benchmark.data.load import load_dataset
+    from benchmark.progress_lines import ProgressLines
     from benchmark.running.plan_rules import restricted
 
-    with remarks() as notify:
+    with remarks() as notify, ProgressLines().step(f"loading {dataset}"):
         data = load_dataset(dataset, seen=seen.value, notify=notify)
         plans = [restricted(plan, data) for plan in plans]
         if searches is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,9 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.evaluation_set import Protocol
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation, TaskOutcome, evaluate
+from benchmark.failures import blaming
 from benchmark.model import Model, TrainingContext
+from benchmark.remarks import remark
 from benchmark.results.record import RunRecord, read_run, run_folder, shared_of, write_run
 from benchmark.results.summary import summarise
 from benchmark.results.table import RunTables, counts_table, top_table
@@ -55,7 +56,24 @@ def run_model(
         results: the folder that holds ``runs/`` and ``checkpoints/``.
         fresh: run even though the run is stored, and forget its checkpoints.
         common: see :class:`TrainingContext`.
+
+    Raises:
+        BenchmarkError: whatever went wrong with this run, in one line.
     """
+    with blaming(plan.title):
+        return _run(plan, dataset, protocols, seed, device, results, fresh, common)
+
+
+def _run(
+    plan: Experiment,
+    dataset: Dataset,
+    protocols: tuple[Protocol, ...],
+    seed: int,
+    device: str,
+    results: Path,
+    fresh: bool,
+    common: Path | None,
+) -> RunResult:
     model = plan.entry.load()(plan.settings)
     identity = RunIdentity.of(plan, dataset, protocols, seed, resolve_device(device, model))
     folder = run_folder(results, dataset.name, plan.entry.name, identity.run_id)
@@ -66,8 +84,8 @@ def run_model(
         try:
             return RunResult(read_run(folder), reused=True)
         except BenchmarkError as error:
-            print(f"{error}; it is run again", file=sys.stderr)  # noqa: T201
-    run_log = RunLog()
+            remark(f"{error}; it is run again")
+    run_log = RunLog(title=f"{plan.title} seed {seed}")
     context = TrainingContext(plan.tasks, seed, identity.device, run_log, checkpoints, common)
     with run_log.phase("fit"):
         model.fit(dataset.train, HarnessValidation(dataset, plan.tasks), context)
