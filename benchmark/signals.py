@@ -16,11 +16,14 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-__all__ = ["Interruption", "check", "interruptible", "listen", "parting"]
+__all__ = ["Interruption", "check", "interruptible", "leave", "listen", "parting"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE = 5.0
 """Seconds in which whatever was begun may be left in order; a signal after them ends at once."""
+
+_listening: list[bool] = []
+"""Whether :func:`listen` was called: this process is a command's and nobody else's."""
 
 _heard: list[tuple[int, float]] = []
 """The first signal within :func:`interruptible`, and when it came; nothing before."""
@@ -34,6 +37,7 @@ def listen() -> None:
     """
     for number in _wanted():
         signal.signal(number, _end)
+    _listening.append(True)
 
 
 class Interruption(KeyboardInterrupt):
@@ -50,7 +54,7 @@ class Interruption(KeyboardInterrupt):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let the first signal raise ``KeyboardInterrupt`` inside, and ignore others while it ends.
+    """Let the first signal raise ``KeyboardInterrupt`` inside, and ignore others from then on.
 
     Raises:
         Interruption: a signal came, whatever the code inside made of the exception: a library may
@@ -65,15 +69,26 @@ def interruptible() -> Iterator[None]:
             raise Interruption(_heard[0][0]) from error
         raise
     finally:
-        _heard.clear()
         for number, handler in before.items():
-            signal.signal(number, handler)
+            ended = bool(_heard) and handler is _end
+            signal.signal(number, signal.SIG_IGN if ended else handler)
+        _heard.clear()
 
 
 def check() -> None:
     """Raise ``KeyboardInterrupt`` if a signal came, in case that a library swallowed it."""
     if _heard:
         raise KeyboardInterrupt
+
+
+def leave(number: int) -> None:
+    """End the process of ``python -m benchmark``, once it has told which signal ended it.
+
+    Python's own end would take time in which another signal kills it, and dies of SIGINT itself if
+    it saw a ``KeyboardInterrupt`` leave ``exec``, as in the making of a dataclass.
+    """
+    if _listening:
+        os._exit(128 + number)
 
 
 def parting(number: int) -> str:

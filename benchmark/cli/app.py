@@ -100,6 +100,7 @@ def _ended_by(error: BaseException) -> int:
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         number = getattr(error, "number", signal.SIGINT)
         remark(f"error: {signals.parting(number)}")
+        signals.leave(number)
         return 128 + number
     if isinstance(error, SystemExit):  # a reader that has closed stdout, as Click and rich tell it
         discard_stdout()

@@ -12,18 +12,21 @@ from benchmark.data.card import Card, read_card
 from benchmark.data.inferred_card import bare_card
 from benchmark.errors import InputError, did_you_mean
 
-__all__ = ["Notify", "card_names", "cards_folder", "data_folder", "resolve"]
+__all__ = ["Notify", "card_names", "cards_folder", "data_folder", "no_cards", "resolve"]
 
 Notify = Callable[[str], object]
 """Takes a line worth telling the user."""
 
 
 def cards_folder() -> Path:
-    """Return the folder of cards: ``$BENCHMARK_DATASETS``, the repository's, or ``./datasets``."""
+    """Return the folder of cards: ``$BENCHMARK_DATASETS``, the repository's, or the package's.
+
+    A wheel has them inside of the package, a checkout beside it.
+    """
     if chosen := os.environ.get("BENCHMARK_DATASETS"):
         return Path(chosen)
-    beside_package = repository_root() / "datasets"
-    return beside_package if beside_package.is_dir() else Path("datasets")
+    inside_package = repository_root() / "benchmark" / "cards"
+    return inside_package if inside_package.is_dir() else repository_root() / "datasets"
 
 
 def repository_root() -> Path:
@@ -34,6 +37,14 @@ def repository_root() -> Path:
 def card_names() -> tuple[str, ...]:
     """Return the names of all cards, sorted."""
     return tuple(sorted(p.parent.name for p in cards_folder().glob("*/card.yaml")))
+
+
+def no_cards() -> str:
+    """Return what to say where there is no card at all."""
+    return (
+        f"there are no cards in {cards_folder()}; $BENCHMARK_DATASETS names the folder that has"
+        " them, or name a data set by its own folder"
+    )
 
 
 def data_folder(card: Card, folder: Path | None) -> Path:
@@ -91,4 +102,6 @@ def resolve(name_or_path: str | Path, notify: Notify) -> tuple[Card, Path]:
         raise InputError(f"--dataset {text}: is a file; name the folder that holds it")
     if re.search(r"[/\\]", text) or isinstance(name_or_path, Path):
         raise InputError(f"--dataset {text}: no such folder")
-    raise InputError(f"unknown data set '{text}'{did_you_mean(text, card_names())}")
+    names = card_names()
+    hint = did_you_mean(text, names) if names else f": {no_cards()}"
+    raise InputError(f"unknown data set '{text}'{hint}")
