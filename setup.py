@@ -8,7 +8,7 @@ from setuptools.command.build_py import build_py
 
 
 class BuildWithCards(build_py):
-    """Copies the cards of ``datasets/``, which is no package, into ``benchmark``; an editable install has it."""
+    """Copies the cards of ``datasets/``, which is no package, into ``benchmark``."""
 
     def run(self) -> None:
         """Build the packages, then put the cards beside them."""

@@ -76,7 +76,7 @@ class ModelEntry:
         if isabstract(found):
             lacking = ", ".join(sorted(found.__abstractmethods__))
             raise BenchmarkError(f"model '{self.name}': {self.source} lacks {lacking}")
-        served = sorted(map(str, getattr(found, "tasks", ())))
+        served = sorted(map(str, getattr(found, "tasks", None) or ()))
         if not set(self.tasks) <= set(served):
             raise BenchmarkError(
                 f"model '{self.name}': it is offered for {', '.join(self.tasks)}, but"

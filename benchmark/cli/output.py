@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmark import signals
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.failures import ForeignCodeError, described, is_of_the_machine
 from benchmark.progress_lines import timed
@@ -39,6 +40,7 @@ def show(text: str) -> None:
     Raises:
         InputError: stdout cannot be written to.
     """
+    signals.check()
     encoding = sys.stdout.encoding or "utf-8"
     try:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))

@@ -75,11 +75,11 @@ def run(
     if ablations:
         check_ablations(plans, set_ or [])
     check_writable(results)
-    data, plans = load_planned(plans, dataset, seen, results if tuned else None)
+    data, plans = load_planned(plans, dataset, seen, device, results if tuned else None)
     check_protocols(protocols, data)
     if ablations:
         plans = [part for plan in plans for part in plan.with_ablations()]
-    check_runnable(plans, data, device.value)
+        check_runnable(plans, data, device.value)
 
     from benchmark.running.runner import run_model
 

@@ -50,14 +50,11 @@ def tune(
     as_json: JsonOption = False,
 ) -> None:
     """Search settings on validation requests; `run --tuned` then takes the best."""
-    from benchmark.running.plan_rules import check_runnable
-
     if trials < 1:
         raise InputError(f"--trials {trials}: make it 1 or more")
     plans = plan_models(model_names(model), tasks, preset, set_ or [])
     check_writable(results)
-    data, plans = load_planned(plans, dataset, seen)
-    check_runnable(plans, data, device.value)
+    data, plans = load_planned(plans, dataset, seen, device)
 
     from benchmark.tuning.study import tune as search
 
