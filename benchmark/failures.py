@@ -15,7 +15,14 @@ from benchmark.plain_text import plain
 __all__ = ["ForeignCodeError", "blaming", "described", "is_of_the_machine"]
 
 _LONGEST = 300
-_NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "bad_alloc")
+_NO_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "bad_alloc",
+    "failed to map segment",
+)
+"""What libraries say in errors of other kinds."""
 
 
 class ForeignCodeError(BenchmarkError):
@@ -46,7 +53,8 @@ def blaming(whom: str) -> Iterator[None]:
 def described(error: BaseException) -> str:
     """Return in one line what an exception says; of one that the machine is no cause of, where."""
     if _lacks_memory(error):
-        return f"memory ran out ({_message(error)}); give it more, or take smaller data or batches"
+        said = f" ({message})" if (message := _message(error)) else ""
+        return f"memory ran out{said}; give it more, or take smaller data or batches"
     if isinstance(error, OSError) and error.strerror:
         files = [plain(str(f)) for f in (error.filename, error.filename2) if f is not None]
         return ": ".join([*files[:1], error.strerror])
@@ -65,11 +73,15 @@ def is_of_the_machine(error: BaseException) -> bool:
 
 
 def _lacks_memory(error: BaseException) -> bool:
+    """Return whether memory ran out, here or in what the error was made of."""
     if isinstance(error, MemoryError):
         return True
-    said = _message(error).lower()
     raised_by_libraries = isinstance(error, (RuntimeError, OSError, ImportError))
-    return raised_by_libraries and any(sign in said for sign in _NO_MEMORY)
+    said = _message(error).lower()
+    if raised_by_libraries and any(sign in said for sign in _NO_MEMORY):
+        return True
+    before = error.__cause__ or error.__context__
+    return before is not None and before is not error and _lacks_memory(before)
 
 
 def _message(error: BaseException) -> str:

@@ -213,6 +213,5 @@ def find(name: str) -> ModelEntry:
         raise InputError(f"model '{name}': {owner} is left out: {offers.faults[owner]}")
     if name in offers.entries:
         raise InputError(f"model '{name}': it cannot run here: {offers.entries[name].obstacle}")
-    faulty = ", ".join(offers.faults)
-    hint = f"; left out were the models of {faulty}" if faulty else ""
-    raise InputError(f"unknown model '{name}'{did_you_mean(name, entries)}{hint}")
+    faults = "".join(f"; left out is {owner}: {why}" for owner, why in offers.faults.items())
+    raise InputError(f"unknown model '{name}'{faults}{did_you_mean(name, entries)}")

@@ -41,10 +41,15 @@ class Ticker:
     """
 
     def __init__(
-        self, progress: Progress, lines: ProgressLines, label: str, total: float | None
+        self,
+        progress: Progress,
+        lines: ProgressLines,
+        label: str,
+        total: float | None,
+        unit: str,
     ) -> None:
         self._progress, self._lines = progress, lines
-        self._label, self._total = label, total
+        self._label, self._total, self._unit = label, total, unit
         self._position = 0.0
         self._task = progress.add_task(label, total=total)
 
@@ -59,7 +64,9 @@ class Ticker:
         label = f"{self._label} {note}" if note else self._label
         self._progress.update(self._task, completed=position, description=label)
         total = "" if self._total is None else f"/{self._total:.0f}"
-        self._lines.note(f"{position:.0f}{total}" + (f", {note}" if note else ""))
+        self._lines.note(
+            f"{self._unit} {position:.0f}{total}".lstrip() + (f", {note}" if note else "")
+        )
 
 
 @dataclass
@@ -110,8 +117,14 @@ class RunLog:
             self.phases.append(Phase(path, time.monotonic() - started, memory))
 
     @contextmanager
-    def progress(self, label: str, total: float | None) -> Iterator[Ticker]:
-        """Show a bar with the time left on stderr, or plain lines where that is no terminal."""
+    def progress(self, label: str, total: float | None, unit: str = "") -> Iterator[Ticker]:
+        """Show a bar with the time left on stderr, or plain lines where that is no terminal.
+
+        Args:
+            label: what is at work.
+            total: steps in all, ``None`` if nobody knows.
+            unit: what a step is called in plain lines, such as ``epoch``.
+        """
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -126,7 +139,7 @@ class RunLog:
             ) as bars,
             self._lines.step(label),
         ):
-            yield Ticker(bars, self._lines, label, total)
+            yield Ticker(bars, self._lines, label, total, unit)
 
     def validated(self, **values: float) -> None:
         """Add a point to the validation curve, stamped with the seconds since the run began."""

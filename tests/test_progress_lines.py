@@ -29,11 +29,11 @@ def test_a_step_tells_how_far_it_is_even_while_it_computes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run_log = RunLog(title="mine seed 3")
-    with run_log.phase("fit"), run_log.progress("backbone", 40) as bar:
+    with run_log.phase("fit"), run_log.progress("backbone", 40, "epoch") as bar:
         bar.advance(7, "loss 1.230")
         time.sleep(1.0)
     told = lines(capsys)
-    assert told[0] == "mine seed 3: fit: backbone 7/40, loss 1.230"
+    assert told[0] == "mine seed 3: fit: backbone epoch 7/40, loss 1.230"
     assert 3 <= told.count(told[0]) <= 6  # at once, then every so often
     assert re.fullmatch(r"mine seed 3: fit: backbone: done in 1 s", told[-1])
 

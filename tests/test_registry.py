@@ -152,7 +152,7 @@ def test_a_broken_package_is_named_once_and_left_out(
     install(source, point)
     assert set(available()) == before
     known()
-    with pytest.raises(InputError, match=rf"left out were the models of {point}"):
+    with pytest.raises(InputError, match=rf"'zzzz'; left out is {point}: .*{message}"):
         find("zzzz")
     told = capsys.readouterr()
     lines = [line for line in told.err.splitlines() if line != "to stdout"]

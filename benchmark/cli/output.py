@@ -93,7 +93,8 @@ def show_error(error: BaseException) -> None:
             traceback.print_exception(error)
     foreseen = isinstance(error, BenchmarkError) or is_of_the_machine(error)
     said = " ".join(str(error).split()) if isinstance(error, BenchmarkError) else described(error)
-    if isinstance(error, ForeignCodeError):
+    cause = error.__cause__
+    if isinstance(error, ForeignCodeError) and cause and not is_of_the_machine(cause):
         said += "; --debug shows the traceback"
     elif not foreseen:
         said = f"internal error: {said}; --debug shows the traceback; please report it"

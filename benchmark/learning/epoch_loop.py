@@ -61,7 +61,7 @@ class EpochLoop:
             measure: returns validation NDCG@10 by task; where it is empty, later counts as better.
         """
         done, stopped = self._resume()
-        with self.context.run_log.progress(self.name, self.epochs) as bar:
+        with self.context.run_log.progress(self.name, self.epochs, "epoch") as bar:
             bar.advance(done)
             for epoch in range(done, self.epochs):
                 if stopped:

@@ -11,7 +11,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.evaluation_set import Protocol
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation, TaskOutcome, evaluate
-from benchmark.failures import blaming
+from benchmark.failures import ForeignCodeError, blaming
 from benchmark.model import Model, TrainingContext
 from benchmark.remarks import remark
 from benchmark.results.record import RunRecord, read_run, run_folder, shared_of, write_run
@@ -58,10 +58,16 @@ def run_model(
         common: see :class:`TrainingContext`.
 
     Raises:
-        BenchmarkError: whatever went wrong with this run, in one line.
+        BenchmarkError: whatever went wrong with this run, in one line that names model and seed.
     """
-    with blaming(plan.title):
-        return _run(plan, dataset, protocols, seed, device, results, fresh, common)
+    whose = f"model {plan.title}, seed {seed}"
+    try:
+        with blaming(whose):
+            return _run(plan, dataset, protocols, seed, device, results, fresh, common)
+    except ForeignCodeError:
+        raise
+    except BenchmarkError as error:
+        raise type(error)(f"{whose}: {error}") from error
 
 
 def _run(

@@ -72,6 +72,8 @@ def test_a_run_that_fails_leaves_the_others_shown(
     errors = [line for line in done.err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 2
     assert all(message in line for line in errors)
+    for seed, line in zip("12", errors, strict=True):
+        assert line.startswith(f"error: model bm25, seed {seed}: ")
     assert "Traceback" not in done.err
     assert "\x1b" not in done.err + done.out
     rows = [line.split("│")[1:-1] for line in done.out.splitlines() if line.startswith("│")]
