@@ -153,6 +153,15 @@ class Model(ABC, Generic[S]):
     def __init__(self, settings: S | None = None) -> None:
         self.settings: S = self.Settings() if settings is None else settings
 
+    def check(self, train: TrainView, tasks: tuple[Task, ...]) -> None:
+        """Refuse data from which nothing can be learned for ``tasks``.
+
+        It is asked before any model of a command is trained, so it must be cheap.
+
+        Raises:
+            InputError: which the harness tells the user, behind the model's name.
+        """
+
     @abstractmethod
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train from scratch."""
