@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,18 +11,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from benchmark.errors import InputError
+from benchmark.unfinished import remove, sweep, unfinished_of
 
-__all__ = ["UNFINISHED", "flush", "open_regular", "unfinished_of", "writing"]
-
-UNFINISHED = ".unfinished"
-"""How the name of everything ends that is being written beside its place."""
+__all__ = ["flush", "open_regular", "writing"]
 
 
 @contextmanager
 def writing(file: Path) -> Iterator[Path]:
     """Give a file beside ``file`` to be written, then flush it and put it in its place.
 
-    The place keeps its mode. Two who write the same file do not meet: the last one counts.
+    The place keeps its mode and owner. Two who write the same file do not meet: the last one
+    counts. What dead processes left of the same file is removed.
 
     Raises:
         InputError: it cannot be written; what was there before still is.
@@ -31,23 +29,26 @@ def writing(file: Path) -> Iterator[Path]:
     unfinished = unfinished_of(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        sweep(file)
         yield unfinished
-        with suppress(FileNotFoundError):
-            unfinished.chmod(stat.S_IMODE(file.stat().st_mode))
+        _keep(file, unfinished)
         flush(unfinished)
         unfinished.replace(file)
         flush(file.parent)
-    except (OSError, RuntimeError) as error:  # torch.save tells of a full disk by the latter
-        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        raise InputError(f"{file}: cannot be written: {reason}") from error
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror or error}") from error
     finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
+        remove(unfinished)
 
 
-def unfinished_of(place: Path) -> Path:
-    """Return a path beside ``place`` that nobody else has, hidden and told by its ending."""
-    return place.with_name(f".{place.name[:100]}.{os.getpid()}-{secrets.token_hex(4)}{UNFINISHED}")
+def _keep(file: Path, unfinished: Path) -> None:
+    """Give the mode and the owner of a file, if it is there, to the one that takes its place."""
+    with suppress(FileNotFoundError):
+        found, own = file.stat(), unfinished.stat()
+        if (found.st_uid, found.st_gid) != (own.st_uid, own.st_gid):
+            with suppress(OSError):
+                os.chown(unfinished, found.st_uid, found.st_gid)
+        unfinished.chmod(stat.S_IMODE(found.st_mode))
 
 
 def flush(path: Path) -> None:

@@ -34,6 +34,7 @@ from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.order import events_in_order, texts_in_order
 from benchmark.data.sources.read import read_sources
 from benchmark.data.split import split
+from benchmark.data.unmatched import unmatched
 from benchmark.errors import InputError
 
 __all__ = ["prepare"]
@@ -87,6 +88,12 @@ def prepare(card: Card, folder: Path) -> Prepared:
         requests[part, task] = PreparedRequests(
             asked.first, asked.stop, asked.omit, relevant, lists
         )
+    searches = {
+        f"{part} {task}": log.query[asked.first]
+        for (part, task), asked in parts.requests.items()
+        if task is Task.SEARCH
+    }
+    notes += unmatched(items.texts, queries.texts, searches)
     return Prepared(
         log=log,
         users=tuple(inter.users.to_pylist()),

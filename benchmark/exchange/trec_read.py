@@ -1,7 +1,7 @@
 """Reader of TREC run files: one pass over the lines, and a precise complaint about the first fault.
 
-Fields may be separated by any whitespace. Items are ranked by their scores; the columns ``Q0``,
-rank and tag are not looked at.
+Fields may be separated by any whitespace. Items are ranked by their scores; the columns ``Q0`` and
+tag are not looked at, and ranks only for remarks.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Listing:
         request: int32 ``[lines]``, number of the request.
         item: int32 ``[lines]``, row of the item in the catalogue.
         score: float64 ``[lines]``, finite.
+        rank: float64 ``[lines]``, as written; NaN where it is no number.
         line: int64 ``[lines]``, the line of the file, from 1.
         sha256: of the whole file, in hex.
     """
@@ -44,6 +45,7 @@ class Listing:
     request: NDArray[np.int32]
     item: NDArray[np.int32]
     score: NDArray[np.float64]
+    rank: NDArray[np.float64]
     line: NDArray[np.int64]
     sha256: str
 
@@ -74,8 +76,9 @@ def read_listing(path: Path, task: Task, requests: int, items: Sequence[str]) ->
             before += len(lines)
     if not any(len(part[0]) for part in parts):
         raise complain(path, None, f"the file is empty; its lines must read: {_FIELDS}")
-    request, item, score, line = (np.concatenate(column) for column in zip(*parts, strict=True))
-    listing = Listing(request, item, score, line, digest.hexdigest())
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    request, item, score, rank, line = columns
+    listing = Listing(request, item, score, rank, line, digest.hexdigest())
     reader.check_distinct(listing)
     return listing
 
@@ -89,7 +92,7 @@ class _Reader:
         self._item = {name.encode(): row for row, name in enumerate(item_ids(items).to_pylist())}
 
     def parse(self, lines: list[bytes], first: int) -> tuple[NDArray, ...]:
-        """Return request, item, score and line of the lines that are not blank."""
+        """Return request, item, score, rank and line of the lines that are not blank."""
         rows, numbers, fault = [], [], None
         for number, raw in enumerate(lines, first):
             fields = raw.split()
@@ -108,7 +111,8 @@ class _Reader:
             raise self._complaint(numbers[bad[0]], rows[bad[0]])
         if fault is not None:
             raise complain(self._path, number, fault)
-        return request, item, score, np.array(numbers, dtype=np.int64)
+        rank = np.fromiter((_number(r[3]) for r in rows), np.float64, size)
+        return request, item, score, rank, np.array(numbers, dtype=np.int64)
 
     def check_distinct(self, listing: Listing) -> None:
         key = listing.request.astype(np.int64) * len(self._items) + listing.item
