@@ -177,7 +177,7 @@ class Model(ABC, Generic[S]):
         parts = [top_k(np.empty((0, requests.items), dtype=np.float32), k)]
         for batch in requests.batches(max(1, SCORES_AT_ONCE // requests.items)):
             scores = np.asarray(self.score(batch))
-            # The maximum is NaN where any score is; sorted, it would vanish behind what is left out.
+            # The maximum is NaN where any score is; sorting would hide it behind what is left out.
             if scores.size and not scores.max() < np.inf:
                 raise DivergedError(f"{type(self).__name__} gives a score that is NaN or infinite")
             if batch.exclude_seen:
