@@ -153,6 +153,15 @@ class Model(ABC, Generic[S]):
     def __init__(self, settings: S | None = None) -> None:
         self.settings: S = self.Settings() if settings is None else settings
 
+    def check(self, train: TrainView, tasks: tuple[Task, ...]) -> None:
+        """Refuse data from which nothing can be learned for ``tasks``.
+
+        It is asked before any model of a command is trained, so it must be cheap.
+
+        Raises:
+            InputError: which the harness tells the user, behind the model's name.
+        """
+
     @abstractmethod
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train from scratch."""
@@ -177,7 +186,7 @@ class Model(ABC, Generic[S]):
         parts = [top_k(np.empty((0, requests.items), dtype=np.float32), k)]
         for batch in requests.batches(max(1, SCORES_AT_ONCE // requests.items)):
             scores = np.asarray(self.score(batch))
-            # The maximum is NaN where any score is; sorting would hide it behind what is left out.
+            # The maximum is NaN where any score is; sorted, it would hide behind what is left out.
             if scores.size and not scores.max() < np.inf:
                 raise DivergedError(f"{type(self).__name__} gives a score that is NaN or infinite")
             if batch.exclude_seen:

@@ -153,7 +153,7 @@ def _train(
     schedule = rise_and_fall(optimiser, steps)
     best_rate, best = 2.0, {k: v.clone() for k, v in rqvae.state_dict().items()}
     check, half = max(1, settings.rqvae_epochs // 50), settings.rqvae_epochs // 2
-    with run_log.progress("identifiers", settings.rqvae_epochs) as bar:
+    with run_log.progress("identifiers", settings.rqvae_epochs, "epoch") as bar:
         for epoch in range(settings.rqvae_epochs):
             order = torch.randperm(items, generator=generator).to(device)
             for rows in order.split(batch):

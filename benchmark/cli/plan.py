@@ -107,24 +107,30 @@ def plan_models(
 
 
 def load_planned(
-    plans: list[Experiment], dataset: str, seen: Seen, searches: Path | None = None
+    plans: list[Experiment],
+    dataset: str,
+    seen: Seen,
+    device: Device,
+    searches: Path | None = None,
 ) -> tuple[Dataset, list[Experiment]]:
     """Load a data set, and return it with the plans restricted to tasks that it has.
 
     With ``searches``, a results folder, each plan's settings become those that its search chose.
 
     Raises:
-        InputError: there is no such data set, it has none of a model's tasks, or there was no
-            search.
+        InputError: there is no such data set, it has none of a model's tasks, a model cannot be
+            trained on it or not on that device, or there was no search.
     """
     from benchmark.data.load import load_dataset
-    from benchmark.running.plan_rules import restricted
+    from benchmark.progress_lines import ProgressLines
+    from benchmark.running.plan_rules import check_runnable, restricted
 
-    with remarks() as notify:
+    with remarks() as notify, ProgressLines().step(f"loading {dataset}"):
         data = load_dataset(dataset, seen=seen.value, notify=notify)
         plans = [restricted(plan, data) for plan in plans]
         if searches is not None:
             plans = [_tuned(plan, data, searches, notify) for plan in plans]
+        check_runnable(plans, data, device.value)
     return data, plans
 
 

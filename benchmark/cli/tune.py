@@ -54,7 +54,7 @@ def tune(
         raise InputError(f"--trials {trials}: make it 1 or more")
     plans = plan_models(model_names(model), tasks, preset, set_ or [])
     check_writable(results)
-    data, plans = load_planned(plans, dataset, seen)
+    data, plans = load_planned(plans, dataset, seen, device)
 
     from benchmark.tuning.study import tune as search
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +26,12 @@ from benchmark.exchange.trec_write import (
     write_requests,
 )
 from benchmark.model import Model
+from benchmark.names import below
 from benchmark.plain_text import plain
 from benchmark.registry import find
 from benchmark.results.record import RunRecord
 from benchmark.run_log import RunLog
+from benchmark.target import new_folder
 
 __all__ = ["answers_of", "export_run", "stored_model", "using_weights"]
 
@@ -116,14 +116,14 @@ def export_run(
         BenchmarkError: the model now answers otherwise than the record says.
     """
     ids, stored, name = item_ids(dataset.items.ids), run.requests(), run.info["model"]
-    with _written_whole(out) as folder:
+    with new_folder("--out", out) as folder:
         for text, means in run.info["metrics"].items():
             task = Task(text)
-            _write_asked(folder, dataset.evaluation["test", task], ids, notify)
+            _write_asked(folder, dataset.evaluation["test", task], means, ids, notify)
             with ExitStack() as opened:
                 streams: dict[Protocol, BinaryIO] = {
                     protocol: opened.enter_context(
-                        (folder / f"run.{task}.{protocol}.txt").open("wb")
+                        below(folder, f"run.{task}.{protocol}.txt").open("wb")
                     )
                     for protocol in means
                 }
@@ -141,6 +141,7 @@ def export_run(
 def _write_asked(
     folder: Path,
     evaluation: EvaluationSet,
+    protocols: Iterable[Protocol],
     ids: pa.Array,
     notify: Callable[[str], object] | None,
 ) -> None:
@@ -155,6 +156,13 @@ def _write_asked(
         )
     with (folder / f"requests.{task}.tsv").open("wb") as stream:
         write_requests(stream, evaluation.requests, ids)
+    for protocol in protocols:
+        left = len(evaluation) - len(evaluation.asked(protocol))
+        if left and notify is not None:
+            notify(
+                f"run.{task}.{protocol}.txt: {left} of {len(evaluation)} requests have no list and"
+                " are not asked; leave them out of the mean, as trec_eval does without -c"
+            )
 
 
 @dataclass(frozen=True)
@@ -191,34 +199,16 @@ class _Writer:
 def _check(run: RunRecord, stored: pd.DataFrame, outcome: TaskOutcome) -> None:
     rows = (stored["task"] == str(outcome.task)) & (stored["protocol"] == outcome.protocol)
     before = stored[rows]
+    names = ("gain", "greater", "tied", "candidates")
+    now = {name: getattr(outcome.counts, name) for name in names}
+    now["request"] = outcome.requests[outcome.counts.request]
     differ = np.zeros(len(before), dtype=bool)
-    for name in ("request", "gain", "greater", "tied", "candidates"):
-        differ |= before[name].to_numpy() != getattr(outcome.counts, name)
+    for name, column in now.items():
+        differ |= before[name].to_numpy() != column
     if differ.any():
-        count, size = before["request"][differ].nunique(), len(outcome.evaluation)
+        count, size = before["request"][differ].nunique(), len(outcome.requests)
         raise BenchmarkError(
             f"{run.folder}: {count} of {size} requests ({outcome.task},"
             f" {outcome.protocol}) are now answered otherwise than recorded; run the model again"
             " with this version and on this kind of machine"
         )
-
-
-@contextmanager
-def _written_whole(out: Path) -> Iterator[Path]:
-    """Yield a folder that takes the place of ``out`` when all went well."""
-    try:
-        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-            raise InputError(f"--out {out}: is there already; name a new folder")
-        parent = out.absolute().parent
-        if not parent.is_dir():
-            raise InputError(f"--out {out}: no such folder {parent}; make it first")
-        workplace = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=parent))
-        try:
-            unfinished = workplace / "unfinished"
-            unfinished.mkdir()
-            yield unfinished
-            unfinished.rename(out)
-        finally:
-            shutil.rmtree(workplace, ignore_errors=True)
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be written: {error.strerror or error}") from error

@@ -68,7 +68,7 @@ class EpochLoop:
             DamagedError: the checkpoint is not what was written.
         """
         done, stopped = self._resume()
-        with self.context.run_log.progress(self.name, self.epochs) as bar:
+        with self.context.run_log.progress(self.name, self.epochs, "epoch") as bar:
             bar.advance(done)
             for epoch in range(done, self.epochs):
                 if stopped:

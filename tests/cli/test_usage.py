@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.errors import InputError
-
 from .conftest import Command, assert_refused
 
 RUN = ["run", "--model", "bm25"]
@@ -80,7 +78,7 @@ def test_a_mistake_is_one_line_that_names_it(
 def test_nothing_runs_where_a_later_model_has_no_requests(command: Command, tmp_path: Path) -> None:
     folder = tmp_path / "rows"
     folder.mkdir()
-    rows = [f"u{u}\ti{i}\t{i}" for u in range(3) for i in range(5)]
+    rows = [f"u{u}\ti{i + u}\t{i}" for u in range(3) for i in range(5)]
     text = "\n".join(["user_id:token\titem_id:token\ttimestamp:float", *rows]) + "\n"
     (folder / "rows.inter").write_text(text, encoding="utf-8")
     done = command("run", "--model", "popularity,bm25", "--dataset", folder, "--results", "r")
@@ -89,12 +87,12 @@ def test_nothing_runs_where_a_later_model_has_no_requests(command: Command, tmp_
     assert not (tmp_path / "r").exists()
 
 
-def test_debug_shows_where_an_error_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchmark.cli import main
-
-    monkeypatch.setattr(sys, "argv", ["benchmark", "run", "--model", "nothing", "--debug"])
-    with pytest.raises(InputError, match="nothing"):
-        main()
+def test_debug_shows_where_an_error_comes_from(command: Command) -> None:
+    done = command("run", "--model", "nothing", "--debug")
+    assert done.status == 2
+    first, *_, last = done.err.splitlines()
+    assert first.startswith("Traceback")
+    assert last.startswith("error: unknown model 'nothing'")
 
 
 @pytest.mark.parametrize("name", [[], ["run"], ["list"], ["leaderboard"], ["data"]], ids=str)
