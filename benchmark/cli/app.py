@@ -21,6 +21,7 @@ from benchmark.cli.tiers import tiers
 from benchmark.cli.trec import export, import_
 from benchmark.cli.tune import tune
 from benchmark.errors import BenchmarkError
+from benchmark.plain_text import plain
 
 __all__ = ["app", "main"]
 
@@ -102,6 +103,6 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    line = " ".join(message.split())
+    line = plain(" ".join(message.split()))
     print(f"error: {line}", file=sys.stderr)  # noqa: T201
     sys.exit(status)

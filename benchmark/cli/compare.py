@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from benchmark.cli.output import remark, show_json, show_table
+from benchmark.cli.output import remark, show_json, show_lines, show_table
 from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def compare(
     if as_json:
         show_json([_document(each, described) for each in results])
         return
+    show_lines([f"a: {a.folder}", f"b: {b.folder}"])
     for table in [_figures(results, a, b), *_examples(results, described)]:
         show_table(table)
 
@@ -105,7 +106,7 @@ def _document(comparison: Comparison, described: _Described) -> dict[str, Any]:
 def _figures(results: list[Comparison], a: RunRecord, b: RunRecord) -> Table:
     from benchmark.analysis.comparison import QUESTION
 
-    table = Table(title=f"b: {b.folder} against a: {a.folder}\n{QUESTION}")
+    table = Table(title=QUESTION)
     means = (f"a: {a.info['model']}", f"b: {b.info['model']}", "b - a")
     sure = ("95% (t)", "95% (bootstrap)", "p (Fisher)", "p (t)", "p (Wilcoxon)")
     for name in ("task", "protocol", "metric", *means, *sure, "win/tie/loss", "effect"):

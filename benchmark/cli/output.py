@@ -1,35 +1,46 @@
-"""Writing results to stdout, and remarks to stderr."""
+"""Writing results to stdout, and remarks to stderr; whatever is shown does nothing there."""
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from benchmark.errors import InputError
+from benchmark.plain_text import plain, plain_json
 
-__all__ = ["progress", "remark", "remarks", "show", "show_json", "show_table"]
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = [
+    "progress",
+    "remark",
+    "remarks",
+    "show",
+    "show_json",
+    "show_lines",
+    "show_table",
+    "terminal_width",
+]
 
 
 def show(text: str) -> None:
-    """Write to stdout; a reader that has closed it, such as ``head``, is no error.
+    """Write lines to stdout; a reader that has closed it, such as ``head``, is no error.
 
-    Characters that the terminal's encoding lacks are written as escapes.
+    What a terminal would act on, and characters that its encoding lacks, are written as escapes.
 
     Raises:
         InputError: stdout cannot be written to.
     """
-    encoding = sys.stdout.encoding or "utf-8"
+    lines = "\n".join(map(plain, text.split("\n")))
+    encoding = _encoding()
     try:
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.write(lines.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except BrokenPipeError as error:
         _discard_stdout()
@@ -44,30 +55,35 @@ def _discard_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def show_lines(lines: Iterable[str]) -> None:
+    """Write each text in a line of its own, whatever characters it has."""
+    show("".join(f"{plain(line)}\n" for line in lines))
+
+
 def show_json(value: Any) -> None:
     """Write one JSON document."""
-    show(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    show(plain_json(value, _encoding()))
 
 
 def show_table(table: Table) -> None:
-    """Write a table; lines are neither cut nor wrapped where stdout is no terminal."""
-    terminal = sys.stdout.isatty()
-    drawn = StringIO()
-    console = Console(
-        file=drawn,
-        force_terminal=terminal,
-        width=None if terminal else 10_000,
-        markup=False,
-        emoji=False,
-        highlight=False,
-    )
-    console.print(table)
-    show(drawn.getvalue())
+    """Write a table in whatever layout the terminal has room for; nothing is cut."""
+    from benchmark.cli.tables import drawn
+
+    show(drawn(table, terminal_width()))
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal that stdout is, ``None`` where it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _encoding() -> str:
+    return sys.stdout.encoding or "utf-8"
 
 
 def remark(line: str) -> None:
     """Write one line to stderr."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(plain(line) + "\n")
 
 
 def progress(line: str) -> None:

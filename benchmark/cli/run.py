@@ -141,7 +141,8 @@ def _tables(done: Iterable[RunResult]) -> list[Table]:
         served[result.record.info["model"]].update(result.record.info["tasks"])
     shown = ("ndcg@10", "hr@10", "mrr@10")
     quality = Table("model", "seed", "task", "protocol", *shown, "requests")
-    costs = Table("model", "seed", "time by phase", "peak memory", "parameters", "record")
+    costs = Table("model", "seed", "time by phase", "peak memory", "parameters")
+    costs.add_column("record", no_wrap=True)
     for result in done:
         info = result.record.info
         part = info.get("ablation")

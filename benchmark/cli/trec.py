@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from benchmark.cli.output import remarks, show_json, show_table
+from benchmark.cli.output import remarks, show_json, show_lines, show_table
 from benchmark.cli.plan import Seen
 
 __all__ = ["export", "import_"]
@@ -60,11 +60,8 @@ def export(
         files = export_run(record, data, model, out, depth, notify)
     if as_json:
         show_json({"folder": str(out), "files": files})
-        return
-    table = Table("written")
-    for name in files:
-        table.add_row(str(out / name))
-    show_table(table)
+    else:
+        show_lines(str(out / name) for name in files)
 
 
 def import_(
@@ -106,7 +103,8 @@ def import_(
         return
     means = info["metrics"][task.value][protocol.value]
     shown = ("ndcg@10", "hr@10", "mrr@10")
-    table = Table("model", "seed", "task", "protocol", *shown, "requests", "record")
+    table = Table("model", "seed", "task", "protocol", *shown, "requests")
+    table.add_column("record", no_wrap=True)
     values = [f"{means[metric]:.4f}" for metric in shown]
     row = (name, str(seed), task.value, protocol.value, *values, str(found.requests))
     table.add_row(*row, str(found.record.folder))
