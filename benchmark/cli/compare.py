@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from benchmark.cli.output import remark, show_json, show_lines, show_table
+from benchmark.cli.plan import RunDatasetOption
 from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ def compare(
     metric: Annotated[
         str | None, typer.Option(help="One metric; the leaderboard's three if not given.")
     ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Where the data set is, if its name is no card's.")
-    ] = None,
+    dataset: RunDatasetOption = None,
     examples: Annotated[int, typer.Option(min=0, help="Requests to show in each direction.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
@@ -65,7 +64,7 @@ def _dataset(run: RunRecord, name_or_path: str | None) -> Dataset | None:
     except BenchmarkError as error:
         if name_or_path is not None:
             raise
-        remark(f"examples have no titles: {error}; name the data set by --dataset")
+        remark(f"examples have no titles: {error}")
         return None
 
 

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from benchmark.cli.output import remarks, show_json, show_table
+from benchmark.cli.plan import RunDatasetOption
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ def predict(
         ),
     ] = 10,
     history: Annotated[int, typer.Option(min=0, help="Events of the history to show.")] = 10,
-    dataset: Annotated[
-        str | None, typer.Option(help="Where the data set is, if its name is no card's.")
-    ] = None,
+    dataset: RunDatasetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Show a user's history and what the model of a stored run gives for each task."""

@@ -161,12 +161,14 @@ def _tables(done: Iterable[RunResult]) -> list[Table]:
                     str(means["requests"]),
                 )
         phases = ", ".join(f"{p['name']} {p['seconds']:.1f} s" for p in info["phases"])
+        if result.reused:
+            phases += " (stored)"
         costs.add_row(
             name,
             str(info["seed"]),
             phases,
             f"{info['peak_memory_mib']:.0f} MiB",
             f"{info['parameters']:,}",
-            str(result.record.folder) + (" (stored)" if result.reused else ""),
+            str(result.record.folder),
         )
     return [quality, costs]

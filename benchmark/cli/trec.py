@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from benchmark.cli.output import remarks, show_json, show_lines, show_table
-from benchmark.cli.plan import Seen
+from benchmark.cli.plan import RunDatasetOption, Seen
 
 __all__ = ["export", "import_"]
 
@@ -40,9 +40,7 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
     out: Annotated[Path, typer.Option(help="Folder to write; it must not be there yet.")],
     format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.trec,
-    dataset: Annotated[
-        str | None, typer.Option(help="Where the data set is, if its name is no card's.")
-    ] = None,
+    dataset: RunDatasetOption = None,
     depth: Annotated[
         int, typer.Option(min=1, help="Items listed of each request over the whole catalogue.")
     ] = 1000,
