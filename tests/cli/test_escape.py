@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from benchmark import registry
 from benchmark.cli.app import app
 from benchmark.plain_text import plain
-from tests.cli.coded import ENTRIES
-from tests.hostile import CELLS, HOSTILE, NAMED, control_characters, spaces, write_hostile
+from tests.cli.coded import ENTRIES, IDENTIFIERS
+from tests.hostile import CELLS, NAMED, control_characters, spaces, write_hostile
 
 from .conftest import Command, Done
 
@@ -128,11 +128,11 @@ def test_comparisons(say: Command, surroundings: tuple[Path, Path]) -> None:
 def test_identifiers(say: Command, surroundings: tuple[Path, Path], tmp_path: Path) -> None:
     run = run_of(surroundings[1], "coded")
     picture = tmp_path / "codes.svg"
-    assert_shown(HOSTILE, say("identifiers", run).out)
+    assert_shown(IDENTIFIERS, say("identifiers", run).out)
     assert say("identifiers", run, "--picture", picture).status == 0
     assert control_characters(picture.read_text(encoding="utf-8")) == []
-    assert say("identifiers", run, "--json").json.keys() == set(HOSTILE.values())
-    for text in CELLS.values():
+    assert say("identifiers", run, "--json").json.keys() == set(IDENTIFIERS.values())
+    for text in (CELLS["link"], CELLS["blanks"], CELLS["JSON"]):
         found = say("identifiers", run, "--item", text, "--others", 100, "--json").json
         assert found["item"] == text
     assert say("identifiers", run, "--item", CELLS["link"], "--others", 100).status == 0
@@ -277,6 +277,7 @@ def test_systems_of_other_benchmarks(say: Command, tmp_path: Path) -> None:
         assert say("tiers", tmp_path / "wrong.csv").status == 2
 
 
+@pytest.mark.parametrize("say", [None], indirect=True)
 def test_boards_checks_and_publishing(say: Command, surroundings: tuple[Path, Path]) -> None:
     _, results = surroundings
     shown = ["leaderboard", "--results", results]
