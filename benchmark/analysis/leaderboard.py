@@ -63,6 +63,7 @@ class Leaderboard:
         changed: models with changed settings.
         curves: validation curves.
         superseded: number of runs left out because a newer one has the same request.
+        negatives: of a full sampled list; ``None`` where no run tells.
         repeated: by task, what was not asked because it stands in the history.
         versions: number of versions of the harness that asked the runs.
         mixed: models whose runs are of several versions of the model's own code.
@@ -80,6 +81,7 @@ class Leaderboard:
     changed: tuple[ChangedSettings, ...]
     curves: tuple[Curve, ...]
     superseded: int
+    negatives: int | None
     repeated: dict[str, Repeated]
     versions: int
     mixed: tuple[str, ...]
@@ -154,6 +156,7 @@ def _board(records: list[RunRecord]) -> Leaderboard:
         changed=tuple(changed),
         curves=tuple(_curves(main)),
         superseded=len(records) - len(counted),
+        negatives=max((r.info.get("negatives") or 0 for r in records), default=0) or None,
         repeated=_repeated(records),
         versions=len({run.info["harness"] for run in counted}),
         mixed=tuple(g.label for g in main if g.preset != IMPORTED and len(_versions(g)) > 1),

@@ -103,7 +103,7 @@ def _write(draft: Path, key: str, prepared: Prepared) -> None:
         np.savez(file, **arrays)
         _flush(file)
     with (draft / "texts.jsonl").open("w", encoding="utf-8") as file:
-        for (table, column), values in _columns(prepared.items, prepared.queries):
+        for (table, column), values in _columns(prepared):
             for start in range(0, max(1, len(values)), _STRETCH):
                 line = [table, column, values[start : start + _STRETCH]]
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -133,12 +133,13 @@ def _read(entry: Path, key: str) -> Prepared:
     for name, expected in manifest["files"].items():
         if _sum(entry / name) != expected:
             raise _DamagedError(f"{name} fails its checksum")
-    texts: dict[str, dict[str, list[str]]] = {"items": {}, "fields": {}, "queries": {}}
+    texts: dict[str, dict[str, list[str]]]
+    texts = {"users": {}, "items": {}, "fields": {}, "queries": {}}
     with (entry / "texts.jsonl").open(encoding="utf-8") as file:
         for line in file:
             table, column, values = json.loads(line)
             texts[table].setdefault(column, []).extend(values)
-    items, columns, queries = (
+    users, items, columns, queries = (
         {name: tuple(values) for name, values in texts[table].items()} for table in texts
     )
     with np.load(entry / "arrays.npz", allow_pickle=False) as arrays:
@@ -150,6 +151,7 @@ def _read(entry: Path, key: str) -> Prepared:
         }
     return Prepared(
         log=log,
+        users=users["ids"],
         items=Items(fields=columns, **items),
         queries=Queries(**queries),
         train=train,
@@ -186,7 +188,9 @@ def _requests(
     )
 
 
-def _columns(items: Items, queries: Queries) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
+def _columns(prepared: Prepared) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
+    items, queries = prepared.items, prepared.queries
+    yield ("users", "ids"), prepared.users
     for name in ("ids", "titles", "texts"):
         yield ("items", name), getattr(items, name)
     for name, values in items.fields.items():

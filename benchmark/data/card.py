@@ -14,6 +14,7 @@ from benchmark.errors import InputError, did_you_mean
 __all__ = [
     "Card",
     "CategoryProtocol",
+    "Copies",
     "KnownItemProtocol",
     "Level",
     "Location",
@@ -146,6 +147,19 @@ class Candidates(_Strict):
     seed: int = 1
 
 
+class Copies(_Strict):
+    """Which events are copies of another one and are dropped.
+
+    Attributes:
+        within: the most time, in the source's unit, between an event and its copy: the same user,
+            item, kind and query again.
+        keep: drop none.
+    """
+
+    within: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    keep: bool = False
+
+
 class Statistics(_Strict):
     """Counts of the prepared data set, compared with the data by a test."""
 
@@ -188,6 +202,7 @@ class Card(_Strict):
     title: str | None = None
     text: tuple[str, ...] = ()
     grade: str | None = None
+    copies: Copies = Copies()
     queries: QueryProtocol | None = None
     candidates: Candidates = Candidates()
     statistics: Statistics | None = None
@@ -207,7 +222,7 @@ class Card(_Strict):
 
     def deciding(self) -> dict[str, Any]:
         """Return, JSON-ready, the fields that decide what is prepared; defaults are left out."""
-        names = {"name", "split", "title", "text", "grade", "queries", "candidates"}
+        names = {"name", "split", "title", "text", "grade", "copies", "queries", "candidates"}
         return self.model_dump(mode="json", include=names, exclude_defaults=True)
 
 

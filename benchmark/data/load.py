@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -18,12 +19,13 @@ from benchmark.data.places import remember
 from benchmark.data.prepared import Prepared, PreparedRequests
 from benchmark.data.repeats import without_repeats
 from benchmark.data.requests import Requests, Task
+from benchmark.data.short_lists import with_a_choice
 from benchmark.data.sources.checksum import scan
 from benchmark.errors import InputError
 
 __all__ = ["DATA_VERSION", "Seen", "load_dataset"]
 
-DATA_VERSION = 2
+DATA_VERSION = 3
 """Counts changes of this package that change what is prepared from the same files and card."""
 
 Seen = Literal["exclude", "keep"]
@@ -66,9 +68,27 @@ def load_dataset(
     dataset = _assemble(card, prepared, key, seen)
     if isinstance(name_or_path, Path) or name_or_path not in card_names():
         remember(cache_folder(cache), dataset.digest, Path(name_or_path).expanduser())
-    for part, task in prepared.requests.keys() - dataset.evaluation.keys():
-        tell(f"{card.name}: {part} {task}: every request repeats its own history; none is asked")
+    for line in _not_asked(prepared, dataset):
+        tell(f"{card.name}: {line}")
     return dataset
+
+
+def _not_asked(prepared: Prepared, dataset: Dataset) -> Iterator[str]:
+    """Yield a line for each part and task of which requests leave nothing to choose."""
+    for (part, task), rows in prepared.requests.items():
+        evaluation = dataset.evaluation.get((part, task))
+        if evaluation is None:
+            yield (
+                f"{part} {task}: none is asked, as every request repeats its own history or leaves"
+                " no wrong item"
+            )
+            continue
+        left = len(rows.first) - len(evaluation) - evaluation.repeated.requests
+        if left:
+            yield (
+                f"{part} {task}: {left} of {len(rows.first)} requests leave no wrong item to choose"
+                " and are not asked"
+            )
 
 
 def _prepared(card: Card, folder: Path, key: str, cache: Path, notify: Notify) -> Prepared:
@@ -128,6 +148,7 @@ def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
         digest=digest,
         candidates_digest=prepared.candidates_digest,
         log=prepared.log,
+        users=prepared.users,
         items=prepared.items,
         queries=prepared.queries,
         train=TrainView(train_log, prepared.items, queries, digest),
@@ -157,4 +178,5 @@ def _evaluation_set(
         exclude_seen=task is Task.REC and seen == "exclude",
     ).without(asked.omit)
     whole = EvaluationSet(requests, asked.relevant, asked.lists)
-    return without_repeats(whole) if requests.exclude_seen else whole
+    asking = without_repeats(whole) if requests.exclude_seen else whole
+    return None if asking is None else with_a_choice(asking)

@@ -36,8 +36,8 @@ class TaskOutcome:
     Attributes:
         task: the task.
         protocol: the protocol.
-        evaluation: the requests and their relevant items.
-        counts: a row for each of ``evaluation.relevant``, in that order.
+        requests: int64 ``[requests]``, the numbers of the requests that were asked, ascending.
+        counts: a row for each relevant item of these, in their order.
         seconds: wall time of the model's answers; where several protocols came from one pass, the
             whole of it in each.
         top: int32 ``[requests, 10]``, the best candidates, best first, ``PAD`` where nothing.
@@ -45,7 +45,7 @@ class TaskOutcome:
 
     task: Task
     protocol: Protocol
-    evaluation: EvaluationSet
+    requests: NDArray[np.int64]
     counts: Counts
     seconds: float
     top: NDArray[np.int32]
@@ -74,7 +74,7 @@ def evaluate(
         evaluation = dataset.evaluation.get((part, task))
         if evaluation is None:
             continue
-        possible = [p for p in protocols if p == "full" or p in evaluation.lists]
+        possible = [protocol for protocol in protocols if protocol in evaluation.protocols]
         if not possible:
             continue
         with run_log.progress(f"evaluating {task}", len(evaluation)) as bar:
@@ -84,10 +84,9 @@ def evaluate(
                 bar.advance(rows.stop - rows.start)
         for protocol in possible:
             answers = asking.answers(protocol)
+            asked = evaluation.asked(protocol)
             outcomes.append(
-                TaskOutcome(
-                    task, protocol, evaluation, answers.counts, answers.seconds, answers.top
-                )
+                TaskOutcome(task, protocol, asked, answers.counts, answers.seconds, answers.top)
             )
     return outcomes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +79,7 @@ def export_run(
     with _written_whole(out) as folder:
         for text, means in run.info["metrics"].items():
             task = Task(text)
-            _write_asked(folder, dataset.evaluation["test", task], ids, notify)
+            _write_asked(folder, dataset.evaluation["test", task], means, ids, notify)
             with ExitStack() as opened:
                 streams: dict[Protocol, BinaryIO] = {
                     protocol: opened.enter_context(
@@ -99,6 +99,7 @@ def export_run(
 def _write_asked(
     folder: Path,
     evaluation: EvaluationSet,
+    protocols: Iterable[Protocol],
     ids: pa.Array,
     notify: Callable[[str], object] | None,
 ) -> None:
@@ -113,6 +114,13 @@ def _write_asked(
         )
     with (folder / f"requests.{task}.tsv").open("wb") as stream:
         write_requests(stream, evaluation.requests, ids)
+    for protocol in protocols:
+        left = len(evaluation) - len(evaluation.asked(protocol))
+        if left and notify is not None:
+            notify(
+                f"run.{task}.{protocol}.txt: {left} of {len(evaluation)} requests have no list and"
+                " are not asked; leave them out of the mean, as trec_eval does without -c"
+            )
 
 
 @dataclass(frozen=True)
@@ -149,11 +157,14 @@ class _Writer:
 def _check(run: RunRecord, stored: pd.DataFrame, outcome: TaskOutcome) -> None:
     rows = (stored["task"] == str(outcome.task)) & (stored["protocol"] == outcome.protocol)
     before = stored[rows]
+    names = ("gain", "greater", "tied", "candidates")
+    now = {name: getattr(outcome.counts, name) for name in names}
+    now["request"] = outcome.requests[outcome.counts.request]
     differ = np.zeros(len(before), dtype=bool)
-    for name in ("request", "gain", "greater", "tied", "candidates"):
-        differ |= before[name].to_numpy() != getattr(outcome.counts, name)
+    for name, column in now.items():
+        differ |= before[name].to_numpy() != column
     if differ.any():
-        count, size = before["request"][differ].nunique(), len(outcome.evaluation)
+        count, size = before["request"][differ].nunique(), len(outcome.requests)
         raise BenchmarkError(
             f"{run.folder}: {count} of {size} requests ({outcome.task},"
             f" {outcome.protocol}) are now answered otherwise than recorded; run the model again"

@@ -13,6 +13,7 @@ import numpy as np
 from benchmark.data.dataset import Dataset, EvaluationSet
 from benchmark.data.evaluation_set import PROTOCOLS, Protocol
 from benchmark.data.requests import Task
+from benchmark.data.too_few import why_none
 from benchmark.errors import InputError
 from benchmark.evaluation.evaluate import evaluate
 from benchmark.exchange.recited import Recited
@@ -95,12 +96,13 @@ def import_run(
     check_name(name)
     evaluation = dataset.evaluation.get(("test", task))
     if evaluation is None:
-        raise InputError(f"--task {task}: {dataset.name} has no {task} requests")
-    if protocol != "full" and protocol not in evaluation.lists:
+        why = why_none(dataset, [task])
+        raise InputError(f"--task {task}: {dataset.name} has no {task} requests: {why}")
+    if protocol not in evaluation.protocols:
         raise InputError(f"--protocol {protocol}: {dataset.name} has no such lists for {task}")
-    size = len(evaluation)
-    listing = read_listing(file, task, size, dataset.items.ids)
-    unanswered = size - len(np.unique(listing.request))
+    asked = evaluation.asked(protocol)
+    listing = read_listing(file, task, len(evaluation), dataset.items.ids)
+    unanswered = len(np.setdiff1d(asked, listing.request))
     ignored = _not_candidates(listing, evaluation, protocol)
     origin = {"file": file.name, "sha256": listing.sha256}
     facts = {str(task): {protocol: {**origin, "unanswered": unanswered, "not_candidates": ignored}}}
@@ -117,7 +119,7 @@ def import_run(
         facts = _joined(older.info["facts"], facts)
         tables = _beside(older.tables(), tables)
     record = write_run(folder, _info(identity, dataset, metrics, facts), tables, None)
-    return Imported(record, size, unanswered, len(listing.item), ignored)
+    return Imported(record, len(asked), unanswered, len(listing.item), ignored)
 
 
 def _recited(listing: Listing) -> Recited:

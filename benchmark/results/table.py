@@ -145,11 +145,11 @@ def shared_table(dataset: Dataset) -> pa.Table:
         if evaluation is None:
             continue
         hard = hard_requests(evaluation, dataset, rules)
-        for protocol in PROTOCOLS:
-            if protocol == "full" or protocol in evaluation.lists:
-                asked = _Asked(dataset, evaluation, protocol, hard)
-                columns = {name: make(asked) for name, make in _MAKERS.items()}
-                parts.append(_block(schema, task, protocol, columns))
+        for protocol in evaluation.protocols:
+            asked = _Asked(dataset, evaluation, protocol, hard)
+            rows = np.isin(evaluation.relevant.request, evaluation.asked(protocol))
+            columns = {name: make(asked)[rows] for name, make in _MAKERS.items()}
+            parts.append(_block(schema, task, protocol, columns))
     return pa.concat_tables(parts).combine_chunks()
 
 
@@ -166,9 +166,12 @@ def top_table(outcomes: Sequence[TaskOutcome]) -> pa.Table:
     """Return the best items, columns ``TOP``, ranks from 1; an empty place has no row."""
     parts = [TOP.empty_table()]
     for outcome in _in_order(outcomes):
-        request, place = np.nonzero(outcome.top != PAD)
-        item = outcome.top[request, place]
-        columns: dict[str, NDArray] = {"request": request, "rank": place + 1, "item": item}
+        row, place = np.nonzero(outcome.top != PAD)
+        columns: dict[str, NDArray] = {
+            "request": outcome.requests[row],
+            "rank": place + 1,
+            "item": outcome.top[row, place],
+        }
         parts.append(_block(TOP, outcome.task, outcome.protocol, columns))
     return pa.concat_tables(parts).combine_chunks()
 

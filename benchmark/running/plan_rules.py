@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
+from benchmark.data.too_few import why_none
 from benchmark.errors import InputError, did_you_mean
 from benchmark.running.plan import Experiment
 from benchmark.settings import PRESETS, build_settings, parse_assignment
@@ -110,7 +111,7 @@ def check_protocols(protocols: Sequence[str], dataset: Dataset) -> None:
     """
     tests = [asked for (part, _), asked in dataset.evaluation.items() if part == "test"]
     for protocol in protocols:
-        if protocol != "full" and not any(protocol in asked.lists for asked in tests):
+        if not any(protocol in asked.protocols for asked in tests):
             raise InputError(f"--protocol {protocol}: {dataset.name} brings no such candidates")
 
 
@@ -123,5 +124,6 @@ def restricted(experiment: Experiment, dataset: Dataset) -> Experiment:
     tasks = tuple(task for task in experiment.tasks if ("test", task) in dataset.evaluation)
     if not tasks:
         served, name = " or ".join(map(str, experiment.tasks)), experiment.entry.name
-        raise InputError(f"{dataset.name} has no {served} requests for model {name}")
+        why = why_none(dataset, experiment.tasks)
+        raise InputError(f"{dataset.name} has no {served} requests for model {name}: {why}")
     return replace(experiment, tasks=tasks)

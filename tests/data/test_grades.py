@@ -159,5 +159,8 @@ def test_exposures_that_belong_to_no_request_are_told(make_folder: MakeFolder) -
 def test_given_lists_of_relevant_items_only_are_told(make_folder: MakeFolder) -> None:
     rows = [r for r in pages() if r[5] > 0 or r[0] != "u0"]
     told: list[str] = []
-    load_dataset(graded(make_folder, rows), notify=told.append)
-    assert any("test search: 1 of 5 given lists hold nothing but relevant" in line for line in told)
+    asked = load_dataset(graded(make_folder, rows), notify=told.append).evaluation[
+        "test", Task.SEARCH
+    ]
+    assert asked.asked("given").tolist() == [1, 2, 3, 4]
+    assert any("test search: 1 of 5 requests are left out of given" in line for line in told)

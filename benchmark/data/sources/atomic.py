@@ -7,7 +7,7 @@ numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +37,16 @@ _GRADES = (1e-6, 1e6)
 
 @dataclass(frozen=True)
 class Interactions:
-    """The columns of an ``.inter`` file in file order.
+    """The columns of an ``.inter`` file.
 
     Attributes:
         user: int32 ``[events]``, index into ``users``.
         item: int32 ``[events]``, index into ``items``.
         time: int64 ``[events]``.
         query: int32 ``[events]``, index into ``queries``; -1 where the cell is empty.
-        session: int32 ``[events]``, numbered in order of appearance; -1 where the cell is empty.
-        users: ids in order of first appearance; likewise ``items`` and ``queries``.
+        session: int32 ``[events]``, index into ``sessions``; -1 where the cell is empty.
+        users: ids; likewise ``items``, ``queries`` and ``sessions``.
+        row: int64 ``[events]``, the row of the file that each event comes from, from 0.
         grade: float32 ``[events]``, 0 or more; ``None`` where no column is named for it.
         scaled: whether times were fractional and are now thousandths of the source's unit.
     """
@@ -59,12 +60,21 @@ class Interactions:
     users: pa.Array
     items: pa.Array
     queries: pa.Array
+    sessions: pa.Array
+    row: NDArray[np.int64]
     scaled: bool
     grade: NDArray[np.float32] | None = None
 
-    def line(self, row: int) -> int:
-        """Return the line of the file that event ``row`` comes from."""
-        return line_of_row(self.path, row)
+    def line(self, event: int) -> int:
+        """Return the line of the file that ``event`` comes from."""
+        return line_of_row(self.path, int(self.row[event]))
+
+    def only(self, keep: NDArray[np.bool_]) -> Interactions:
+        """Return the events where ``keep`` (``[events]``) holds; ids stay as they are."""
+        names = ("user", "item", "time", "query", "session", "row")
+        columns = {name: getattr(self, name)[keep] for name in names}
+        grade = None if self.grade is None else self.grade[keep]
+        return replace(self, **columns, grade=grade)
 
 
 @dataclass(frozen=True)
@@ -105,10 +115,21 @@ def read_inter(path: Path, grade: str | None = None) -> Interactions:
     time, scaled = _times(path, table, fields)
     table = table.drop_columns(["user_id", "item_id", "timestamp"])
     query, queries = _optional_codes(table, "query_id")
-    session, _ = _optional_codes(table, "session_id")
-    grades = None if grade is None else _grades(path, table, grade)
+    session, sessions = _optional_codes(table, "session_id")
     return Interactions(
-        path, user, item, time, query, session, users, items, queries, scaled, grades
+        path=path,
+        user=user,
+        item=item,
+        time=time,
+        query=query,
+        session=session,
+        users=users,
+        items=items,
+        queries=queries,
+        sessions=sessions,
+        row=np.arange(len(user)),
+        scaled=scaled,
+        grade=None if grade is None else _grades(path, table, grade),
     )
 
 
