@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unicodedata import category
 
 import pytest
 from typer.testing import CliRunner
@@ -101,18 +102,23 @@ def test_models(say: Command, surroundings: tuple[Path, Path]) -> None:
 
 def test_answers(say: Command, surroundings: tuple[Path, Path]) -> None:
     run = run_of(surroundings[1], "popularity")
-    found = say("predict", run, "--user", 1, "-k", 1000, "--json").json["answers"][0]
+    user = CELLS["link"]
+    found = say("predict", run, "--user", user, "-k", 1000, "--json").json
+    assert found["user"] == user
+    found = found["answers"][0]
     told = {each["item"] for each in (*found["results"], *found["history"])}
     assert told >= set(CELLS.values())
     assert {each["title"] for each in (*found["results"], *found["history"])} >= set(CELLS.values())
-    shown = say("predict", run, "--user", 1, "-k", 1000).out
-    assert_shown(CELLS, shown)
+    shown = say("predict", run, "--user", user, "-k", 1000).out
+    assert_shown({**CELLS, "user": f"History of user {user}"}, shown)
+    for text in list(CELLS.values())[::8]:
+        assert say("predict", run, "--user", text, "-k", 1).status == 0
 
 
 def test_words_that_are_searched_for(say: Command, surroundings: tuple[Path, Path]) -> None:
     run = run_of(surroundings[1], "bm25")
     for text in (ARGUMENT, CELLS["right to left"], CELLS["Rich markup"], CELLS["link"]):
-        say("predict", run, "--user", 1, "-k", 3, "--query", text)
+        say("predict", run, "--user", CELLS["TeX"], "-k", 3, "--query", text)
 
 
 def test_comparisons(say: Command, surroundings: tuple[Path, Path]) -> None:
@@ -120,7 +126,8 @@ def test_comparisons(say: Command, surroundings: tuple[Path, Path]) -> None:
     asking = ["compare", *runs, "--examples", 100, "--metric", "ndcg@10"]
     shown, found = say(*asking).out, say(*asking, "--json").json
     examples = [e for each in found for kind in ("gains", "losses") for e in each[kind]]
-    asked = {e["item"] for e in examples} | {e["query"] for e in examples}
+    asked = {e[name] for e in examples for name in ("user", "item", "title", "query")}
+    asked |= {e["query_id"] for e in examples if e["query_id"] is not None}
     assert len(asked & set(CELLS.values())) > 10
     assert_shown({text: text for text in asked}, shown)
 
@@ -144,11 +151,13 @@ def test_what_goes_out_comes_back(say: Command, surroundings: tuple[Path, Path])
     out = Path("out")
     written = say("export", run, "--out", out).out.splitlines()
     assert [Path(line) for line in written] == sorted(out.iterdir())
-    for line in (
-        line for file in out.glob("run.*") for line in file.read_bytes().split(b"\n")[:-1]
-    ):
-        assert len(line.split()) == 6
-        assert control_characters(line.decode()) == [] or "\u202e" in line.decode()
+    for file in out.iterdir():
+        lines = file.read_text(encoding="utf-8").split("\n")[:-1]
+        fields = {"run": 6, "qrels": 4, "requests": 5}[file.name.partition(".")[0]]
+        sep = "\t" if fields == 5 else " "
+        assert {len(line.split(sep)) for line in lines} == {fields}
+        acting = [c for c in control_characters("".join(lines)) if c != sep]
+        assert {category(c) for c in acting} <= ({"Cf", "Zs", "Zl", "Zp"} if fields == 5 else set())
     asked = ["--name", "back", "--dataset", data, "--task", "rec", "--protocol", "full"]
     done = say("import", out / "run.rec.full.txt", *asked, "--json", "--results", "back")
     assert done.json["not_candidates"] == done.json["unanswered"] == 0
