@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["BenchmarkError", "CheckFailedError", "InputError", "did_you_mean"]
+__all__ = ["BenchmarkError", "CheckFailedError", "InputError", "did_you_mean", "nearest"]
 
 
 MOST_NAMES = 60
@@ -28,14 +28,20 @@ class CheckFailedError(BenchmarkError):
     exit_status = 1
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that ``name`` may be a slip of; upper and lower case do not count."""
+    plain = {each.lower(): each for each in sorted(known, reverse=True)}
+    near = get_close_matches(name.lower(), plain, n=1, cutoff=0.5)
+    return plain[near[0]] if near else None
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known name, else the list of known names.
 
-    Upper and lower case do not count. A list too long to be read is left out.
+    A list too long to be read is left out.
     """
     known = sorted(known)
-    plain = {each.lower(): each for each in reversed(known)}
-    near = get_close_matches(name.lower(), plain, n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean '{plain[near[0]]}'?"
-    return f"; known: {', '.join(known)}" if len(known) <= MOST_NAMES else ""
+    near = nearest(name, known)
+    if near is not None:
+        return f"; did you mean '{near}'?"
+    return f"; known: {', '.join(known)}" if 0 < len(known) <= MOST_NAMES else ""

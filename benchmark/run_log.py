@@ -84,7 +84,7 @@ class RunLog:
     def progress(self, label: str, total: float | None) -> Iterator[Ticker]:
         """Show a bar with the time left on stderr; nothing is shown when stderr is no terminal."""
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),

@@ -34,7 +34,7 @@ HOSTILE = {
     "end of a script": "</script><script>alert(2)</script>",
     "comment": "<!-- x",
     "entity": "&lt;b&gt; &#60; AT&T &copy;",
-    "attribute": "\" onmouseover='alert(1)' x=\"",
+    "attribute": "x\" onmouseover='alert(1)' y=\"",
     "pipes": "a|b || c \\| d \\\\|",
     "lines": "one\ntwo\n\n# three\n- four\n| five |",
     "tabs": "one\ttwo",

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from benchmark.cli.check import check
+from benchmark.cli.clean import clean
 from benchmark.cli.compare import compare
 from benchmark.cli.data import app as data_app
 from benchmark.cli.identifiers import identifiers
@@ -57,6 +58,7 @@ app.command("compare")(compare)
 app.command("tiers")(tiers)
 app.command("check")(check)
 app.command("publish")(publish)
+app.command("clean")(clean)
 app.command("predict")(predict)
 app.command("identifiers")(identifiers)
 app.command("export")(export)

@@ -6,9 +6,9 @@ import hashlib
 import itertools
 import json
 import re
-import shutil
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -84,19 +84,29 @@ def run(
     from benchmark.running.runner import run_model
 
     common = _common_folder(results, plans, numbers, data.digest) if ablations else None
-    if common is not None and fresh:
-        shutil.rmtree(common, ignore_errors=True)
     done: list[RunResult] = []
-    for plan, number in itertools.product(plans, numbers):
-        progress(f"{plan.title} on {data.name}, seed {number}, preset {preset}")
-        asked: Any = protocols
-        result = run_model(plan, data, asked, number, device.value, results, fresh, common)
-        if result.reused:
-            progress(f"stored already, not run again (--fresh runs it): {result.record.folder}")
-        done.append(result)
-    if common is not None:
-        shutil.rmtree(common, ignore_errors=True)
+    with nullcontext() if common is None else _kept_until_done(common, fresh):
+        for plan, number in itertools.product(plans, numbers):
+            progress(f"{plan.title} on {data.name}, seed {number}, preset {preset}")
+            asked: Any = protocols
+            result = run_model(plan, data, asked, number, device.value, results, fresh, common)
+            if result.reused:
+                progress(f"stored already, not run again (--fresh runs it): {result.record.folder}")
+            done.append(result)
     _show(done, as_json)
+
+
+@contextmanager
+def _kept_until_done(common: Path, fresh: bool) -> Iterator[None]:
+    """Be alone with what runs of one command share, and remove it when all of them are done."""
+    from benchmark.folders import discard
+    from benchmark.locks import locked
+
+    with locked(common, wait=2):
+        if fresh:
+            discard(common)
+        yield
+        discard(common)
 
 
 def _common_folder(results: Path, plans: list[Experiment], seeds: list[int], data: str) -> Path:

@@ -49,7 +49,9 @@ def _widths(columns: list[list[str]], whole: list[bool], width: int | None) -> l
     if sum(wide) <= room:
         return wide
     least = [
-        most if alone else min(most, max(_PROSE, *(cell_len(w) for c in column for w in c.split())))
+        most
+        if alone
+        else min(most, max([_PROSE, *(cell_len(w) for c in column for w in c.split())]))
         for column, most, alone in zip(columns, wide, whole, strict=True)
     ]
     spare, wanted = room - sum(least), sum(wide) - sum(least)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -28,9 +26,11 @@ from benchmark.exchange.trec_write import (
     write_requests,
 )
 from benchmark.model import Model
+from benchmark.names import below
 from benchmark.registry import find
 from benchmark.results.record import RunRecord
 from benchmark.run_log import RunLog
+from benchmark.target import new_folder
 
 __all__ = ["export_run", "stored_model"]
 
@@ -76,14 +76,14 @@ def export_run(
         BenchmarkError: the model now answers otherwise than the record says.
     """
     ids, stored, name = item_ids(dataset.items.ids), run.requests(), run.info["model"]
-    with _written_whole(out) as folder:
+    with new_folder("--out", out) as folder:
         for text, means in run.info["metrics"].items():
             task = Task(text)
             _write_asked(folder, dataset, task, means, ids, notify)
             with ExitStack() as opened:
                 streams: dict[Protocol, BinaryIO] = {
                     protocol: opened.enter_context(
-                        (folder / f"run.{task}.{protocol}.txt").open("wb")
+                        below(folder, f"run.{task}.{protocol}.txt").open("wb")
                     )
                     for protocol in means
                 }
@@ -171,24 +171,3 @@ def _check(run: RunRecord, stored: pd.DataFrame, outcome: TaskOutcome) -> None:
             f" {outcome.protocol}) are now answered otherwise than recorded; run the model again"
             " with this version and on this kind of machine"
         )
-
-
-@contextmanager
-def _written_whole(out: Path) -> Iterator[Path]:
-    """Yield a folder that takes the place of ``out`` when all went well."""
-    try:
-        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-            raise InputError(f"--out {out}: is there already; name a new folder")
-        parent = out.absolute().parent
-        if not parent.is_dir():
-            raise InputError(f"--out {out}: no such folder {parent}; make it first")
-        workplace = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=parent))
-        try:
-            unfinished = workplace / "unfinished"
-            unfinished.mkdir()
-            yield unfinished
-            unfinished.rename(out)
-        finally:
-            shutil.rmtree(workplace, ignore_errors=True)
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be written: {error.strerror or error}") from error

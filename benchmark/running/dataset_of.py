@@ -11,6 +11,7 @@ from benchmark.data.load import load_dataset
 from benchmark.data.locate import card_names
 from benchmark.data.places import place_of
 from benchmark.errors import InputError
+from benchmark.results.asked_of import check_asked
 from benchmark.results.record import RunRecord
 
 __all__ = ["dataset_of"]
@@ -29,6 +30,7 @@ def dataset_of(
 
     Raises:
         InputError: it cannot be found, or is not the version that the run was asked about.
+        BenchmarkError: the run states its digests, and was asked other requests.
     """
     info = run.info
     place = _place(run) if name_or_path is None else name_or_path
@@ -42,6 +44,7 @@ def dataset_of(
                 f"{place}: its {what} ({found[:12]}…) are not those of {run.folder}"
                 f" ({expected[:12]}…); name the data set that the run was asked about by --dataset"
             )
+    check_asked(run, data)
     return data
 
 

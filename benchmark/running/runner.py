@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.evaluation_set import Protocol
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation, TaskOutcome, evaluate
+from benchmark.folders import discard, standing
+from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext
+from benchmark.names import below
+from benchmark.plain_text import plain
 from benchmark.results.record import RunRecord, read_run, run_folder, shared_of, write_run
 from benchmark.results.summary import summarise
 from benchmark.results.table import RunTables, counts_table, top_table
@@ -24,6 +29,9 @@ from benchmark.running.plan import Experiment
 from benchmark.settings import build_settings
 
 __all__ = ["RunResult", "run_model"]
+
+_PATIENCE = 2.0
+"""Seconds to wait for another process that runs the same; it may be at its end."""
 
 
 @dataclass(frozen=True)
@@ -55,32 +63,61 @@ def run_model(
         results: the folder that holds ``runs/`` and ``checkpoints/``.
         fresh: run even though the run is stored, and forget its checkpoints.
         common: see :class:`TrainingContext`.
+
+    Raises:
+        BusyError: another process is at the same run.
     """
     model = plan.entry.load()(plan.settings)
     identity = RunIdentity.of(plan, dataset, protocols, seed, resolve_device(device, model))
-    folder = run_folder(results, dataset.name, plan.entry.name, identity.run_id)
-    checkpoints = results / "checkpoints" / folder.relative_to(results / "runs")
-    if fresh:
-        shutil.rmtree(checkpoints, ignore_errors=True)
-    elif folder.exists():
-        try:
-            return RunResult(read_run(folder), reused=True)
-        except BenchmarkError as error:
-            print(f"{error}; it is run again", file=sys.stderr)  # noqa: T201
-    run_log = RunLog()
-    context = TrainingContext(plan.tasks, seed, identity.device, run_log, checkpoints, common)
-    with run_log.phase("fit"):
-        model.fit(dataset.train, HarnessValidation(dataset, plan.tasks), context)
-    with run_log.phase("evaluate"):
-        outcomes = evaluate(model, plan.entry.name, dataset, "test", plan.tasks, protocols, run_log)
-    info = _info(identity, model, dataset, run_log, outcomes)
-    info["tuning"] = None if plan.tuning is None else plan.tuning.summary
-    info["ablation"] = None if plan.ablation is None else asdict(plan.ablation)
-    shared = shared_of(dataset, results, info["harness"])
-    tables = RunTables(shared, counts_table(outcomes), top_table(outcomes))
-    record = write_run(folder, info, tables, model)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    names = dataset.name, plan.entry.name, identity.run_id
+    folder, checkpoints = run_folder(results, *names), below(results / "checkpoints", *names)
+    stored = None if fresh else _stored(folder, lambda line: None)
+    if stored is not None:
+        _forget(checkpoints)
+        return RunResult(stored, reused=True)
+    with locked(checkpoints, wait=_PATIENCE):
+        if fresh:
+            discard(checkpoints)
+        elif (stored := _stored(folder, _remark)) is not None:
+            return RunResult(stored, reused=True)
+        run_log = RunLog()
+        context = TrainingContext(plan.tasks, seed, identity.device, run_log, checkpoints, common)
+        with run_log.phase("fit"):
+            model.fit(dataset.train, HarnessValidation(dataset, plan.tasks), context)
+        with run_log.phase("evaluate"):
+            outcomes = evaluate(
+                model, plan.entry.name, dataset, "test", plan.tasks, protocols, run_log
+            )
+        info = _info(identity, model, dataset, run_log, outcomes)
+        info["tuning"] = None if plan.tuning is None else plan.tuning.summary
+        info["ablation"] = None if plan.ablation is None else asdict(plan.ablation)
+        shared = shared_of(dataset, results, info["harness"])
+        tables = RunTables(shared, counts_table(outcomes), top_table(outcomes))
+        record = write_run(folder, info, tables, model)
+        _forget(checkpoints)
     return RunResult(record, reused=False)
+
+
+def _stored(folder: Path, tell: Callable[[str], None]) -> RunRecord | None:
+    """Return the run that is stored, if it is whole."""
+    if not standing(folder).exists():
+        return None
+    try:
+        return read_run(folder)
+    except BenchmarkError as error:
+        tell(f"{error}; it is run again")
+        return None
+
+
+def _remark(line: str) -> None:
+    print(plain(line), file=sys.stderr)  # noqa: T201
+
+
+def _forget(checkpoints: Path) -> None:
+    """Remove what a stored run no longer needs, unless somebody runs it anew."""
+    if checkpoints.exists():
+        with suppress(BenchmarkError), locked(checkpoints, wait=0):
+            discard(checkpoints)
 
 
 def _info(

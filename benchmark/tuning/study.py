@@ -18,6 +18,7 @@ from benchmark.errors import BenchmarkError, InputError
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.files import writing
 from benchmark.model import Model, TrainingContext
+from benchmark.names import below
 from benchmark.run_log import RunLog
 from benchmark.running.device import resolve_device
 from benchmark.running.identity import code_digest
@@ -255,11 +256,11 @@ def _stored(results: Path, dataset: str, model: str) -> Iterator[tuple[Path, Stu
 
 
 def _folder(results: Path, dataset: str, model: str) -> Path:
-    return results / "tuning" / dataset / model.replace(":", "-")
+    return below(results / "tuning", dataset, model)
 
 
 def _file(results: Path, study: Study) -> Path:
-    return _folder(results, study.dataset, study.model) / study.name / "study.json"
+    return below(results / "tuning", study.dataset, study.model, study.name) / "study.json"
 
 
 def _write(file: Path, study: Study) -> None:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unicodedata import category
+from xml.etree import ElementTree
 
 import pytest
 from typer.testing import CliRunner
@@ -103,13 +104,13 @@ def test_models(say: Command, surroundings: tuple[Path, Path]) -> None:
 def test_answers(say: Command, surroundings: tuple[Path, Path]) -> None:
     run = run_of(surroundings[1], "popularity")
     user = CELLS["link"]
-    found = say("predict", run, "--user", user, "-k", 1000, "--json").json
+    found = say("predict", run, "--user", user, "-k", 1000, "--history", 100, "--json").json
     assert found["user"] == user
     found = found["answers"][0]
     told = {each["item"] for each in (*found["results"], *found["history"])}
     assert told >= set(CELLS.values())
     assert {each["title"] for each in (*found["results"], *found["history"])} >= set(CELLS.values())
-    shown = say("predict", run, "--user", user, "-k", 1000).out
+    shown = say("predict", run, "--user", user, "-k", 1000, "--history", 100).out
     assert_shown({**CELLS, "user": f"History of user {user}"}, shown)
     for text in list(CELLS.values())[::8]:
         assert say("predict", run, "--user", text, "-k", 1).status == 0
@@ -132,12 +133,22 @@ def test_comparisons(say: Command, surroundings: tuple[Path, Path]) -> None:
     assert_shown({text: text for text in asked}, shown)
 
 
-def test_identifiers(say: Command, surroundings: tuple[Path, Path], tmp_path: Path) -> None:
-    run = run_of(surroundings[1], "coded")
+def test_a_picture_of_identifiers(
+    command: Command, surroundings: tuple[Path, Path], tmp_path: Path
+) -> None:
     picture = tmp_path / "codes.svg"
+    harmless(command("identifiers", run_of(surroundings[1], "coded"), "--picture", picture))
+    drawn = picture.read_text(encoding="utf-8")
+    assert control_characters(drawn) == []
+    assert "<script" not in drawn
+    texts = ["".join(each.itertext()) for each in ElementTree.fromstring(drawn).iter()]
+    for text in IDENTIFIERS.values():
+        assert f"{plain(text)}: use of codes" in texts
+
+
+def test_identifiers(say: Command, surroundings: tuple[Path, Path]) -> None:
+    run = run_of(surroundings[1], "coded")
     assert_shown(IDENTIFIERS, say("identifiers", run).out)
-    assert say("identifiers", run, "--picture", picture).status == 0
-    assert control_characters(picture.read_text(encoding="utf-8")) == []
     assert say("identifiers", run, "--json").json.keys() == set(IDENTIFIERS.values())
     for text in (CELLS["link"], CELLS["blanks"], CELLS["JSON"]):
         found = say("identifiers", run, "--item", text, "--others", 100, "--json").json
@@ -234,7 +245,7 @@ def test_arguments_that_are_wrong(
 
 
 def test_a_folder_and_files_that_are_called_so(command: Command, tmp_path: Path) -> None:
-    for text in ("\x1b[31mred", "a\nb\r", "[red]x[/red]", os.fsdecode(b"caf\xe9"), ARGUMENT[:60]):
+    for text in ("\x1b[31mred", "a\nb\r", "[red]x", os.fsdecode(b"caf\xe9"), ARGUMENT[:60]):
         folder = tmp_path / text
         folder.mkdir()
         harmless(command("data", "describe", folder))

@@ -13,7 +13,8 @@ import pytest
 from baselines.popularity import Popularity
 from benchmark.cli.plan import plan_models
 from benchmark.registry import ModelEntry
-from benchmark.results.record import RunRecord, scan_runs
+from benchmark.results.record import RunRecord
+from benchmark.results.scan import scan_runs
 
 from .conftest import Command, Done, assert_refused
 

@@ -47,6 +47,12 @@ def test_a_path_that_does_not_fit_has_a_line_of_its_own() -> None:
     assert f"\n{PATH}0\n" in drawn(table(), 60)
 
 
+def test_a_column_may_be_empty() -> None:
+    made = Table("name", "")
+    made.add_row(PATH * 2, "")
+    assert f"{PATH * 2}\n" in drawn(made, 40)
+
+
 def test_prose_is_folded_before_the_table_is_given_up() -> None:
     made = Table("name", "about")
     made.add_row("x", PROSE)

@@ -13,6 +13,7 @@ from benchmark.errors import InputError
 from benchmark.results.record import RunRecord
 from benchmark.running.dataset_of import dataset_of
 from tests.results.records import record
+from tests.running.test_runner import run as make_run
 from tests.support import write_tiny
 
 
@@ -33,8 +34,7 @@ def run(cache: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(folder.parent)
     data = load_dataset("./tiny")
     monkeypatch.chdir(tmp_path)
-    digests = {"dataset_digest": data.digest, "candidates_digest": data.candidates_digest}
-    return record(tmp_path, "m", {("rec", "full"): [0]}, dataset="tiny", **digests)
+    return make_run(data, tmp_path / "results").record
 
 
 def test_a_run_knows_where_its_data_lay(run: RunRecord, folder: Path) -> None:
