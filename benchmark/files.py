@@ -35,9 +35,8 @@ def writing(file: Path) -> Iterator[Path]:
         flush(unfinished)
         unfinished.replace(file)
         flush(file.parent)
-    except (OSError, RuntimeError) as error:  # torch.save tells of a full disk by the latter
-        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        raise InputError(f"{file}: cannot be written: {reason}") from error
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror or error}") from error
     finally:
         remove(unfinished)
 

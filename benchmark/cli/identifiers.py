@@ -87,7 +87,7 @@ def _show_facts(name: str, facts: IdentifierFacts) -> None:
 
 
 def _prefixes(record: RunRecord, item: str) -> dict[str, Any]:
-    from benchmark.exchange.export import stored_model
+    from benchmark.exchange.export import stored_model, using_weights
     from benchmark.inspect.identifiers import prefixes_of
     from benchmark.model_protocols import HasItemCodes
 
@@ -101,16 +101,17 @@ def _prefixes(record: RunRecord, item: str) -> dict[str, Any]:
     def named(rows: tuple[int, ...]) -> list[dict[str, str]]:
         return [_named(model, other) for other in rows]
 
-    return {
-        **_named(model, row),
-        "identifiers": {
-            kind: [
-                {"prefix": list(prefix.codes), "items": named(prefix.items)}
-                for prefix in prefixes_of(row, codes)
-            ]
-            for kind, codes in model.item_codes().items()
-        },
-    }
+    with using_weights(record):
+        return {
+            **_named(model, row),
+            "identifiers": {
+                kind: [
+                    {"prefix": list(prefix.codes), "items": named(prefix.items)}
+                    for prefix in prefixes_of(row, codes)
+                ]
+                for kind, codes in model.item_codes().items()
+            },
+        }
 
 
 def _named(model: HasItemCodes, row: int) -> dict[str, str]:

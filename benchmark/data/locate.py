@@ -18,18 +18,29 @@ from benchmark.errors import InputError, did_you_mean
 from benchmark.names import check_name, inside
 from benchmark.plain_text import plain
 
-__all__ = ["Notify", "card_names", "cards_folder", "data_folder", "resolve", "source_files"]
+__all__ = [
+    "Notify",
+    "card_names",
+    "cards_folder",
+    "data_folder",
+    "no_cards",
+    "resolve",
+    "source_files",
+]
 
 Notify = Callable[[str], object]
 """Takes a line worth telling the user."""
 
 
 def cards_folder() -> Path:
-    """Return the folder of cards: ``$BENCHMARK_DATASETS``, the repository's, or ``./datasets``."""
+    """Return the folder of cards: ``$BENCHMARK_DATASETS``, the repository's, or the package's.
+
+    A wheel has them inside of the package, a checkout beside it.
+    """
     if chosen := os.environ.get("BENCHMARK_DATASETS"):
         return Path(chosen)
-    beside_package = repository_root() / "datasets"
-    return beside_package if beside_package.is_dir() else Path("datasets")
+    inside_package = repository_root() / "benchmark" / "cards"
+    return inside_package if inside_package.is_dir() else repository_root() / "datasets"
 
 
 def repository_root() -> Path:
@@ -40,6 +51,14 @@ def repository_root() -> Path:
 def card_names() -> tuple[str, ...]:
     """Return the names of all cards, sorted."""
     return tuple(sorted(p.parent.name for p in cards_folder().glob("*/card.yaml")))
+
+
+def no_cards() -> str:
+    """Return what to say where there is no card at all."""
+    return (
+        f"there are no cards in {cards_folder()}; $BENCHMARK_DATASETS names the folder that has"
+        " them, or name a data set by its own folder"
+    )
 
 
 def data_folder(card: Card, folder: Path | None) -> Path:
@@ -124,7 +143,9 @@ def _resolve(name_or_path: str | Path, notify: Notify) -> tuple[Card, Path]:
         raise InputError(f"{shown}: is a file; name the folder that holds it")
     if re.search(r"[/\\]", text) or isinstance(name_or_path, Path):
         raise InputError(f"{shown}: no such folder")
-    raise InputError(f"unknown data set '{plain(text, 200)}'{did_you_mean(text, card_names())}")
+    names = card_names()
+    hint = did_you_mean(text, names) if names else f": {no_cards()}"
+    raise InputError(f"unknown data set '{plain(text, 200)}'{hint}")
 
 
 def _is_record(folder: Path) -> bool:
