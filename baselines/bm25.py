@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import bm25s
@@ -12,6 +11,7 @@ import numpy as np
 import Stemmer
 from numpy.typing import NDArray
 
+from benchmark.data.analyser import analyse
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
 from benchmark.model import Model, TrainingContext, TrainView, Validation
@@ -19,6 +19,9 @@ from benchmark.search_space import Dimension, Range
 from benchmark.settings import setting
 
 __all__ = ["BM25", "BM25Settings"]
+
+TEXTS_AT_ONCE = 1024
+"""Texts that are looked at together for a word; the first of them mostly have one."""
 
 
 @dataclass(frozen=True)
@@ -52,29 +55,33 @@ class BM25(Model[BM25Settings]):
         "k1": Range(0.2, 3.0),
     }
 
+    def check(self, train: TrainView, tasks: tuple[Task, ...]) -> None:
+        """Refuse items without a single word.
+
+        Raises:
+            InputError: no text has one.
+        """
+        texts = list(dict.fromkeys(train.items.texts))
+        starts = range(0, len(texts), TEXTS_AT_ONCE)
+        if not any(any(self._words(texts[start : start + TEXTS_AT_ONCE])) for start in starts):
+            raise InputError("word search needs items with a text; no item has a word in it")
+
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Index the items' texts.
 
         Raises:
             InputError: no text has a word.
         """
+        self.check(train, context.tasks)
         self._index(list(train.items.texts))
 
     def _index(self, texts: list[str]) -> None:
         words = self._words(texts)
-        if not any(words):
-            raise InputError("word search needs items with a text; no item has a word in it")
         self.index = bm25s.BM25(k1=self.settings.k1, b=self.settings.b)
         self.index.index(words, show_progress=False)
 
     def _words(self, texts: list[str]) -> list[list[str]]:
-        return bm25s.tokenize(
-            texts,
-            stopwords=self.settings.stop_words,
-            stemmer=_stemmer(self.settings.language),
-            return_ids=False,
-            show_progress=False,
-        )
+        return analyse(texts, self.settings.language, self.settings.stop_words)
 
     def score(self, requests: Requests) -> NDArray[np.float32]:
         """Return BM25 scores; a query without a known word scores 0 everywhere."""
@@ -103,8 +110,3 @@ class BM25(Model[BM25Settings]):
         self.index.nonoccurrence_array = None
         self.index.vocab_dict = values["vocabulary"]
         self.index.unique_token_ids_set = set(values["vocabulary"].values())
-
-
-@lru_cache(maxsize=4)
-def _stemmer(language: str) -> Stemmer.Stemmer:
-    return Stemmer.Stemmer(language)

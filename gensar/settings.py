@@ -40,7 +40,9 @@ class GenSARSettings(GeneratorSettings):
     collaborative: Literal["sasrec", "unisar"] = setting(
         "sasrec", "model that collaborative vectors come from; the paper's is UniSAR"
     )
-    collaborative_preset: str = setting("standard", "preset of that model")
+    collaborative_preset: Literal["quick", "standard", "thorough", "paper"] = setting(
+        "standard", "preset of that model"
+    )
     identifiers: Literal["both", "semantic", "collaborative", "separate", "fused"] = setting(
         "both",
         "what the tasks write: two identifiers with shared codes as published, only one of them, "
@@ -89,6 +91,11 @@ class GenSARSettings(GeneratorSettings):
     )
     item_weight: float = setting(1.0, "weight of the item-side identifier tasks in the loss")
     text_weight: float = setting(0.1, "weight of the tasks that write text in the loss")
+
+    @property
+    def whole_answers(self) -> bool:
+        """As published, where these tokens compete with all others."""
+        return self.regime == "plain" and self.vocabulary_softmax
 
     def __post_init__(self) -> None:
         super().__post_init__()

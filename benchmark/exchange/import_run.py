@@ -15,6 +15,7 @@ from benchmark.data.requests import Task
 from benchmark.data.too_few import why_none
 from benchmark.errors import InputError
 from benchmark.evaluation.evaluate import evaluate
+from benchmark.exchange.contradictions import contradictions
 from benchmark.exchange.recited import Recited
 from benchmark.exchange.trec_read import Listing, read_listing
 from benchmark.folders import standing
@@ -43,6 +44,7 @@ class Imported:
         unanswered: how many of them the file does not name.
         listed: number of items that the file lists.
         not_candidates: how many of them are no candidates of their request.
+        remarks: where the file contradicts itself, a line each.
     """
 
     record: RunRecord
@@ -50,6 +52,7 @@ class Imported:
     unanswered: int
     listed: int
     not_candidates: int
+    remarks: tuple[str, ...]
 
 
 def check_name(name: str) -> None:
@@ -118,7 +121,8 @@ def import_run(
             facts = _joined(older.info["facts"], facts)
             tables = _beside(older.tables(), tables)
         record = write_run(folder, _info(identity, dataset, metrics, facts), tables, None)
-    return Imported(record, len(asked), unanswered, len(listing.item), ignored)
+    listed, remarks = len(listing.item), tuple(contradictions(listing))
+    return Imported(record, len(asked), unanswered, listed, ignored, remarks)
 
 
 def _recited(listing: Listing) -> Recited:

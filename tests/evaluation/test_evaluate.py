@@ -248,3 +248,50 @@ def test_whoever_has_no_list_is_not_asked() -> None:
     assert len(found.top) == 1
     world.lists["given"][:] = [[], [], []]
     assert not evaluate(Scoring(world), "m", world.dataset(), "test", TASKS, ("given",), log)
+
+
+class _Remembering(Popularity):
+    """Remembers who was asked for what and when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[tuple[str, int, int, int]] = set()
+
+    def score(self, requests: Requests) -> NDArray[np.float32]:
+        self.asked |= _moments(requests)
+        return super().score(requests)
+
+
+def _moments(requests: Requests) -> set[tuple[str, int, int, int]]:
+    columns = requests.user.tolist(), requests.time.tolist(), requests.query.tolist()
+    return {(str(requests.task), *moment) for moment in zip(*columns, strict=True)}
+
+
+@pytest.mark.parametrize("limit", [None, 20, 10**6])
+def test_validation_asks_requests_of_validation_only(tiny: Dataset, limit: int | None) -> None:
+    model = _Remembering()
+    model.fit(tiny.train, HarnessValidation(tiny, TASKS), TrainingContext(TASKS, 1))
+    HarnessValidation(tiny, TASKS).measure(model, limit)
+    parts: dict[str, set] = {"validation": set(), "test": set()}
+    for (part, _), evaluation in tiny.evaluation.items():
+        parts[part] |= _moments(evaluation.requests)
+    assert not parts["validation"] & parts["test"]
+    sizes = [len(tiny.evaluation["validation", task]) for task in TASKS]
+    assert model.asked <= parts["validation"]
+    assert len(model.asked) == sum(min(limit or size, size) for size in sizes)
+
+
+@settings(max_examples=60, deadline=None)
+@given(world=WORLDS.filter(lambda world: world.exclude), above=st.booleans())
+def test_what_the_user_has_seen_counts_neither_for_nor_against_the_target(
+    world: World, above: bool
+) -> None:
+    """Wherever a model puts items of the history, each target stands by its own score."""
+    scores = [list(row) for row in world.scores]
+    for row, seen in zip(scores, world.seen, strict=True):
+        for item in seen:
+            row[item] = 1e6 if above else -np.inf
+    moved = replace(world, scores=scores)
+    plain, found = (_outcomes(Scoring(w), w.dataset())["rec", "full"] for w in (world, moved))
+    assert _rows(found.counts) == _rows(plain.counts)
+    np.testing.assert_array_equal(found.top, plain.top)
