@@ -20,6 +20,9 @@ from benchmark.settings import setting
 
 __all__ = ["BM25", "BM25Settings"]
 
+TEXTS_AT_ONCE = 1024
+"""Texts that are looked at together for a word; the first of them mostly have one."""
+
 
 @dataclass(frozen=True)
 class BM25Settings:
@@ -52,18 +55,28 @@ class BM25(Model[BM25Settings]):
         "k1": Range(0.2, 3.0),
     }
 
+    def check(self, train: TrainView, tasks: tuple[Task, ...]) -> None:
+        """Refuse items without a single word.
+
+        Raises:
+            InputError: no text has one.
+        """
+        texts = list(dict.fromkeys(train.items.texts))
+        starts = range(0, len(texts), TEXTS_AT_ONCE)
+        if not any(any(self._words(texts[start : start + TEXTS_AT_ONCE])) for start in starts):
+            raise InputError("word search needs items with a text; no item has a word in it")
+
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Index the items' texts.
 
         Raises:
             InputError: no text has a word.
         """
+        self.check(train, context.tasks)
         self._index(list(train.items.texts))
 
     def _index(self, texts: list[str]) -> None:
         words = self._words(texts)
-        if not any(words):
-            raise InputError("word search needs items with a text; no item has a word in it")
         self.index = bm25s.BM25(k1=self.settings.k1, b=self.settings.b)
         self.index.index(words, show_progress=False)
 

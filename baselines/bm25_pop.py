@@ -38,6 +38,10 @@ class BM25Pop(Model[BM25PopSettings]):
         self.words = BM25(self.settings)
         self.weight = self.settings.weight or 0.0
 
+    def check(self, train: TrainView, tasks: tuple[Task, ...]) -> None:
+        """Refuse what word search refuses."""
+        self.words.check(train, tasks)
+
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Index, count, and choose the weight on validation where it is not given."""
         self.words.fit(train, validation, context)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from baselines.bi_encoder import BiEncoder, TuneSettings, query_item_pairs, tune
 from benchmark.data.requests import Requests, Task
+from benchmark.errors import InputError
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.search_space import Dimension, Range
 from benchmark.settings import setting
@@ -55,6 +56,15 @@ class Dense(Model[DenseSettings]):
             "validation_requests": 0,
         },
     }
+
+    def check(self, train: TrainView, tasks: tuple[Task, ...]) -> None:
+        """Refuse items without a text: all would have one vector.
+
+        Raises:
+            InputError: no item has any.
+        """
+        if not any(map(str.strip, train.items.texts)):
+            raise InputError("dense search needs items with a text, and this data set has none")
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Tune the encoder where that is asked for and there are pairs; encode the items."""

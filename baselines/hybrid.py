@@ -48,6 +48,11 @@ class Hybrid(Model[HybridSettings]):
             "dense": Dense(self.settings),
         }
 
+    def check(self, train: TrainView, tasks: tuple[Task, ...]) -> None:
+        """Refuse what either part refuses."""
+        for part in self.parts.values():
+            part.check(train, tasks)
+
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Fit both parts, each for itself."""
         for name, part in self.parts.items():

@@ -1,17 +1,19 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and files that are read."""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from benchmark.errors import InputError
 from benchmark.unfinished import remove, sweep, unfinished_of
 
-__all__ = ["flush", "writing"]
+__all__ = ["flush", "open_regular", "writing"]
 
 
 @contextmanager
@@ -33,9 +35,8 @@ def writing(file: Path) -> Iterator[Path]:
         flush(unfinished)
         unfinished.replace(file)
         flush(file.parent)
-    except (OSError, RuntimeError) as error:  # torch.save tells of a full disk by the latter
-        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        raise InputError(f"{file}: cannot be written: {reason}") from error
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written: {error.strerror or error}") from error
     finally:
         remove(unfinished)
 
@@ -61,3 +62,32 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def open_regular(path: Path, pipes: bool = False) -> BinaryIO:
+    """Open a regular file for reading bytes; nothing else is opened, so that nothing is waited for.
+
+    Args:
+        path: the file.
+        pipes: take a pipe too, which its user named by hand, as in ``/dev/stdin``.
+
+    Raises:
+        OSError: it is missing, unreadable, or a folder, device, fifo or socket.
+    """
+    if pipes and path.is_fifo():
+        return path.open("rb")
+    _check_regular(path, path.stat().st_mode)
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        _check_regular(path, os.fstat(descriptor).st_mode)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "rb")
+
+
+def _check_regular(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", path)
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is no regular file", path)

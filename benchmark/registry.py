@@ -2,25 +2,34 @@
 
 A package offers its models through an entry point of the group ``benchmark.models`` that leads to
 a sequence of :class:`ModelEntry`. Reading them must not import torch: an entry names its class.
+Packages of others may do anything when they are read. One at fault is told of in one line and left
+out as a whole, so that commands that do not need it work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, is_dataclass
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Literal
+from inspect import isabstract
+from typing import TYPE_CHECKING, Literal, get_args
 
 from benchmark.errors import BenchmarkError, InputError, did_you_mean
+from benchmark.failures import blaming
+from benchmark.names import check_name
+from benchmark.remarks import remark
 
 if TYPE_CHECKING:
     from benchmark.model import Model
 
-__all__ = ["Group", "ModelEntry", "available", "find", "known", "listings", "merge"]
+__all__ = ["Group", "ModelEntry", "Offers", "available", "find", "known", "listings", "merge"]
 
 GROUP = "benchmark.models"
+OURS = "search-rec-benchmark"
+"""The distribution whose models nobody else's may stand in for."""
 Group = Literal["diagnostic", "baseline", "joint", "external"]
 
 
@@ -54,54 +63,133 @@ class ModelEntry:
         """Import and return the model's class.
 
         Raises:
-            BenchmarkError: the module or the class is not there.
+            BenchmarkError: it cannot be imported, or is no model that serves the entry's tasks.
         """
         # Imported here, because NumPy would be half of the time that a listing takes.
         from benchmark.model import Model
 
         module, _, attribute = self.source.partition(":")
-        try:
+        with blaming(f"model '{self.name}' cannot be loaded"):
             found = getattr(import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise BenchmarkError(f"model '{self.name}' cannot be loaded: {error}") from error
         if not (isinstance(found, type) and issubclass(found, Model)):
             raise BenchmarkError(f"model '{self.name}': {self.source} is no benchmark.model.Model")
+        if isabstract(found):
+            lacking = ", ".join(sorted(found.__abstractmethods__))
+            raise BenchmarkError(f"model '{self.name}': {self.source} lacks {lacking}")
+        served = sorted(map(str, getattr(found, "tasks", None) or ()))
+        if not set(self.tasks) <= set(served):
+            raise BenchmarkError(
+                f"model '{self.name}': it is offered for {', '.join(self.tasks)}, but"
+                f" {self.source} serves {', '.join(served) or 'no task'}"
+            )
+        if not (isinstance(found.Settings, type) and is_dataclass(found.Settings)):
+            raise BenchmarkError(f"model '{self.name}': {self.source}.Settings is no dataclass")
         return found
 
 
-def merge(offers: Iterable[tuple[str, Iterable[ModelEntry]]]) -> dict[str, ModelEntry]:
-    """Merge the entries of several packages, ``(package, entries)``, in the order of their names.
+def _checked(entry: object) -> ModelEntry:
+    """Return an entry whose fields are what they have to be.
 
     Raises:
-        BenchmarkError: two packages offer the same name.
+        BenchmarkError: they are not.
+    """
+    if not isinstance(entry, ModelEntry):
+        raise BenchmarkError("it does not hold benchmark.registry.ModelEntry objects")
+    name = check_name(entry.name, "model")
+    texts = (entry.summary, entry.source, entry.reference, entry.obstacle)
+    if not all(isinstance(text, str) for text in texts) or ":" not in entry.source:
+        raise BenchmarkError(f"model '{name}': source is no 'package.module:Class', or no text is")
+    if not (entry.tasks and isinstance(entry.tasks, tuple) and {*entry.tasks} <= {"rec", "search"}):
+        raise BenchmarkError(f"model '{name}': tasks are a tuple of 'rec', 'search' or both")
+    if entry.group not in get_args(Group):
+        raise BenchmarkError(f"model '{name}': group is one of {', '.join(get_args(Group))}")
+    return entry
+
+
+@dataclass(frozen=True)
+class Offers:
+    """What the installed packages offer.
+
+    Attributes:
+        entries: all models by name, in the order of their names.
+        faults: why a package is left out, by what its entry point leads to.
+        lost: the names of models that were left out with it, where they are known.
+    """
+
+    entries: Mapping[str, ModelEntry]
+    faults: Mapping[str, str]
+    lost: Mapping[str, str]
+
+
+def merge(offers: Iterable[tuple[str, Iterable[object]]]) -> Offers:
+    """Merge the entries of several packages, ``(package, entries)``.
+
+    A package is left out as a whole if it cannot be read, if an entry is wrong, or if a name
+    occurs in it twice or in a package before it.
     """
     entries: dict[str, ModelEntry] = {}
     owners: dict[str, str] = {}
-    for owner, offered in offers:
-        for entry in offered:
-            if entry.name in entries:
-                raise BenchmarkError(
-                    f"model '{entry.name}' is offered twice: by {owners[entry.name]} and {owner}"
-                )
-            entries[entry.name] = entry
-            owners[entry.name] = owner
-    return dict(sorted(entries.items()))
+    faults: dict[str, str] = {}
+    lost: dict[str, str] = {}
+    for owner, unread in offers:
+        own: dict[str, ModelEntry] = {}
+        offered: list[object] = []
+        try:
+            with blaming("it cannot be read"):
+                offered = list(unread)
+            for entry in map(_checked, offered):
+                if entry.name in {**own, **entries}:
+                    other = owners.get(entry.name, owner)
+                    raise BenchmarkError(
+                        f"model '{entry.name}' is offered twice: by {other} and {owner}"
+                    )
+                own[entry.name] = entry
+        except BenchmarkError as error:
+            faults[owner] = str(error)
+            lost.update({name: owner for name in _names(offered) if name not in entries})
+        else:
+            entries.update(own)
+            owners.update(dict.fromkeys(own, owner))
+    return Offers(dict(sorted(entries.items())), faults, lost)
+
+
+def _names(offered: Iterable[object]) -> list[str]:
+    entries = [entry for entry in offered if isinstance(entry, ModelEntry)]
+    return [entry.name for entry in entries if isinstance(entry.name, str)]
+
+
+def _offers() -> Offers:
+    return _read(tuple(entry_points(group=GROUP)), tuple(sys.path))
+
+
+@lru_cache(maxsize=1)
+def _read(points: tuple[EntryPoint, ...], path: tuple[str, ...]) -> Offers:
+    """Read what the packages on ``path`` offer, ours first; tell once of those left out."""
+    ordered = sorted(points, key=lambda point: (not _is_ours(point), point.name))
+    offers = merge((point.value, _entries(point)) for point in ordered)
+    for owner, reason in offers.faults.items():
+        remark(f"the models of {owner} are left out: {reason}")
+    return offers
+
+
+def _is_ours(point: EntryPoint) -> bool:
+    return point.dist is not None and point.dist.name == OURS
+
+
+def _entries(point: EntryPoint) -> Iterator[object]:
+    """Give what a package offers; it is imported when the first is asked for."""
+    yield from point.load()
 
 
 @lru_cache(maxsize=1)
 def available() -> dict[str, ModelEntry]:
-    """Return all models that run here, by name.
-
-    Raises:
-        BenchmarkError: a package's models cannot be listed, or two packages offer the same name.
-    """
+    """Return all models that run here, by name."""
     return {name: entry for name, entry in known().items() if not entry.obstacle}
 
 
 def known() -> dict[str, ModelEntry]:
     """Return all models by name, those that cannot run here too."""
-    found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
-    return merge((point.value, _offered(point)) for point in found)
+    return dict(_offers().entries)
 
 
 def listings() -> frozenset[str]:
@@ -109,27 +197,21 @@ def listings() -> frozenset[str]:
     return frozenset(point.module for point in entry_points(group=GROUP))
 
 
-def _offered(point: EntryPoint) -> list[ModelEntry]:
-    try:
-        entries = list(point.load())
-    except Exception as error:  # whatever another package raises when imported
-        reason = f"{type(error).__name__}: {error}"
-        raise BenchmarkError(f"the models of {point.value} cannot be listed: {reason}") from error
-    if not all(isinstance(entry, ModelEntry) for entry in entries):
-        raise BenchmarkError(f"{point.value} does not hold benchmark.registry.ModelEntry objects")
-    return entries
-
-
 def find(name: str) -> ModelEntry:
     """Return the entry of ``name``.
 
     Raises:
-        InputError: there is none, and the message suggests the nearest name; or it cannot run.
+        InputError: there is none, and the message suggests the nearest name; or it cannot run, or
+            its package was left out.
     """
     entries = available()
-    if name not in entries:
-        barred = known()
-        if name in barred:
-            raise InputError(f"model '{name}': it cannot run here: {barred[name].obstacle}")
-        raise InputError(f"unknown model '{name}'{did_you_mean(name, entries)}")
-    return entries[name]
+    if name in entries:
+        return entries[name]
+    offers = _offers()
+    if name in offers.lost:
+        owner = offers.lost[name]
+        raise InputError(f"model '{name}': {owner} is left out: {offers.faults[owner]}")
+    if name in offers.entries:
+        raise InputError(f"model '{name}': it cannot run here: {offers.entries[name].obstacle}")
+    faults = "".join(f"; left out is {owner}: {why}" for owner, why in offers.faults.items())
+    raise InputError(f"unknown model '{name}'{faults}{did_you_mean(name, entries)}")

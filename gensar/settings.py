@@ -40,7 +40,9 @@ class GenSARSettings(GeneratorSettings):
     collaborative: Literal["sasrec", "unisar"] = setting(
         "sasrec", "model that collaborative vectors come from; the paper's is UniSAR"
     )
-    collaborative_preset: str = setting("standard", "preset of that model")
+    collaborative_preset: Literal["quick", "standard", "thorough", "paper"] = setting(
+        "standard", "preset of that model"
+    )
     identifiers: Literal["both", "semantic", "collaborative", "separate", "fused"] = setting(
         "both",
         "what the tasks write: two identifiers with shared codes as published, only one of them, "

@@ -242,10 +242,11 @@ def _older(home: Path) -> None:
     (folder,) = (home / _RUNS / "popularity").glob("[!.]*")
     run = read_run(folder)
     info = {k: v for k, v in run.info.items() if k != "schema"}
-    info |= {"run": "older", "finished": "2020-01-01T00:00:00+00:00"}
+    name = f"{info['preset']}-s{info['seed']}-older"
+    info |= {"run": name, "finished": "2020-01-01T00:00:00+00:00"}
     tables = run.tables()
-    place = run_folder(home / "before", "tiny", "popularity", "older")
-    publish([write_run(place, info, tables, None)], home / "results" / "kept")
+    place = run_folder(home / "before", "tiny", "popularity", name)
+    publish([write_run(place, info, tables, None)], home / "results" / "kept", print)
     shutil.rmtree(home / "before")
 
 

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from baselines.popularity import Popularity
 from benchmark.errors import BenchmarkError, InputError
-from benchmark.registry import GROUP, ModelEntry, available, find, merge
+from benchmark.registry import GROUP, ModelEntry, available, find, known, merge
 
 ENTRY = ModelEntry("mine", ("rec",), "external", "a model", "made_up.model:Mine")
 
@@ -68,23 +71,58 @@ def test_the_registry_imports_no_model() -> None:
     assert (done.returncode, done.stderr.strip()) == (0, "")
 
 
-def test_two_packages_with_one_name_are_refused(install: Install) -> None:
-    install(offering("popularity"))
-    with pytest.raises(
-        BenchmarkError, match=r"'popularity' is offered twice: by baselines.*made_up"
-    ):
-        available()
+def entry(name: str, **changed: Any) -> ModelEntry:
+    return replace(ModelEntry(name, ("rec",), "external", "s", "m:M"), **changed)
 
 
-def test_a_name_given_twice_by_one_package_is_refused() -> None:
-    with pytest.raises(BenchmarkError, match="'mine' is offered twice: by a and a"):
-        merge([("a", [ENTRY, ENTRY])])
+def test_our_own_models_stay_ours(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    # A name that sorts before ours.
+    install(offering("popularity"), "aaa:MODELS")
+    assert find("popularity").source == "baselines.popularity:Popularity"
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "aaa:MODELS are left out: model 'popularity' is offered twice: by baselines" in said
+
+
+def test_a_package_whose_names_clash_is_left_out_as_a_whole() -> None:
+    offers = merge([("a", [entry("x")]), ("b", [entry("y"), entry("x")]), ("c", [entry("y")])])
+    assert list(offers.entries) == ["x", "y"]
+    assert offers.faults == {"b": "model 'x' is offered twice: by a and b"}
+    twice = merge([("a", [ENTRY, ENTRY])])
+    assert (twice.entries, twice.lost) == ({}, {"mine": "a"})
+    assert twice.faults == {"a": "model 'mine' is offered twice: by a and a"}
 
 
 def test_merged_entries_are_in_the_order_of_their_names() -> None:
-    names = ["b", "c", "a"]
-    entries = [ModelEntry(n, ("rec",), "baseline", "", "m:M") for n in names]
-    assert list(merge([("x", entries[:1]), ("y", entries[1:])])) == ["a", "b", "c"]
+    entries = [entry(name) for name in "bca"]
+    assert list(merge([("x", entries[:1]), ("y", entries[1:])]).entries) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        entry("../../x"),
+        entry(""),
+        entry("a\nb"),
+        entry("a\x1b[31m"),
+        entry(7),  # type: ignore[arg-type]
+        entry("x", tasks=()),
+        entry("x", tasks=("rek",)),
+        entry("x", tasks="rec"),
+        entry("x", group="mine"),
+        entry("x", source="no_class"),
+        entry("x", source=None),
+        entry("x", summary=None),
+        "x",
+        None,
+    ],
+    ids=repr,
+)
+def test_a_wrong_entry_is_named_in_one_line_and_left_out(wrong: Any) -> None:
+    offers = merge([("good", [ENTRY]), ("bad", [wrong])])
+    assert list(offers.entries) == ["mine"]
+    (reason,) = offers.faults.values()
+    assert reason.isprintable()
 
 
 @pytest.mark.parametrize(
@@ -93,15 +131,48 @@ def test_merged_entries_are_in_the_order_of_their_names() -> None:
         ("import nowhere_at_all\nMODELS = []\n", "made_up:MODELS", "No module named"),
         ("MODELS = []\n", "made_up:MODELLS", "MODELLS"),
         ("1 / 0\n", "made_up:MODELS", "ZeroDivisionError"),
-        ("MODELS = None\n", "made_up:MODELS", "made_up:MODELS cannot be listed"),
+        ("MODELS = None\n", "made_up:MODELS", "TypeError"),
         ("MODELS = ['mine']\n", "made_up:MODELS", "does not hold .*ModelEntry"),
+        ("import sys\nsys.exit(0)\n", "made_up:MODELS", r"sys.exit\(0\) was called"),
+        ("class E(BaseException): pass\nraise E('\\x1b[2J\\n')\n", "made_up:MODELS", "E: "),
+        ("print('to stdout')\nraise MemoryError\n", "made_up:MODELS", "memory ran out"),
+        ("def f(): f()\nf()\n", "made_up:MODELS", "RecursionError"),
+        ("MODELS = (1 / 0 for _ in 'a')\n", "made_up:MODELS", "ZeroDivisionError"),
     ],
 )
-def test_a_broken_package_is_named(install: Install, source: str, point: str, message: str) -> None:
+def test_a_broken_package_is_named_once_and_left_out(
+    install: Install,
+    capsys: pytest.CaptureFixture[str],
+    source: str,
+    point: str,
+    message: str,
+) -> None:
+    before = set(available())
+    capsys.readouterr()
     install(source, point)
-    with pytest.raises(BenchmarkError, match=message) as caught:
+    assert set(available()) == before
+    known()
+    with pytest.raises(InputError, match=rf"'zzzz'; left out is {point}: .*{message}"):
+        find("zzzz")
+    told = capsys.readouterr()
+    lines = [line for line in told.err.splitlines() if line != "to stdout"]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"the models of {point} are left out: ")
+    assert re.search(message, lines[0])
+    assert lines[0].isprintable()
+    assert told.out == ""
+
+
+def test_asking_for_a_model_of_a_package_at_fault_tells_the_reason(install: Install) -> None:
+    install(offering("mine") + "MODELS *= 2\n")
+    with pytest.raises(InputError, match=r"'mine': made_up:MODELS is left out: .* twice"):
+        find("mine")
+
+
+def test_ctrl_c_is_no_fault_of_a_package(install: Install) -> None:
+    install("raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
         available()
-    assert "made_up" in str(caught.value)
 
 
 def test_an_unknown_name_suggests_the_nearest() -> None:
@@ -123,6 +194,45 @@ def test_a_class_that_is_not_there_is_named(source: str) -> None:
 def test_what_is_no_model_is_refused(source: str) -> None:
     with pytest.raises(BenchmarkError, match=r"is no benchmark\.model\.Model"):
         ModelEntry("mine", ("rec",), "baseline", "", source).load()
+
+
+CLASS = """
+import sys
+from dataclasses import dataclass
+from baselines.popularity import Popularity
+from benchmark.model import Model
+
+class Search(Popularity):
+    tasks = frozenset({"search"})
+
+class Nothing(Popularity):
+    tasks = None
+
+class Undecided(Model):
+    tasks = frozenset({"rec"})
+
+class Loose(Popularity):
+    Settings = dict
+
+def __getattr__(name):
+    sys.exit(f"no {name}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("attribute", "message"),
+    [
+        ("Search", "offered for rec, but made_up:Search serves search"),
+        ("Nothing", "made_up:Nothing serves no task"),
+        ("Undecided", "made_up:Undecided lacks fit, restore, score, state"),
+        ("Loose", "made_up:Loose.Settings is no dataclass"),
+        ("Missing", r"cannot be loaded: sys.exit\('no Missing'\) was called"),
+    ],
+)
+def test_a_class_that_cannot_serve_is_named(install: Install, attribute: str, message: str) -> None:
+    install(CLASS + "MODELS = []\n", "made_up:MODELS")
+    with pytest.raises(BenchmarkError, match=f"model 'mine'.*{message}"):
+        entry("mine", source=f"made_up:{attribute}").load()
 
 
 def test_an_entry_leads_to_its_class() -> None:

@@ -19,6 +19,7 @@ from baselines.generative.quantise import Quantisation, quantise
 from baselines.generative.settings import IdentifierSettings
 from baselines.generative.text_spaces import TextSpaces, neighbour_pairs
 from benchmark.data.requests import Task
+from benchmark.errors import InputError
 from benchmark.model import TrainingContext, TrainView, Validation
 from benchmark.settings import setting
 from gensar.engine.generator import Generator, Identified
@@ -94,14 +95,23 @@ class SemanticIds(Generator):
 
     settings: SemanticIdsSettings
 
+    def check(self, train: TrainView, tasks: tuple[Task, ...]) -> None:
+        """Refuse items without a text where the construction reads them.
+
+        Raises:
+            InputError: no item has any.
+        """
+        if self.settings.construction != "rec-tuned" and not any(train.items.texts):
+            raise InputError(
+                "this data set has no item texts to make identifiers from; "
+                "--set construction=rec-tuned needs none"
+            )
+
     def identify(
         self, train: TrainView, validation: Validation, context: TrainingContext
     ) -> Identified:
-        """Make the vectors of the construction and quantise them.
-
-        Raises:
-            InputError: the construction reads texts, but no item has any.
-        """
+        """Make the vectors of the construction and quantise them."""
+        self.check(train, context.tasks)
         run_log, settings = context.run_log, self.settings
         if settings.construction == "separate":
             with run_log.phase("item vectors"):

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from baselines.bi_encoder import BiEncoder, PairGroup, TuneSettings, tune
-from benchmark.errors import InputError
 from benchmark.model import TrainingContext, TrainView
-from benchmark.run_log import RunLog
 from gensar.engine.spaces import Space
 
 __all__ = ["TextSpaces", "neighbour_pairs"]
@@ -42,13 +40,6 @@ class TextSpaces:
     tuning: TuneSettings
     context: TrainingContext
 
-    def __post_init__(self) -> None:
-        if not any(self.train.items.texts):
-            raise InputError(
-                "this data set has no item texts to make identifiers from; "
-                "--set construction=rec-tuned needs none"
-            )
-
     def content(self) -> Space:
         """Return the space of the encoder as it comes."""
         return self._space(self._load())
@@ -60,7 +51,7 @@ class TextSpaces:
         need identifiers and a trained generator first. Without any pair it stays as it comes.
         """
         encoder = self._load()
-        run_log = RunLog(quiet=self.context.run_log.quiet)
+        run_log = self.context.run_log.apart()
         tune(encoder, [*groups.values()], self.tuning, replace(self.context, run_log=run_log), dict)
         losses = [point["loss"] for point in run_log.curve]
         counts = {name: len(group.pairs) for name, group in groups.items()}

@@ -32,7 +32,9 @@ class TigerSettings(IdentifierSettings):
     vectors: Literal["content", "collaborative"] = setting(
         "content", "items are quantised by their text, or by the item embeddings of SASRec"
     )
-    collaborative_preset: str = setting("standard", "preset of that SASRec")
+    collaborative_preset: Literal["quick", "standard", "thorough", "paper"] = setting(
+        "standard", "preset of that SASRec"
+    )
     quantiser: Literal["rq-kmeans", "rq-vae", "lfq"] = setting(
         "rq-vae", "residual k-means, a residual-quantised autoencoder, or residual sign bits"
     )
@@ -80,14 +82,23 @@ class Tiger(Generator):
 
     settings: TigerSettings
 
+    def check(self, train: TrainView, tasks: tuple[Task, ...]) -> None:
+        """Refuse items without a text where their texts are what is quantised.
+
+        Raises:
+            InputError: no item has any.
+        """
+        if self.settings.vectors != "collaborative" and not any(train.items.texts):
+            raise InputError(
+                "it reads the items' texts, and this data set has none; "
+                "--set vectors=collaborative quantises embeddings of SASRec"
+            )
+
     def identify(
         self, train: TrainView, validation: Validation, context: TrainingContext
     ) -> Identified:
-        """Quantise the items' vectors; the last code tells those apart that share the others.
-
-        Raises:
-            InputError: content is asked for, but no item has any text.
-        """
+        """Quantise the items' vectors; the last code tells those apart that share the others."""
+        self.check(train, context.tasks)
         run_log, settings = context.run_log, self.settings
         with run_log.phase("item vectors"):
             vectors = self._vectors(train, validation, context)
@@ -104,11 +115,6 @@ class Tiger(Generator):
         if self.settings.vectors == "collaborative":
             preset = self.settings.collaborative_preset
             return collaborative_vectors(train, validation, context, preset)
-        if not any(train.items.texts):
-            raise InputError(
-                "tiger reads the items' texts, and this data set has none; "
-                "--set vectors=collaborative quantises embeddings of SASRec"
-            )
         return semantic_vectors(train.items.texts, self.settings.encoder, context)
 
     def make_regime(self, sequences: Sequences) -> TrainingFormat:

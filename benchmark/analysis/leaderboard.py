@@ -20,11 +20,10 @@ from benchmark.analysis.scores import SHOWN, ScoreReader
 from benchmark.analysis.tables import ALL, Row, Table, tables_of
 from benchmark.analysis.tradeoff import TradeOff, trade_offs
 from benchmark.results.record import RunRecord
+from benchmark.results.run_info import IMPORTED
 
 __all__ = ["Curve", "Leaderboard", "Repeated", "boards", "pareto_front"]
 
-IMPORTED = "imported"
-"""The preset of answers of outside systems, whose code nobody here knows."""
 PROTOCOLS = ("full", "given", "sampled")
 """In the order of their tables."""
 

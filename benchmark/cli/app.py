@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from benchmark import signals
 from benchmark.cli.check import check
 from benchmark.cli.clean import clean
 from benchmark.cli.compare import compare
@@ -15,13 +16,15 @@ from benchmark.cli.data import app as data_app
 from benchmark.cli.identifiers import identifiers
 from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.list import list_
+from benchmark.cli.output import discard_stdout, remark, show_error
 from benchmark.cli.predict import predict
 from benchmark.cli.publish import publish
 from benchmark.cli.run import run
+from benchmark.cli.surroundings import check_surroundings
 from benchmark.cli.tiers import tiers
 from benchmark.cli.trec import export, import_
 from benchmark.cli.tune import tune
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, InputError
 
 __all__ = ["app", "main"]
 
@@ -31,7 +34,7 @@ _CLICK_ERROR: type[Exception] = next(
     c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"
 )
 
-_INTERRUPTED = 130
+_INTERRUPTED = 128 + signal.SIGINT
 
 app = typer.Typer(
     name="benchmark",
@@ -66,44 +69,48 @@ app.add_typer(data_app, name="data")
 
 
 def main() -> NoReturn:
-    """Run the command line; exit status 0 done, 1 a check failed, 2 bad usage or input."""
-    debug = "--debug" in sys.argv[1:]
-    arguments = [a for a in sys.argv[1:] if a != "--debug"]
-    signal.signal(signal.SIGINT, _interrupt)
+    """Run the command line and end the process.
+
+    Exit status 0: done; 1: a check failed; 2: bad usage or input, or something failed; 128 + n:
+    signal n ended it.
+    """
     try:
-        status = app(args=arguments, prog_name="python -m benchmark", standalone_mode=False)
-    except BenchmarkError as error:
-        if debug:
-            raise
-        _fail(str(error), error.exit_status)
-    except typer.Exit as done:
-        status = done.exit_code
-    except _CLICK_ERROR as error:
-        message = getattr(error, "format_message", error.__str__)()
-        if not message:  # no command was given, and the help is written already
-            sys.exit(2)
-        _fail(message, 2)
-    except (KeyboardInterrupt, typer.Abort):
-        status = _INTERRUPTED
-    except Exception:
-        # A library may catch the interrupt and fail with an error of its own.
-        if not _interrupts:
-            raise
-        status = _INTERRUPTED
-    if status == _INTERRUPTED:  # recent Typer returns it in place of KeyboardInterrupt
-        _fail("interrupted; the same command goes on from the last checkpoint", _INTERRUPTED)
-    sys.exit(status if isinstance(status, int) else 0)
-
-
-_interrupts: list[int] = []
-
-
-def _interrupt(number: int, frame: object) -> None:
-    _interrupts.append(number)
-    raise KeyboardInterrupt
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    line = " ".join(message.split())
-    print(f"error: {line}", file=sys.stderr)  # noqa: T201
+        with signals.interruptible():
+            check_surroundings()
+            status = _run()
+    except BaseException as error:  # whatever it is, it ends in one line
+        status = _ended_by(error)
     sys.exit(status)
+
+
+def _run() -> int:
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    status = app(args=arguments, prog_name="python -m benchmark", standalone_mode=False)
+    if status == _INTERRUPTED:  # Typer returns it in place of KeyboardInterrupt
+        raise KeyboardInterrupt
+    try:
+        sys.stdout.flush()  # help was written past `show`
+    except BrokenPipeError:
+        discard_stdout()
+    return status if isinstance(status, int) else 0
+
+
+def _ended_by(error: BaseException) -> int:
+    """Tell what ended a command, and return the exit status."""
+    if isinstance(error, typer.Exit):
+        return error.exit_code
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        number = getattr(error, "number", signal.SIGINT)
+        remark(f"error: {signals.parting(number)}")
+        signals.leave(number)
+        return 128 + number
+    if isinstance(error, SystemExit):  # a reader that has closed stdout, as Click and rich tell it
+        discard_stdout()
+        return 0
+    if isinstance(error, _CLICK_ERROR):
+        message = getattr(error, "format_message", error.__str__)()
+        if message:  # else no command was given, and the help is written already
+            show_error(InputError(message))
+        return 2
+    show_error(error)
+    return error.exit_status if isinstance(error, BenchmarkError) else 2

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from benchmark.cli.output import show_json, show_table
-from benchmark.errors import InputError, did_you_mean
+from benchmark.errors import BenchmarkError, InputError, did_you_mean
 
 if TYPE_CHECKING:
     from benchmark.model_protocols import HasItemCodes, IdentifierFacts
@@ -38,7 +38,10 @@ def identifiers(
     told = record.info.get("facts", {}).get("identifiers")
     if not told or not isinstance(told, dict):
         raise InputError(f"{run}: {record.info['model']} tells nothing of identifiers")
-    facts_of = identifier_facts(told)
+    try:
+        facts_of = identifier_facts(told)
+    except BenchmarkError as error:
+        raise InputError(f"{run}: {error}") from None
     if facts_of is None:
         raise InputError(f"{run}: an older version told too little of identifiers; run it again")
     if picture is not None and picture.suffix != ".svg":
@@ -84,7 +87,7 @@ def _show_facts(name: str, facts: IdentifierFacts) -> None:
 
 
 def _prefixes(record: RunRecord, item: str) -> dict[str, Any]:
-    from benchmark.exchange.export import stored_model
+    from benchmark.exchange.export import stored_model, using_weights
     from benchmark.inspect.identifiers import prefixes_of
     from benchmark.model_protocols import HasItemCodes
 
@@ -98,16 +101,17 @@ def _prefixes(record: RunRecord, item: str) -> dict[str, Any]:
     def named(rows: tuple[int, ...]) -> list[dict[str, str]]:
         return [_named(model, other) for other in rows]
 
-    return {
-        **_named(model, row),
-        "identifiers": {
-            kind: [
-                {"prefix": list(prefix.codes), "items": named(prefix.items)}
-                for prefix in prefixes_of(row, codes)
-            ]
-            for kind, codes in model.item_codes().items()
-        },
-    }
+    with using_weights(record):
+        return {
+            **_named(model, row),
+            "identifiers": {
+                kind: [
+                    {"prefix": list(prefix.codes), "items": named(prefix.items)}
+                    for prefix in prefixes_of(row, codes)
+                ]
+                for kind, codes in model.item_codes().items()
+            },
+        }
 
 
 def _named(model: HasItemCodes, row: int) -> dict[str, str]:

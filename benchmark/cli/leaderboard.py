@@ -98,7 +98,7 @@ def _records(
     results: Path, dataset: str | None, model: str | None, presets: set[str] | None
 ) -> list[RunRecord]:
     from benchmark.registry import available
-    from benchmark.results.record import scan_runs
+    from benchmark.results.scan import scan_runs
 
     records = list(scan_runs(results, remark))
     known = available()

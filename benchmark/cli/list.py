@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from benchmark.cli.output import show, show_json, show_table
+from benchmark.errors import InputError
 
 __all__ = ["list_"]
 
@@ -55,8 +56,10 @@ def _barred() -> list[str]:
 
 def _datasets() -> list[dict[str, object]]:
     from benchmark.data.card import read_card
-    from benchmark.data.locate import card_names, cards_folder
+    from benchmark.data.locate import card_names, cards_folder, no_cards
 
+    if not card_names():
+        raise InputError(no_cards())
     cards = [read_card(cards_folder() / name / "card.yaml") for name in sorted(card_names())]
     return [{"name": c.name, "licence": c.licence, "description": c.description} for c in cards]
 

@@ -5,18 +5,31 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import StringIO
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmark.errors import InputError
+from benchmark import signals
+from benchmark.errors import BenchmarkError, InputError
+from benchmark.failures import ForeignCodeError, described, is_of_the_machine
+from benchmark.progress_lines import timed
+from benchmark.remarks import remark
 
-__all__ = ["progress", "remark", "remarks", "show", "show_json", "show_table"]
+__all__ = [
+    "discard_stdout",
+    "progress",
+    "remark",
+    "remarks",
+    "show",
+    "show_error",
+    "show_json",
+    "show_table",
+]
 
 
 def show(text: str) -> None:
@@ -27,19 +40,19 @@ def show(text: str) -> None:
     Raises:
         InputError: stdout cannot be written to.
     """
+    signals.check()
     encoding = sys.stdout.encoding or "utf-8"
     try:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
-    except BrokenPipeError as error:
-        _discard_stdout()
-        raise typer.Exit(0) from error
+    except BrokenPipeError:
+        discard_stdout()  # the command goes on, and ends with the status that it would have had
     except OSError as error:
-        _discard_stdout()
+        discard_stdout()
         raise InputError(f"stdout: {error.strerror}") from error
 
 
-def _discard_stdout() -> None:
+def discard_stdout() -> None:
     """Let what is still buffered go nowhere, or Python complains about it when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -65,15 +78,27 @@ def show_table(table: Table) -> None:
     show(drawn.getvalue())
 
 
-def remark(line: str) -> None:
-    """Write one line to stderr."""
-    sys.stderr.write(line + "\n")
-
-
 def progress(line: str) -> None:
-    """Write one line to stderr if a person watches it there."""
-    if sys.stderr.isatty():
-        remark(line)
+    """Write one line to stderr, with the time of day where that is a log and no terminal."""
+    remark(line if sys.stderr.isatty() else timed(line))
+
+
+def show_error(error: BaseException) -> None:
+    """Tell an error in one line on stderr; ``--debug`` shows the traceback before it.
+
+    One that nobody foresaw is a fault of this package, unless memory or a file failed.
+    """
+    if "--debug" in sys.argv[1:]:
+        with suppress(OSError):
+            traceback.print_exception(error)
+    foreseen = isinstance(error, BenchmarkError) or is_of_the_machine(error)
+    said = " ".join(str(error).split()) if isinstance(error, BenchmarkError) else described(error)
+    cause = error.__cause__
+    if isinstance(error, ForeignCodeError) and cause and not is_of_the_machine(cause):
+        said += "; --debug shows the traceback"
+    elif not foreseen:
+        said = f"internal error: {said}; --debug shows the traceback; please report it"
+    remark(f"error: {said}")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -106,32 +107,40 @@ def plan_models(
 
 
 def load_planned(
-    plans: list[Experiment], dataset: str, seen: Seen, searches: Path | None = None
+    plans: list[Experiment],
+    dataset: str,
+    seen: Seen,
+    device: Device,
+    searches: Path | None = None,
 ) -> tuple[Dataset, list[Experiment]]:
     """Load a data set, and return it with the plans restricted to tasks that it has.
 
     With ``searches``, a results folder, each plan's settings become those that its search chose.
 
     Raises:
-        InputError: there is no such data set, it has none of a model's tasks, or there was no
-            search.
+        InputError: there is no such data set, it has none of a model's tasks, a model cannot be
+            trained on it or not on that device, or there was no search.
     """
     from benchmark.data.load import load_dataset
-    from benchmark.running.plan_rules import restricted
+    from benchmark.progress_lines import ProgressLines
+    from benchmark.running.plan_rules import check_runnable, restricted
 
-    with remarks() as notify:
+    with remarks() as notify, ProgressLines().step(f"loading {dataset}"):
         data = load_dataset(dataset, seen=seen.value, notify=notify)
         plans = [restricted(plan, data) for plan in plans]
         if searches is not None:
-            plans = [_tuned(plan, data, searches) for plan in plans]
+            plans = [_tuned(plan, data, searches, notify) for plan in plans]
+        check_runnable(plans, data, device.value)
     return data, plans
 
 
-def _tuned(plan: Experiment, data: Dataset, results: Path) -> Experiment:
+def _tuned(
+    plan: Experiment, data: Dataset, results: Path, notify: Callable[[str], object]
+) -> Experiment:
     """Return the plan with the settings that its search chose."""
     from benchmark.tuning.study import find_study
 
-    study = find_study(results, plan, data)
+    study = find_study(results, plan, data, notify)
     chosen = replace(plan.settings, **study.best.settings)
     return replace(plan, settings=chosen, tuning=study.chosen())
 

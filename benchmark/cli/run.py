@@ -6,17 +6,16 @@ import hashlib
 import itertools
 import json
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
-from rich.table import Table
 
-from benchmark.cli.output import progress, show_json, show_table
+from benchmark.cli.output import progress, show_error, show_json, show_table
 from benchmark.cli.plan import (
     DatasetOption,
     Device,
@@ -34,7 +33,8 @@ from benchmark.cli.plan import (
     model_names,
     plan_models,
 )
-from benchmark.errors import InputError
+from benchmark.cli.run_tables import Failure, as_json_value, run_tables
+from benchmark.errors import BenchmarkError, InputError
 
 if TYPE_CHECKING:
     from benchmark.running.plan import Experiment
@@ -68,32 +68,46 @@ def run(
 ) -> None:
     """Train, evaluate and record models; a run that is stored already is only shown."""
     from benchmark.data.dataset import Protocol
-    from benchmark.running.plan_rules import check_ablations, check_protocols
+    from benchmark.running.plan_rules import check_ablations, check_protocols, check_runnable
 
-    protocols = choices("--protocol", protocol, get_args(Protocol))
+    protocols: Any = choices("--protocol", protocol, get_args(Protocol))
     numbers = _seeds(seed, seeds)
     plans = plan_models(model_names(model), tasks, preset, set_ or [])
     if ablations:
         check_ablations(plans, set_ or [])
     check_writable(results)
-    data, plans = load_planned(plans, dataset, seen, results if tuned else None)
+    data, plans = load_planned(plans, dataset, seen, device, results if tuned else None)
     check_protocols(protocols, data)
     if ablations:
         plans = [part for plan in plans for part in plan.with_ablations()]
+        check_runnable(plans, data, device.value)
 
     from benchmark.running.runner import run_model
 
     common = _common_folder(results, plans, numbers, data.digest) if ablations else None
-    done: list[RunResult] = []
+    done: list[RunResult | Failure] = []
     with nullcontext() if common is None else _kept_until_done(common, fresh):
         for plan, number in itertools.product(plans, numbers):
-            progress(f"{plan.title} on {data.name}, seed {number}, preset {preset}")
-            asked: Any = protocols
-            result = run_model(plan, data, asked, number, device.value, results, fresh, common)
+            progress(f"{plan.title} on {data.name}, seed {number}, preset {preset}: started")
+            begun = time.monotonic()
+            try:
+                result = run_model(
+                    plan, data, protocols, number, device.value, results, fresh, common
+                )
+            except BenchmarkError as error:
+                show_error(error)
+                done.append(Failure(plan, number, str(error)))
+                continue
             if result.reused:
                 progress(f"stored already, not run again (--fresh runs it): {result.record.folder}")
+            else:
+                seconds = time.monotonic() - begun
+                progress(f"{plan.title} seed {number}: finished in {seconds:.1f} s")
             done.append(result)
-    _show(done, as_json)
+    if not all(isinstance(one, Failure) for one in done):
+        _show(done, as_json)
+    if any(isinstance(one, Failure) for one in done):
+        raise typer.Exit(BenchmarkError.exit_status)
 
 
 @contextmanager
@@ -118,11 +132,11 @@ def _common_folder(results: Path, plans: list[Experiment], seeds: list[int], dat
     return results / "checkpoints" / f"common-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def _show(done: list[RunResult], as_json: bool) -> None:
+def _show(done: list[RunResult | Failure], as_json: bool) -> None:
     if as_json:
-        show_json([{"reused": r.reused, **r.record.info} for r in done])
+        show_json([as_json_value(one) for one in done])
         return
-    for table in _tables(done):
+    for table in run_tables(done):
         show_table(table)
 
 
@@ -139,43 +153,3 @@ def _seeds(seed: int | None, seeds: str | None) -> list[int]:
         if not 0 <= number < 2**31:
             raise InputError(f"seed {number}: choose one from 0 to {2**31 - 1}")
     return chosen
-
-
-def _tables(done: Iterable[RunResult]) -> list[Table]:
-    """Return a table of metrics and a table of costs.
-
-    A model of both tasks that was run for one of them beside the joint run is marked so.
-    """
-    served: dict[str, set[str]] = defaultdict(set)
-    for result in done:
-        served[result.record.info["model"]].update(result.record.info["tasks"])
-    shown = ("ndcg@10", "hr@10", "mrr@10")
-    quality = Table("model", "seed", "task", "protocol", *shown, "requests")
-    costs = Table("model", "seed", "time by phase", "peak memory", "parameters", "record")
-    for result in done:
-        info = result.record.info
-        part = info.get("ablation")
-        name = f"{info['model']} ({part['name']})" if part else info["model"]
-        if len(info["tasks"]) < len(served[info["model"]]):
-            name += f" ({info['tasks'][0]} only)"
-        for task, protocols in info["metrics"].items():
-            for protocol, means in protocols.items():
-                values = [f"{means[name]:.4f}" for name in shown]
-                quality.add_row(
-                    name,
-                    str(info["seed"]),
-                    task,
-                    protocol,
-                    *values,
-                    str(means["requests"]),
-                )
-        phases = ", ".join(f"{p['name']} {p['seconds']:.1f} s" for p in info["phases"])
-        costs.add_row(
-            name,
-            str(info["seed"]),
-            phases,
-            f"{info['peak_memory_mib']:.0f} MiB",
-            f"{info['parameters']:,}",
-            str(result.record.folder) + (" (stored)" if result.reused else ""),
-        )
-    return [quality, costs]

@@ -14,7 +14,7 @@ from benchmark.data.cache import cache_folder, fetch, store
 from benchmark.data.card import Card
 from benchmark.data.dataset import About, Dataset, EvaluationSet, Part, TrainView
 from benchmark.data.events import NO_QUERY
-from benchmark.data.locate import Notify, resolve
+from benchmark.data.locate import Notify, resolve, source_files
 from benchmark.data.prepared import Prepared, PreparedRequests
 from benchmark.data.repeats import without_repeats
 from benchmark.data.requests import Requests, Task
@@ -101,8 +101,8 @@ def _prepared(card: Card, folder: Path, key: str, cache: Path, notify: Notify) -
 
 def _check_files(card: Card, folder: Path) -> dict[str, str]:
     sums: dict[str, str] = {}
-    for kind, source in card.files.items():
-        found = scan(folder / source.name).sha256
+    for kind, path in source_files(card, folder).items():
+        source, found = card.files[kind], scan(path).sha256
         if source.sha256 is not None and found != source.sha256:
             raise InputError(
                 f"{source.name}: checksum {found[:12]}… is not the {source.sha256[:12]}… of card "

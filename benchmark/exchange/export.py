@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset, EvaluationSet
 from benchmark.data.evaluation_set import Protocol
-from benchmark.data.requests import Task
+from benchmark.data.requests import Requests, Task
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.evaluation.evaluate import TaskOutcome, evaluate
 from benchmark.exchange.trec_write import (
@@ -27,12 +27,16 @@ from benchmark.exchange.trec_write import (
 )
 from benchmark.model import Model
 from benchmark.names import below
+from benchmark.plain_text import plain
 from benchmark.registry import find
 from benchmark.results.record import RunRecord
 from benchmark.run_log import RunLog
 from benchmark.target import new_folder
 
-__all__ = ["export_run", "stored_model"]
+__all__ = ["answers_of", "export_run", "stored_model", "using_weights"]
+
+_LONGEST_REASON = 300
+"""Characters of what a model says of weights that do not fit it; torch names every single one."""
 
 
 def stored_model(run: RunRecord) -> Model:
@@ -45,11 +49,47 @@ def stored_model(run: RunRecord) -> Model:
     if not (run.folder / "model.safetensors").is_file():
         raise InputError(f"{run.folder}: holds no weights, so its model cannot be asked again")
     kind = find(run.info["model"]).load()
-    try:
+    with using_weights(run):
         return kind.load(run.folder)
-    except Exception as error:  # whatever a model raises on weights of another version
-        reason = f"{type(error).__name__}: {error}"
-        raise BenchmarkError(f"{run.folder}: its weights cannot be read: {reason}") from error
+
+
+@contextmanager
+def using_weights(run: RunRecord, *passed: type[Exception]) -> Iterator[None]:
+    """Name the run where its weights, once read, are found to be of another form.
+
+    Args:
+        run: whose weights are read or used inside.
+        passed: what has other reasons, and goes on as it is.
+
+    Raises:
+        BenchmarkError: whatever else its model raises.
+    """
+    try:
+        yield
+    except passed:
+        raise
+    except Exception as error:
+        kind = "" if isinstance(error, BenchmarkError) else f"{type(error).__name__}: "
+        reason = plain(" ".join(f"{kind}{error}".split()), _LONGEST_REASON)
+        raise BenchmarkError(f"{run.folder}: its weights cannot be used: {reason}") from error
+
+
+def answers_of(
+    run: RunRecord, model: Model, request: Requests, k: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return what the model of a run gives to a request, best first: items and scores, ``[k]``.
+
+    Raises:
+        BenchmarkError: its weights give no such answer.
+    """
+    with using_weights(run):
+        items, scores = model.retrieve(request, k)
+        if items.shape != (1, k) or scores.shape != (1, k):
+            raise BenchmarkError(f"{items.shape} items and {scores.shape} scores for {k} places")
+        real = items >= 0
+        if not (items < request.items).all() or not np.isfinite(scores[real]).all():
+            raise BenchmarkError("an item or a score is impossible")
+        return items[0], scores[0]
 
 
 def export_run(
@@ -89,9 +129,11 @@ def export_run(
                 }
                 depths = {p: depth if p == "full" else len(dataset.items) for p in streams}
                 writer = _Writer(task, ids, name, streams, depths)
-                for outcome in evaluate(
-                    model, name, dataset, "test", (task,), tuple(streams), RunLog(), writer
-                ):
+                with using_weights(run, OSError):
+                    outcomes = evaluate(
+                        model, name, dataset, "test", (task,), tuple(streams), RunLog(), writer
+                    )
+                for outcome in outcomes:
                     _check(run, stored, outcome)
         return sorted(file.name for file in folder.iterdir())
 

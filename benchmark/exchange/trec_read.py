@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.recognise import HEAD, foreign_text, is_json, recognise, separator
 from benchmark.data.requests import Task
 from benchmark.data.sources.checksum import open_file
-from benchmark.data.sources.diagnose import LONGEST_LINE, complain, shown
+from benchmark.data.sources.diagnose import LONGEST_LINE, complain, reading, shown
 from benchmark.errors import InputError
 from benchmark.exchange.trec_write import item_ids, request_ids
 
@@ -64,10 +65,12 @@ def read_listing(path: Path, task: Task, requests: int, items: Sequence[str]) ->
     reader = _Reader(path, task, requests, items)
     digest = hashlib.sha256()
     before, parts = 0, []
-    with open_file(path) as file:
+    with reading(path), open_file(path, pipes=True) as file:
         while lines := file.readlines(_BLOCK):
             digest.update(b"".join(lines))
             if before == 0:
+                if (what := recognise(b"".join(lines)[:HEAD], "a TREC run")) is not None:
+                    raise complain(path, None, what)
                 lines[0] = lines[0].removeprefix(_BOM)
             parts.append(reader.parse(lines, before + 1))
             before += len(lines)
@@ -143,9 +146,14 @@ def _fault(raw: bytes, fields: list[bytes]) -> str | None:
     if b"\0" in raw:
         return "the line holds a NUL byte; remove it"
     try:
-        raw.decode()
+        text = raw.decode()
     except UnicodeDecodeError as error:
-        return f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"
+        return f"byte {error.start + 1} is {foreign_text(raw)}"
+    if is_json(text):
+        return f"the line is JSON; a TREC run has {_FIELDS}"
+    if len(fields) == 1:
+        how = separator(text, "blanks", lambda parts: len(parts) == 6)
+        return how or f"1 field where a TREC run has 6: {_FIELDS}"
     if fields and len(fields) != 6:
         return f"{len(fields)} fields where a TREC run has 6: {_FIELDS}"
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,8 @@ from pathlib import Path
 from benchmark.errors import InputError
 from benchmark.folders import discard
 from benchmark.locks import locked
-from benchmark.results.record import RunRecord, read_run, run_folder, scan_runs, write_run
+from benchmark.results.record import RunRecord, read_run, run_folder, write_run
+from benchmark.results.scan import scan_runs
 from benchmark.results.shared import drop_unused
 from benchmark.unfinished import sweep_below
 
@@ -47,11 +48,14 @@ def _age(run: RunRecord) -> tuple[str, str]:
     return run.info["finished"], run.info["run"]
 
 
-def publish(runs: Iterable[RunRecord], results: Path) -> list[RunRecord]:
+def publish(
+    runs: Iterable[RunRecord], results: Path, report: Callable[[str], object]
+) -> list[RunRecord]:
     """Store the newest run of each request below ``results``, without weights and top ten lists.
 
     Older runs of the same request and protocols there are removed, others stay; so do the tables
     that runs share, as long as a run stands on them. The folders of the data sets are locked.
+    ``report`` gets a line for each run there that cannot be read, and stays.
 
     Raises:
         InputError: the folder cannot be written to, or a run lies there already.
@@ -63,7 +67,7 @@ def publish(runs: Iterable[RunRecord], results: Path) -> list[RunRecord]:
     with ExitStack() as held:
         for folder in folders:
             held.enter_context(locked(folder))
-        older = list(scan_runs(results, lambda line: None))
+        older = list(scan_runs(results, report))
         for run, place in zip(newest.values(), places, strict=True):
             info = {name: value for name, value in run.info.items() if name != "schema"}
             write_run(place, info, replace(run.tables(), top=None), None)

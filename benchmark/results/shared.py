@@ -15,15 +15,11 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from benchmark.bounded_json import read_bounded
 from benchmark.errors import BenchmarkError
-from benchmark.results.table import (
-    SHARED,
-    Blocks,
-    blocks_of,
-    digest_of,
-    from_bytes,
-    to_bytes,
-)
+from benchmark.results.parquet import from_bytes, to_bytes
+from benchmark.results.possible_requests import check_shared
+from benchmark.results.table import HARD, SHARED, Blocks, blocks_of, digest_of
 
 __all__ = [
     "CHECKSUMS",
@@ -39,6 +35,7 @@ __all__ = [
 CHECKSUMS = "checksums.json"
 """The file of a run that holds the checksums of all others, and of its shared table."""
 
+_LARGEST = 2**30
 _NAME = re.compile(r"requests-[0-9a-f]{12}\.parquet")
 
 
@@ -61,8 +58,17 @@ class SharedTable:
 
     @cached_property
     def table(self) -> pa.Table:
-        """The table itself."""
-        return from_bytes(self.content, SHARED)
+        """The table itself, checked.
+
+        Raises:
+            BenchmarkError: it is no such table, or cannot be true.
+        """
+        table = from_bytes(self.content, SHARED, self.name, pa.schema([HARD]))
+        try:
+            check_shared(table, blocks_of(table))
+        except BenchmarkError as error:
+            raise BenchmarkError(f"{self.name}: {error}") from None
+        return table
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -86,9 +92,10 @@ class SharedTables:
 
         Raises:
             OSError: it cannot be read.
+            ValueError: it is larger than any such table, or no regular file.
         """
         if file not in self._read:
-            self._read[file] = SharedTable(file.name, file.read_bytes())
+            self._read[file] = SharedTable(file.name, read_bounded(file, _LARGEST))
         return self._read[file]
 
 
@@ -113,7 +120,7 @@ def made_from(table: pa.Table, run: Path) -> SharedTable:
         there = SharedTables().at(file_of(run, name))
         if there.table.equals(table):
             return there
-    except (OSError, BenchmarkError, pa.ArrowException):
+    except (OSError, ValueError, BenchmarkError):
         pass
     return SharedTable(name, to_bytes(table))
 

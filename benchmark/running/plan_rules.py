@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from benchmark.data.too_few import why_none
 from benchmark.errors import InputError, did_you_mean
+from benchmark.failures import blaming
+from benchmark.running.device import resolve_device
 from benchmark.running.plan import Experiment
 from benchmark.settings import PRESETS, build_settings, parse_assignment
 
@@ -17,7 +19,13 @@ if TYPE_CHECKING:
     from benchmark.model import Model
     from benchmark.registry import ModelEntry
 
-__all__ = ["check_ablations", "check_protocols", "plan_experiments", "restricted"]
+__all__ = [
+    "check_ablations",
+    "check_protocols",
+    "check_runnable",
+    "plan_experiments",
+    "restricted",
+]
 
 
 def plan_experiments(
@@ -52,8 +60,9 @@ def plan_experiments(
             for owner, name, value in parsed
             if owner == entry.name or (owner is None and name in known)
         ]
-        settings = build_settings(kind.Settings, kind.presets, preset, own)
-        kind(settings)  # a model may refuse what the types of its settings allow
+        with blaming(f"model '{entry.name}' cannot be made"):
+            settings = build_settings(kind.Settings, kind.presets, preset, own)
+            kind(settings)  # a model may refuse what the types of its settings allow
         experiments.append(Experiment(entry, settings, preset, common))
     return experiments
 
@@ -127,3 +136,25 @@ def restricted(experiment: Experiment, dataset: Dataset) -> Experiment:
         why = why_none(dataset, experiment.tasks)
         raise InputError(f"{dataset.name} has no {served} requests for model {name}: {why}")
     return replace(experiment, tasks=tasks)
+
+
+def check_runnable(experiments: Sequence[Experiment], dataset: Dataset, device: str) -> None:
+    """Refuse, before anything is trained, what some model could not be trained on.
+
+    Args:
+        experiments: all that is to be trained.
+        dataset: the data.
+        device: as asked for.
+
+    Raises:
+        InputError: a model finds nothing in the data to learn from, or the device is not there.
+        BenchmarkError: a model fails when it looks.
+    """
+    for experiment in experiments:
+        with blaming(f"model '{experiment.title}' cannot be asked whether it can run"):
+            model = experiment.entry.load()(experiment.settings)
+            resolve_device(device, model)
+            try:
+                model.check(dataset.train, experiment.tasks)
+            except InputError as error:
+                raise InputError(f"model {experiment.title}: {error}") from error

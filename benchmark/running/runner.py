@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -13,10 +12,12 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.evaluation_set import Protocol
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation, TaskOutcome, evaluate
+from benchmark.failures import ForeignCodeError, blaming
 from benchmark.folders import discard, standing
 from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext
 from benchmark.names import below
+from benchmark.remarks import remark
 from benchmark.results.record import RunRecord, read_run, run_folder, shared_of, write_run
 from benchmark.results.summary import summarise
 from benchmark.results.table import RunTables, counts_table, top_table
@@ -65,7 +66,30 @@ def run_model(
 
     Raises:
         BusyError: another process is at the same run.
+        BenchmarkError: whatever else went wrong with this run, in one line that names model and
+            seed.
     """
+    whose = f"model {plan.title}, seed {seed}"
+    try:
+        with blaming(whose):
+            return _run(plan, dataset, protocols, seed, device, results, fresh, common)
+    except ForeignCodeError:
+        raise
+    except BenchmarkError as error:
+        error.args = (f"{whose}: {error}",)
+        raise
+
+
+def _run(
+    plan: Experiment,
+    dataset: Dataset,
+    protocols: tuple[Protocol, ...],
+    seed: int,
+    device: str,
+    results: Path,
+    fresh: bool,
+    common: Path | None,
+) -> RunResult:
     model = plan.entry.load()(plan.settings)
     identity = RunIdentity.of(plan, dataset, protocols, seed, resolve_device(device, model))
     names = dataset.name, plan.entry.name, identity.run_id
@@ -77,10 +101,12 @@ def run_model(
     with locked(checkpoints, wait=_PATIENCE):
         if fresh:
             discard(checkpoints)
-        elif (stored := _stored(folder, _remark)) is not None:
+        elif (stored := _stored(folder, remark)) is not None:
             return RunResult(stored, reused=True)
-        run_log = RunLog()
-        context = TrainingContext(plan.tasks, seed, identity.device, run_log, checkpoints, common)
+        run_log = RunLog(title=f"{plan.title} seed {seed}")
+        context = TrainingContext(
+            plan.tasks, seed, identity.device, run_log, checkpoints, common, identity.run_id
+        )
         with run_log.phase("fit"):
             model.fit(dataset.train, HarnessValidation(dataset, plan.tasks), context)
         with run_log.phase("evaluate"):
@@ -106,10 +132,6 @@ def _stored(folder: Path, tell: Callable[[str], None]) -> RunRecord | None:
     except BenchmarkError as error:
         tell(f"{error}; it is run again")
         return None
-
-
-def _remark(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201
 
 
 def _forget(checkpoints: Path) -> None:

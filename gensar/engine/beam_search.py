@@ -218,7 +218,8 @@ class Leaves:
         """
         places = self.start[nodes].unsqueeze(-1) + torch.arange(self.widest, device=nodes.device)
         real = places < self.start[nodes + 1].unsqueeze(-1)
-        real = (real & scores.unsqueeze(-1).isfinite()).flatten(1)
+        # What is no number at all goes on, for whoever asked to notice.
+        real = (real & ~scores.unsqueeze(-1).isneginf()).flatten(1)
         items = self.order[places.clamp_max(len(self.order) - 1)].flatten(1)
         if excluded is not None:
             real = real & ~excluded.holds(items)

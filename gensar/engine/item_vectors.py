@@ -13,7 +13,6 @@ from benchmark.learning.sentence_encoder import load_encoder
 from benchmark.model import TrainingContext, TrainView, Validation
 from benchmark.model_protocols import HasItemVectors
 from benchmark.registry import find
-from benchmark.run_log import RunLog
 from benchmark.settings import build_settings
 
 __all__ = ["collaborative_vectors", "semantic_vectors"]
@@ -69,12 +68,11 @@ def collaborative_vectors(
     source = source_class(build_settings(source_class.Settings, source_class.presets, preset))
     if not isinstance(source, HasItemVectors):
         raise InputError(f"model '{model}' gives items no vectors")
-    run_log = RunLog(quiet=context.run_log.quiet)
+    run_log = context.run_log.apart()
     served = tuple(task for task in context.tasks if task in source.tasks) or (Task.REC,)
     measured = [task for task in validation.tasks if task in source.tasks]
     shared = context.shared(model, asdict(source.settings), served, measured)
-    folder = None if shared.checkpoints is None else shared.checkpoints / "collaborative"
-    own = replace(context, tasks=served, run_log=run_log, checkpoints=folder)
+    own = replace(shared.part("collaborative"), tasks=served, run_log=run_log)
     source.fit(train, validation, own)
     context.run_log.facts["collaborative"] = {
         "model": model,

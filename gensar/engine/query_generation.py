@@ -27,7 +27,6 @@ from benchmark.learning.ragged import Ragged
 from benchmark.learning.schedules import set_rate
 from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import TrainingContext, TrainView
-from benchmark.run_log import RunLog
 from benchmark.settings import setting
 from gensar.engine.backbone import t5_of, use_cheap_dropout
 from gensar.engine.settings import GeneratorSettings
@@ -281,8 +280,9 @@ def _train(
         return total / len(starts)
 
     # These losses are not the search model's, so they stay out of its curve.
-    alone = replace(context, run_log=RunLog(quiet=context.run_log.quiet))
-    EpochLoop(name, t5, optimiser, alone, epochs, max(epochs, 1), 1).run(epoch, dict)
+    alone = replace(context, run_log=context.run_log.apart())
+    rate = "generator_learning_rate"
+    EpochLoop(name, t5, optimiser, alone, epochs, max(epochs, 1), 1, rate).run(epoch, dict)
     return alone.run_log.curve[-1]["loss"] if alone.run_log.curve else None
 
 

@@ -136,7 +136,8 @@ def test_what_has_no_identifiers_is_refused(
 ) -> None:
     popularity = next((gensar_run.parents[1] / "popularity").iterdir())
     assert_refused(command("identifiers", popularity))
-    older = shutil.copytree(gensar_run, gensar_run.with_name("older"))
+    results = shutil.copytree(gensar_run.parents[3], tmp_path / "of older times")
+    older = results / Path(*gensar_run.parts[-4:])
     about = json.loads((older / "run.json").read_text(encoding="utf-8"))
     about["facts"]["identifiers"] = {"codes_used_by_level": [3, 3]}
     (older / "run.json").write_text(json.dumps(about), encoding="utf-8")

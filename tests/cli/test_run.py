@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ import pytest
 from baselines.popularity import Popularity
 from benchmark.cli.plan import plan_models
 from benchmark.registry import ModelEntry
-from benchmark.results.record import RunRecord, scan_runs
+from benchmark.results.record import RunRecord
+from benchmark.results.scan import scan_runs
 
 from .conftest import Command, Done, assert_refused
 
@@ -157,10 +159,16 @@ def test_choices_made_for_a_bare_folder_are_told_on_stderr(popularity: Command) 
     assert "leave-one-out" not in done.out
 
 
-def test_stderr_is_quiet_where_nobody_watches(command: Command, carded: Path) -> None:
-    for _ in range(2):
+def test_a_log_has_a_line_with_the_time_where_a_run_starts_and_ends(
+    command: Command, carded: Path
+) -> None:
+    patterns = [r"popularity seed 1: finished in \d+\.\d s", "stored already, .*popularity.*"]
+    for last in patterns:
         done = command("run", "--model", "popularity", "--dataset", carded)
-        assert (done.status, done.err) == (0, "")
+        first, second = done.err.splitlines()
+        time = r"\d\d:\d\d:\d\d "
+        assert re.fullmatch(time + "popularity on carded, seed 1, preset standard: started", first)
+        assert re.fullmatch(time + last, second)
 
 
 class _Terminal(io.StringIO):

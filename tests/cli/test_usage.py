@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.errors import InputError
-
 from .conftest import Command, assert_refused
 
 RUN = ["run", "--model", "bm25"]
@@ -89,12 +87,12 @@ def test_nothing_runs_where_a_later_model_has_no_requests(command: Command, tmp_
     assert not (tmp_path / "r").exists()
 
 
-def test_debug_shows_where_an_error_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchmark.cli import main
-
-    monkeypatch.setattr(sys, "argv", ["benchmark", "run", "--model", "nothing", "--debug"])
-    with pytest.raises(InputError, match="nothing"):
-        main()
+def test_debug_shows_where_an_error_comes_from(command: Command) -> None:
+    done = command("run", "--model", "nothing", "--debug")
+    assert done.status == 2
+    first, *_, last = done.err.splitlines()
+    assert first.startswith("Traceback")
+    assert last.startswith("error: unknown model 'nothing'")
 
 
 @pytest.mark.parametrize("name", [[], ["run"], ["list"], ["leaderboard"], ["data"]], ids=str)

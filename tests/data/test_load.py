@@ -17,6 +17,7 @@ from benchmark.data.load import load_dataset
 from benchmark.data.locate import card_names, cards_folder, data_folder
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
+from benchmark.names import is_name
 from tests.data.conftest import MakeFolder
 
 from .test_card import ITEMS, card_in, rows
@@ -138,8 +139,10 @@ def test_bare_folder_does_not_take_a_cards_name(make_folder: MakeFolder) -> None
     assert load_dataset(make_folder(rows(), name="ml-100k")).name == "ml-100k-bare"
 
 
-def test_bare_folder_with_an_odd_name_gets_a_plain_one(make_folder: MakeFolder) -> None:
-    assert load_dataset(make_folder(rows(), name="my data (2)")).name == "my-data-2-"
+def test_bare_folder_with_an_odd_name_gets_a_name(make_folder: MakeFolder) -> None:
+    names = [load_dataset(make_folder(rows(), name=n)).name for n in ("my data (2)", "my data [2]")]
+    assert all(name.startswith("my-data--2-") and is_name(name) for name in names)
+    assert names[0] != names[1]
 
 
 def test_bare_folder_with_queries_serves_both_tasks(make_folder: MakeFolder) -> None:
