@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import bm25s
@@ -12,6 +11,7 @@ import numpy as np
 import Stemmer
 from numpy.typing import NDArray
 
+from benchmark.data.analyser import analyse
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
 from benchmark.model import Model, TrainingContext, TrainView, Validation
@@ -81,13 +81,7 @@ class BM25(Model[BM25Settings]):
         self.index.index(words, show_progress=False)
 
     def _words(self, texts: list[str]) -> list[list[str]]:
-        return bm25s.tokenize(
-            texts,
-            stopwords=self.settings.stop_words,
-            stemmer=_stemmer(self.settings.language),
-            return_ids=False,
-            show_progress=False,
-        )
+        return analyse(texts, self.settings.language, self.settings.stop_words)
 
     def score(self, requests: Requests) -> NDArray[np.float32]:
         """Return BM25 scores; a query without a known word scores 0 everywhere."""
@@ -116,8 +110,3 @@ class BM25(Model[BM25Settings]):
         self.index.nonoccurrence_array = None
         self.index.vocab_dict = values["vocabulary"]
         self.index.unique_token_ids_set = set(values["vocabulary"].values())
-
-
-@lru_cache(maxsize=4)
-def _stemmer(language: str) -> Stemmer.Stemmer:
-    return Stemmer.Stemmer(language)

@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["BenchmarkError", "CheckFailedError", "InputError", "did_you_mean"]
+__all__ = [
+    "BenchmarkError",
+    "CheckFailedError",
+    "DivergedError",
+    "InputError",
+    "RefusedError",
+    "did_you_mean",
+    "nearest",
+    "out_of_memory",
+]
 
+
+_NO_MEMORY = ("allocate memory", "out of memory", "bad_alloc", "failed to map segment")
 
 MOST_NAMES = 60
 """The longest list of known names that an error shows."""
@@ -22,20 +33,52 @@ class InputError(BenchmarkError):
     """Bad usage or bad input: the message names the file, line or field, and the mend."""
 
 
+class RefusedError(InputError):
+    """A model cannot work with its settings: whoever tries them again is refused again."""
+
+
+class DivergedError(BenchmarkError):
+    """What was learned is not finite: a loss, a weight or a score. The settings are to blame."""
+
+
 class CheckFailedError(BenchmarkError):
     """A check ran to its end and its answer is no (``data audit``, ``leaderboard --check``)."""
 
     exit_status = 1
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Return whether memory was exhausted, here or in what led to the error.
+
+    torch and the system's loader have no type of their own for it.
+    """
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower() if isinstance(error, (RuntimeError, OSError, ImportError)) else ""
+    if any(sign in text for sign in _NO_MEMORY):
+        return True
+    before = error.__cause__ or error.__context__
+    return before is not None and out_of_memory(before)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that ``name`` may be a slip of; upper and lower case do not count.
+
+    A name that has it as a whole word is nearer than any that is spelled alike.
+    """
+    plain = {each.lower(): each for each in sorted(known, reverse=True)}
+    holding = sorted((each for each in plain if name.lower() in each.split("_")), key=len)
+    near = holding[:1] or get_close_matches(name.lower(), plain, n=1, cutoff=0.5)
+    return plain[near[0]] if near else None
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known name, else the list of known names.
 
-    Upper and lower case do not count. A list too long to be read is left out.
+    A list too long to be read is left out.
     """
     known = sorted(known)
-    plain = {each.lower(): each for each in reversed(known)}
-    near = get_close_matches(name.lower(), plain, n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean '{plain[near[0]]}'?"
-    return f"; known: {', '.join(known)}" if len(known) <= MOST_NAMES else ""
+    near = nearest(name, known)
+    if near is not None:
+        return f"; did you mean '{near}'?"
+    return f"; known: {', '.join(known)}" if 0 < len(known) <= MOST_NAMES else ""

@@ -17,7 +17,9 @@ from filelock import FileLock, Timeout
 
 from benchmark.errors import BenchmarkError, InputError
 
-__all__ = ["BusyError", "lock_file", "locked"]
+__all__ = ["BusyError", "is_held", "lock_file", "locked", "place_of_lock"]
+
+_LOCK = ".lock"
 
 
 class BusyError(BenchmarkError):
@@ -26,7 +28,26 @@ class BusyError(BenchmarkError):
 
 def lock_file(place: Path) -> Path:
     """Return the file that stands for the lock of ``place``, hidden beside it."""
-    return place.with_name(f".{place.name}.lock")
+    return place.with_name(f".{place.name}{_LOCK}")
+
+
+def place_of_lock(file: Path) -> Path | None:
+    """Return the place that a file stands for as its lock, ``None`` for any other file."""
+    name = file.name
+    lock = name.startswith(".") and name.endswith(_LOCK) and len(name) > 1 + len(_LOCK)
+    return file.with_name(name[1 : -len(_LOCK)]) if lock else None
+
+
+def is_held(file: Path) -> bool:
+    """Return whether a process holds the lock that a file stands for, or nobody can tell."""
+    lock = FileLock(file, is_singleton=True)
+    if lock.is_locked:
+        return True
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True
 
 
 @contextmanager

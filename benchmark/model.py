@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from benchmark.data.dataset import TrainView
 from benchmark.data.requests import Requests, Task
-from benchmark.errors import BenchmarkError
-from benchmark.files import writing
+from benchmark.errors import DivergedError
 from benchmark.run_log import RunLog
+from benchmark.sealed import DamagedError, read_sealed, write_sealed
 from benchmark.search_space import Dimension
 from benchmark.settings import settings_from_json
 from benchmark.top_k import top_k
@@ -57,6 +57,7 @@ class TrainingContext:
         run_log: takes phases, the validation curve and facts, and shows progress.
         checkpoints: a folder for checkpoints of this very run, or ``None``.
         common: a folder for steps that other runs of the same command take as well, or ``None``.
+        identity: says what the checkpoints belong to; those of another identity are not taken up.
     """
 
     tasks: tuple[Task, ...]
@@ -65,6 +66,15 @@ class TrainingContext:
     run_log: RunLog = field(default_factory=lambda: RunLog(quiet=True))
     checkpoints: Path | None = None
     common: Path | None = None
+    identity: str = ""
+
+    def checkpoint(self, name: str) -> Path | None:
+        """Return the file of a checkpoint, or ``None`` where none are kept."""
+        return None if self.checkpoints is None else self.checkpoints / name
+
+    def part(self, name: str) -> TrainingContext:
+        """Return the context of a part whose checkpoints could have the names of others."""
+        return replace(self, checkpoints=self.checkpoint(name), identity=f"{self.identity}/{name}")
 
     def shared(self, *decided_by: object) -> TrainingContext:
         """Return the context of a step whose checkpoints serve other runs of the same command too.
@@ -76,7 +86,8 @@ class TrainingContext:
         if self.common is None:
             return self
         text = json.dumps([self.seed, self.device, *decided_by], sort_keys=True)
-        return replace(self, checkpoints=self.common / hashlib.sha256(text.encode()).hexdigest())
+        step = hashlib.sha256(text.encode()).hexdigest()
+        return replace(self, checkpoints=self.common / step, identity=f"{self.common.name}/{step}")
 
     def kept(self, name: str, make: Callable[[], dict[str, NDArray]]) -> dict[str, NDArray]:
         """Return the arrays that ``make`` makes, kept with the checkpoints under ``name``.
@@ -84,22 +95,21 @@ class TrainingContext:
         A run that was interrupted later takes them up instead of making them again.
 
         Raises:
-            BenchmarkError: what was kept is damaged.
+            DamagedError: what was kept is not what was made.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import load, save
 
-        if self.checkpoints is None:
-            return make()
-        file = self.checkpoints / f"{name}.safetensors"
-        if file.exists():
+        file, owner = self.checkpoint(f"{name}.safetensors"), f"{self.identity}/{name}"
+        if file is not None and file.exists():
+            content = read_sealed(file, owner)
             try:
-                return load(file.read_bytes())
-            except SafetensorError as error:
-                raise BenchmarkError(f"{file}: damaged checkpoint; --fresh starts over") from error
-        made = make()
-        with writing(file) as unfinished:
-            unfinished.write_bytes(save({n: np.ascontiguousarray(a) for n, a in made.items()}))
+                return load(content)
+            except (SafetensorError, ValueError, LookupError) as error:
+                raise DamagedError(file, "or of another version: it holds no arrays") from error
+        made = {n: np.ascontiguousarray(a) for n, a in make().items()}
+        if file is not None:
+            write_sealed(file, save(made), owner)
         return made
 
 
@@ -169,10 +179,16 @@ class Model(ABC, Generic[S]):
 
         Both are ``[requests, k]``. Where ``requests.exclude_seen`` holds, items of the history
         are left out. A place that could not be filled has item -1 and score minus infinity.
+
+        Raises:
+            DivergedError: a score is NaN or plus infinity.
         """
         parts = [top_k(np.empty((0, requests.items), dtype=np.float32), k)]
         for batch in requests.batches(max(1, SCORES_AT_ONCE // requests.items)):
             scores = np.asarray(self.score(batch))
+            # The maximum is NaN where any score is; sorted, it would hide behind what is left out.
+            if scores.size and not scores.max() < np.inf:
+                raise DivergedError(f"{type(self).__name__} gives a score that is NaN or infinite")
             if batch.exclude_seen:
                 offsets, seen = batch.seen()
                 scores = scores.copy()
@@ -207,7 +223,11 @@ class Model(ABC, Generic[S]):
 
     @classmethod
     def load(cls, folder: Path) -> Model:
-        """Read a model that :meth:`save` wrote. Nothing in the files is executed."""
+        """Read a model that :meth:`save` wrote. Nothing in the files is executed.
+
+        Raises:
+            InputError: a setting is not what the model takes.
+        """
         from safetensors.numpy import load_file
 
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from benchmark.errors import InputError
+from benchmark.plain_text import plain
 
-__all__ = ["as_name", "below", "check_name", "is_name"]
+__all__ = ["as_name", "below", "check_name", "inside", "is_name", "leads_out"]
 
 _LONGEST = 150
 """Bytes of a name in UTF-8: file systems take 255, and a digest or an ending may follow."""
@@ -82,3 +83,26 @@ def below(root: Path, *names: str) -> Path:
     if not path.resolve().is_relative_to(root.resolve()):
         raise InputError(f"{path}: a link leads out of {root}; put a folder in its place")
     return path
+
+
+def leads_out(path: str) -> bool:
+    """Return whether a path that was read, taken from a folder, leads anywhere but below it."""
+    return "\0" in path or PurePath(path).is_absolute() or ".." in PurePath(path).parts
+
+
+def inside(root: Path, path: str) -> Path:
+    """Return ``root / path``, proved to lie below ``root``; its parts need be no names.
+
+    Raises:
+        InputError: it is absolute or leads up, or a link leads elsewhere.
+    """
+    whole = root / path
+    try:
+        if not leads_out(path) and whole.resolve().is_relative_to(root.resolve()):
+            return whole
+    except (OSError, RuntimeError):  # a circle of links
+        pass
+    raise InputError(
+        f"{plain(path, 80)}: leads out of {root}; put the file itself there and name it by its path"
+        " from there"
+    )

@@ -84,8 +84,28 @@ def check_heads(width: int, heads: int) -> None:
 
 
 def settings_from_json(kind: type, values: Mapping[str, Any]) -> Any:
-    """Return an instance of ``kind`` from values that went through JSON, which has no tuples."""
-    return kind(**{n: tuple(v) if isinstance(v, list) else v for n, v in values.items()})
+    """Return an instance of ``kind`` from values that went through JSON, which has no tuples.
+
+    Raises:
+        InputError: a name that it has not, or a value that fits neither its type nor its bounds.
+    """
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    hints, about = get_type_hints(kind), {f.name: f.metadata for f in fields(kind)}
+    strict = ConfigDict(strict=True, allow_inf_nan=False)
+    found = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+    for name, value in found.items():
+        if name not in about:
+            raise InputError(f"unknown setting {ascii(name)[:80]}")
+        try:
+            TypeAdapter(hints[name], config=strict).validate_python(value)
+        except ValidationError as error:
+            raise InputError(f"setting '{name}': {error.errors()[0]['msg']}") from error
+        _check_bounds(name, value, about[name])
+    try:
+        return kind(**found)
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def parse_assignment(text: str) -> tuple[str | None, str, str]:

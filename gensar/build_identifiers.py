@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmark.learning.divergence import check_finite
 from benchmark.model import TrainingContext
 from benchmark.model_protocols import IdentifierFacts
 from benchmark.run_log import RunLog
@@ -137,6 +138,9 @@ def _train(
 
     Codes that k-means put around vectors of an encoder that has learned nothing collide least of
     all, and say least.
+
+    Raises:
+        DivergedError: a loss or a weight is not finite.
     """
     device = vectors[0].device
     generator = torch.Generator().manual_seed(seed)
@@ -163,6 +167,8 @@ def _train(
                 torch.nn.utils.clip_grad_norm_(rqvae.parameters(), 1.0)
                 optimiser.step()
                 schedule.step()
+            last = float((out.reconstruction + out.quantisation).detach())
+            check_finite("rqvae", epoch + 1, last, rqvae, optimiser, "rqvae_learning_rate")
             if epoch + 1 == settings.rqvae_epochs or (epoch >= half and epoch % check == 0):
                 rate = _mean_collision_rate(rqvae, vectors)
                 if rate < best_rate:

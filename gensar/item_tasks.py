@@ -30,6 +30,7 @@ class ItemTexts:
         pieces: the text pieces of every distinct word.
         written: the pieces of queries that a model wrote, those of an item together; ``None``
             where words of the texts stand in for them.
+        uncut: the pieces of each item's text as it is; ``None`` where its words stand for it.
         first: int64 ``[items + 1]``; item ``i`` owns the written queries from ``first[i]`` to
             before ``first[i + 1]``.
     """
@@ -37,6 +38,7 @@ class ItemTexts:
     words: Ragged
     pieces: Ragged
     written: Ragged | None = None
+    uncut: Ragged | None = None
     first: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
 
     def with_written(
@@ -73,6 +75,16 @@ class ItemTexts:
         ]
         return cls(Ragged.of_lists(rows), vocabulary.encode(list(numbers), longest))
 
+    @classmethod
+    def as_they_are(cls, texts: Sequence[str], vocabulary: Vocabulary, longest: int) -> ItemTexts:
+        """Take at most ``longest`` pieces of each text, whatever its case and blanks."""
+        words = cls.of(texts, vocabulary, longest)
+        return replace(words, uncut=vocabulary.encode(texts, longest))
+
+    def of_items(self, items: NDArray[np.int64]) -> Ragged:
+        """Return the pieces of the items' texts."""
+        return self.spell(self.words.take(items)) if self.uncut is None else self.uncut.take(items)
+
     @property
     def any(self) -> bool:
         """Whether there is an item with text at all."""
@@ -107,7 +119,7 @@ def item_side(
         inputs = join(begin[0], queries)
         pseudo = one_code_target_each(inputs, by_query, semantic, vocabulary.searched, first=1)
     if len(by_text):
-        body = sequences.widen(texts.spell(texts.words.take(by_text)))
+        body = sequences.widen(texts.of_items(by_text))
         both = np.arange(len(by_text)) % 2
         plain = one_code_target_each(join(begin[1], body), by_text, both, PADDING)
     if len(by_name):
@@ -116,6 +128,6 @@ def item_side(
             inputs=bare.padded(NOTHING),
             visible=bare.lengths,
             start=np.full(len(by_name), PADDING),
-            text=ended(texts.spell(texts.words.take(by_name))),
+            text=ended(texts.of_items(by_name)),
         )
     return pseudo, plain, back

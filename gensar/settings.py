@@ -92,6 +92,11 @@ class GenSARSettings(GeneratorSettings):
     item_weight: float = setting(1.0, "weight of the item-side identifier tasks in the loss")
     text_weight: float = setting(0.1, "weight of the tasks that write text in the loss")
 
+    @property
+    def whole_answers(self) -> bool:
+        """As published, where these tokens compete with all others."""
+        return self.regime == "plain" and self.vocabulary_softmax
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if 0 < self.sinkhorn_epsilon < SMALLEST_EPSILON:

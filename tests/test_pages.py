@@ -22,6 +22,8 @@ BOARDS = {
     "ablations": ["--results", "results/ablations", "--brief"],
 }
 """Pages in ``docs/`` that show whole leaderboards, and what of."""
+REPEATED = ("speed", "ablations")
+"""Pages in ``docs/`` whose figures in prose come of ``perf`` or of the records beside them."""
 SHARED = {"random": "diagnostic", "constant": "diagnostic"}
 OURS = ("baselines", "gensar")
 
@@ -65,6 +67,21 @@ def test_every_model_has_a_page_and_every_page_is_listed() -> None:
     listed = re.findall(r"^\| \[([^]]+)\]\(([^)]+)\.md\)", index, re.MULTILINE)
     assert sorted(name for name, _ in listed) == NAMES
     assert all(name == file for name, file in listed)
+
+
+@pytest.mark.parametrize("file", ["README.md", "docs/*.md", "docs/models/*.md"])
+def test_figures_outside_of_written_tables_are_said_to_have_no_record(file: str) -> None:
+    """Metrics in prose; pages of measurements that a command of ``perf`` repeats are no results."""
+    for page in sorted(ROOT.glob(file)):
+        text = re.sub(
+            r"<!-- leaderboard:start -->.*<!-- leaderboard:end -->",
+            "",
+            page.read_text(),
+            flags=re.DOTALL,
+        )
+        metrics = re.findall(r"\b0\.\d{4}\b", text)
+        said = "no record is committed" in text or page.stem in REPEATED
+        assert said or not metrics, f"{page}: {metrics}"
 
 
 @pytest.mark.parametrize("page", NAMES)

@@ -8,9 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.errors import InputError
+from benchmark.errors import InputError, did_you_mean
 from benchmark.registry import available
-from benchmark.settings import PRESETS, build_settings, parse_assignment, settings_from_json
+from benchmark.settings import (
+    PRESETS,
+    build_settings,
+    parse_assignment,
+    setting,
+    settings_from_json,
+)
 from gensar.settings import TrainingTask
 
 
@@ -29,6 +35,15 @@ class _Settings:
     def __post_init__(self) -> None:
         if self.size == 13:
             raise ValueError("size 13 brings bad luck")
+
+
+@dataclass(frozen=True)
+class _Proved:
+    epochs: int = setting(3, "")
+    rate: float = setting(0.5, "", high=1)
+    hidden: tuple[int, ...] = setting((8,), "")
+    most: int | None = setting(None, "")
+    loss: Literal["a", "b"] = setting("a", "")
 
 
 DEFAULT = _Settings()
@@ -228,3 +243,40 @@ def test_levels_of_an_identifier_cannot_all_be_taken_away() -> None:
     none = [("shared_levels", "0"), ("specific_levels", "0")]
     with pytest.raises(InputError, match="no level is left"):
         build_settings(kind.Settings, kind.presets, "standard", none)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"nosuch": 1}, "unknown setting 'nosuch'"),
+        ({"a\x1b[31m": 1}, r"unknown setting 'a\x1b"),
+        ({"epochs": "3"}, "setting 'epochs': "),
+        ({"epochs": True}, "setting 'epochs': "),
+        ({"epochs": 1.5}, "setting 'epochs': "),
+        ({"epochs": None}, "setting 'epochs': "),
+        ({"epochs": -1}, "setting 'epochs': -1 is not at least 0"),
+        ({"rate": float("nan")}, "setting 'rate': "),
+        ({"rate": float("inf")}, "setting 'rate': "),
+        ({"rate": 2.0}, "setting 'rate': 2.0 is not from 0 to 1"),
+        ({"hidden": [1, "2"]}, "setting 'hidden': "),
+        ({"hidden": {"a": 1}}, "setting 'hidden': "),
+        ({"loss": "other"}, "setting 'loss': "),
+    ],
+)
+def test_stored_settings_are_proved(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError) as caught:
+        settings_from_json(_Proved, values)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_stored_settings_keep_their_values() -> None:
+    found = settings_from_json(_Proved, {"rate": 1, "hidden": [4, 5], "most": None, "loss": "b"})
+    assert found == _Proved(rate=1, hidden=(4, 5), loss="b")
+    assert json.dumps(asdict(found)) == json.dumps(asdict(_Proved(rate=1, hidden=(4, 5), loss="b")))
+
+
+def test_a_whole_word_of_a_name_is_nearer_than_what_is_spelled_alike() -> None:
+    assert did_you_mean("rate", ["patience", "learning_rate", "rqvae_learning_rate"]) == (
+        "; did you mean 'learning_rate'?"
+    )

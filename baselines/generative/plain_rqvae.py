@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.generative.settings import IdentifierSettings
+from benchmark.learning.divergence import check_finite
 from gensar.engine.rqvae import Codebook, Scale, mlp, rise_and_fall
 
 __all__ = ["PlainRQVAE", "TrainedRQVAE", "train_rqvae"]
@@ -102,6 +103,9 @@ def train_rqvae(
     """Train an autoencoder on the items' ``vectors`` (``[items, width]``).
 
     The learning rate rises for a tenth of the steps, then falls to 0.
+
+    Raises:
+        DivergedError: a loss or a weight is not finite.
     """
     scale = Scale.of(vectors)
     inputs = scale.apply(vectors, device)
@@ -122,7 +126,7 @@ def train_rqvae(
         network.parameters(), settings.rqvae_learning_rate, weight_decay=1e-5
     )
     schedule = rise_and_fall(optimiser, steps)
-    for _ in range(settings.rqvae_epochs):
+    for epoch in range(settings.rqvae_epochs):
         for rows in torch.randperm(len(inputs), generator=generator).to(device).split(batch):
             _, error, loss = network(inputs[rows])
             optimiser.zero_grad()
@@ -130,4 +134,6 @@ def train_rqvae(
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             schedule.step()
+        last = float((error + loss).detach())
+        check_finite("rqvae", epoch + 1, last, network, optimiser, "rqvae_learning_rate")
     return TrainedRQVAE(network.eval(), scale, device)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from baselines.generative.plain_rqvae import train_rqvae
 from baselines.generative.settings import IdentifierSettings
-from benchmark.errors import InputError
+from benchmark.errors import RefusedError
 from gensar.engine.rqvae import Codebook
 
 __all__ = ["Quantisation", "quantise", "residual_kmeans", "residual_lfq"]
@@ -77,11 +77,11 @@ def residual_lfq(vectors: Vectors, levels: int, codes: int) -> Quantisation:
     where the value along axis ``b`` is positive.
 
     Raises:
-        InputError: ``codes`` is not a power of 2.
+        RefusedError: ``codes`` is not a power of 2.
     """
     bits = codes.bit_length() - 1
     if codes != 2**bits or bits == 0:
-        raise InputError(f"codes={codes}: the quantiser lfq needs a power of 2")
+        raise RefusedError(f"codes={codes}: the quantiser lfq needs a power of 2")
     patterns = (np.arange(codes)[:, None] >> np.arange(bits)) & 1
     rest = vectors.astype(np.float64)
     columns, books = [], []

@@ -19,7 +19,7 @@ from baselines.recbole_bridge.environment import (
 )
 from baselines.recbole_bridge.samples import Wanted
 from baselines.recbole_bridge.settings import RecBoleSettings, model_values, own_values
-from benchmark.errors import InputError
+from benchmark.errors import RefusedError, out_of_memory
 from benchmark.learning.dropout import use_byte_dropout
 
 __all__ = ["build", "move", "ranks_catalogue", "scores_of", "wanted_by"]
@@ -93,7 +93,8 @@ def build(
         everything: returns all training samples, for a model that is to be trained and reads them.
 
     Raises:
-        InputError: RecBole refuses the sizes.
+        RefusedError: RecBole refuses the sizes.
+        RuntimeError: there is not enough memory.
     """
     values = model_values(model, settings)
     if "reranker_CAN_NUM" in own_values(model):
@@ -106,7 +107,9 @@ def build(
         with as_recbole_expects(), own_randomness(seed):
             module = _class_of(model)(config, data)
     except _REFUSALS as error:
-        raise InputError(f"recbole:{model}: RecBole refuses these settings: {error}") from error
+        if out_of_memory(error):
+            raise
+        raise RefusedError(f"recbole:{model}: RecBole refuses these settings: {error}") from error
     use_byte_dropout(module)
     return module.eval()
 

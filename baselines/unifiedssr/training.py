@@ -122,12 +122,13 @@ class TaskSequences:
 
 @dataclass(frozen=True)
 class _Phase:
-    """One run of the epoch loop: its name, tasks, most epochs and highest rate."""
+    """One run of the epoch loop: its name, tasks, most epochs, highest rate and that's setting."""
 
     name: str
     tasks: tuple[Task, ...]
     epochs: int
     rate: float
+    setting: str
 
 
 class UnifiedSSRTrainer:
@@ -160,7 +161,13 @@ class UnifiedSSRTrainer:
         shared = networks[context.tasks[0]]
         best: dict[str, int] = {}
         with context.run_log.phase("pretrain"):
-            phase = _Phase("pretrain", context.tasks, settings.epochs, settings.learning_rate)
+            phase = _Phase(
+                "pretrain",
+                context.tasks,
+                settings.epochs,
+                settings.learning_rate,
+                "learning_rate",
+            )
             best[phase.name] = self._train(shared, phase)
         for task in context.tasks:
             networks[task] = copy.deepcopy(shared)
@@ -169,6 +176,7 @@ class UnifiedSSRTrainer:
                 (task,),
                 settings.finetune_epochs,
                 settings.finetune_learning_rate,
+                "finetune_learning_rate",
             )
             with context.run_log.phase(phase.name):
                 best[phase.name] = self._train(networks[task], phase)
@@ -194,6 +202,7 @@ class UnifiedSSRTrainer:
             phase.epochs,
             settings.validate_every,
             settings.patience,
+            phase.setting,
         )
         return loop.run(
             lambda epoch: self._epoch(network, optimiser, phase, epoch),

@@ -20,11 +20,10 @@ from benchmark.analysis.scores import SHOWN, ScoreReader
 from benchmark.analysis.tables import ALL, Row, Table, tables_of
 from benchmark.analysis.tradeoff import TradeOff, trade_offs
 from benchmark.results.record import RunRecord
+from benchmark.results.run_info import IMPORTED
 
 __all__ = ["Curve", "Leaderboard", "Repeated", "boards", "pareto_front"]
 
-IMPORTED = "imported"
-"""The preset of answers of outside systems, whose code nobody here knows."""
 PROTOCOLS = ("full", "given", "sampled")
 """In the order of their tables."""
 
@@ -63,6 +62,7 @@ class Leaderboard:
         changed: models with changed settings.
         curves: validation curves.
         superseded: number of runs left out because a newer one has the same request.
+        negatives: of a full sampled list; ``None`` where no run tells.
         repeated: by task, what was not asked because it stands in the history.
         versions: number of versions of the harness that asked the runs.
         mixed: models whose runs are of several versions of the model's own code.
@@ -80,6 +80,7 @@ class Leaderboard:
     changed: tuple[ChangedSettings, ...]
     curves: tuple[Curve, ...]
     superseded: int
+    negatives: int | None
     repeated: dict[str, Repeated]
     versions: int
     mixed: tuple[str, ...]
@@ -154,6 +155,7 @@ def _board(records: list[RunRecord]) -> Leaderboard:
         changed=tuple(changed),
         curves=tuple(_curves(main)),
         superseded=len(records) - len(counted),
+        negatives=max((r.info.get("negatives") or 0 for r in records), default=0) or None,
         repeated=_repeated(records),
         versions=len({run.info["harness"] for run in counted}),
         mixed=tuple(g.label for g in main if g.preset != IMPORTED and len(_versions(g)) > 1),

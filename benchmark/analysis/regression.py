@@ -47,10 +47,17 @@ class Checked:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was checked, and ``problems``: what kept a run from being checked, a line each."""
+    """What was checked, and what was not.
+
+    Attributes:
+        checked: each metric.
+        problems: what kept a run of the baseline from being checked, a line each.
+        missing: runs of the baseline that the results lack.
+    """
 
     checked: tuple[Checked, ...]
     problems: tuple[str, ...]
+    missing: tuple[RunRecord, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -86,8 +93,13 @@ def check(
     newest = newest_by_request(fresh)
     together: dict[tuple[str, ...], list[tuple[RunRecord, Tables]]] = {}
     problems: list[str] = []
+    missing: list[RunRecord] = []
     for run in sorted(newest_by_request(baseline).values(), key=lambda run: run.info["seed"]):
         other = newest.get(request_of(run))
+        if other is None:
+            missing.append(run)
+            problems.append(f"{named(run)}: no such run in the results; run it first")
+            continue
         try:
             tables = _tables(run, other)
         except InputError as error:
@@ -100,12 +112,10 @@ def check(
     for seeds in together.values():
         name = named(*(run for run, _ in seeds))
         checked += _checked(name, [tables for _, tables in seeds], margin)
-    return Outcome(tuple(checked), tuple(problems))
+    return Outcome(tuple(checked), tuple(problems), tuple(missing))
 
 
-def _tables(baseline: RunRecord, fresh: RunRecord | None) -> Tables:
-    if fresh is None:
-        raise InputError("no such run in the results; run it first")
+def _tables(baseline: RunRecord, fresh: RunRecord) -> Tables:
     tables = {key: (before, after) for key, before, after in paired_tables(baseline, fresh)}
     wanted = {
         (task, name) for task, by_name in baseline.info["metrics"].items() for name in by_name

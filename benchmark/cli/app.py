@@ -10,6 +10,7 @@ import typer
 
 from benchmark import signals
 from benchmark.cli.check import check
+from benchmark.cli.clean import clean
 from benchmark.cli.compare import compare
 from benchmark.cli.data import app as data_app
 from benchmark.cli.identifiers import identifiers
@@ -59,6 +60,7 @@ app.command("compare")(compare)
 app.command("tiers")(tiers)
 app.command("check")(check)
 app.command("publish")(publish)
+app.command("clean")(clean)
 app.command("predict")(predict)
 app.command("identifiers")(identifiers)
 app.command("export")(export)

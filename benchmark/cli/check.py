@@ -32,14 +32,19 @@ def check(
 ) -> None:
     """Fail if a metric is worse than the baseline's, beyond noise and the margin."""
     from benchmark.analysis import regression
-    from benchmark.results.record import scan_runs
+    from benchmark.results.scan import scan_runs
 
     if not results.is_dir():
         raise InputError(f"--results {results}: no such folder")
     if math.isnan(margin):
         raise InputError("--margin nan: write a number from 0 to 1")
-    fresh = list(scan_runs(results, remark))
+    left_out: list[str] = []
+    fresh = list(scan_runs(results, left_out.append))
     outcome = regression.check(_stored(baseline), fresh, margin)
+    for run in outcome.missing:
+        _refuse_if_unreadable(run, results, left_out)
+    for line in left_out:
+        remark(line)
     if as_json:
         checked = [asdict(each) for each in outcome.checked]
         show_json(
@@ -53,7 +58,7 @@ def check(
 
 def _stored(folder: Path) -> list[RunRecord]:
     """Read the baseline; a damaged run there is an error, since it would go unchecked."""
-    from benchmark.results.record import scan_runs
+    from benchmark.results.scan import scan_runs
 
     def refuse(line: str) -> None:
         raise InputError(f"--baseline {folder}: {line.removeprefix('left out: ')}")
@@ -64,6 +69,19 @@ def _stored(folder: Path) -> list[RunRecord]:
             f"--baseline {folder}: holds no runs; put some there by `python -m benchmark publish`"
         )
     return runs
+
+
+def _refuse_if_unreadable(missing: RunRecord, results: Path, left_out: list[str]) -> None:
+    """Name the record that may be the missing one, as nothing can be said of that."""
+    from benchmark.analysis.regression import named
+    from benchmark.results.record import run_folder
+
+    about = (missing.info[name] for name in ("dataset", "model", "run"))
+    place = f"{run_folder(results, *about).parent}/"
+    for line in left_out:
+        if place in line:
+            reason = line.removeprefix("left out: ")
+            raise InputError(f"{named(missing)}: cannot be checked: {reason}")
 
 
 def _summary(outcome: Outcome) -> str:

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from benchmark.cli.output import show_json, show_table
-from benchmark.errors import InputError, did_you_mean
+from benchmark.errors import BenchmarkError, InputError, did_you_mean
 
 if TYPE_CHECKING:
     from benchmark.model_protocols import HasItemCodes, IdentifierFacts
@@ -32,23 +32,26 @@ def identifiers(
     """Show how the codes of a run's identifiers are used, or what an item shares with others."""
     from benchmark.inspect.identifiers import identifier_facts
     from benchmark.results.record import read_run
+    from benchmark.target import Target
 
     record = read_run(run)
     told = record.info.get("facts", {}).get("identifiers")
     if not told or not isinstance(told, dict):
         raise InputError(f"{run}: {record.info['model']} tells nothing of identifiers")
-    facts_of = identifier_facts(told)
+    try:
+        facts_of = identifier_facts(told)
+    except BenchmarkError as error:
+        raise InputError(f"{run}: {error}") from None
     if facts_of is None:
         raise InputError(f"{run}: an older version told too little of identifiers; run it again")
     if picture is not None and picture.suffix != ".svg":
         raise InputError(f"--picture {picture}: name a file that ends in .svg")
-    if picture is not None and not picture.parent.is_dir():
-        raise InputError(f"--picture {picture}: there is no folder {picture.parent}")
+    target = None if picture is None else Target.at("--picture", picture)
     shared = None if item is None else _prefixes(record, item)
-    if picture is not None:
+    if target is not None:
         from benchmark.report.identifiers import draw
 
-        draw(facts_of, picture)
+        draw(facts_of, target)
     if shared is None:
         if as_json:
             show_json(told)
@@ -84,7 +87,7 @@ def _show_facts(name: str, facts: IdentifierFacts) -> None:
 
 
 def _prefixes(record: RunRecord, item: str) -> dict[str, Any]:
-    from benchmark.exchange.export import stored_model
+    from benchmark.exchange.export import stored_model, using_weights
     from benchmark.inspect.identifiers import prefixes_of
     from benchmark.model_protocols import HasItemCodes
 
@@ -98,16 +101,17 @@ def _prefixes(record: RunRecord, item: str) -> dict[str, Any]:
     def named(rows: tuple[int, ...]) -> list[dict[str, str]]:
         return [_named(model, other) for other in rows]
 
-    return {
-        **_named(model, row),
-        "identifiers": {
-            kind: [
-                {"prefix": list(prefix.codes), "items": named(prefix.items)}
-                for prefix in prefixes_of(row, codes)
-            ]
-            for kind, codes in model.item_codes().items()
-        },
-    }
+    with using_weights(record):
+        return {
+            **_named(model, row),
+            "identifiers": {
+                kind: [
+                    {"prefix": list(prefix.codes), "items": named(prefix.items)}
+                    for prefix in prefixes_of(row, codes)
+                ]
+                for kind, codes in model.item_codes().items()
+            },
+        }
 
 
 def _named(model: HasItemCodes, row: int) -> dict[str, str]:

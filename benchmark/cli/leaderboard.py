@@ -15,6 +15,7 @@ from benchmark.settings import PRESETS
 
 if TYPE_CHECKING:
     from benchmark.results.record import RunRecord
+    from benchmark.target import Target
 
 __all__ = ["leaderboard"]
 
@@ -58,7 +59,7 @@ def leaderboard(
     for name in sorted(presets or ()):
         if name not in known:
             raise InputError(f"--preset: unknown '{name}'{did_you_mean(name, known)}")
-    around = _read(into) if into is not None else None
+    around = target.text() if target is not None and into is not None else None
     if brief and format_ not in (Format.md, Format.latex):
         raise InputError("--brief: for --format md and latex only")
     text = _text(_records(results, dataset, model, presets), format_, brief)
@@ -68,49 +69,36 @@ def leaderboard(
         text = between_markers(around, text, f"--into {into}")
     if target is None:
         show(text)
-    elif check:
-        if not target.is_file() or target.read_bytes() != text.encode():
-            raise CheckFailedError(f"{target} is stale; write it again without --check")
-        remark(f"{target} is up to date")
+    elif not check:
+        target.write(text.encode())
+    elif target.content != text.encode():
+        raise CheckFailedError(f"{target.path} is stale; write it again without --check")
     else:
-        _write(target, text, "--out" if into is None else "--into")
+        remark(f"{target.path} is up to date")
 
 
-def _target(out: Path | None, into: Path | None, format_: Format, check: bool) -> Path | None:
+def _target(out: Path | None, into: Path | None, format_: Format, check: bool) -> Target | None:
+    """Return the file to write, ``None`` for stdout."""
+    from benchmark.target import Target, is_stdout
+
     if out is not None and into is not None:
         raise InputError("--into: either that or --out, not both")
     if into is not None and format_ is not Format.md:
         raise InputError("--into: for --format md only")
+    if out is not None and is_stdout(out):
+        out = None
     if check and out is None and into is None:
         raise InputError("--check: name the file to compare by --out or --into")
-    if out is not None and out.is_dir():
-        raise InputError(f"--out {out}: is a folder; name a file")
-    return out or into
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_bytes().decode()
-    except OSError as error:
-        raise InputError(f"--into {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"--into {file}: is not UTF-8 text") from error
-
-
-def _write(file: Path, text: str, option: str) -> None:
-    unfinished = file.with_name(f".{file.name}.tmp")
-    try:
-        unfinished.write_bytes(text.encode())
-        unfinished.replace(file)
-    except OSError as error:
-        raise InputError(f"{option} {file}: {error.strerror}") from error
+    if into is not None:
+        return Target.at("--into", into, writable=not check)
+    return None if out is None else Target.at("--out", out, writable=not check)
 
 
 def _records(
     results: Path, dataset: str | None, model: str | None, presets: set[str] | None
 ) -> list[RunRecord]:
     from benchmark.registry import available
-    from benchmark.results.record import scan_runs
+    from benchmark.results.scan import scan_runs
 
     records = list(scan_runs(results, remark))
     known = available()

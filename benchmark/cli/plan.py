@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -128,16 +129,18 @@ def load_planned(
         data = load_dataset(dataset, seen=seen.value, notify=notify)
         plans = [restricted(plan, data) for plan in plans]
         if searches is not None:
-            plans = [_tuned(plan, data, searches) for plan in plans]
+            plans = [_tuned(plan, data, searches, notify) for plan in plans]
         check_runnable(plans, data, device.value)
     return data, plans
 
 
-def _tuned(plan: Experiment, data: Dataset, results: Path) -> Experiment:
+def _tuned(
+    plan: Experiment, data: Dataset, results: Path, notify: Callable[[str], object]
+) -> Experiment:
     """Return the plan with the settings that its search chose."""
     from benchmark.tuning.study import find_study
 
-    study = find_study(results, plan, data)
+    study = find_study(results, plan, data, notify)
     chosen = replace(plan.settings, **study.best.settings)
     return replace(plan, settings=chosen, tuning=study.chosen())
 

@@ -12,10 +12,12 @@ from benchmark.cli.output import remarks, show_json, show_table
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from benchmark.data.dataset import Dataset
     from benchmark.data.requests import Task
     from benchmark.inspect.ad_hoc_requests import UserRequest
-    from benchmark.model import Model
 
 __all__ = ["predict"]
 
@@ -41,7 +43,7 @@ def predict(
 ) -> None:
     """Show a user's history and what the model of a stored run gives for each task."""
     from benchmark.data.requests import Task
-    from benchmark.exchange.export import stored_model
+    from benchmark.exchange.export import answers_of, stored_model
     from benchmark.inspect.ad_hoc_requests import is_text, request_of_user
     from benchmark.results.record import read_run
     from benchmark.running.dataset_of import dataset_of
@@ -63,7 +65,8 @@ def predict(
             if asked is None:
                 notify(f"user {user} has no search to be answered; name words by --query")
             else:
-                found.append(_document(data, model, task, asked, k, history))
+                answers = answers_of(record, model, asked.request, min(k, len(data.items)))
+                found.append(_document(data, answers, task, asked, history))
     if as_json:
         show_json({"model": record.info["model"], "user": user, "answers": found})
         return
@@ -72,13 +75,16 @@ def predict(
 
 
 def _document(
-    data: Dataset, model: Model, task: Task, asked: UserRequest, k: int, events: int
+    data: Dataset,
+    answers: tuple[NDArray[np.int32], NDArray[np.float32]],
+    task: Task,
+    asked: UserRequest,
+    events: int,
 ) -> dict[str, Any]:
     request = asked.request
     past = request.history(min(max(events, 1), len(data.log)))
     shown = range(min(int(past.length[0]), events))
-    answers = model.retrieve(request, min(k, len(data.items)))
-    items, scores = (found[0].tolist() for found in answers)
+    items, scores = (each.tolist() for each in answers)
     texts = request.queries.texts
     return {
         "task": str(task),

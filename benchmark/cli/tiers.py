@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark.cli.output import show, show_json
+from benchmark.data.recognise import HEAD, foreign_text, recognise, separator
 from benchmark.errors import InputError
+from benchmark.files import open_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["tiers"]
 
 _WIDTH = 80
+_PACKED = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar")
 
 
 def tiers(
@@ -72,6 +75,7 @@ def _read(file: Path) -> pd.DataFrame:
     try:
         if file.suffix == ".parquet":
             return pd.read_parquet(file)
+        _check_text(file)
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(
@@ -90,15 +94,29 @@ def _read(file: Path) -> pd.DataFrame:
         raise InputError("the rows have more fields than the header") from error
     except pd.errors.ParserError as error:
         raise InputError(str(error).rpartition("C error: ")[2].strip()) from error
-    except ValueError as error:  # not UTF-8, or no Parquet
+    except UnicodeDecodeError as error:
+        around = error.object[max(0, error.start - 20) : error.end + 20]
+        raise InputError(f"the file is {foreign_text(around)}") from error
+    except ValueError as error:  # no Parquet
         raise InputError(f"is no table: {error}") from error
     frame.columns = [str(name).strip() for name in frame.columns]
     if len(frame.columns) == 1:
-        raise InputError(
-            f"the header '{frame.columns[0]}' is one column: fields are parted by commas"
-        )
+        header = frame.columns[0]
+        if (how := separator(header, "commas", lambda parts: "system" in parts)) is not None:
+            raise InputError(how)
+        raise InputError("the header is one column; fields are separated by commas")
     frame.index = pd.RangeIndex(2, len(frame) + 2, name="line")
     return frame[~((frame == "") | frame.isna()).all(axis=1)]
+
+
+def _check_text(file: Path) -> None:
+    """Refuse what is no CSV; a pipe is not looked at, and pandas unpacks what says so."""
+    if file.suffix in _PACKED or not file.is_file():
+        return
+    with open_regular(file) as opened:
+        what = recognise(opened.read(HEAD), "CSV")
+    if what is not None:
+        raise InputError(what)
 
 
 def _document(found: Tiers) -> dict[str, Any]:

@@ -89,6 +89,8 @@ def import_(
     with remarks() as notify:
         data = load_dataset(dataset, seen=seen.value, notify=notify)
         found = import_run(file, name, data, Task(task.value), protocol.value, seed, results)
+        for remark in found.remarks:
+            notify(f"{file}: {remark}")
         if found.unanswered:
             notify(
                 f"{found.unanswered} of {found.requests} requests are not answered; they score as"

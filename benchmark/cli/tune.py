@@ -58,13 +58,18 @@ def tune(
 
     from benchmark.tuning.study import tune as search
 
-    # A search that was longer once is shown as far as it was asked for.
-    done = [
-        replace(study, trials=study.trials[:trials])
-        for study in (
-            search(plan, data, trials, seed, device.value, results, progress) for plan in plans
-        )
-    ]
+    done: list[Study] = []
+    try:
+        for plan in plans:
+            study = search(plan, data, trials, seed, device.value, results, progress)
+            # A search that was longer once is shown as far as it was asked for.
+            done.append(replace(study, trials=study.trials[:trials]))
+    finally:
+        if done:
+            _show(done, as_json)
+
+
+def _show(done: list[Study], as_json: bool) -> None:
     if as_json:
         show_json([study.chosen().summary | {"model": study.model} for study in done])
     else:

@@ -30,6 +30,8 @@ class AuditRow:
         same_time_in_history: the history holds an event of the request's own time.
         own_session_in_history: the history holds an event of the request's own session.
         pairs_in_training: a training event of either kind has the user and a relevant item.
+        tested_pairs: a validation request asks for what a test request, of either task, asks for
+            for the same user.
         later_in_history: the history holds an event later than the request.
         later_training: share of requests whose user has a training event later than the request.
         repeated_targets: a relevant item was in the history already, from an earlier time. No leak.
@@ -38,6 +40,7 @@ class AuditRow:
         seen_targets: the same, though items of the history are left out of what is ranked.
         broken_lists: a list of candidates lacks a relevant item (unless the data gave it), repeats
             an item or is not ascending.
+        missing_lists: there is no sampled list, though as many negatives as in the shortest one.
         wrong_negatives: a sampled negative is touched by the user somewhere (rec), or was reached
             by the user with the same query (search).
     """
@@ -51,12 +54,14 @@ class AuditRow:
     same_time_in_history: int
     own_session_in_history: int
     pairs_in_training: int
+    tested_pairs: int
     later_in_history: int
     later_training: float
     repeated_targets: int
     not_asked: int
     seen_targets: int
     broken_lists: int
+    missing_lists: int
     wrong_negatives: int
 
 
@@ -117,11 +122,13 @@ def _problems(rows: Iterable[AuditRow], safe: bool) -> Iterable[str]:
         "same_time_in_history": "have an event of their own time in their history",
         "own_session_in_history": "have an event of their own session in their history",
         "pairs_in_training": "have their user and target together in training",
+        "tested_pairs": "ask for what a test request of their user asks for",
     }
     faults = {
         "later_in_history": "have a later event in their history",
         "seen_targets": "ask for an item of their own history, which is left out",
         "broken_lists": "have a broken list of candidates",
+        "missing_lists": "have no sampled list, though there are negatives enough",
         "wrong_negatives": "have a negative that is no negative",
     }
     for row in rows:
@@ -151,12 +158,16 @@ def _row(dataset: Dataset, part: str, task: Task, asked: EvaluationSet) -> Audit
         relevant=len(relevant),
         twins_in_training=_requests_with(owner, copied),
         pairs_in_training=_requests_with(owner, _among(pairs, np.sort(trained))),
+        tested_pairs=0
+        if part == "test"
+        else _requests_with(owner, _among(pairs, _tested_pairs(dataset))),
         later_training=float((last[requests.user] > requests.time).mean()),
         seen_targets=history["repeated"] if requests.exclude_seen else 0,
         broken_lists=sum(
             _broken(asked, candidates, given=protocol == "given")
             for protocol, candidates in asked.lists.items()
         ),
+        missing_lists=_missing_lists(dataset, task, asked),
         wrong_negatives=_wrong_negatives(dataset, task, asked),
         twins_in_history=history["twins"],
         same_time_in_history=history["same_time"],
@@ -165,6 +176,16 @@ def _row(dataset: Dataset, part: str, task: Task, asked: EvaluationSet) -> Audit
         repeated_targets=history["repeated"],
         not_asked=asked.repeated.requests,
     )
+
+
+def _tested_pairs(dataset: Dataset) -> NDArray[np.int64]:
+    """Return the keys of user and item that test requests ask for, ascending."""
+    tests = [asked for (part, _), asked in dataset.evaluation.items() if part == "test"]
+    keys = [
+        t.requests.user[t.relevant.request].astype(np.int64) * len(dataset.items) + t.relevant.item
+        for t in tests
+    ]
+    return np.sort(np.concatenate([np.zeros(0, dtype=np.int64), *keys]))
 
 
 def _requests_with(owner: NDArray[np.int64], rows: NDArray[np.bool_]) -> int:
@@ -246,38 +267,60 @@ def _sessions(log: EventLog, asked: EvaluationSet) -> NDArray[np.int32]:
 
 
 def _broken(asked: EvaluationSet, lists: CandidateLists, given: bool) -> int:
-    """Count requests whose list is not ascending, holds no item, or lacks a relevant one."""
+    """Count requests whose list is not ascending, or lacks a relevant item; empty ones are none."""
     items, owner = asked.requests.items, lists.owner
     keys = owner * items + lists.items
-    faulty = lists.lengths == 0
+    faulty = np.zeros(len(lists), dtype=np.bool_)
     faulty[owner[1:][(np.diff(lists.items) <= 0) & (np.diff(owner) == 0)]] = True
     faulty[owner[(lists.items < 0) | (lists.items >= items)]] = True
     if not given:
         relevant = asked.relevant
         held = _among(relevant.request * items + relevant.item, np.sort(keys))
         faulty[relevant.request[~held]] = True
+        faulty &= lists.lengths > 0
     return int(faulty.sum())
 
 
-def _wrong_negatives(dataset: Dataset, task: Task, asked: EvaluationSet) -> int:
-    """Count requests with a sampled negative that the user touched or meant."""
-    log, items, lists = dataset.log, len(dataset.items), asked.lists["sampled"]
+def _no_negatives(
+    dataset: Dataset, task: Task, asked: EvaluationSet
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return what may be no negative of a request: what its user touched, or meant by the query.
+
+    Returns:
+        The number of each request's set, ``[requests]``, and the keys ``number * items + item`` of
+        all sets, ascending and distinct.
+    """
+    log, items = dataset.log, len(dataset.items)
     who = asked.requests.user.astype(np.int64)
     if task is Task.REC:
-        touched = np.sort(_keys(log, items))
-    else:
-        queries = len(dataset.queries)
-        searched = log.kind == EventSource.SEARCHED
-        reached = log.user[searched].astype(np.int64) * queries + log.query[searched]
-        who = who * queries + asked.requests.query
-        names = np.unique(who)
-        place = np.minimum(np.searchsorted(names, reached), len(names) - 1)
-        mine = names[place] == reached
-        touched = np.sort(place[mine] * items + log.item[searched][mine])
-        who = np.searchsorted(names, who)
-    owner, relevant = lists.owner, asked.relevant
+        return who, np.unique(_keys(log, items))
+    queries = len(dataset.queries)
+    searched = log.kind == EventSource.SEARCHED
+    reached = log.user[searched].astype(np.int64) * queries + log.query[searched]
+    names, who = np.unique(who * queries + asked.requests.query, return_inverse=True)
+    place = np.minimum(np.searchsorted(names, reached), len(names) - 1)
+    mine = names[place] == reached
+    return who.astype(np.int64), np.unique(place[mine] * items + log.item[searched][mine])
+
+
+def _missing_lists(dataset: Dataset, task: Task, asked: EvaluationSet) -> int:
+    lists, items = asked.lists["sampled"], len(dataset.items)
+    there = lists.lengths > 0
+    if there.all() or not there.any():
+        return 0
+    who, keys = _no_negatives(dataset, task, asked)
+    left = items - np.bincount(keys // items, minlength=int(who.max()) + 1)[who]
+    drawn = lists.lengths - asked.relevant.per_request(len(asked))
+    return int((left[~there] >= drawn[there].min()).sum())
+
+
+def _wrong_negatives(dataset: Dataset, task: Task, asked: EvaluationSet) -> int:
+    """Count requests with a sampled negative that is none."""
+    lists, relevant, items = asked.lists["sampled"], asked.relevant, len(dataset.items)
+    who, keys = _no_negatives(dataset, task, asked)
+    owner = lists.owner
     negative = ~_among(owner * items + lists.items, relevant.request * items + relevant.item)
-    return _requests_with(owner, negative & _among(who[owner] * items + lists.items, touched))
+    return _requests_with(owner, negative & _among(who[owner] * items + lists.items, keys))
 
 
 def _hidden_queries_shown(dataset: Dataset) -> int:

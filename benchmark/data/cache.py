@@ -2,8 +2,8 @@
 
 An entry is a folder of three files without pickle: ``arrays.npz``, ``texts.jsonl`` (a line for
 each stretch of a column) and a ``manifest.json`` that holds the checksums of the other two and of
-itself. It is written under a temporary name and renamed, so several processes can prepare the
-same data set at once: the first to finish is kept.
+itself. It is written beside its place and renamed, so several processes can prepare the same data
+set at once: the first to finish is kept. What was not used for longest goes when there is too much.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
@@ -27,8 +26,15 @@ from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
 from benchmark.data.events import EventLog
 from benchmark.data.prepared import Prepared, PreparedRequests
 from benchmark.data.requests import Task
+from benchmark.errors import InputError
+from benchmark.folders import discard, workplace
+from benchmark.names import as_name, below
+from benchmark.unfinished import size_of
 
-__all__ = ["cache_folder", "entry_of", "fetch", "store"]
+__all__ = ["LIMIT", "beyond", "cache_folder", "entry_of", "fetch", "store"]
+
+LIMIT = 20 * 10**9
+"""Bytes that all entries together take at most."""
 
 _COLUMNS = tuple(f.name for f in fields(EventLog))
 _ROWS = ("first", "stop", "omit")
@@ -54,7 +60,7 @@ def cache_folder(chosen: Path | None) -> Path:
 
 def entry_of(folder: Path, name: str, key: str) -> Path:
     """Return the folder that an entry has or would have."""
-    return folder / "data" / f"{name}-{key[:20]}"
+    return below(folder / "data", as_name(f"{name}-{key[:20]}"))
 
 
 def fetch(folder: Path, name: str, key: str, notify: Callable[[str], object]) -> Prepared | None:
@@ -63,14 +69,24 @@ def fetch(folder: Path, name: str, key: str, notify: Callable[[str], object]) ->
     A damaged entry is told through ``notify`` and removed.
     """
     entry = entry_of(folder, name, key)
-    if not entry.is_dir():
+    try:
+        before = entry.stat()
+    except OSError:
         return None
     try:
-        return _read(entry, key)
+        found = _read(entry, key)
     except (_DamagedError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        notify(f"{name}: the prepared copy in {entry} is damaged ({error}); preparing it anew")
-        _remove(entry)
+        with suppress(OSError, InputError):
+            # Another process may have put a good one in its place, or be about to.
+            if os.path.samestat(before, entry.stat()):
+                notify(
+                    f"{name}: the prepared copy in {entry} is damaged ({error}); preparing it anew"
+                )
+                discard(entry)
         return None
+    with suppress(OSError):
+        os.utime(entry)
+    return found
 
 
 def store(
@@ -79,19 +95,31 @@ def store(
     """Write an entry; a folder that cannot be written is told through ``notify``, no more."""
     entry = entry_of(folder, name, key)
     try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
-    except OSError as error:
-        notify(f"{name}: not cached, as {entry.parent} cannot be written: {error.strerror}")
-        return
-    try:
-        _write(draft, key, prepared)
-        draft.rename(entry)
+        with workplace(entry) as draft:
+            _write(draft, key, prepared)
+            draft.rename(entry)
     except OSError as error:
         if not entry.is_dir():
-            notify(f"{name}: not cached: {error.strerror}")
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+            notify(f"{name}: not cached, as {entry.parent} cannot be written: {error.strerror}")
+    for old in beyond(folder, LIMIT):
+        if old != entry:
+            with suppress(InputError):
+                discard(old)
+
+
+def beyond(folder: Path, limit: float) -> list[Path]:
+    """Return the entries that were not used for longest, if all take more than ``limit`` bytes."""
+    used: list[tuple[float, Path]] = []
+    for entry in (folder / "data").glob("[!.]*"):
+        with suppress(OSError):
+            if not entry.is_symlink() and (entry / "manifest.json").is_file():
+                used.append((entry.stat().st_mtime, entry))
+    total, old = 0, []
+    for _, entry in sorted(used, reverse=True):
+        total += size_of(entry)
+        if total > limit:
+            old.append(entry)
+    return old
 
 
 def _write(draft: Path, key: str, prepared: Prepared) -> None:
@@ -103,7 +131,7 @@ def _write(draft: Path, key: str, prepared: Prepared) -> None:
         np.savez(file, **arrays)
         _flush(file)
     with (draft / "texts.jsonl").open("w", encoding="utf-8") as file:
-        for (table, column), values in _columns(prepared.items, prepared.queries):
+        for (table, column), values in _columns(prepared):
             for start in range(0, max(1, len(values)), _STRETCH):
                 line = [table, column, values[start : start + _STRETCH]]
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -133,12 +161,13 @@ def _read(entry: Path, key: str) -> Prepared:
     for name, expected in manifest["files"].items():
         if _sum(entry / name) != expected:
             raise _DamagedError(f"{name} fails its checksum")
-    texts: dict[str, dict[str, list[str]]] = {"items": {}, "fields": {}, "queries": {}}
+    texts: dict[str, dict[str, list[str]]]
+    texts = {"users": {}, "items": {}, "fields": {}, "queries": {}}
     with (entry / "texts.jsonl").open(encoding="utf-8") as file:
         for line in file:
             table, column, values = json.loads(line)
             texts[table].setdefault(column, []).extend(values)
-    items, columns, queries = (
+    users, items, columns, queries = (
         {name: tuple(values) for name, values in texts[table].items()} for table in texts
     )
     with np.load(entry / "arrays.npz", allow_pickle=False) as arrays:
@@ -150,6 +179,7 @@ def _read(entry: Path, key: str) -> Prepared:
         }
     return Prepared(
         log=log,
+        users=users["ids"],
         items=Items(fields=columns, **items),
         queries=Queries(**queries),
         train=train,
@@ -186,7 +216,9 @@ def _requests(
     )
 
 
-def _columns(items: Items, queries: Queries) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
+def _columns(prepared: Prepared) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
+    items, queries = prepared.items, prepared.queries
+    yield ("users", "ids"), prepared.users
     for name in ("ids", "titles", "texts"):
         yield ("items", name), getattr(items, name)
     for name, values in items.fields.items():
@@ -210,13 +242,3 @@ def _sum(path: Path) -> str:
 def _flush(file: Any) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _remove(entry: Path) -> None:
-    """Move a damaged entry out of the way in one step, then delete it."""
-    try:
-        aside = Path(tempfile.mkdtemp(prefix=".damaged-", dir=entry.parent))
-        entry.rename(aside / "entry")
-    except OSError:
-        return
-    shutil.rmtree(aside, ignore_errors=True)

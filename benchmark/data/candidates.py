@@ -114,7 +114,7 @@ def search_candidates(
 def bm25_best(
     item_texts: Sequence[str], query_texts: dict[int, str], wanted: dict[int, int]
 ) -> dict[int, NDArray[np.int64]]:
-    """Rank the items for each query by BM25 (bm25s), with stemming and without stop words.
+    """Rank the items for each query by BM25 (bm25s) over the terms of :func:`analyse`.
 
     Args:
         item_texts: ``[items]``.
@@ -124,27 +124,19 @@ def bm25_best(
     Returns:
         By query, the items with a score above 0, best first; equal scores by item number.
     """
-    if not any(item_texts):
-        return {}
     import bm25s
-    import Stemmer
 
-    stemmer = Stemmer.Stemmer("english")
-    corpus = bm25s.tokenize(list(item_texts), stopwords="en", stemmer=stemmer, show_progress=False)
-    if not corpus.vocab or not any(len(ids) for ids in corpus.ids):
+    from benchmark.data.analyser import analyse
+
+    corpus = analyse(item_texts)
+    if not any(corpus):
         return {}
     index = bm25s.BM25()
     index.index(corpus, show_progress=False)
-    asked = bm25s.tokenize(
-        list(query_texts.values()),
-        stopwords="en",
-        stemmer=stemmer,
-        show_progress=False,
-        return_ids=False,
-    )
     best = {}
-    for query, tokens in zip(query_texts, asked, strict=True):
-        known = [t for t in tokens if t in index.vocab_dict]
+    asked = analyse(list(query_texts.values()))
+    for query, terms in zip(query_texts, asked, strict=True):
+        known = [term for term in terms if term in index.vocab_dict]
         if known:
             best[query] = _ranked(index.get_scores(known), wanted[query])
     return best

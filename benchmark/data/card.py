@@ -6,14 +6,26 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
-from benchmark.errors import InputError, did_you_mean
+from benchmark.data.card_faults import faults
+from benchmark.data.packages import is_package_name
+from benchmark.data.yaml_text import read_mapping
+from benchmark.errors import InputError
+from benchmark.names import is_name, leads_out
+from benchmark.plain_text import plain
 
 __all__ = [
     "Card",
     "CategoryProtocol",
+    "Copies",
     "KnownItemProtocol",
     "Level",
     "Location",
@@ -26,27 +38,47 @@ __all__ = [
 
 FileKind = Literal["inter", "item", "query", "user"]
 Share = Annotated[float, Field(ge=0, le=1)]
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+def _named(text: str) -> str:
+    if not is_name(text):
+        raise ValueError("is no name; use letters and digits, and . _ + : - behind the first")
+    return text
+
+
+def _file(text: str) -> str:
+    if leads_out(text) or text in ("", "."):
+        raise ValueError("must be a file below the data folder, named by its path from there")
+    return text
+
+
+def _package(text: str) -> str:
+    if not is_package_name(text):
+        raise ValueError("is no name of a package")
+    return text
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SourceFile(_Strict):
     """A file that the data set consists of, with the SHA-256 of the version described."""
 
-    name: str
+    name: Annotated[str, AfterValidator(_file)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
 class Location(_Strict):
     """Where the files lie: inside an installed package, or in a folder.
 
-    A relative ``path`` starts at the package, or without one at the repository's root.
+    ``path`` starts at the package; without one at the card's own folder, or, for the cards of
+    ``datasets/`` and ``$BENCHMARK_DATASETS``, at the repository's root. It leads no higher, but
+    for these cards to the root's neighbours.
     """
 
-    package: str | None = None
+    package: Annotated[str, AfterValidator(_package)] | None = None
     path: str = "."
 
 
@@ -63,7 +95,7 @@ class Split(_Strict):
     name: Literal["leave-one-out", "temporal"] = "leave-one-out"
     leakage: Literal["safe", "paper"] = "safe"
     limit: Annotated[int, Field(gt=0)] | None = None
-    seed: int = 1
+    seed: Seed = 1
 
 
 class Level(_Strict):
@@ -111,7 +143,7 @@ class KnownItemProtocol(_Strict):
 
     share: Share
     fields: tuple[str, ...]
-    mean_length: Annotated[float, Field(ge=1)] = 2.0
+    mean_length: Annotated[float, Field(ge=1, le=50)] = 2.0
     longest: Annotated[int, Field(ge=1, le=50)] = 5
     noise: Share = 0.1
 
@@ -123,13 +155,13 @@ class QueryProtocol(_Strict):
     same user, item and time behind it, as the semi-synthetic Amazon data have it.
     """
 
-    seed: int = 1
+    seed: Seed = 1
     share: Share
     twins: bool = False
     category: CategoryProtocol | None = None
     known_item: KnownItemProtocol | None = Field(default=None, alias="known-item")
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
     @model_validator(mode="after")
     def _shares(self) -> QueryProtocol:
@@ -142,8 +174,21 @@ class QueryProtocol(_Strict):
 class Candidates(_Strict):
     """The sampled protocol: how many negatives beside the target, and the seed of the draw."""
 
-    negatives: Annotated[int, Field(ge=1)] = 99
-    seed: int = 1
+    negatives: Annotated[int, Field(ge=1, le=10**6)] = 99
+    seed: Seed = 1
+
+
+class Copies(_Strict):
+    """Which events are copies of another one and are dropped.
+
+    Attributes:
+        within: the most time, in the source's unit, between an event and its copy: the same user,
+            item, kind and query again.
+        keep: drop none.
+    """
+
+    within: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    keep: bool = False
 
 
 class Statistics(_Strict):
@@ -175,9 +220,10 @@ class Card(_Strict):
         text: further item columns that a model may read, after the title.
         grade: a column of the ``.inter`` file that grades events: 0 was shown and not taken, and
             is a candidate of the request that it was shown in; more is the grade of the event.
+        strict: refuse files in which anything has to be left out or mended, instead of telling it.
     """
 
-    name: Annotated[str, Field(pattern=_NAME)]
+    name: Annotated[str, AfterValidator(_named)]
     description: str
     source: str
     licence: str
@@ -188,6 +234,8 @@ class Card(_Strict):
     title: str | None = None
     text: tuple[str, ...] = ()
     grade: str | None = None
+    strict: bool = False
+    copies: Copies = Copies()
     queries: QueryProtocol | None = None
     candidates: Candidates = Candidates()
     statistics: Statistics | None = None
@@ -207,44 +255,20 @@ class Card(_Strict):
 
     def deciding(self) -> dict[str, Any]:
         """Return, JSON-ready, the fields that decide what is prepared; defaults are left out."""
-        names = {"name", "split", "title", "text", "grade", "queries", "candidates"}
-        return self.model_dump(mode="json", include=names, exclude_defaults=True)
+        names = ("name", "split", "title", "text", "grade", "strict", "copies", "queries")
+        return self.model_dump(mode="json", include={*names, "candidates"}, exclude_defaults=True)
 
 
 def read_card(path: Path) -> Card:
     """Read and validate ``card.yaml``.
 
     Raises:
-        InputError: no such file, no YAML, an unknown or missing field, or a wrong value.
+        InputError: no such file, no YAML, an unknown or missing field, or a wrong value; all such
+            fields at once.
     """
-    place = f"{path.parent.name}/{path.name}"
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{place}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{place}: cannot be read: {str(error).splitlines()[0]}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "it is not YAML"
-        raise InputError(f"{place}{line}: {' '.join(str(problem).split())}") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{place}: a card is a mapping of field names to values")
+    place = f"{plain(path.parent.name, 80)}/{path.name}"
+    values, lines = read_mapping(path, place)
     try:
         return Card.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{place}: {_first_problem(error)}") from None
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    field = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        parent: Any = Card if len(problem["loc"]) == 1 else None
-        hint = did_you_mean(field, parent.model_fields) if parent else "; remove it"
-        return f"unknown field '{field}'{hint}"
-    message = problem["msg"].removeprefix("Value error, ")
-    text = f"field '{field}': {message}" if field else message
-    more = len(error.errors()) - 1
-    return " ".join(text.split()) + (f" (and {more} more)" if more else "")
+        raise InputError(f"{place}{faults(error, Card, lines)}") from None

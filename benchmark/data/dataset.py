@@ -75,6 +75,7 @@ class Dataset:
         candidates_digest: SHA-256 (hex) over all frozen candidate lists.
         log: all events, test events too: for the harness, never for a model.
         train: what models learn from.
+        users: the source's identifiers, ``[users]``.
         evaluation: by part and task; a task without a single request is missing.
         about: where the data come from and how they were split.
     """
@@ -83,6 +84,7 @@ class Dataset:
     digest: str
     candidates_digest: str
     log: EventLog
+    users: tuple[str, ...]
     items: Items
     queries: Queries
     train: TrainView

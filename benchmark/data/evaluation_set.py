@@ -157,7 +157,8 @@ class EvaluationSet:
         relevant: what is relevant to them. Where ``requests.exclude_seen`` holds, no relevant
             item stands in its request's history.
         lists: candidates by protocol: ``sampled``, and ``given`` where the data brings lists.
-            A relevant item may be missing in a given list.
+            A relevant item may be missing in a given list. A request whose list is empty is not
+            asked by that protocol.
         repeated: what is not asked, though the data has it.
     """
 
@@ -168,6 +169,19 @@ class EvaluationSet:
 
     def __len__(self) -> int:
         return len(self.requests)
+
+    @property
+    def protocols(self) -> tuple[Protocol, ...]:
+        """The protocols by which any request is asked."""
+        return tuple(
+            p for p in PROTOCOLS if p == "full" or (p in self.lists and len(self.asked(p)))
+        )
+
+    def asked(self, protocol: Protocol) -> NDArray[np.int64]:
+        """Return the numbers of the requests that are asked by a protocol, ascending."""
+        if protocol == "full":
+            return np.arange(len(self))
+        return np.flatnonzero(self.lists[protocol].lengths)
 
     def at(self, rows: slice | NDArray[np.integer]) -> EvaluationSet:
         """Return the requests at ``rows``, numbered from 0 in that order."""

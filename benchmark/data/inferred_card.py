@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmark.data.card import Card, FileKind, SourceFile
-from benchmark.data.sources.diagnose import Field, parse_header
+from benchmark.data.sources.header import parse_header
 from benchmark.errors import InputError
+from benchmark.names import as_name
+from benchmark.plain_text import plain
 
 __all__ = ["bare_card"]
 
@@ -33,13 +35,14 @@ def bare_card(folder: Path, taken: Iterable[str], notify: Callable[[str], object
     files: dict[FileKind, SourceFile] = {"inter": SourceFile(name=f"{stem}.inter")}
     kinds: tuple[FileKind, ...] = ("item", "query", "user")
     for kind in kinds:
-        if (folder / f"{stem}.{kind}").is_file():
+        if os.path.lexists(folder / f"{stem}.{kind}"):
             files[kind] = SourceFile(name=f"{stem}.{kind}")
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.name).lstrip("._-") or "data"
-    if name in taken:
-        name += "-bare"
+    name, taken = as_name(folder.name), set(taken)
+    while name in taken:
+        name = as_name(f"{name}-bare")
     title, text = _texts(folder / f"{stem}.item") if "item" in files else (None, ())
-    notify(f"{name}: no card in {folder}; leave-one-out, leakage safe, 99 sampled negatives")
+    shown = plain(str(folder))
+    notify(f"{name}: no card in {shown}; leave-one-out, leakage safe, 99 sampled negatives")
     if title or text:
         notify(f"{name}: items' text is {', '.join(filter(None, (title, *text)))}")
     else:
@@ -65,22 +68,27 @@ def bare_card(folder: Path, taken: Iterable[str], notify: Callable[[str], object
 
 
 def _stem(folder: Path) -> str:
-    if (folder / f"{folder.name}.inter").is_file():
+    name, found = (
+        plain(folder.name, 80),
+        sorted(
+            entry.name.removesuffix(".inter")
+            for entry in os.scandir(folder)
+            if entry.name.endswith(".inter")
+        ),
+    )
+    if folder.name in found:
         return folder.name
-    found = sorted(p.stem for p in folder.glob("*.inter"))
     if len(found) == 1:
         return found[0]
     if found:
-        names = ", ".join(f"{stem}.inter" for stem in found[:5])
-        raise InputError(
-            f"{folder.name}: several files could be meant ({names}); name one {folder.name}.inter"
-        )
-    raise InputError(f"{folder.name}: no file {folder.name}.inter in {folder}")
+        names = ", ".join(f"{plain(stem, 40)}.inter" for stem in found[:5])
+        raise InputError(f"{name}: several files could be meant ({names}); name one {name}.inter")
+    raise InputError(f"{name}: no file {name}.inter in {plain(str(folder))}")
 
 
 def _texts(path: Path) -> tuple[str | None, tuple[str, ...]]:
     """Return the column that is the title, if any, and the further columns that are text."""
-    fields: tuple[Field, ...] = parse_header(path, {"item_id": "token"}, {"item_id": "token"})
+    fields = parse_header(path, {"item_id": "token"})
     named = [f.name for f in fields if f.type == "token_seq"]
     title = next((n for n in _TITLES if n in (f.name for f in fields)), None)
     return title, tuple(n for n in named if n != title)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import bm25s
 import numpy as np
-import Stemmer
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
+
+from benchmark.data.analyser import analyse
 
 __all__ = ["ItemWords", "QueryWords"]
 
@@ -28,14 +29,14 @@ class QueryWords:
 
 
 class ItemWords:
-    """The words of a catalogue: English stems without stop words, as the sampled lists see them.
+    """The words of a catalogue, as the sampled lists see them.
 
     Args:
         texts: ``[items]``.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        corpus = _stems(texts)
+        corpus = analyse(texts)
         vocabulary = sorted({word for words in corpus for word in words})
         self._row = {word: row for row, word in enumerate(vocabulary)}
         self.counts = self._counted(corpus)
@@ -44,7 +45,7 @@ class ItemWords:
 
     def of_queries(self, texts: Sequence[str]) -> QueryWords:
         """Return the words of queries, ``[queries]``."""
-        asked = _stems(texts)
+        asked = analyse(texts)
         return QueryWords(self._counted(asked), np.array([len(set(words)) for words in asked]))
 
     def vectors(self) -> csr_array:
@@ -63,19 +64,6 @@ class ItemWords:
         counts = csr_array((np.ones(len(words)), words, ends), shape=shape)
         counts.sum_duplicates()
         return counts
-
-
-def _stems(texts: Sequence[str]) -> list[list[str]]:
-    if not any(texts):
-        return [[] for _ in texts]
-    found: list[list[str]] = bm25s.tokenize(
-        list(texts),
-        stopwords="en",
-        stemmer=Stemmer.Stemmer("english"),
-        return_ids=False,
-        show_progress=False,
-    )
-    return found
 
 
 def _bm25(corpus: list[list[str]], row: dict[str, int]) -> csr_array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -13,16 +14,17 @@ from benchmark.data.cache import cache_folder, fetch, store
 from benchmark.data.card import Card
 from benchmark.data.dataset import About, Dataset, EvaluationSet, Part, TrainView
 from benchmark.data.events import NO_QUERY
-from benchmark.data.locate import Notify, resolve
+from benchmark.data.locate import Notify, resolve, source_files
 from benchmark.data.prepared import Prepared, PreparedRequests
 from benchmark.data.repeats import without_repeats
 from benchmark.data.requests import Requests, Task
+from benchmark.data.short_lists import with_a_choice
 from benchmark.data.sources.checksum import scan
 from benchmark.errors import InputError
 
 __all__ = ["DATA_VERSION", "Seen", "load_dataset"]
 
-DATA_VERSION = 2
+DATA_VERSION = 3
 """Counts changes of this package that change what is prepared from the same files and card."""
 
 Seen = Literal["exclude", "keep"]
@@ -63,9 +65,27 @@ def load_dataset(
     for note in prepared.notes:
         tell(f"{card.name}: {note}")
     dataset = _assemble(card, prepared, key, seen)
-    for part, task in prepared.requests.keys() - dataset.evaluation.keys():
-        tell(f"{card.name}: {part} {task}: every request repeats its own history; none is asked")
+    for line in _not_asked(prepared, dataset):
+        tell(f"{card.name}: {line}")
     return dataset
+
+
+def _not_asked(prepared: Prepared, dataset: Dataset) -> Iterator[str]:
+    """Yield a line for each part and task of which requests leave nothing to choose."""
+    for (part, task), rows in prepared.requests.items():
+        evaluation = dataset.evaluation.get((part, task))
+        if evaluation is None:
+            yield (
+                f"{part} {task}: none is asked, as every request repeats its own history or leaves"
+                " no wrong item"
+            )
+            continue
+        left = len(rows.first) - len(evaluation) - evaluation.repeated.requests
+        if left:
+            yield (
+                f"{part} {task}: {left} of {len(rows.first)} requests leave no wrong item to choose"
+                " and are not asked"
+            )
 
 
 def _prepared(card: Card, folder: Path, key: str, cache: Path, notify: Notify) -> Prepared:
@@ -81,8 +101,8 @@ def _prepared(card: Card, folder: Path, key: str, cache: Path, notify: Notify) -
 
 def _check_files(card: Card, folder: Path) -> dict[str, str]:
     sums: dict[str, str] = {}
-    for kind, source in card.files.items():
-        found = scan(folder / source.name).sha256
+    for kind, path in source_files(card, folder).items():
+        source, found = card.files[kind], scan(path).sha256
         if source.sha256 is not None and found != source.sha256:
             raise InputError(
                 f"{source.name}: checksum {found[:12]}… is not the {source.sha256[:12]}… of card "
@@ -125,6 +145,7 @@ def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
         digest=digest,
         candidates_digest=prepared.candidates_digest,
         log=prepared.log,
+        users=prepared.users,
         items=prepared.items,
         queries=prepared.queries,
         train=TrainView(train_log, prepared.items, queries, digest),
@@ -154,4 +175,5 @@ def _evaluation_set(
         exclude_seen=task is Task.REC and seen == "exclude",
     ).without(asked.omit)
     whole = EvaluationSet(requests, asked.relevant, asked.lists)
-    return without_repeats(whole) if requests.exclude_seen else whole
+    asking = without_repeats(whole) if requests.exclude_seen else whole
+    return None if asking is None else with_a_choice(asking)

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from benchmark.data.candidates import bm25_best, recommendation_candidates, search_candidates
 from benchmark.data.card import Card
 from benchmark.data.catalogue import Items, Queries
+from benchmark.data.copies import without_copies
 from benchmark.data.dataset import Part
 from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
 from benchmark.data.events import NO_QUERY, EventLog, EventSource, by_user_and_time
 from benchmark.data.grouping import Groups, Shown, group_events
+from benchmark.data.locate import source_files
 from benchmark.data.prepared import (
     Prepared,
     PreparedRequests,
@@ -25,10 +27,14 @@ from benchmark.data.prepared import (
     digest_content,
 )
 from benchmark.data.requests import Task
+from benchmark.data.short_lists import drawn_lists, given_lists
 from benchmark.data.simulate_queries import queries_digest, simulate
-from benchmark.data.sources.atomic import Interactions, Texts, check_users, read_inter, read_texts
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.atomic import Interactions, Texts
+from benchmark.data.sources.diagnose import complain
+from benchmark.data.sources.order import events_in_order, texts_in_order
+from benchmark.data.sources.read import read_sources
 from benchmark.data.split import split
+from benchmark.data.unmatched import unmatched
 from benchmark.errors import InputError
 
 __all__ = ["prepare"]
@@ -44,12 +50,11 @@ def prepare(card: Card, folder: Path) -> Prepared:
     Raises:
         InputError: malformed files.
     """
-    inter = read_inter(folder / card.files["inter"].name, card.grade)
-    if "user" in card.files:
-        check_users(folder / card.files["user"].name)
-    texts = _item_texts(card, folder, inter)
-    item = _item_rows(inter, texts, "item" in card.files)
-    query, queries = _queries(card, folder, inter)
+    sources = read_sources(card, source_files(card, folder))
+    inter, copies = without_copies(events_in_order(sources.inter), card.copies)
+    texts = texts_in_order(sources.items)
+    item = _rows(inter.item, inter.items, texts)
+    query, queries = _queries(inter, sources.queries)
     digest = ""
     if card.queries is not None:
         if len(queries):
@@ -64,25 +69,34 @@ def prepare(card: Card, folder: Path) -> Prepared:
     groups = {task: group_events(log, task, shown) for task in Task}
     parts = split(log, len(items), card.split, groups)
     requests: dict[tuple[Part, Task], PreparedRequests] = {}
-    notes: list[str] = [*_lost_exposures(groups)]
+    notes: list[str] = [*sources.notes, *copies, *parts.notes, *_lost_exposures(groups)]
     if inter.scaled:
         notes.append("timestamps are fractional: kept in thousandths of the source's unit")
     for (part, task), asked in parts.requests.items():
         relevant = Relevant.of_events(
             asked.owner, log.item[asked.events], events.gain[asked.events]
         )
-        lists: dict[Protocol, CandidateLists] = {
-            "sampled": _sampled(card, log, items, queries, (part, task), asked.first, relevant)
-        }
+        drawn = _sampled(card, log, items, queries, (part, task), asked.first, relevant)
+        which, wanted = f"{part} {task}", card.candidates.negatives
+        sampled, told = drawn_lists(drawn, relevant, wanted, which)
+        lists: dict[Protocol, CandidateLists] = {"sampled": sampled}
+        notes += told
         if shown is not None and (groups[task].shown >= 0).any():
-            lists["given"] = _given(groups[task], shown, asked.groups, relevant)
-            notes += _bare_lists(lists["given"], relevant, f"{part} {task}")
+            given = _given(groups[task], shown, asked.groups, relevant)
+            lists["given"], told = given_lists(given, relevant, which)
+            notes += told
         requests[part, task] = PreparedRequests(
             asked.first, asked.stop, asked.omit, relevant, lists
         )
-        notes += _short_lists(card, lists["sampled"], relevant, f"{part} {task}")
+    searches = {
+        f"{part} {task}": log.query[asked.first]
+        for (part, task), asked in parts.requests.items()
+        if task is Task.SEARCH
+    }
+    notes += unmatched(items.texts, queries.texts, searches)
     return Prepared(
         log=log,
+        users=tuple(inter.users.to_pylist()),
         items=items,
         queries=queries,
         train=parts.train,
@@ -104,75 +118,20 @@ def _lost_exposures(groups: Mapping[Task, Groups]) -> Iterator[str]:
             )
 
 
-def _bare_lists(lists: CandidateLists, relevant: Relevant, which: str) -> Iterator[str]:
-    bare = int((lists.lengths == relevant.per_request(len(lists))).sum())
-    if bare:
-        yield (
-            f"{which}: {bare} of {len(lists)} given lists hold nothing but relevant items, so that"
-            " every model answers them"
-        )
+def _rows(codes: NDArray[np.int32], ids: pa.Array, texts: Texts) -> NDArray[np.int32]:
+    """Return the rows of ``texts`` that codes of ``ids`` stand for; -1 stays."""
+    row_of = pc.index_in(ids, value_set=pa.array(texts.ids, type=pa.string()))
+    return np.append(row_of.to_numpy().astype(np.int32), np.int32(NO_QUERY))[codes]
 
 
-def _short_lists(
-    card: Card, lists: CandidateLists, relevant: Relevant, which: str
-) -> Iterator[str]:
-    drawn = lists.lengths - relevant.per_request(len(lists))
-    short = int((drawn < card.candidates.negatives).sum())
-    if short:
-        yield (
-            f"{which}: {short} of {len(lists)} requests have fewer than"
-            f" {card.candidates.negatives} negatives ({drawn.min()} at least), as no more items"
-            " are left for them"
-        )
-
-
-def _item_texts(card: Card, folder: Path, inter: Interactions) -> Texts:
-    if "item" not in card.files:
-        return Texts(inter.items.to_pylist(), {})
-    path = folder / card.files["item"].name
-    texts = read_texts(path, "item_id", {"item_id": "token"})
-    for name in (*card.title_columns(), *card.text):
-        if name not in texts.columns:
-            raise InputError(f"card '{card.name}': {path.name} has no field '{name}'")
-    return texts
-
-
-def _item_rows(inter: Interactions, texts: Texts, listed: bool) -> NDArray[np.int32]:
-    if not listed:
-        return inter.item
-    row_of = pc.index_in(inter.items, value_set=pa.array(texts.ids, type=pa.string()))
-    if row_of.null_count:
-        unknown = pc.is_null(row_of).to_numpy(zero_copy_only=False)
-        event = int(np.argmax(unknown[inter.item]))
-        name = shown(inter.items[int(inter.item[event])].as_py())
-        raise complain(
-            inter.path,
-            inter.line(event),
-            f"item_id '{name}' is not in the .item file; add it there",
-        )
-    return row_of.to_numpy()[inter.item].astype(np.int32)
-
-
-def _queries(card: Card, folder: Path, inter: Interactions) -> tuple[NDArray[np.int32], Queries]:
+def _queries(inter: Interactions, texts: Texts | None) -> tuple[NDArray[np.int32], Queries]:
     """Return the events' queries as the files hold them."""
-    if "query" not in card.files:
-        if len(inter.queries):
-            line = inter.line(int(np.argmax(inter.query >= 0)))
-            raise complain(inter.path, line, "event with a query_id, but there is no .query file")
+    if texts is None:
         return inter.query, Queries((), (), ())
-    path = folder / card.files["query"].name
-    texts = read_texts(path, "query_id", {"query_id": "token", "query": "token_seq"})
-    row_of = pc.index_in(inter.queries, value_set=pa.array(texts.ids, type=pa.string()))
-    if row_of.null_count:
-        unknown = pc.is_null(row_of).to_numpy(zero_copy_only=False)
-        event = int(np.argmax(np.where(inter.query >= 0, unknown[inter.query], False)))
-        name = shown(inter.queries[int(inter.query[event])].as_py())
-        raise complain(
-            inter.path, inter.line(event), f"query_id '{name}' is not in {path.name}; add it there"
-        )
-    rows = np.append(row_of.to_numpy().astype(np.int32), np.int32(NO_QUERY))
+    texts = texts_in_order(texts)
     kinds = ("given",) * len(texts.ids)
-    return rows[inter.query], Queries(tuple(texts.ids), tuple(texts.columns["query"]), kinds)
+    queries = Queries(tuple(texts.ids), tuple(texts.columns["query"]), kinds)
+    return _rows(inter.query, inter.queries, texts), queries
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class Prepared:
     """What the cache keeps.
 
     Attributes:
+        users: the source's identifiers, ``[users]``.
         train: bool ``[events]``, the events that models learn from.
         queries_digest: of the simulated queries, "" where the files hold their own.
         content_digest: over everything derived but the candidates.
@@ -54,6 +55,7 @@ class Prepared:
     """
 
     log: EventLog
+    users: tuple[str, ...]
     items: Items
     queries: Queries
     train: NDArray[np.bool_]

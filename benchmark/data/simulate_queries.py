@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.card import CategoryProtocol, KnownItemProtocol, Level, QueryProtocol
 from benchmark.data.catalogue import Queries
-from benchmark.data.words import words
+from benchmark.data.words import searchable_words, words
 from benchmark.errors import InputError
 
 __all__ = ["Simulated", "category_paths", "path_query", "queries_digest", "simulate"]
@@ -219,7 +219,7 @@ def _poisson(protocol: KnownItemProtocol, draw: NDArray[np.float64]) -> NDArray[
 
 def _index(protocol: KnownItemProtocol, columns: Columns) -> _Terms:
     rows = zip(*(columns[name] for name in protocol.fields), strict=True)
-    counts = [Counter(words(" ".join(cells))) for cells in rows]
+    counts = [Counter(searchable_words(" ".join(cells))) for cells in rows]
     number: dict[str, int] = {}
     for count in counts:
         for word in count:

@@ -42,10 +42,17 @@ class RequestRows:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a split decides: ``train`` is bool ``[events]``; empty requests are missing."""
+    """What a split decides.
+
+    Attributes:
+        train: bool ``[events]``, what models learn from.
+        requests: by part and task; where there are none, the task is missing.
+        notes: requests that were left out, a line for each task.
+    """
 
     train: NDArray[np.bool_]
     requests: dict[tuple[Part, Task], RequestRows]
+    notes: tuple[str, ...] = ()
 
 
 Asked = dict[tuple[Part, Task], NDArray[np.int64]]
@@ -65,7 +72,8 @@ def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | No
     ``leakage: safe``: the history of a request is what its user did strictly earlier, outside of
     the request's own session, later parts included: a test request knows the validation event
     before it, and under ``temporal`` what the user did earlier in the test period, as a running
-    system would. No pair of user and item that any request asks for is trained on, in either task.
+    system would. No pair of user and item that any request asks for is trained on, in either task,
+    and validation asks for none that a test request asks for.
 
     ``leakage: paper``: as published code has it, training keeps the twins (copies of the same user,
     item and time), and the history is every row above the request's, others of its moment included;
@@ -99,11 +107,61 @@ def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | No
         (part, task): _request_rows(log, groups[task], chosen, how, task)
         for (part, task), chosen in asked.items()
     }
+    notes: list[str] = []
     if how.leakage == "safe":
         train &= ~_pairs(log, items, [rows.events for rows in requests.values()])
+        requests, notes = _validation_apart(log, items, requests)
     if not train.any():
-        raise InputError("the split leaves no event to train on; the data set is too small for it")
-    return Parts(train, requests)
+        raise InputError(_nothing_left(log, how, groups, requests))
+    return Parts(train, requests, tuple(notes))
+
+
+def _nothing_left(
+    log: EventLog,
+    how: Split,
+    groups: dict[Task, Groups],
+    requests: dict[tuple[Part, Task], RequestRows],
+) -> str:
+    asked = ", ".join(
+        f"{task} {len(each.first)} requests of which {_count(requests, task)} are asked"
+        for task, each in groups.items()
+    )
+    return (
+        f"the {how.name} split leaves none of {len(log)} events to train on ({asked}); give more"
+        " events for each user, or name another split in a card"
+    )
+
+
+def _count(requests: dict[tuple[Part, Task], RequestRows], task: Task) -> int:
+    return sum(len(rows.groups) for (_, each), rows in requests.items() if each is task)
+
+
+def _validation_apart(
+    log: EventLog, items: int, requests: dict[tuple[Part, Task], RequestRows]
+) -> tuple[dict[tuple[Part, Task], RequestRows], list[str]]:
+    """Take out of validation what a test request of the same user asks for, in either task."""
+    tested = _pairs(log, items, [r.events for (part, _), r in requests.items() if part == "test"])
+    apart, notes = dict(requests), []
+    for (part, task), rows in requests.items():
+        keep = ~tested[rows.events]
+        if part == "test" or keep.all():
+            continue
+        kept, owner = np.unique(rows.owner[keep], return_inverse=True)
+        notes.append(
+            f"validation {task}: {len(rows.groups) - len(kept)} of {len(rows.groups)} requests are"
+            " not asked, as a test request asks for the same item for their user"
+        )
+        del apart[part, task]
+        if len(kept):
+            apart[part, task] = RequestRows(
+                rows.groups[kept],
+                rows.first[kept],
+                rows.stop[kept],
+                rows.omit[kept],
+                owner,
+                rows.events[keep],
+            )
+    return apart, notes
 
 
 def _request_rows(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from benchmark.data.scripts import Words, cut_unspaced
 
-__all__ = ["STOP_WORDS", "words"]
+__all__ = ["STOP_WORDS", "searchable_words", "words"]
 
 STOP_WORDS = frozenset(
     [
@@ -45,9 +45,14 @@ STOP_WORDS = frozenset(
 )
 """Lucene's English stop words: a fixed list, so that simulated queries stay the same."""
 
-_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+_WORDS = Words(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
 
 def words(text: str) -> list[str]:
     """Return the lower-case words of ``text`` in order, without stop words."""
-    return [w for w in _WORD.findall(text.lower()) if w not in STOP_WORDS]
+    return [w for w in _WORDS.find(text.lower()) if w not in STOP_WORDS]
+
+
+def searchable_words(text: str) -> list[str]:
+    """Return what :func:`words` does, but pairs of letters where no blanks part the words."""
+    return words(cut_unspaced(text))

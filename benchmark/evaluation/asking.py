@@ -36,7 +36,7 @@ class Answers:
     """What came of one protocol.
 
     Attributes:
-        counts: in the order of the relevant items.
+        counts: of the requests that are asked so, in the order of their relevant items.
         top: int32 ``[requests, 10]``, best first, ``PAD`` where nothing.
         seconds: wall time of the model's answers.
     """
@@ -114,14 +114,16 @@ class Asking:
     def answers(self, protocol: Protocol) -> Answers:
         """Return what was collected, once all requests are asked."""
         kept, relevant = self._kept[protocol], self._evaluation.relevant
+        asked = self._evaluation.asked(protocol)
+        rows = np.isin(relevant.request, asked)
         counts = Counts(
-            request=relevant.request,
-            gain=relevant.gain.astype(np.float64),
-            greater=np.concatenate(kept.greater or [np.empty(0, np.int32)]),
-            tied=np.concatenate(kept.tied or [np.empty(0, np.int32)]),
-            candidates=np.concatenate(kept.candidates or [np.empty(0, np.int32)]),
+            request=np.searchsorted(asked, relevant.request[rows]),
+            gain=relevant.gain[rows].astype(np.float64),
+            greater=np.concatenate(kept.greater or [np.empty(0, np.int32)])[rows],
+            tied=np.concatenate(kept.tied or [np.empty(0, np.int32)])[rows],
+            candidates=np.concatenate(kept.candidates or [np.empty(0, np.int32)])[rows],
         )
-        top = np.concatenate(kept.top or [np.empty((0, TOP), np.int32)])
+        top = np.concatenate(kept.top or [np.empty((0, TOP), np.int32)])[asked]
         return Answers(counts, top, kept.seconds)
 
     def _lists(self) -> list[Protocol]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.requests import PAD
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, DivergedError
 from benchmark.top_k import top_k
 
 __all__ = ["Places", "count_list", "count_scores"]
@@ -65,7 +65,7 @@ def count_scores(
         numbers: of the requests, for errors, ``[requests]``; 0, 1, … without.
 
     Raises:
-        BenchmarkError: a score is NaN or plus infinity.
+        DivergedError: a score is NaN or plus infinity.
     """
     rows, width = scores.shape
     step = max(1, _AT_ONCE // max(width, 1))
@@ -98,7 +98,7 @@ def _check(
     # The maximum is NaN where any score is, so one pass finds both faults.
     if scores.size and not scores.max() < np.inf:
         number = _number(start + np.flatnonzero(~(scores.max(axis=1) < np.inf)), numbers)
-        raise BenchmarkError(f"{model}: request {number} has a score that is NaN or infinite")
+        raise DivergedError(f"{model}: request {number} has a score that is NaN or infinite")
 
 
 def _number(rows: NDArray[np.integer], numbers: NDArray[np.int64] | None) -> int:
@@ -199,13 +199,15 @@ def count_list(
         ``greater`` and ``tied`` of each relevant item, int32 ``[rows]``.
 
     Raises:
-        BenchmarkError: a score is NaN or infinite, or an item is listed twice.
+        DivergedError: a score is NaN or infinite.
+        BenchmarkError: an item is listed twice.
     """
     real = items != PAD
     bad = (real & ~np.isfinite(scores)).any(axis=1)
     if bad.any():
         number = _number(np.flatnonzero(bad), numbers)
-        raise BenchmarkError(f"{model}: request {number} has a retrieved item without finite score")
+        told = f"{model}: request {number} has a retrieved item without finite score"
+        raise DivergedError(told)
     ordered = np.sort(np.where(real, items, -1 - np.arange(items.shape[1])), axis=1)
     twice = (np.diff(ordered, axis=1) == 0).any(axis=1)
     if twice.any():

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from benchmark.data.dataset import Dataset, Part
 from benchmark.data.evaluation_set import PROTOCOLS, EvaluationSet, Protocol
 from benchmark.data.requests import Task
+from benchmark.errors import DivergedError
 from benchmark.evaluation.asking import TOP, Asking
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import MAIN, compute
@@ -36,8 +37,8 @@ class TaskOutcome:
     Attributes:
         task: the task.
         protocol: the protocol.
-        evaluation: the requests and their relevant items.
-        counts: a row for each of ``evaluation.relevant``, in that order.
+        requests: int64 ``[requests]``, the numbers of the requests that were asked, ascending.
+        counts: a row for each relevant item of these, in their order.
         seconds: wall time of the model's answers; where several protocols came from one pass, the
             whole of it in each.
         top: int32 ``[requests, 10]``, the best candidates, best first, ``PAD`` where nothing.
@@ -45,7 +46,7 @@ class TaskOutcome:
 
     task: Task
     protocol: Protocol
-    evaluation: EvaluationSet
+    requests: NDArray[np.int64]
     counts: Counts
     seconds: float
     top: NDArray[np.int32]
@@ -67,29 +68,45 @@ def evaluate(
     lists for.
 
     Raises:
-        BenchmarkError: an answer breaks the rules of :class:`benchmark.model.Model`.
+        DivergedError: a score is not finite.
+        BenchmarkError: an answer breaks another rule of :class:`benchmark.model.Model`.
     """
     outcomes: list[TaskOutcome] = []
     for task in tasks:
         evaluation = dataset.evaluation.get((part, task))
         if evaluation is None:
             continue
-        possible = [p for p in protocols if p == "full" or p in evaluation.lists]
+        possible = [protocol for protocol in protocols if protocol in evaluation.protocols]
         if not possible:
             continue
         with run_log.progress(f"evaluating {task}", len(evaluation)) as bar:
             asking = Asking(model, name, evaluation, possible, observer)
             for rows in asking.batches():
-                asking.ask(rows)
+                try:
+                    asking.ask(rows)
+                except DivergedError as error:
+                    raise _with_training(error, model, run_log) from error
                 bar.advance(rows.stop - rows.start)
         for protocol in possible:
             answers = asking.answers(protocol)
+            asked = evaluation.asked(protocol)
             outcomes.append(
-                TaskOutcome(
-                    task, protocol, evaluation, answers.counts, answers.seconds, answers.top
-                )
+                TaskOutcome(task, protocol, asked, answers.counts, answers.seconds, answers.top)
             )
     return outcomes
+
+
+def _with_training(error: DivergedError, model: Model, run_log: RunLog) -> DivergedError:
+    """Return the error with what the run log and the settings say of the training behind it."""
+    rate = getattr(model.settings, "learning_rate", None)
+    if rate is None or not run_log.curve:
+        return error
+    last = run_log.curve[-1]
+    told = ", ".join(f"{name} {last[name]:.4g}" for name in ("epoch", "loss") if name in last)
+    return DivergedError(
+        f"{error}: training diverged ({told}) at a learning rate of {rate:.4g};"
+        " lower the learning rate (--set learning_rate=…)"
+    )
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset, EvaluationSet
 from benchmark.data.evaluation_set import Protocol
-from benchmark.data.requests import Task
+from benchmark.data.requests import Requests, Task
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.evaluation.evaluate import TaskOutcome, evaluate
 from benchmark.exchange.trec_write import (
@@ -28,11 +26,17 @@ from benchmark.exchange.trec_write import (
     write_requests,
 )
 from benchmark.model import Model
+from benchmark.names import below
+from benchmark.plain_text import plain
 from benchmark.registry import find
 from benchmark.results.record import RunRecord
 from benchmark.run_log import RunLog
+from benchmark.target import new_folder
 
-__all__ = ["export_run", "stored_model"]
+__all__ = ["answers_of", "export_run", "stored_model", "using_weights"]
+
+_LONGEST_REASON = 300
+"""Characters of what a model says of weights that do not fit it; torch names every single one."""
 
 
 def stored_model(run: RunRecord) -> Model:
@@ -45,11 +49,47 @@ def stored_model(run: RunRecord) -> Model:
     if not (run.folder / "model.safetensors").is_file():
         raise InputError(f"{run.folder}: holds no weights, so its model cannot be asked again")
     kind = find(run.info["model"]).load()
-    try:
+    with using_weights(run):
         return kind.load(run.folder)
-    except Exception as error:  # whatever a model raises on weights of another version
-        reason = f"{type(error).__name__}: {error}"
-        raise BenchmarkError(f"{run.folder}: its weights cannot be read: {reason}") from error
+
+
+@contextmanager
+def using_weights(run: RunRecord, *passed: type[Exception]) -> Iterator[None]:
+    """Name the run where its weights, once read, are found to be of another form.
+
+    Args:
+        run: whose weights are read or used inside.
+        passed: what has other reasons, and goes on as it is.
+
+    Raises:
+        BenchmarkError: whatever else its model raises.
+    """
+    try:
+        yield
+    except passed:
+        raise
+    except Exception as error:
+        kind = "" if isinstance(error, BenchmarkError) else f"{type(error).__name__}: "
+        reason = plain(" ".join(f"{kind}{error}".split()), _LONGEST_REASON)
+        raise BenchmarkError(f"{run.folder}: its weights cannot be used: {reason}") from error
+
+
+def answers_of(
+    run: RunRecord, model: Model, request: Requests, k: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return what the model of a run gives to a request, best first: items and scores, ``[k]``.
+
+    Raises:
+        BenchmarkError: its weights give no such answer.
+    """
+    with using_weights(run):
+        items, scores = model.retrieve(request, k)
+        if items.shape != (1, k) or scores.shape != (1, k):
+            raise BenchmarkError(f"{items.shape} items and {scores.shape} scores for {k} places")
+        real = items >= 0
+        if not (items < request.items).all() or not np.isfinite(scores[real]).all():
+            raise BenchmarkError("an item or a score is impossible")
+        return items[0], scores[0]
 
 
 def export_run(
@@ -76,22 +116,24 @@ def export_run(
         BenchmarkError: the model now answers otherwise than the record says.
     """
     ids, stored, name = item_ids(dataset.items.ids), run.requests(), run.info["model"]
-    with _written_whole(out) as folder:
+    with new_folder("--out", out) as folder:
         for text, means in run.info["metrics"].items():
             task = Task(text)
-            _write_asked(folder, dataset.evaluation["test", task], ids, notify)
+            _write_asked(folder, dataset.evaluation["test", task], means, ids, notify)
             with ExitStack() as opened:
                 streams: dict[Protocol, BinaryIO] = {
                     protocol: opened.enter_context(
-                        (folder / f"run.{task}.{protocol}.txt").open("wb")
+                        below(folder, f"run.{task}.{protocol}.txt").open("wb")
                     )
                     for protocol in means
                 }
                 depths = {p: depth if p == "full" else len(dataset.items) for p in streams}
                 writer = _Writer(task, ids, name, streams, depths)
-                for outcome in evaluate(
-                    model, name, dataset, "test", (task,), tuple(streams), RunLog(), writer
-                ):
+                with using_weights(run, OSError):
+                    outcomes = evaluate(
+                        model, name, dataset, "test", (task,), tuple(streams), RunLog(), writer
+                    )
+                for outcome in outcomes:
                     _check(run, stored, outcome)
         return sorted(file.name for file in folder.iterdir())
 
@@ -99,6 +141,7 @@ def export_run(
 def _write_asked(
     folder: Path,
     evaluation: EvaluationSet,
+    protocols: Iterable[Protocol],
     ids: pa.Array,
     notify: Callable[[str], object] | None,
 ) -> None:
@@ -113,6 +156,13 @@ def _write_asked(
         )
     with (folder / f"requests.{task}.tsv").open("wb") as stream:
         write_requests(stream, evaluation.requests, ids)
+    for protocol in protocols:
+        left = len(evaluation) - len(evaluation.asked(protocol))
+        if left and notify is not None:
+            notify(
+                f"run.{task}.{protocol}.txt: {left} of {len(evaluation)} requests have no list and"
+                " are not asked; leave them out of the mean, as trec_eval does without -c"
+            )
 
 
 @dataclass(frozen=True)
@@ -149,34 +199,16 @@ class _Writer:
 def _check(run: RunRecord, stored: pd.DataFrame, outcome: TaskOutcome) -> None:
     rows = (stored["task"] == str(outcome.task)) & (stored["protocol"] == outcome.protocol)
     before = stored[rows]
+    names = ("gain", "greater", "tied", "candidates")
+    now = {name: getattr(outcome.counts, name) for name in names}
+    now["request"] = outcome.requests[outcome.counts.request]
     differ = np.zeros(len(before), dtype=bool)
-    for name in ("request", "gain", "greater", "tied", "candidates"):
-        differ |= before[name].to_numpy() != getattr(outcome.counts, name)
+    for name, column in now.items():
+        differ |= before[name].to_numpy() != column
     if differ.any():
-        count, size = before["request"][differ].nunique(), len(outcome.evaluation)
+        count, size = before["request"][differ].nunique(), len(outcome.requests)
         raise BenchmarkError(
             f"{run.folder}: {count} of {size} requests ({outcome.task},"
             f" {outcome.protocol}) are now answered otherwise than recorded; run the model again"
             " with this version and on this kind of machine"
         )
-
-
-@contextmanager
-def _written_whole(out: Path) -> Iterator[Path]:
-    """Yield a folder that takes the place of ``out`` when all went well."""
-    try:
-        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-            raise InputError(f"--out {out}: is there already; name a new folder")
-        parent = out.absolute().parent
-        if not parent.is_dir():
-            raise InputError(f"--out {out}: no such folder {parent}; make it first")
-        workplace = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=parent))
-        try:
-            unfinished = workplace / "unfinished"
-            unfinished.mkdir()
-            yield unfinished
-            unfinished.rename(out)
-        finally:
-            shutil.rmtree(workplace, ignore_errors=True)
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be written: {error.strerror or error}") from error

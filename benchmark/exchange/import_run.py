@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,15 @@ import numpy as np
 from benchmark.data.dataset import Dataset, EvaluationSet
 from benchmark.data.evaluation_set import PROTOCOLS, Protocol
 from benchmark.data.requests import Task
+from benchmark.data.too_few import why_none
 from benchmark.errors import InputError
 from benchmark.evaluation.evaluate import evaluate
+from benchmark.exchange.contradictions import contradictions
 from benchmark.exchange.recited import Recited
 from benchmark.exchange.trec_read import Listing, read_listing
+from benchmark.folders import standing
+from benchmark.locks import locked
+from benchmark.names import check_name as check_alphabet
 from benchmark.registry import available
 from benchmark.results.record import RunRecord, read_run, run_folder, shared_of, write_run
 from benchmark.results.summary import summarise
@@ -28,7 +32,6 @@ from benchmark.running.identity import RunIdentity, harness_digest
 __all__ = ["Imported", "check_name", "import_run"]
 
 PRESET = "imported"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Imported:
         unanswered: how many of them the file does not name.
         listed: number of items that the file lists.
         not_candidates: how many of them are no candidates of their request.
+        remarks: where the file contradicts itself, a line each.
     """
 
     record: RunRecord
@@ -48,19 +52,16 @@ class Imported:
     unanswered: int
     listed: int
     not_candidates: int
+    remarks: tuple[str, ...]
 
 
 def check_name(name: str) -> None:
     """Check what an outside system is to be called.
 
     Raises:
-        InputError: it does not fit a folder's name, or a model of ours has it.
+        InputError: it is no name, or a model of ours has it.
     """
-    if not _NAME.fullmatch(name):
-        raise InputError(
-            f"--name '{name}': use up to 100 letters, digits, dots, dashes and underscores, the"
-            " first a letter or digit"
-        )
+    check_alphabet(name, "--name")
     if name in available():
         raise InputError(f"--name {name}: is a model of this installation; choose another name")
 
@@ -91,16 +92,18 @@ def import_run(
 
     Raises:
         InputError: anything wrong with the file or the name.
+        BusyError: another process writes records of the same data set.
     """
     check_name(name)
     evaluation = dataset.evaluation.get(("test", task))
     if evaluation is None:
-        raise InputError(f"--task {task}: {dataset.name} has no {task} requests")
-    if protocol != "full" and protocol not in evaluation.lists:
+        why = why_none(dataset, [task])
+        raise InputError(f"--task {task}: {dataset.name} has no {task} requests: {why}")
+    if protocol not in evaluation.protocols:
         raise InputError(f"--protocol {protocol}: {dataset.name} has no such lists for {task}")
-    size = len(evaluation)
-    listing = read_listing(file, task, size, dataset.items.ids)
-    unanswered = size - len(np.unique(listing.request))
+    asked = evaluation.asked(protocol)
+    listing = read_listing(file, task, len(evaluation), dataset.items.ids)
+    unanswered = len(np.setdiff1d(asked, listing.request))
     ignored = _not_candidates(listing, evaluation, protocol)
     origin = {"file": file.name, "sha256": listing.sha256}
     facts = {str(task): {protocol: {**origin, "unanswered": unanswered, "not_candidates": ignored}}}
@@ -111,13 +114,15 @@ def import_run(
     folder = run_folder(results, dataset.name, name, identity.run_id)
     shared = shared_of(dataset, results, harness_digest())
     tables = RunTables(shared, counts_table(outcomes), top_table(outcomes))
-    if folder.exists():
-        older = read_run(folder)
-        metrics = _joined(older.info["metrics"], metrics)
-        facts = _joined(older.info["facts"], facts)
-        tables = _beside(older.tables(), tables)
-    record = write_run(folder, _info(identity, dataset, metrics, facts), tables, None)
-    return Imported(record, size, unanswered, len(listing.item), ignored)
+    with locked(folder.parent.parent):
+        if standing(folder).exists():
+            older = read_run(folder)
+            metrics = _joined(older.info["metrics"], metrics)
+            facts = _joined(older.info["facts"], facts)
+            tables = _beside(older.tables(), tables)
+        record = write_run(folder, _info(identity, dataset, metrics, facts), tables, None)
+    listed, remarks = len(listing.item), tuple(contradictions(listing))
+    return Imported(record, len(asked), unanswered, listed, ignored, remarks)
 
 
 def _recited(listing: Listing) -> Recited:

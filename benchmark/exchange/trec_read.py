@@ -1,7 +1,7 @@
 """Reader of TREC run files: one pass over the lines, and a precise complaint about the first fault.
 
-Fields may be separated by any whitespace. Items are ranked by their scores; the columns ``Q0``,
-rank and tag are not looked at.
+Fields may be separated by any whitespace. Items are ranked by their scores; the columns ``Q0`` and
+tag are not looked at, and ranks only for remarks.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.recognise import HEAD, foreign_text, is_json, recognise, separator
 from benchmark.data.requests import Task
 from benchmark.data.sources.checksum import open_file
-from benchmark.data.sources.diagnose import LONGEST_LINE, complain, shown
+from benchmark.data.sources.diagnose import LONGEST_LINE, complain, reading, shown
 from benchmark.errors import InputError
 from benchmark.exchange.trec_write import item_ids, request_ids
 
@@ -36,6 +37,7 @@ class Listing:
         request: int32 ``[lines]``, number of the request.
         item: int32 ``[lines]``, row of the item in the catalogue.
         score: float64 ``[lines]``, finite.
+        rank: float64 ``[lines]``, as written; NaN where it is no number.
         line: int64 ``[lines]``, the line of the file, from 1.
         sha256: of the whole file, in hex.
     """
@@ -43,6 +45,7 @@ class Listing:
     request: NDArray[np.int32]
     item: NDArray[np.int32]
     score: NDArray[np.float64]
+    rank: NDArray[np.float64]
     line: NDArray[np.int64]
     sha256: str
 
@@ -62,17 +65,20 @@ def read_listing(path: Path, task: Task, requests: int, items: Sequence[str]) ->
     reader = _Reader(path, task, requests, items)
     digest = hashlib.sha256()
     before, parts = 0, []
-    with open_file(path) as file:
+    with reading(path), open_file(path, pipes=True) as file:
         while lines := file.readlines(_BLOCK):
             digest.update(b"".join(lines))
             if before == 0:
+                if (what := recognise(b"".join(lines)[:HEAD], "a TREC run")) is not None:
+                    raise complain(path, None, what)
                 lines[0] = lines[0].removeprefix(_BOM)
             parts.append(reader.parse(lines, before + 1))
             before += len(lines)
     if not any(len(part[0]) for part in parts):
         raise complain(path, None, f"the file is empty; its lines must read: {_FIELDS}")
-    request, item, score, line = (np.concatenate(column) for column in zip(*parts, strict=True))
-    listing = Listing(request, item, score, line, digest.hexdigest())
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    request, item, score, rank, line = columns
+    listing = Listing(request, item, score, rank, line, digest.hexdigest())
     reader.check_distinct(listing)
     return listing
 
@@ -86,7 +92,7 @@ class _Reader:
         self._item = {name.encode(): row for row, name in enumerate(item_ids(items).to_pylist())}
 
     def parse(self, lines: list[bytes], first: int) -> tuple[NDArray, ...]:
-        """Return request, item, score and line of the lines that are not blank."""
+        """Return request, item, score, rank and line of the lines that are not blank."""
         rows, numbers, fault = [], [], None
         for number, raw in enumerate(lines, first):
             fields = raw.split()
@@ -105,7 +111,8 @@ class _Reader:
             raise self._complaint(numbers[bad[0]], rows[bad[0]])
         if fault is not None:
             raise complain(self._path, number, fault)
-        return request, item, score, np.array(numbers, dtype=np.int64)
+        rank = np.fromiter((_number(r[3]) for r in rows), np.float64, size)
+        return request, item, score, rank, np.array(numbers, dtype=np.int64)
 
     def check_distinct(self, listing: Listing) -> None:
         key = listing.request.astype(np.int64) * len(self._items) + listing.item
@@ -139,9 +146,14 @@ def _fault(raw: bytes, fields: list[bytes]) -> str | None:
     if b"\0" in raw:
         return "the line holds a NUL byte; remove it"
     try:
-        raw.decode()
+        text = raw.decode()
     except UnicodeDecodeError as error:
-        return f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"
+        return f"byte {error.start + 1} is {foreign_text(raw)}"
+    if is_json(text):
+        return f"the line is JSON; a TREC run has {_FIELDS}"
+    if len(fields) == 1:
+        how = separator(text, "blanks", lambda parts: len(parts) == 6)
+        return how or f"1 field where a TREC run has 6: {_FIELDS}"
     if fields and len(fields) != 6:
         return f"{len(fields)} fields where a TREC run has 6: {_FIELDS}"
     return None

@@ -8,15 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pickle import UnpicklingError
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from benchmark.errors import BenchmarkError
-from benchmark.files import writing
+from benchmark.errors import DivergedError
+from benchmark.learning.checkpoint import MISFITS, Checkpoint, Progress
+from benchmark.learning.divergence import all_finite, check_finite, diverged
 from benchmark.model import Model, TrainingContext, Validation
+from benchmark.sealed import DamagedError
 
 __all__ = ["EpochLoop", "Schedule", "train_to_best"]
 
@@ -37,6 +38,7 @@ class EpochLoop:
         epochs: most epochs.
         validate_every: epochs between validations; the last epoch is always validated.
         patience: validations without a gain before training stops.
+        rate: the setting that says the learning rate.
     """
 
     name: str
@@ -46,6 +48,7 @@ class EpochLoop:
     epochs: int
     validate_every: int
     patience: int
+    rate: str = "learning_rate"
 
     def __post_init__(self) -> None:
         self._best: dict[str, Tensor] = {}
@@ -59,6 +62,10 @@ class EpochLoop:
         Args:
             train_epoch: trains for the epoch of the given number and returns its mean loss.
             measure: returns validation NDCG@10 by task; where it is empty, later counts as better.
+
+        Raises:
+            DivergedError: a loss, a weight or a score is not finite.
+            DamagedError: the checkpoint is not what was written.
         """
         done, stopped = self._resume()
         with self.context.run_log.progress(self.name, self.epochs, "epoch") as bar:
@@ -66,22 +73,39 @@ class EpochLoop:
             for epoch in range(done, self.epochs):
                 if stopped:
                     break
-                self.module.train()
-                with torch.random.fork_rng():
-                    torch.manual_seed(self.context.seed * 100_003 + epoch)
-                    loss = train_epoch(epoch)
-                self.module.eval()
+                loss = self._train(train_epoch, epoch)
                 bar.advance(1, f"loss {loss:.3f}")
                 if (epoch + 1) % self.validate_every == 0 or epoch + 1 == self.epochs:
-                    stopped = self._validate(epoch + 1, loss, measure())
+                    stopped = self._validate(epoch + 1, loss, measure)
                     self._checkpoint(epoch + 1, stopped)
         if self._best:
             self.module.load_state_dict(self._best)
         self.module.eval()
         return self._best_epoch
 
-    def _validate(self, epoch: int, loss: float, measured: dict[str, float]) -> bool:
-        """Note the measures, keep the best weights, return whether patience has run out."""
+    def _train(self, train_epoch: Callable[[int], float], epoch: int) -> float:
+        """Train for one epoch and return its mean loss, which is finite."""
+        self.module.train()
+        try:
+            with torch.random.fork_rng():
+                torch.manual_seed(self.context.seed * 100_003 + epoch)
+                loss = train_epoch(epoch)
+        except Exception as error:
+            if all_finite(self.module):
+                raise
+            # Whatever failed, it did so over weights that were none any more.
+            raise self._diverged(epoch + 1, "its weights are not finite") from error
+        self.module.eval()
+        check_finite(self.name, epoch + 1, loss, self.module, self.optimiser, self.rate)
+        return loss
+
+    def _validate(self, epoch: int, loss: float, measure: Callable[[], dict[str, float]]) -> bool:
+        """Measure, keep the best weights, return whether patience has run out."""
+        try:
+            measured = measure()
+        except DivergedError as error:
+            seen = f"with a loss of {loss:.4g} its scores are not finite"
+            raise self._diverged(epoch, seen) from error
         self.context.run_log.validated(epoch=epoch, loss=round(loss, 4), **measured)
         value = sum(measured.values()) / len(measured) if measured else float(epoch)
         if value > self._best_value:
@@ -90,42 +114,45 @@ class EpochLoop:
             self._best = {name: weight.detach().clone() for name, weight in weights.items()}
         return epoch - self._best_epoch >= self.patience * self.validate_every
 
+    def _diverged(self, epoch: int, seen: str) -> DivergedError:
+        return diverged(self.name, epoch, seen, self.optimiser, self.rate)
+
     def _checkpoint(self, epoch: int, stopped: bool) -> None:
-        folder = self.context.checkpoints
-        if folder is None:
+        file = self.context.checkpoint(f"{self.name}.pt")
+        if file is None:
             return
-        state = {
-            "weights": self.module.state_dict(),
-            "best": self._best,
-            "optimiser": self.optimiser.state_dict(),
-            "epoch": epoch,
-            "stopped": stopped,
-            "best_value": self._best_value,
-            "best_epoch": self._best_epoch,
-            "curve": self.context.run_log.curve,
-            "elapsed": self.context.run_log.elapsed(),
-        }
-        file = folder / f"{self.name}.pt"
-        with writing(file) as unfinished:
-            torch.save(state, unfinished)
+        progress = Progress(
+            epoch=epoch,
+            stopped=stopped,
+            best_value=self._best_value,
+            best_epoch=self._best_epoch,
+            curve=self.context.run_log.curve,
+            elapsed=self.context.run_log.elapsed(),
+        )
+        weights, optimiser = self.module.state_dict(), self.optimiser.state_dict()
+        Checkpoint(progress, weights, self._best, optimiser).write(file, self._owner)
 
     def _resume(self) -> tuple[int, bool]:
         """Take up the last checkpoint; return the epochs behind and whether training had ended."""
-        folder = self.context.checkpoints
-        if folder is None or not (folder / f"{self.name}.pt").exists():
+        file = self.context.checkpoint(f"{self.name}.pt")
+        if file is None or not file.exists():
             return 0, False
-        # Tensors and plain values only: nothing in the file can be executed.
-        file = folder / f"{self.name}.pt"
+        device = self.context.device
+        found = Checkpoint.read(file, self._owner, device, self.module, self.epochs)
+        progress = found.progress
         try:
-            state = torch.load(file, weights_only=True, map_location=self.context.device)
-            self.module.load_state_dict(state["weights"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self._best = state["best"]
-            self._best_value, self._best_epoch = state["best_value"], state["best_epoch"]
-            self.context.run_log.take_up(state["curve"], state["elapsed"])
-        except (RuntimeError, UnpicklingError, EOFError, ValueError, KeyError) as error:
-            raise BenchmarkError(f"{file}: damaged checkpoint; --fresh starts over") from error
-        return state["epoch"], state["stopped"]
+            self.module.load_state_dict(found.weights)
+            self.optimiser.load_state_dict(found.optimiser)
+            self.context.run_log.take_up(progress.curve, progress.elapsed)
+        except MISFITS as error:
+            raise DamagedError(file, f"or of another version: {type(error).__name__}") from error
+        self._best = dict(found.best)
+        self._best_value, self._best_epoch = progress.best_value, progress.best_epoch
+        return progress.epoch, progress.stopped
+
+    @property
+    def _owner(self) -> str:
+        return f"{self.context.identity}/{self.name}"
 
 
 class Schedule(Protocol):

@@ -23,15 +23,19 @@ def take_arrays(module: nn.Module, arrays: Mapping[str, NDArray], prefix: str = 
     Arrays whose names do not begin with ``prefix`` are left alone.
 
     Raises:
-        RuntimeError: one of the module's weights is missing, or one is too many.
+        RuntimeError: one of the module's weights is missing, one is too many, or one has another
+            shape or type.
     """
-    module.load_state_dict(
-        {
-            name.removeprefix(prefix): torch.as_tensor(array)
-            for name, array in arrays.items()
-            if name.startswith(prefix)
-        }
-    )
+    weights = {
+        name.removeprefix(prefix): torch.as_tensor(array)
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+    for name, own in module.state_dict().items():
+        # Torch would convert them without a word.
+        if name in weights and weights[name].dtype != own.dtype:
+            raise RuntimeError(f"{name} is {weights[name].dtype}, not {own.dtype}")
+    module.load_state_dict(weights)
 
 
 def count_weights(module: nn.Module) -> int:

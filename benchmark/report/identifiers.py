@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from io import BytesIO
 from typing import Any
 
-from benchmark.files import writing
 from benchmark.model_protocols import IdentifierFacts, LevelUse, PrefixShare
+from benchmark.target import Target
 
 __all__ = ["draw"]
 
 
-def draw(identifiers: Mapping[str, IdentifierFacts], file: Path) -> None:
+def draw(identifiers: Mapping[str, IdentifierFacts], target: Target) -> None:
     """Draw a row of two charts for each identifier into an SVG file.
 
     Left, for each level: its codes, those in use and their perplexity. Right, where the run tells
@@ -20,7 +20,7 @@ def draw(identifiers: Mapping[str, IdentifierFacts], file: Path) -> None:
 
     Args:
         identifiers: facts by the name of the identifier.
-        file: to write.
+        target: the file to write.
 
     Raises:
         InputError: it cannot be written.
@@ -35,8 +35,9 @@ def draw(identifiers: Mapping[str, IdentifierFacts], file: Path) -> None:
         for (left, right), (name, facts) in zip(axes, identifiers.items(), strict=True):
             _draw_levels(left, name, facts.levels)
             _draw_neighbours(right, name, facts.neighbours)
-        with writing(file) as unfinished:
-            figure.savefig(unfinished, format="svg", metadata={"Date": None})
+        drawn = BytesIO()
+        figure.savefig(drawn, format="svg", metadata={"Date": None})
+    target.write(drawn.getvalue())
 
 
 def _draw_levels(axes: Any, identifier: str, levels: tuple[LevelUse, ...]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmark.analysis.leaderboard import Leaderboard
+from benchmark.analysis.scores import SHOWN
+from benchmark.analysis.tables import ALL
 from benchmark.report.text_tables import FEW_SEEDS, NOTHING, TASKS
 
 __all__ = ["notes"]
@@ -27,11 +29,34 @@ def _data(board: Leaderboard) -> Iterator[str]:
             for task, items, requests in counts
         )
         yield f"What stands in the history already is no answer ({each})."
+    yield from _short_lists(board)
     if any(t.task == "search" and t.protocol == "sampled" for t in board.tables):
         yield (
             "Sampled search lists are the best wrong answers of BM25, so they are adversarial to a"
             " model that ranks by BM25; read search over the whole catalogue first."
         )
+
+
+def _short_lists(board: Leaderboard) -> Iterator[str]:
+    """Tell of requests that a protocol with lists leaves out, and of lists that are not full."""
+    whole = [t for t in board.tables if (t.slice, t.metric) == (ALL, SHOWN[0])]
+    asked = {(t.task, t.protocol): max(r.requests or 0 for r in t.rows) for t in whole if t.rows}
+    for table in whole:
+        task, wanted = TASKS[table.task].lower(), board.negatives
+        every = asked.get((table.task, "full"), 0)
+        left = every - asked.get((table.task, table.protocol), every)
+        if left > 0:
+            yield (
+                f"{left} of {every} requests have too short a list of {table.protocol} candidates"
+                f" and are asked over the whole catalogue only ({task})."
+            )
+        if table.protocol == "sampled" and wanted and table.others and table.others[0] < wanted:
+            low, high = table.others
+            held = f"{low}" if low == high else f"{low} to {high}"
+            yield (
+                f"Sampled lists hold {held} candidates beside the relevant item, not the {wanted}"
+                f" that were asked for ({task}): the catalogue has no more."
+            )
 
 
 def _letters(board: Leaderboard) -> Iterator[str]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from benchmark.errors import InputError
-from benchmark.results.record import RunRecord, run_folder, scan_runs, write_run
+from benchmark.folders import discard
+from benchmark.locks import locked
+from benchmark.results.record import RunRecord, read_run, run_folder, write_run
+from benchmark.results.scan import scan_runs
 from benchmark.results.shared import drop_unused
+from benchmark.unfinished import sweep_below
 
 __all__ = ["newest_by_request", "publish", "request_of"]
 
@@ -44,28 +48,41 @@ def _age(run: RunRecord) -> tuple[str, str]:
     return run.info["finished"], run.info["run"]
 
 
-def publish(runs: Iterable[RunRecord], results: Path) -> list[RunRecord]:
+def publish(
+    runs: Iterable[RunRecord], results: Path, report: Callable[[str], object]
+) -> list[RunRecord]:
     """Store the newest run of each request below ``results``, without weights and top ten lists.
 
     Older runs of the same request and protocols there are removed, others stay; so do the tables
-    that runs share, as long as a run stands on them.
+    that runs share, as long as a run stands on them. The folders of the data sets are locked.
+    ``report`` gets a line for each run there that cannot be read, and stays.
 
     Raises:
         InputError: the folder cannot be written to, or a run lies there already.
+        BusyError: another process writes records of the same data set.
     """
-    older = list(scan_runs(results, lambda line: None))
     newest = {_asked(run): run for run in sorted(runs, key=_age)}
-    stored = []
-    for run in newest.values():
-        info = {name: value for name, value in run.info.items() if name != "schema"}
-        place = run_folder(results, info["dataset"], info["model"], info["run"])
-        weights = (run.folder / "model.safetensors").exists()
-        if weights and place.resolve() == run.folder.resolve():
-            raise InputError(f"{run.folder}: lies in --to already, and would lose its weights")
-        stored.append(write_run(place, info, replace(run.tables(), top=None), None))
-    kept = {run.folder for run in stored}
-    for run in older:
-        if _asked(run) in newest and run.folder not in kept:
-            shutil.rmtree(run.folder)
-    drop_unused(results)
-    return stored
+    places = [_place(run, results) for run in newest.values()]
+    folders = sorted({place.parent.parent for place in places})
+    with ExitStack() as held:
+        for folder in folders:
+            held.enter_context(locked(folder))
+        older = list(scan_runs(results, report))
+        for run, place in zip(newest.values(), places, strict=True):
+            info = {name: value for name, value in run.info.items() if name != "schema"}
+            write_run(place, info, replace(run.tables(), top=None), None)
+        for run in older:
+            if _asked(run) in newest and run.folder not in places:
+                discard(run.folder)
+        for folder in folders:
+            drop_unused(folder)
+            sweep_below(folder)
+        return [read_run(place) for place in places]
+
+
+def _place(run: RunRecord, results: Path) -> Path:
+    """Return where a run is to be published."""
+    place = run_folder(results, run.info["dataset"], run.info["model"], run.info["run"])
+    if (run.folder / "model.safetensors").exists() and place.resolve() == run.folder.resolve():
+        raise InputError(f"{run.folder}: lies in --to already, and would lose its weights")
+    return place

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+import unicodedata
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -15,40 +12,43 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from benchmark.bounded_json import parse_json, read_bounded
 from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchmarkError, InputError
+from benchmark.files import writing
+from benchmark.folders import put, read_steadily, standing, workplace
+from benchmark.locks import locked
 from benchmark.model import Model
+from benchmark.names import below
+from benchmark.plain_text import plain
 from benchmark.results.json_text import json_text
+from benchmark.results.parquet import from_bytes, to_bytes
+from benchmark.results.possible_answers import check_answers
+from benchmark.results.run_info import SCHEMA_VERSION, check_info
 from benchmark.results.shared import (
     CHECKSUMS,
     SharedTable,
     SharedTables,
     file_of,
-    is_shared_name,
     made_from,
 )
+from benchmark.results.stored_files import COUNTS_FILE, INFO_FILE, TOP_FILE, read_info, stored
 from benchmark.results.table import (
     COUNTS,
     TOP,
     RunTables,
-    from_bytes,
+    asked_table,
     joined,
     shared_table,
-    to_bytes,
 )
 
 __all__ = [
-    "SCHEMA_VERSION",
     "RunRecord",
     "read_run",
     "run_folder",
-    "scan_runs",
     "shared_of",
     "write_run",
 ]
-
-SCHEMA_VERSION = 2
-_COUNTS, _TOP = "requests.parquet", "top.parquet"
 
 
 @dataclass(frozen=True)
@@ -70,103 +70,123 @@ class RunRecord:
 
         The columns are ``task, protocol, request, user, query, item, gain, greater, tied,
         candidates, query_kind, history, item_events`` and, where the data told it, ``hard``.
-
-        Raises:
-            BenchmarkError: the run's own rows do not fit those that all runs share.
         """
-        try:
-            counts = from_bytes(self._counts, COUNTS)
-            return joined(self._shared.frame, self._shared.blocks, counts)
-        except BenchmarkError as error:
-            raise BenchmarkError(f"{self.folder}: {error}") from error
+        return joined(self._shared.frame, self._shared.blocks, self._own())
+
+    @property
+    def asked(self) -> SharedTable:
+        """What was asked, and maybe more that this run was not asked."""
+        return self._shared
 
     def top(self) -> pd.DataFrame | None:
         """Return the lists of the best ten items; ``None`` where they are not kept.
 
         The columns are ``task, protocol, request, rank, item``, ranks from 1.
+
+        Raises:
+            BenchmarkError: they have gone since the run was read.
         """
         table = self._top()
         return None if table is None else table.to_pandas()
 
     def tables(self) -> RunTables:
-        """Return what is stored of the answers, as it is stored."""
-        return RunTables(self._shared.table, from_bytes(self._counts, COUNTS), self._top())
+        """Return what is stored of the answers, as it is stored.
+
+        Raises:
+            BenchmarkError: the lists of the best items have gone since the run was read.
+        """
+        return RunTables(self._shared.table, self._own(), self._top())
+
+    def _own(self) -> pa.Table:
+        return from_bytes(self._counts, COUNTS, COUNTS_FILE)
 
     def _top(self) -> pa.Table | None:
-        file = self.folder / _TOP
-        return from_bytes(file.read_bytes(), TOP) if file.exists() else None
+        try:
+            return _top_of(standing(self.folder))
+        except (OSError, ValueError, BenchmarkError) as error:
+            raise BenchmarkError(f"{self.folder}: {error}") from error
+
+
+def _top_of(place: Path) -> pa.Table | None:
+    file = place / TOP_FILE
+    return from_bytes(read_bounded(file, 2**30), TOP, TOP_FILE) if file.exists() else None
 
 
 def run_folder(results: Path, dataset: str, model: str, run_id: str) -> Path:
-    """Return where a run lies."""
-    return results / "runs" / dataset / model.replace(":", "-") / run_id
+    """Return where a run lies: ``runs/<dataset>/<model>/<run>``.
+
+    Raises:
+        InputError: one of them is no name, or a link there leads elsewhere.
+    """
+    return below(results / "runs", dataset, model, run_id)
 
 
 def write_run(
     folder: Path, info: dict[str, Any], tables: RunTables, model: Model | None
 ) -> RunRecord:
-    """Write a run beside its place, flush it, and move it there; an older one is replaced.
+    """Write a run beside its place, flush it, and put it there; an older one is replaced.
 
     The table that it shares with other runs is put where they look for it, unless it is there.
-    Without ``model`` it has no weights.
+    The folder of the data set is locked for that; who changes a record that was read locks it
+    before. Without ``model`` the run has no weights.
 
     Raises:
         InputError: the place cannot be written to.
+        BenchmarkError: no reader would take this for a run.
+        BusyError: another process writes records of the same data set, for minutes.
     """
+    text = _recordable(folder, info)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        unfinished, older = workplace / "unfinished", workplace / "older"
-        try:
-            unfinished.mkdir()
-            shared = made_from(tables.shared, folder)
-            _write(unfinished, info, tables, shared, model)
-            _place(shared, folder, workplace)
-            if folder.exists():
-                folder.rename(older)
-            unfinished.rename(folder)
-            _flush(folder.parent)
-        finally:
-            if older.exists() and not folder.exists():
-                older.rename(folder)
-            shutil.rmtree(workplace, ignore_errors=True)
+        with workplace(folder) as unfinished:
+            _write(unfinished, text, tables, model)
+            with locked(folder.parent.parent, wait=600):
+                shared = made_from(tables.shared, folder)
+                _sign(unfinished, shared)
+                _place(shared, folder)
+                put(unfinished, folder)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return read_run(folder)
 
 
-def _write(
-    folder: Path, info: dict[str, Any], tables: RunTables, shared: SharedTable, model: Model | None
-) -> None:
-    (folder / _COUNTS).write_bytes(to_bytes(tables.counts))
+def _recordable(folder: Path, info: dict[str, Any]) -> str:
+    """Return the text of ``run.json``, once it is certain that it can be read again."""
+    try:
+        text = json_text({"schema": SCHEMA_VERSION, **info})
+        check_info(parse_json(text.encode()))
+    except (BenchmarkError, ValueError, TypeError) as error:
+        raise BenchmarkError(f"{folder}: cannot be recorded: {error}") from error
+    return text
+
+
+def _write(folder: Path, text: str, tables: RunTables, model: Model | None) -> None:
+    (folder / COUNTS_FILE).write_bytes(to_bytes(tables.counts))
     if tables.top is not None:
-        (folder / _TOP).write_bytes(to_bytes(tables.top))
+        (folder / TOP_FILE).write_bytes(to_bytes(tables.top))
     if model is not None:
         model.save(folder)
-    text = json_text({"schema": SCHEMA_VERSION, **info})
-    (folder / "run.json").write_text(text, encoding="utf-8")
+    (folder / INFO_FILE).write_text(text, encoding="utf-8")
+
+
+def _sign(folder: Path, shared: SharedTable) -> None:
+    """Write the checksums of all files, and of the table that they stand on."""
     sums = {p.name: _sha256(p) for p in sorted(folder.iterdir())}
     sums[shared.name] = shared.checksum
     (folder / CHECKSUMS).write_text(json_text(sums), encoding="utf-8")
-    for file in folder.iterdir():
-        _flush(file)
-    _flush(folder)
 
 
-def _place(shared: SharedTable, folder: Path, workplace: Path) -> None:
-    """Put a shared table in its place; whoever else is about it puts the same there."""
+def _place(shared: SharedTable, folder: Path) -> None:
+    """Put a shared table in its place, unless it is there."""
     file = file_of(folder, shared.name)
-    if file.exists() and file.read_bytes() == shared.content:
-        return
-    unfinished = workplace / shared.name
-    unfinished.write_bytes(shared.content)
-    _flush(unfinished)
-    unfinished.replace(file)
-    _flush(file.parent)
+    if not file.exists() or file.read_bytes() != shared.content:
+        with writing(file) as unfinished:
+            unfinished.write_bytes(shared.content)
 
 
 def read_run(folder: Path, shared: SharedTables | None = None) -> RunRecord:
-    """Read a run and compare its checksums.
+    """Read a run, compare its checksums, and prove that what it says can be true.
+
+    One that is just being replaced is read again.
 
     Args:
         folder: where it lies.
@@ -174,79 +194,86 @@ def read_run(folder: Path, shared: SharedTables | None = None) -> RunRecord:
 
     Raises:
         InputError: there is no such folder.
-        BenchmarkError: a file is missing or differs from its checksum, or the run was made under
-            other rules.
+        BenchmarkError: a file is missing, differs from its checksum or cannot be read, the run was
+            made under other rules, or contradicts itself or its place.
     """
-    if not folder.is_dir():
+    return read_steadily(folder, lambda place: _read(folder, place, shared or SharedTables()))
+
+
+def _read(folder: Path, place: Path, shared: SharedTables) -> RunRecord:
+    """Read the run of ``folder``, which stands in ``place``."""
+    if not place.is_dir():
         raise InputError(f"{folder}: no such folder; name the folder of a run")
     try:
-        sums = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
-        if not isinstance(sums, dict) or not {"run.json", _COUNTS} <= sums.keys():
-            raise BenchmarkError(f"{folder}: damaged run: {CHECKSUMS} is incomplete")
-        names = [name for name in sums if is_shared_name(name)]
-        content = {name: (folder / name).read_bytes() for name in ("run.json", _COUNTS)}
-        for name in sums.keys() - set(names):
-            found = sha256(content[name]).hexdigest() if name in content else ""
-            if Path(name).name != name or (found or _sha256(folder / name)) != sums[name]:
-                raise BenchmarkError(f"{folder}: damaged run: {name} differs from its checksum")
-        info = json.loads(content["run.json"])
-        _check_schema(folder, info)
-        if len(names) != 1:
-            raise BenchmarkError(f"{folder}: damaged run: {CHECKSUMS} names no shared table")
-        table = (shared or SharedTables()).at(file_of(folder, names[0]))
-    except (OSError, ValueError) as error:
-        raise BenchmarkError(f"{folder}: damaged run: {error}") from error
-    if table.checksum != sums[names[0]]:
-        raise BenchmarkError(f"{folder}: damaged run: {names[0]} differs from its checksum")
-    return RunRecord(folder, info, content[_COUNTS], table)
+        return _checked(folder, place, shared)
+    except OSError as error:
+        fault = f"damaged run: {Path(error.filename or folder).name}: {error.strerror or error}"
+    except ValueError as error:
+        fault = f"damaged run: {error}"
+    except BenchmarkError as error:
+        fault = str(error)
+    raise BenchmarkError(f"{folder}: {fault}")
 
 
-def _check_schema(folder: Path, info: Any) -> None:
-    schema = info.get("schema") if isinstance(info, dict) else None
-    if schema == 1:
-        raise BenchmarkError(f"{folder}: made under schema 1 by rules that changed; run it again")
-    if schema != SCHEMA_VERSION:
-        raise BenchmarkError(f"{folder}: written with schema {schema}, not {SCHEMA_VERSION}")
+def _checked(folder: Path, place: Path, shared: SharedTables) -> RunRecord:
+    found = stored(place)
+    check_info(found.info)
+    _check_place(folder, found.info)
+    if len(found.shared) != 1:
+        raise ValueError(f"{CHECKSUMS} names {len(found.shared)} shared tables, not 1")
+    ((name, checksum),) = found.shared.items()
+    table = shared.at(file_of(_place_of(folder), name))
+    if table.checksum != checksum:
+        raise ValueError(f"{name} differs from its checksum")
+    counts = from_bytes(found.counts, COUNTS, COUNTS_FILE)
+    try:
+        check_answers(found.info["metrics"], table, counts, _top_of(place))
+    except BenchmarkError as error:
+        raise BenchmarkError(f"contradicts itself: {error}") from None
+    return RunRecord(folder, found.info, found.counts, table)
+
+
+def _check_place(folder: Path, info: dict[str, Any]) -> None:
+    """Refuse a run that lies elsewhere than where it was written, as a copy would count twice."""
+    place = _place_of(folder)
+    for path, what in zip((place, *place.parents), ("run", "model", "dataset"), strict=False):
+        name = unicodedata.normalize("NFC", path.name)
+        if name not in (info[what], info[what].replace(":", "-")):
+            raise BenchmarkError(
+                f"run.json is of {what} {info[what]}, and lies in the folder {plain(name)};"
+                " a run stays in runs/<dataset>/<model>/<run>"
+            )
+
+
+def _place_of(folder: Path) -> Path:
+    return Path(os.path.normpath(folder.absolute()))
 
 
 def shared_of(dataset: Dataset, results: Path, harness: str) -> pa.Table:
     """Return the table that all runs on a data set share.
 
     It takes a while to make, as the requests that no easy rule answers are looked for; so a stored
-    run on the same data by the same harness is asked for it first.
+    run on the same data by the same harness is asked for it first, and believed as to those only.
     """
     wanted = [dataset.digest, dataset.candidates_digest, harness]
-    for file in sorted((results / "runs" / dataset.name).glob("*/*/run.json")):
-        stored = _shared_by(file, wanted)
-        if stored is not None:
-            return stored
+    described: pa.Table | None = None
+    for file in sorted(below(results / "runs", dataset.name).glob(f"*/*/{INFO_FILE}")):
+        told = _shared_by(file.parent, wanted)
+        if told is not None:
+            described = asked_table(dataset) if described is None else described
+            if told.select(described.schema.names).equals(described):
+                return told
     return shared_table(dataset)
 
 
-def _shared_by(file: Path, wanted: list[str]) -> pa.Table | None:
-    """Return the shared table of a run, given its ``run.json``, if it is good and as wanted."""
+def _shared_by(folder: Path, wanted: list[str]) -> pa.Table | None:
+    """Return the shared table of a run, if it is good and as wanted."""
     try:
-        info = json.loads(file.read_text(encoding="utf-8"))
+        info = read_info(folder)
         told = [info[name] for name in ("dataset_digest", "candidates_digest", "harness")]
-        return read_run(file.parent).tables().shared if told == wanted else None
+        return read_run(folder).tables().shared if told == wanted else None
     except (OSError, ValueError, KeyError, TypeError, BenchmarkError):
         return None  # whoever reads runs is told of those that are damaged
-
-
-def scan_runs(results: Path, report: Callable[[str], None]) -> Iterator[RunRecord]:
-    """Yield all good runs below ``results`` in the order of their folders.
-
-    ``report`` gets one line for each run that is left out: damaged, or made under other rules.
-    """
-    runs, shared = results / "runs", SharedTables()
-    for folder in sorted(runs.glob("*/*/*")):
-        hidden = any(part.startswith(".") for part in folder.relative_to(runs).parts)
-        if hidden or not folder.is_dir():
-            continue
-        try:
-            yield read_run(folder, shared)
-        except BenchmarkError as error:
-            report(f"left out: {error}")
 
 
 def _sha256(file: Path) -> str:
@@ -255,11 +282,3 @@ def _sha256(file: Path) -> str:
         while block := stream.read(2**20):
             total.update(block)
     return total.hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

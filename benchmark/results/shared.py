@@ -15,15 +15,11 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from benchmark.bounded_json import read_bounded
 from benchmark.errors import BenchmarkError
-from benchmark.results.table import (
-    SHARED,
-    Blocks,
-    blocks_of,
-    digest_of,
-    from_bytes,
-    to_bytes,
-)
+from benchmark.results.parquet import from_bytes, to_bytes
+from benchmark.results.possible_requests import check_shared
+from benchmark.results.table import HARD, SHARED, Blocks, blocks_of, digest_of
 
 __all__ = [
     "CHECKSUMS",
@@ -33,11 +29,13 @@ __all__ = [
     "file_of",
     "is_shared_name",
     "made_from",
+    "unused",
 ]
 
 CHECKSUMS = "checksums.json"
 """The file of a run that holds the checksums of all others, and of its shared table."""
 
+_LARGEST = 2**30
 _NAME = re.compile(r"requests-[0-9a-f]{12}\.parquet")
 
 
@@ -60,8 +58,17 @@ class SharedTable:
 
     @cached_property
     def table(self) -> pa.Table:
-        """The table itself."""
-        return from_bytes(self.content, SHARED)
+        """The table itself, checked.
+
+        Raises:
+            BenchmarkError: it is no such table, or cannot be true.
+        """
+        table = from_bytes(self.content, SHARED, self.name, pa.schema([HARD]))
+        try:
+            check_shared(table, blocks_of(table))
+        except BenchmarkError as error:
+            raise BenchmarkError(f"{self.name}: {error}") from None
+        return table
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -85,9 +92,10 @@ class SharedTables:
 
         Raises:
             OSError: it cannot be read.
+            ValueError: it is larger than any such table, or no regular file.
         """
         if file not in self._read:
-            self._read[file] = SharedTable(file.name, file.read_bytes())
+            self._read[file] = SharedTable(file.name, read_bounded(file, _LARGEST))
         return self._read[file]
 
 
@@ -112,19 +120,32 @@ def made_from(table: pa.Table, run: Path) -> SharedTable:
         there = SharedTables().at(file_of(run, name))
         if there.table.equals(table):
             return there
-    except (OSError, BenchmarkError, pa.ArrowException):
+    except (OSError, ValueError, BenchmarkError):
         pass
     return SharedTable(name, to_bytes(table))
 
 
-def drop_unused(results: Path) -> None:
-    """Remove the shared tables below ``results`` that no run's checksums name.
+def drop_unused(dataset: Path) -> None:
+    """Remove the shared tables of a data set, ``runs/<dataset>``, that no run's checksums name.
 
     Runs that are just being written count, and so do those that cannot be read for whatever else.
+    Who calls this has locked the folder.
     """
-    for folder in sorted((results / "runs").glob("*")):
-        tables = [file for file in folder.glob("requests-*.parquet") if is_shared_name(file.name)]
-        named = "".join(file.read_text("utf-8", "replace") for file in folder.rglob(CHECKSUMS))
-        for file in tables:
-            if file.name not in named:
-                file.unlink(missing_ok=True)
+    for file in unused(dataset):
+        file.unlink(missing_ok=True)
+
+
+def unused(dataset: Path) -> list[Path]:
+    """Return the shared tables of a data set that no run's checksums name."""
+    tables = [
+        file for file in sorted(dataset.glob("requests-*.parquet")) if is_shared_name(file.name)
+    ]
+    named = "".join(_text(file) for file in dataset.rglob(CHECKSUMS)) if tables else ""
+    return [file for file in tables if file.name not in named]
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8", "replace")
+    except FileNotFoundError:  # what is left of a run goes away
+        return ""

@@ -20,7 +20,7 @@ def summarise(
     events = np.bincount(dataset.train.log.item, minlength=len(dataset.items))
     metrics: dict[str, dict[str, dict[str, float | None]]] = {}
     for outcome in outcomes:
-        values, requests = compute(outcome.counts), len(outcome.evaluation)
+        values, requests = compute(outcome.counts), len(outcome.requests)
         means: dict[str, float | None] = {n: float(np.mean(v)) for n, v in values.items()}
         means["requests"] = requests
         means["seconds_per_request"] = outcome.seconds / max(requests, 1)

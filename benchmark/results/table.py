@@ -8,14 +8,13 @@ Both have their rows in the same order, in blocks of one task and protocol.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset, EvaluationSet
@@ -34,14 +33,14 @@ __all__ = [
     "TOP",
     "Blocks",
     "RunTables",
+    "asked_table",
     "blocks_of",
+    "check_fit",
     "counts_table",
     "digest_of",
-    "from_bytes",
     "joined",
     "same_requests",
     "shared_table",
-    "to_bytes",
     "top_table",
     "with_blocks",
 ]
@@ -99,7 +98,6 @@ class _Asked:
     dataset: Dataset
     evaluation: EvaluationSet
     protocol: Protocol
-    hard: NDArray[np.bool_]
 
     def of_request(self, values: NDArray) -> NDArray:
         """Return values of requests, ``[requests]``, for each relevant item, ``[rows]``."""
@@ -131,25 +129,38 @@ _MAKERS: dict[str, Callable[[_Asked], NDArray]] = {
     "query_kind": lambda asked: asked.of_request(np.array(asked.evaluation.requests.query_kinds())),
     "history": lambda asked: asked.of_request(np.diff(asked.evaluation.requests.seen()[0])),
     "item_events": lambda asked: asked.item_events(),
-    "hard": lambda asked: asked.of_request(asked.hard),
 }
-"""Makes each column of a block of the shared table but task and protocol."""
+"""Makes each column of a block of ``SHARED`` but task and protocol."""
 
 
 def shared_table(dataset: Dataset) -> pa.Table:
     """Return what all runs on a data set have in common: columns ``SHARED`` and ``HARD``."""
-    schema = SHARED.append(HARD)
-    parts, rules = [schema.empty_table()], EasyRules(dataset)
+    rules, hard = EasyRules(dataset), {}
+    for (part, task), evaluation in dataset.evaluation.items():
+        if part == "test":
+            hard[task] = hard_requests(evaluation, dataset, rules)
+    table = asked_table(dataset)
+    parts = [
+        hard[Task(task)][table["request"].to_numpy()[rows]]
+        for (task, _), rows in blocks_of(table).items()
+    ]
+    column = np.concatenate([np.zeros(0, dtype=np.bool_), *parts])
+    return table.append_column(HARD, pa.array(column))
+
+
+def asked_table(dataset: Dataset, names: Collection[str] = tuple(_MAKERS)) -> pa.Table:
+    """Return what a data set asks, columns ``SHARED``, or the named ones behind the first two."""
+    schema = pa.schema([field for field in SHARED if field.name not in _MAKERS.keys() - set(names)])
+    parts = [schema.empty_table()]
     for task in Task:
         evaluation = dataset.evaluation.get(("test", task))
         if evaluation is None:
             continue
-        hard = hard_requests(evaluation, dataset, rules)
-        for protocol in PROTOCOLS:
-            if protocol == "full" or protocol in evaluation.lists:
-                asked = _Asked(dataset, evaluation, protocol, hard)
-                columns = {name: make(asked) for name, make in _MAKERS.items()}
-                parts.append(_block(schema, task, protocol, columns))
+        for protocol in evaluation.protocols:
+            asked = _Asked(dataset, evaluation, protocol)
+            rows = np.isin(evaluation.relevant.request, evaluation.asked(protocol))
+            columns = {name: make(asked)[rows] for name, make in _MAKERS.items() if name in names}
+            parts.append(_block(schema, task, protocol, columns))
     return pa.concat_tables(parts).combine_chunks()
 
 
@@ -166,9 +177,12 @@ def top_table(outcomes: Sequence[TaskOutcome]) -> pa.Table:
     """Return the best items, columns ``TOP``, ranks from 1; an empty place has no row."""
     parts = [TOP.empty_table()]
     for outcome in _in_order(outcomes):
-        request, place = np.nonzero(outcome.top != PAD)
-        item = outcome.top[request, place]
-        columns: dict[str, NDArray] = {"request": request, "rank": place + 1, "item": item}
+        row, place = np.nonzero(outcome.top != PAD)
+        columns: dict[str, NDArray] = {
+            "request": outcome.requests[row],
+            "rank": place + 1,
+            "item": outcome.top[row, place],
+        }
         parts.append(_block(TOP, outcome.task, outcome.protocol, columns))
     return pa.concat_tables(parts).combine_chunks()
 
@@ -237,8 +251,7 @@ def joined(shared: pd.DataFrame, blocks: Blocks, counts: pa.Table) -> pd.DataFra
         BenchmarkError: the blocks do not fit.
     """
     own = blocks_of(counts)
-    if any(_size(rows) != _size(blocks.get(name, slice(0, 0))) for name, rows in own.items()):
-        raise BenchmarkError("its counts are not those of the requests that all runs share")
+    check_fit(blocks, own)
     rows = shared
     if list(own) != list(blocks):
         places = [np.arange(blocks[name].start, blocks[name].stop) for name in own]
@@ -248,6 +261,16 @@ def joined(shared: pd.DataFrame, blocks: Blocks, counts: pa.Table) -> pd.DataFra
     return rows.assign(**{n: counts[n].to_numpy() for n in ("greater", "tied")})[names]
 
 
+def check_fit(shared: Blocks, own: Blocks) -> None:
+    """Check that all own blocks are shared, with as many rows.
+
+    Raises:
+        BenchmarkError: they are not.
+    """
+    if any(_size(rows) != _size(shared.get(name, slice(0, 0))) for name, rows in own.items()):
+        raise BenchmarkError("its counts are not those of the requests that all runs share")
+
+
 def _size(rows: slice) -> int:
     return int(rows.stop - rows.start)
 
@@ -255,39 +278,6 @@ def _size(rows: slice) -> int:
 def same_requests(first: pd.DataFrame, second: pd.DataFrame) -> bool:
     """Return whether two tables of counts stand, row for row, for the same requests."""
     return first[ASKED].equals(second[ASKED])
-
-
-def to_bytes(table: pa.Table) -> bytes:
-    """Return the Parquet file of a table, the same for equal tables.
-
-    Numbers are split into streams of their bytes, most of which then hold zeros: of the encodings
-    that Parquet has, the smallest on real counts.
-    """
-    split = [f.name for f in table.schema if f.type in (pa.int32(), pa.float32())]
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        table,
-        sink,
-        compression="zstd",
-        compression_level=19,
-        use_dictionary=[name for name in table.schema.names if name not in split],
-        column_encoding=dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
-        store_schema=False,
-        write_statistics=False,
-    )
-    return sink.getvalue().to_pybytes()
-
-
-def from_bytes(content: bytes, wanted: pa.Schema) -> pa.Table:
-    """Read what :func:`to_bytes` made.
-
-    Raises:
-        BenchmarkError: it has not the wanted columns.
-    """
-    table = pq.read_table(pa.BufferReader(content))
-    if not set(wanted.names) <= set(table.schema.names):
-        raise BenchmarkError("it has other columns than this version reads; run it again")
-    return table
 
 
 def digest_of(table: pa.Table) -> str:

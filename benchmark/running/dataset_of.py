@@ -7,6 +7,7 @@ from collections.abc import Callable
 from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
 from benchmark.errors import InputError
+from benchmark.results.asked_of import check_asked
 from benchmark.results.record import RunRecord
 
 __all__ = ["dataset_of"]
@@ -24,6 +25,7 @@ def dataset_of(
 
     Raises:
         InputError: it cannot be found, or is not the version that the run was asked about.
+        BenchmarkError: the run states its digests, and was asked other requests.
     """
     info = run.info
     name = name_or_path or info["dataset"]
@@ -37,4 +39,5 @@ def dataset_of(
                 f"--dataset {name}: its {what} ({found[:12]}…) are not those of {run.folder}"
                 f" ({expected[:12]}…); name the data set that the run was asked about"
             )
+    check_asked(run, data)
     return data

@@ -36,14 +36,15 @@ _RECORDED_PACKAGES = (
 def circumstances(dataset: Dataset) -> dict[str, Any]:
     """Return what ``run.json`` says of the rules, our version and the time.
 
-    ``repeated`` is what those rules took out of the requests, by task; ``harness`` is a digest of
-    the code that is the same for all models.
+    ``negatives`` is what a sampled list should hold; ``repeated`` is what those rules took out of
+    the requests, by task; ``harness`` is a digest of the code that is the same for all models.
     """
     about, tests = dataset.about, dataset.evaluation.items()
     return {
         "split": about.split,
         "leakage": about.leakage,
         "seen": about.seen,
+        "negatives": about.negatives,
         "repeated": {str(t): asdict(e.repeated) for (part, t), e in tests if part == "test"},
         "version": __version__,
         "harness": harness_digest(),

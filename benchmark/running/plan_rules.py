@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING
 
-from benchmark.errors import InputError, did_you_mean
+from benchmark.data.too_few import why_none
+from benchmark.errors import BenchmarkError, InputError, did_you_mean
 from benchmark.failures import blaming
 from benchmark.running.device import resolve_device
 from benchmark.running.plan import Experiment
@@ -48,7 +49,7 @@ def plan_experiments(
     if preset not in PRESETS:
         raise InputError(f"--preset: unknown '{preset}'{did_you_mean(preset, PRESETS)}")
     served = [_served(entry, tasks) for entry in entries]
-    classes = [entry.load() for entry in entries]
+    classes = [_loaded(entry) for entry in entries]
     parsed = [parse_assignment(text) for text in assignments]
     _check_names(parsed, entries, classes)
     experiments = []
@@ -64,6 +65,13 @@ def plan_experiments(
             kind(settings)  # a model may refuse what the types of its settings allow
         experiments.append(Experiment(entry, settings, preset, common))
     return experiments
+
+
+def _loaded(entry: ModelEntry) -> type[Model]:
+    kind = entry.load()
+    if not is_dataclass(kind.Settings):
+        raise BenchmarkError(f"model '{entry.name}': {entry.source}.Settings is no dataclass")
+    return kind
 
 
 def _served(entry: ModelEntry, tasks: Sequence[str]) -> tuple[Task, ...]:
@@ -119,7 +127,7 @@ def check_protocols(protocols: Sequence[str], dataset: Dataset) -> None:
     """
     tests = [asked for (part, _), asked in dataset.evaluation.items() if part == "test"]
     for protocol in protocols:
-        if protocol != "full" and not any(protocol in asked.lists for asked in tests):
+        if not any(protocol in asked.protocols for asked in tests):
             raise InputError(f"--protocol {protocol}: {dataset.name} brings no such candidates")
 
 
@@ -132,7 +140,8 @@ def restricted(experiment: Experiment, dataset: Dataset) -> Experiment:
     tasks = tuple(task for task in experiment.tasks if ("test", task) in dataset.evaluation)
     if not tasks:
         served, name = " or ".join(map(str, experiment.tasks)), experiment.entry.name
-        raise InputError(f"{dataset.name} has no {served} requests for model {name}")
+        why = why_none(dataset, experiment.tasks)
+        raise InputError(f"{dataset.name} has no {served} requests for model {name}: {why}")
     return replace(experiment, tasks=tasks)
 
 

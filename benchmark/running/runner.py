@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from benchmark.data.evaluation_set import Protocol
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation, TaskOutcome, evaluate
 from benchmark.failures import ForeignCodeError, blaming
+from benchmark.folders import discard, standing
+from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext
+from benchmark.names import below
 from benchmark.remarks import remark
 from benchmark.results.record import RunRecord, read_run, run_folder, shared_of, write_run
 from benchmark.results.summary import summarise
@@ -25,6 +29,9 @@ from benchmark.running.plan import Experiment
 from benchmark.settings import build_settings
 
 __all__ = ["RunResult", "run_model"]
+
+_PATIENCE = 2.0
+"""Seconds to wait for another process that runs the same; it may be at its end."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,7 @@ def run_model(
 
     Raises:
         BenchmarkError: whatever went wrong with this run, in one line that names model and seed.
+        BusyError: another process is at the same run.
     """
     whose = f"model {plan.title}, seed {seed}"
     try:
@@ -67,7 +75,8 @@ def run_model(
     except ForeignCodeError:
         raise
     except BenchmarkError as error:
-        raise type(error)(f"{whose}: {error}") from error
+        error.args = (f"{whose}: {error}",)
+        raise
 
 
 def _run(
@@ -82,29 +91,53 @@ def _run(
 ) -> RunResult:
     model = plan.entry.load()(plan.settings)
     identity = RunIdentity.of(plan, dataset, protocols, seed, resolve_device(device, model))
-    folder = run_folder(results, dataset.name, plan.entry.name, identity.run_id)
-    checkpoints = results / "checkpoints" / folder.relative_to(results / "runs")
-    if fresh:
-        shutil.rmtree(checkpoints, ignore_errors=True)
-    elif folder.exists():
-        try:
-            return RunResult(read_run(folder), reused=True)
-        except BenchmarkError as error:
-            remark(f"{error}; it is run again")
-    run_log = RunLog(title=f"{plan.title} seed {seed}")
-    context = TrainingContext(plan.tasks, seed, identity.device, run_log, checkpoints, common)
-    with run_log.phase("fit"):
-        model.fit(dataset.train, HarnessValidation(dataset, plan.tasks), context)
-    with run_log.phase("evaluate"):
-        outcomes = evaluate(model, plan.entry.name, dataset, "test", plan.tasks, protocols, run_log)
-    info = _info(identity, model, dataset, run_log, outcomes)
-    info["tuning"] = None if plan.tuning is None else plan.tuning.summary
-    info["ablation"] = None if plan.ablation is None else asdict(plan.ablation)
-    shared = shared_of(dataset, results, info["harness"])
-    tables = RunTables(shared, counts_table(outcomes), top_table(outcomes))
-    record = write_run(folder, info, tables, model)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    names = dataset.name, plan.entry.name, identity.run_id
+    folder, checkpoints = run_folder(results, *names), below(results / "checkpoints", *names)
+    stored = None if fresh else _stored(folder, lambda line: None)
+    if stored is not None:
+        _forget(checkpoints)
+        return RunResult(stored, reused=True)
+    with locked(checkpoints, wait=_PATIENCE):
+        if fresh:
+            discard(checkpoints)
+        elif (stored := _stored(folder, remark)) is not None:
+            return RunResult(stored, reused=True)
+        run_log = RunLog(title=f"{plan.title} seed {seed}")
+        context = TrainingContext(
+            plan.tasks, seed, identity.device, run_log, checkpoints, common, identity.run_id
+        )
+        with run_log.phase("fit"):
+            model.fit(dataset.train, HarnessValidation(dataset, plan.tasks), context)
+        with run_log.phase("evaluate"):
+            outcomes = evaluate(
+                model, plan.entry.name, dataset, "test", plan.tasks, protocols, run_log
+            )
+        info = _info(identity, model, dataset, run_log, outcomes)
+        info["tuning"] = None if plan.tuning is None else plan.tuning.summary
+        info["ablation"] = None if plan.ablation is None else asdict(plan.ablation)
+        shared = shared_of(dataset, results, info["harness"])
+        tables = RunTables(shared, counts_table(outcomes), top_table(outcomes))
+        record = write_run(folder, info, tables, model)
+        _forget(checkpoints)
     return RunResult(record, reused=False)
+
+
+def _stored(folder: Path, tell: Callable[[str], None]) -> RunRecord | None:
+    """Return the run that is stored, if it is whole."""
+    if not standing(folder).exists():
+        return None
+    try:
+        return read_run(folder)
+    except BenchmarkError as error:
+        tell(f"{error}; it is run again")
+        return None
+
+
+def _forget(checkpoints: Path) -> None:
+    """Remove what a stored run no longer needs, unless somebody runs it anew."""
+    if checkpoints.exists():
+        with suppress(BenchmarkError), locked(checkpoints, wait=0):
+            discard(checkpoints)
 
 
 def _info(

@@ -1,114 +1,45 @@
-"""A study: trials of one model's settings, each trained anew and measured on validation."""
+"""A study: trials of one model's settings, each trained anew and measured on validation.
+
+Only what the settings are to blame for is a verdict on them, and stored: a model that refuses them
+(:class:`RefusedError`), a training that diverges (:class:`DivergedError`). Whatever else fails is
+no fault of theirs. It stops the search, and the trial stays open.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import optuna
 
 from benchmark.data.dataset import Dataset
-from benchmark.errors import BenchmarkError, InputError
+from benchmark.errors import BenchmarkError, DivergedError, InputError, RefusedError
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.files import writing
+from benchmark.failures import blaming
+from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext
 from benchmark.run_log import RunLog
 from benchmark.running.device import resolve_device
 from benchmark.running.identity import code_digest
-from benchmark.running.plan import Experiment, TuningSummary
+from benchmark.running.plan import Experiment
 from benchmark.search_space import Dimension, Range, space_of
+from benchmark.settings import settings_from_json
+from benchmark.tuning.stored import (
+    Study,
+    Trial,
+    read_study,
+    stored_studies,
+    study_file,
+    write_study,
+)
 
 __all__ = ["Study", "Trial", "find_study", "tune"]
-
-SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One trial.
-
-    Attributes:
-        settings: the values that were tried.
-        value: mean validation NDCG@10 over the tasks; ``None`` for a trial that failed.
-        by_task: the same by task.
-        seconds: to train and to measure.
-        failure: why it failed, or "".
-    """
-
-    settings: dict[str, Any]
-    value: float | None
-    by_task: dict[str, float]
-    seconds: float
-    failure: str = ""
-
-
-@dataclass(frozen=True)
-class Study:
-    """The trials of a model on a data set.
-
-    Attributes:
-        model: its name.
-        preset: what the settings were filled from.
-        base: all settings of the first trial, which are those of the preset.
-        dataset: the data set's name, and ``dataset_digest``.
-        tasks: what is trained for and measured.
-        seed: of the search and of every training.
-        space: what was searched, by setting.
-        code: digest of the source code: the model's, the harness's and the search's.
-        trials: in their order.
-    """
-
-    model: str
-    preset: str
-    base: dict[str, Any]
-    dataset: str
-    dataset_digest: str
-    tasks: tuple[str, ...]
-    seed: int
-    space: dict[str, Any]
-    code: str
-    trials: tuple[Trial, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """``<preset>-s<seed>-<12 hex digits>`` of everything but the trials."""
-        decisive = {k: v for k, v in asdict(self).items() if k not in ("trials", "preset")}
-        text = json.dumps(decisive, sort_keys=True)
-        return f"{self.preset}-s{self.seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-
-    @property
-    def best(self) -> Trial:
-        """The trial with the highest value, the earliest of several.
-
-        Raises:
-            BenchmarkError: no trial has one.
-        """
-        done = [trial for trial in self.trials if trial.value is not None]
-        if not done:
-            reasons = "; ".join(sorted({trial.failure for trial in self.trials}))
-            raise BenchmarkError(f"no trial of {self.model} succeeded: {reasons}")
-        return max(done, key=lambda trial: trial.value or 0.0)
-
-    def chosen(self) -> TuningSummary:
-        """Return what a run has to know of the search that chose its settings."""
-        decisive = json.dumps([self.name, len(self.trials), self.best.settings], sort_keys=True)
-        summary = {
-            "study": self.name,
-            "trials": len(self.trials),
-            "seed": self.seed,
-            "space": self.space,
-            "chosen": self.best.settings,
-            "validation": self.best.value,
-            "values": [trial.value for trial in self.trials],
-            "seconds": round(sum(trial.seconds for trial in self.trials), 1),
-        }
-        return TuningSummary(hashlib.sha256(decisive.encode()).hexdigest()[:12], summary)
 
 
 def tune(
@@ -133,26 +64,26 @@ def tune(
         device: ``auto``, ``cpu`` or ``cuda``.
         results: the folder that holds ``tuning/``.
         tell: gets a line after each trial.
+
+    Raises:
+        BusyError: another process is at the same study.
+        DamagedError: the study or a checkpoint is not what was written.
+        BenchmarkError: a trial could not be brought to its end, or the first one failed.
     """
-    kind, name = plan.entry.load(), plan.entry.name
+    kind = plan.entry.load()
     space = space_of(kind.Settings, kind.search_space)
     study = _begun(plan, dataset, seed, space)
-    file = _file(results, study)
-    if file.exists():
-        study = _read(file)
-    while len(study.trials) < (trials if space else 1):
-        number = len(study.trials)
-        chosen = _propose(study, space) if number else {}
-        settings = {**asdict(plan.settings), **chosen}
-        checkpoints = file.parent / "checkpoints" / str(number)
-        where = resolve_device(device, kind(plan.settings))
-        context = TrainingContext(plan.tasks, seed, where, RunLog(), checkpoints)
-        trial = _try(kind, settings, dataset, context, list(space))
-        study = replace(study, trials=(*study.trials, trial))
-        _write(file, study)
-        shutil.rmtree(file.parent / "checkpoints", ignore_errors=True)
-        value = "failed" if trial.value is None else f"{trial.value:.4f}"
-        tell(f"{name}, trial {number + 1}: {value} in {trial.seconds:.1f} s {trial.settings}")
+    file = study_file(results, study)
+    with locked(file.parent, wait=0):
+        if file.exists():
+            study = read_study(file)
+        while len(study.trials) < (trials if space else 1):
+            study = _with_next_trial(study, plan, dataset, device, space, file)
+            number, trial = len(study.trials), study.trials[-1]
+            value = "failed" if trial.value is None else f"{trial.value:.4f}"
+            tell(
+                f"{study.model}, trial {number}: {value} in {trial.seconds:.1f} s {trial.settings}"
+            )
     return study
 
 
@@ -177,25 +108,81 @@ def _plain(settings: Any) -> dict[str, Any]:
     return plain
 
 
+def _with_next_trial(
+    study: Study,
+    plan: Experiment,
+    dataset: Dataset,
+    device: str,
+    space: dict[str, Dimension],
+    file: Path,
+) -> Study:
+    """Return the study with one more trial, which is stored."""
+    number, kind = len(study.trials), plan.entry.load()
+    settings = {**asdict(plan.settings), **(_propose(study, space) if number else {})}
+    tried = {name: settings[name] for name in space}
+    checkpoints = file.parent / "checkpoints"
+    context = TrainingContext(
+        plan.tasks,
+        study.seed,
+        resolve_device(device, kind(plan.settings)),
+        RunLog(title=f"{study.model} trial {number + 1}"),
+        checkpoints / str(number),
+        identity=json.dumps([study.name, number, tried]),
+    )
+    with _open_where_it_fails(f"{study.model}, trial {number + 1}"):
+        trial = _try(kind, settings, tried, dataset, context)
+    if number == 0 and trial.value is None:
+        raise BenchmarkError(
+            f"{study.model}: the settings that the search starts from fail: {trial.failure};"
+            " --set or --preset starts from others"
+        )
+    study = replace(study, trials=(*study.trials, trial))
+    write_study(file, study)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return study
+
+
+@contextmanager
+def _open_where_it_fails(trial: str) -> Iterator[None]:
+    """Tell in one line what stopped a trial."""
+    try:
+        with blaming("it failed"):
+            yield
+    except BenchmarkError as error:
+        reason = f"{error}; it stays open, and the same command goes on with it"
+        raise BenchmarkError(f"{trial} was stopped: {reason}") from error
+
+
 def _try(
     kind: type[Model],
     settings: dict[str, Any],
+    tried: dict[str, Any],
     dataset: Dataset,
     context: TrainingContext,
-    searched: list[str],
 ) -> Trial:
-    """Train and measure once; values that the model refuses make a trial that failed."""
+    """Train and measure once; settings that are no good make a trial that failed."""
     started = time.monotonic()
-    tried = {name: settings[name] for name in searched}
     validation = HarnessValidation(dataset, context.tasks)
     try:
-        model = kind(kind.Settings(**settings))
+        model = _made(kind, settings)
         model.fit(dataset.train, validation, context)
         measured = validation.measure(model)
-    except (BenchmarkError, ValueError) as error:
-        return Trial(tried, None, {}, time.monotonic() - started, str(error))
+    except (RefusedError, DivergedError) as error:
+        return Trial(tried, None, {}, time.monotonic() - started, str(error) or "refused")
     value = sum(measured.values()) / max(len(measured), 1)
     return Trial(tried, value, measured, time.monotonic() - started)
+
+
+def _made(kind: type[Model], settings: dict[str, Any]) -> Model:
+    """Return a model of these settings.
+
+    Raises:
+        RefusedError: the model cannot work with them.
+    """
+    try:
+        return kind(kind.Settings(**settings))
+    except (InputError, ValueError) as error:
+        raise RefusedError(str(error)) from error
 
 
 def _propose(study: Study, space: dict[str, Dimension]) -> dict[str, Any]:
@@ -227,53 +214,50 @@ def _distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution
     return optuna.distributions.CategoricalDistribution(dimension.values)
 
 
-def find_study(results: Path, plan: Experiment, dataset: Dataset) -> Study:
+def find_study(
+    results: Path,
+    plan: Experiment,
+    dataset: Dataset,
+    notify: Callable[[str], object] | None = None,
+) -> Study:
     """Return the largest stored study that started from the plan, the newest of several.
+
+    Args:
+        results: the folder that holds ``tuning/``.
+        plan: where the search started.
+        dataset: what was searched on.
+        notify: gets a line for each study that is left out, as it is damaged.
 
     Raises:
         InputError: there is none.
     """
     name, wanted = plan.entry.name, (_plain(plan.settings), dataset.digest)
+    left_out: list[str] = []
     found = [
         (len(study.trials), file.stat().st_mtime, study)
-        for file, study in _stored(results, dataset.name, name)
+        for file, study in stored_studies(results, dataset.name, name, left_out.append)
         if (study.base, study.dataset_digest) == wanted
         and study.tasks == tuple(map(str, plan.tasks))
+        and _usable(file, study, type(plan.settings), left_out.append)
     ]
+    if notify is not None and found:
+        for line in left_out:
+            notify(f"left out: {line}")
     if not found:
+        damaged = f" ({len(left_out)} left out: {left_out[0]})" if left_out else ""
         raise InputError(
             f"--tuned: no search over settings of {name} on {dataset.name} for these tasks"
-            f" and this preset in {results / 'tuning'}; `python -m benchmark tune --model"
+            f" and this preset in {results / 'tuning'}{damaged}; `python -m benchmark tune --model"
             f" {name}` with the same options makes one"
         )
     return max(found, key=lambda one: one[:2])[2]
 
 
-def _stored(results: Path, dataset: str, model: str) -> Iterator[tuple[Path, Study]]:
-    for file in sorted(_folder(results, dataset, model).glob("*/study.json")):
-        yield file, _read(file)
-
-
-def _folder(results: Path, dataset: str, model: str) -> Path:
-    return results / "tuning" / dataset / model.replace(":", "-")
-
-
-def _file(results: Path, study: Study) -> Path:
-    return _folder(results, study.dataset, study.model) / study.name / "study.json"
-
-
-def _write(file: Path, study: Study) -> None:
-    text = json.dumps({"schema": SCHEMA_VERSION, **asdict(study)}, indent=1, allow_nan=False)
-    with writing(file) as unfinished:
-        unfinished.write_text(text + "\n", encoding="utf-8")
-
-
-def _read(file: Path) -> Study:
+def _usable(file: Path, study: Study, kind: type, notify: Callable[[str], object]) -> bool:
+    """Return whether the model takes what the study chose."""
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        if values.pop("schema") != SCHEMA_VERSION:
-            raise BenchmarkError(f"{file}: of another version of this package; delete it")
-        trials = tuple(Trial(**trial) for trial in values.pop("trials"))
-        return Study(**{**values, "tasks": tuple(values["tasks"]), "trials": trials})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BenchmarkError(f"{file}: damaged ({error}); delete it") from error
+        settings_from_json(kind, {**study.base, **study.best.settings})
+    except InputError as error:
+        notify(f"{file}: {error}")
+        return False
+    return True

@@ -102,6 +102,7 @@ class Backbone(nn.Module):
         causal: whether an input position sees only what stands before it, so that one pass over
             a sequence serves targets at every place of it.
         vocabulary_softmax: see :class:`GeneratorSettings`.
+        whole_answers: likewise; together with ``vocabulary_softmax`` only.
     """
 
     def __init__(
@@ -110,11 +111,13 @@ class Backbone(nn.Module):
         vocabulary: Vocabulary,
         causal: bool,
         vocabulary_softmax: bool,
+        whole_answers: bool = False,
     ) -> None:
         super().__init__()
         self.t5 = t5
         self.causal = causal
         self.vocabulary_softmax = vocabulary_softmax
+        self.whole_answers = whole_answers
         self.vocabulary = vocabulary
         use_cheap_dropout(t5)
         keep_freed_memory()
@@ -222,6 +225,12 @@ class Backbone(nn.Module):
         if self.vocabulary_softmax:
             return logits - logsumexp(hidden, table).unsqueeze(-1)
         return functional.log_softmax(logits, dim=-1)
+
+    def end_log_probs(self, hidden: Tensor) -> Tensor:
+        """Return log-probabilities ``[...]`` that the answer ends here, as float32."""
+        table = self.t5.lm_head.weight
+        end = product(hidden, table[END : END + 1]).float().squeeze(-1)
+        return end - logsumexp(hidden, table)
 
     def text_logits(self, hidden: Tensor) -> Tensor:
         """Return logits ``[..., tokens]`` over text pieces, or over all tokens where codes are

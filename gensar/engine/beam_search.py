@@ -61,10 +61,13 @@ def beam_search(
         grown = grown.masked_fill(~real, -torch.inf).flatten(1)
         scores, best = grown.topk(min(beams, grown.shape[1]), dim=1)
         nodes = child.flatten(1).gather(1, best)
-        if level + 1 < trie.levels:
+        if level + 1 < trie.levels or backbone.whole_answers:
             first = backbone.vocabulary.level_range(identifier, level)[0]
             written = code.flatten(1).gather(1, best) + first
             hidden, cache = decoder.next(written, cache.select(best // child.shape[2]))
+    if backbone.whole_answers:
+        scores, best = (scores + backbone.end_log_probs(hidden)).sort(dim=1, descending=True)
+        nodes = nodes.gather(1, best)
     return nodes, scores
 
 
@@ -171,10 +174,10 @@ def _walk(
                 scores = scores.masked_fill(~level.real, -torch.inf)
             kept = scores.topk(min(beams, scores.shape[1]), dim=1)
             scores = torch.full_like(scores, -torch.inf).scatter(1, kept.indices, kept.values)
-        if number + 1 < len(levels):
+        if number + 1 < len(levels) or backbone.whole_answers:
             first = backbone.vocabulary.level_range(identifier, number)[0]
             hidden, cache = decoder.next(level.code + first, cache.select(level.parent))
-    return scores
+    return scores + backbone.end_log_probs(hidden) if backbone.whole_answers else scores
 
 
 @dataclass(frozen=True)
@@ -215,7 +218,8 @@ class Leaves:
         """
         places = self.start[nodes].unsqueeze(-1) + torch.arange(self.widest, device=nodes.device)
         real = places < self.start[nodes + 1].unsqueeze(-1)
-        real = (real & scores.unsqueeze(-1).isfinite()).flatten(1)
+        # What is no number at all goes on, for whoever asked to notice.
+        real = (real & ~scores.unsqueeze(-1).isneginf()).flatten(1)
         items = self.order[places.clamp_max(len(self.order) - 1)].flatten(1)
         if excluded is not None:
             real = real & ~excluded.holds(items)

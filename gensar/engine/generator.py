@@ -132,6 +132,7 @@ class Generator(NotebookApi, Model):
             vocabulary,
             causal=self.regime.causal,
             vocabulary_softmax=self.settings.vocabulary_softmax,
+            whole_answers=self.settings.whole_answers,
         ).to(device)
         self.backbone.eval()
         codes = vocabulary.identifiers.codes

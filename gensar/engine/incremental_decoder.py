@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from gensar.engine.backbone import Backbone, additive
 from gensar.engine.cpu_kernels import feed_forward, product, rms_norm
+from gensar.engine.vocabulary import PADDING
 
 __all__ = ["EncoderOutput", "IncrementalDecoder", "KVCache"]
 
@@ -93,12 +94,20 @@ class IncrementalDecoder:
         return states.unflatten(-1, (self._heads, -1)).transpose(1, 2)
 
     def first(self, start: int) -> tuple[Tensor, KVCache]:
-        """Read the token that every request's decoder starts with; see :meth:`next`."""
+        """Read the token that every request's decoder starts with; see :meth:`next`.
+
+        Where answers are whole, padding stands before it.
+        """
         encoded, t5 = self._encoded, self._backbone.t5
-        embedded = t5.shared.weight[start].expand(len(encoded.states), 1, -1)
+        written = self._backbone.whole_answers and start != PADDING
+        first = PADDING if written else start
+        embedded = t5.shared.weight[first].expand(len(encoded.states), 1, -1)
         if encoded.summary is not None:
             embedded = embedded + encoded.summary
-        return self._read(embedded, KVCache())
+        hidden, cache = self._read(embedded, KVCache())
+        if not written:
+            return hidden, cache
+        return self.next(torch.full((1, 1), start, device=hidden.device), cache)
 
     def next(self, tokens: Tensor, cache: KVCache) -> tuple[Tensor, KVCache]:
         """Read one more token behind each prefix.

@@ -72,8 +72,7 @@ def collaborative_vectors(
     served = tuple(task for task in context.tasks if task in source.tasks) or (Task.REC,)
     measured = [task for task in validation.tasks if task in source.tasks]
     shared = context.shared(model, asdict(source.settings), served, measured)
-    folder = None if shared.checkpoints is None else shared.checkpoints / "collaborative"
-    own = replace(context, tasks=served, run_log=run_log, checkpoints=folder)
+    own = replace(shared.part("collaborative"), tasks=served, run_log=run_log)
     source.fit(train, validation, own)
     context.run_log.facts["collaborative"] = {
         "model": model,

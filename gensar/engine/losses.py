@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from gensar.engine.backbone import Backbone, readable
 from gensar.engine.targets import CodeTargets, TextTargets
-from gensar.engine.vocabulary import PADDING
+from gensar.engine.vocabulary import END, PADDING
 
 __all__ = ["CodeTable", "code_loss", "text_loss"]
 
@@ -21,12 +21,14 @@ class CodeTable:
     def __init__(self, backbone: Backbone, device: str) -> None:
         vocabulary = backbone.vocabulary
         codes_of = vocabulary.identifiers.codes
-        self.levels = max(codes.shape[1] for codes in codes_of)
+        self.levels = max(codes.shape[1] for codes in codes_of) + backbone.whole_answers
         self.codes = [torch.as_tensor(codes, device=device) for codes in codes_of]
         self.tokens = [torch.as_tensor(vocabulary.code_tokens(k), device=device) for k in (0, 1)]
         padded = np.full((2, len(codes_of[0]), self.levels), PADDING, dtype=np.int64)
         for identifier, codes in enumerate(codes_of):
             padded[identifier, :, : codes.shape[1]] = vocabulary.code_tokens(identifier)
+            if backbone.whole_answers:
+                padded[identifier, :, codes.shape[1]] = END
         self.padded = torch.as_tensor(padded, device=device)
         self.first_output = 0 if backbone.vocabulary_softmax else vocabulary.first_code
         # A level that only the other identifier has permits everything: nothing is learned there,
@@ -44,7 +46,11 @@ class CodeTable:
 
 
 def code_loss(backbone: Backbone, table: CodeTable, targets: CodeTargets) -> tuple[Tensor, int]:
-    """Return the summed cross-entropy over all codes of all targets, and how many codes."""
+    """Return the summed cross-entropy over all codes of all targets, and how many codes.
+
+    Where answers are whole, their behaviour and end tokens count too; the targets all start with
+    a behaviour token then, or none does.
+    """
     device = table.padded.device
     inputs, first, visible = (
         torch.as_tensor(a, device=device) for a in (targets.inputs, targets.first, targets.visible)
@@ -55,12 +61,16 @@ def code_loss(backbone: Backbone, table: CodeTable, targets: CodeTargets) -> tup
     real = visible > 0
     states = backbone.encode(inputs, _on(targets.hidden, device))
     labels = table.padded[identifier, item]
+    mask = table.mask[identifier[real]]
+    if backbone.whole_answers and bool((start != PADDING).any()):
+        labels, start = torch.cat([start.unsqueeze(-1), labels], dim=-1), torch.zeros_like(start)
+        mask = mask[:, :1]  # permits every token at every level
     decoder_inputs = torch.cat([start.unsqueeze(-1), labels[..., :-1]], dim=-1)
     seen = readable(first, visible, states.shape[1])
     hidden = backbone.decode(decoder_inputs, states, seen, backbone.summary(states, visible))
-    hidden, labels, identifier = hidden[real], labels[real], identifier[real]
+    hidden, labels = hidden[real], labels[real]
     logits = hidden @ backbone.t5.lm_head.weight[table.first_output :].T
-    logits = logits + table.mask[identifier]
+    logits = logits + mask
     wanted = (labels - table.first_output).masked_fill(labels == PADDING, -100)
     loss = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="sum")
     return loss, int((wanted != -100).sum())

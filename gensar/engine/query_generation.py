@@ -281,7 +281,8 @@ def _train(
 
     # These losses are not the search model's, so they stay out of its curve.
     alone = replace(context, run_log=context.run_log.apart())
-    EpochLoop(name, t5, optimiser, alone, epochs, max(epochs, 1), 1).run(epoch, dict)
+    rate = "generator_learning_rate"
+    EpochLoop(name, t5, optimiser, alone, epochs, max(epochs, 1), 1, rate).run(epoch, dict)
     return alone.run_log.curve[-1]["loss"] if alone.run_log.curve else None
 
 

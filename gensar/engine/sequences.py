@@ -145,6 +145,33 @@ class Sequences:
         keep[blocks.offsets[:-1]] = False
         return Ragged(blocks.values[keep], blocks.lengths - 1)
 
+    def listed(self, history: History, words: Ragged, separator: Ragged) -> Ragged:
+        """Return the events of each row one behind the other, and nothing else.
+
+        A query and the item found by it are two events, as in the published code.
+
+        Args:
+            history: see :meth:`stream`.
+            words: likewise.
+            separator: one row of text pieces, which stand between two events.
+        """
+        owner, queries, clicked = self._events(history, words)
+        first = np.diff(owner, prepend=-1) != 0
+        has_query, has_item = queries.lengths > 0, clicked.lengths > 0
+        between = [
+            self.widen(separator.take(np.where(present, 0, -1)))
+            for present in (has_query & ~first, has_item & (has_query | ~first))
+        ]
+        events = join(between[0], queries, between[1], clicked)
+        return events.regroup(owner, len(history.length))
+
+    def _events(self, history: History, words: Ragged) -> tuple[NDArray[np.int64], Ragged, Ragged]:
+        """Return the row of each event, its query or nothing, and its item or nothing."""
+        real = np.arange(history.item.shape[1]) < history.length[:, None]
+        item, kind, query = history.item[real], history.kind[real], history.query[real]
+        queries = self.queries(words.take(query), query >= 0)
+        return np.nonzero(real)[0], queries, self.items(item, kind)
+
     def stream(self, history: History, words: Ragged) -> Stream:
         """Return the events of each row as one input that begins with the end token.
 
@@ -155,10 +182,7 @@ class Sequences:
         """
         rows, window = history.item.shape
         real = np.arange(window) < history.length[:, None]
-        owner = np.nonzero(real)[0]
-        item, kind, query = history.item[real], history.kind[real], history.query[real]
-        queries = self.queries(words.take(query), query >= 0)
-        clicked = self.items(item, kind)
+        owner, queries, clicked = self._events(history, words)
         events = join(queries, clicked)
         start = self.repeat(END, np.ones(rows, dtype=bool))
         body = events.regroup(owner, rows)

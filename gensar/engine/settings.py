@@ -49,6 +49,12 @@ class GeneratorSettings:
         "exact", "given candidates: score each one, or beam search over their trie as published"
     )
 
+    @property
+    def whole_answers(self) -> bool:
+        """Whether the decoder itself writes the behaviour token before and the end token behind
+        the codes, instead of being given the one and stopping without the other."""
+        return False
+
     def __post_init__(self) -> None:
         if self.width < self.heads:
             raise ValueError(f"settings 'width', 'heads': no width is left for {self.heads} heads")

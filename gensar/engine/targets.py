@@ -65,13 +65,19 @@ class Step:
     codes: list[tuple[CodeTargets, float]]
     texts: list[tuple[TextTargets, float]]
 
-    def by_token(self, identifiers: Identifiers) -> Step:
-        """Return the same targets weighted by how many codes or text pieces they are.
+    def by_token(self, identifiers: Identifiers, whole_answers: bool) -> Step:
+        """Return the same targets weighted by how many tokens they are.
 
-        The loss then is the mean over all of them, as of one batch in which the tasks are mixed.
+        ``whole_answers`` says whether the tokens around codes are written too. The loss then is
+        the mean over all of them, as of one batch in which the tasks are mixed.
         """
         levels = np.array([codes.shape[1] for codes in identifiers.codes])
-        written = [int((levels[t.identifier] * (t.visible > 0)).sum()) for t, _ in self.codes]
+        # A behaviour token where there is one, and the end token.
+        around = [whole_answers * (1 + (t.start != PADDING)) for t, _ in self.codes]
+        written = [
+            int(((levels[t.identifier] + more) * (t.visible > 0)).sum())
+            for (t, _), more in zip(self.codes, around, strict=True)
+        ]
         spelled = [int((t.text != PADDING).sum()) for t, _ in self.texts]
         total = max(sum(written) + sum(spelled), 1)
         return Step(

@@ -1,4 +1,8 @@
-"""The plain regime, as published: one target per sample, an instruction around the history."""
+"""The plain regime, as published: one target per sample, an instruction around the history.
+
+An input is the text of an instruction with the events in it, "; " between any two, and the end
+token behind it all. An answer is a behaviour token, an identifier or words, and the end token.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +24,14 @@ from gensar.engine.query_generation import WrittenQueries
 from gensar.engine.regime import Epochs
 from gensar.engine.sequences import NOTHING, Inputs, Sequences, with_query
 from gensar.engine.targets import Step, TextTargets, ended, one_code_target_each
-from gensar.engine.vocabulary import PADDING
+from gensar.engine.vocabulary import END, PADDING
 from gensar.instructions import Instructions
 from gensar.item_tasks import ItemTexts
 from gensar.settings import GenSARSettings, TrainingTask
 
 __all__ = ["PlainRegime"]
 
+SEPARATOR = "; "
 NONE: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 REC, SEARCH, GENERATE, PSEUDO, IDENTIFY, DESCRIBE = range(6)  # in the order of TrainingTask
 _SETS: dict[int, Instructions] = {
@@ -62,6 +67,7 @@ class PlainRegime:
         encode = sequences.vocabulary.encode
         self._before = {t: encode([b for b, _ in texts], 32) for t, texts in _SETS.items()}
         self._after = {t: encode([a for _, a in texts], 32) for t, texts in _SETS.items()}
+        self._separator = encode([SEPARATOR], 8)
 
     def request_inputs(self, requests: Requests, words: Ragged) -> Inputs:
         """Return what each request is answered from, with the first instruction."""
@@ -73,7 +79,7 @@ class PlainRegime:
         """Return what the epochs of training on ``tasks`` are made from."""
         vocabulary, settings = self.sequences.vocabulary, self.settings
         words = vocabulary.encode(train.queries.texts, settings.query_tokens)
-        texts = ItemTexts.of(train.items.texts, vocabulary, settings.item_text_tokens)
+        texts = ItemTexts.as_they_are(train.items.texts, vocabulary, settings.item_text_tokens)
         if self.written is not None:
             texts = texts.with_written(self.written, vocabulary, settings.query_tokens)
         return partial(self.epoch, train, tasks, words, texts)
@@ -151,23 +157,23 @@ class PlainRegime:
                 queries = texts.queries(rows, rng)
                 body = self.sequences.queries(queries, np.ones(len(rows), dtype=bool))
             elif number == IDENTIFY:
-                body = self.sequences.widen(texts.spell(texts.words.take(rows)))
+                body = self.sequences.widen(texts.of_items(rows))
             else:
                 body = self.sequences.bare(rows, either)
             inputs = self._instruct(number, body, rng.integers(0, 10, len(rows)))
             item = train.log.item[rows] if number in (REC, SEARCH) else rows
             if number in (GENERATE, DESCRIBE):
-                text = words.take(train.log.query[rows]) if number == GENERATE else None
-                text = texts.spell(texts.words.take(rows)) if text is None else text
-                first = vocabulary.query if number == GENERATE else PADDING
-                step.texts.append((_text_targets(inputs, text, first), 1.0))
+                asked = number == GENERATE
+                text = words.take(train.log.query[rows]) if asked else texts.of_items(rows)
+                first = vocabulary.query if asked else PADDING
+                step.texts.append((self._text_targets(inputs, text, first), 1.0))
             else:
                 identifier = {REC: np.full_like(either, COLLABORATIVE), IDENTIFY: either}.get(
                     number, np.full_like(either, SEMANTIC)
                 )
                 first = {REC: vocabulary.rec, IDENTIFY: PADDING}.get(number, vocabulary.searched)
                 step.codes.append((one_code_target_each(inputs, item, identifier, first), 1.0))
-        return step.by_token(vocabulary.identifiers)
+        return step.by_token(vocabulary.identifiers, self.settings.whole_answers)
 
     def _history(self, requests: Requests, words: Ragged, with_own_query: bool) -> Ragged:
         history = _merged(
@@ -176,12 +182,25 @@ class PlainRegime:
         )
         if with_own_query:
             history = with_query(history, requests)
-        return self.sequences.stream(history, words).tokens
+        return self.sequences.listed(history, words, self._separator)
 
     def _instruct(self, task: int, body: Ragged, number: NDArray[np.int64]) -> Ragged:
         widen = self.sequences.widen
         before, after = self._before[task].take(number), self._after[task].take(number)
-        return join(widen(before), body, widen(after))
+        end = self.sequences.repeat(END, np.ones(len(body), dtype=bool))
+        return join(widen(before), body, widen(after), end)
+
+    def _text_targets(self, inputs: Ragged, text: Ragged, start: int) -> TextTargets:
+        """Ask for a text behind ``start``, which is written too where answers are whole."""
+        if self.settings.whole_answers and start != PADDING:
+            ones = np.ones(len(text), dtype=np.int64)
+            text, start = join(Ragged(np.full(len(text), start), ones), text), PADDING
+        return TextTargets(
+            inputs=inputs.padded(NOTHING),
+            visible=inputs.lengths,
+            start=np.full(len(inputs), start),
+            text=ended(text),
+        )
 
 
 def _merged(first: History, second: History) -> History:
@@ -202,13 +221,4 @@ def _merged(first: History, second: History) -> History:
         query=column(first.query, second.query),
         time=column(first.time, second.time),
         length=first.length + second.length,
-    )
-
-
-def _text_targets(inputs: Ragged, text: Ragged, start: int) -> TextTargets:
-    return TextTargets(
-        inputs=inputs.padded(NOTHING),
-        visible=inputs.lengths,
-        start=np.full(len(inputs), start),
-        text=ended(text),
     )

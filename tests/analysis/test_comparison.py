@@ -8,6 +8,7 @@ from scipy import stats
 
 from benchmark.analysis.comparison import Comparison, compare
 from benchmark.errors import InputError
+from benchmark.statistics.paired import bootstrap_interval
 from benchmark.statistics.randomisation import randomisation_test
 from tests.report.study import FULL, SEARCH, ranks
 from tests.results.records import record
@@ -40,8 +41,22 @@ def test_means_counts_and_tests_are_those_of_the_requests(found: Comparison) -> 
     assert found.p["t"] == pytest.approx(stats.ttest_1samp(by_user, 0).pvalue, abs=1e-12)
     assert found.p["wilcoxon"] == pytest.approx(stats.wilcoxon(by_user).pvalue, abs=1e-12)
     assert found.p["randomisation"] == randomisation_test(by_user / 2)
+    low, high = stats.t.interval(0.95, 29, by_user.mean(), stats.sem(by_user))
+    assert found.interval == pytest.approx((low / 2, high / 2))
+    assert found.bootstrap == bootstrap_interval(by_user / 2)
+
+
+def test_both_intervals_are_of_paired_differences(tmp_path: Path) -> None:
+    """Requests differ far more than the runs do: whoever took the runs apart would be unsure."""
+    better = [max(above - 1, 0) for above in BEFORE]
+    a = record(tmp_path, "a", {FULL: BEFORE}, USERS)
+    b = record(tmp_path, "b", {FULL: better}, USERS)
+    (found,) = compare(a, b, ("ndcg@10",))
+    runs = [gains(above).reshape(30, 2).mean(axis=1) for above in (BEFORE, better)]
+    apart = np.sqrt(sum(run.var(ddof=1) / 30 for run in runs))
     for low, high in (found.interval, found.bootstrap):
         assert low < found.difference < high
+        assert high - low < apart < found.difference * 4
 
 
 def test_examples_are_the_largest_changes_in_each_direction(found: Comparison) -> None:

@@ -18,7 +18,8 @@ from benchmark.analysis.run_groups import RunGroup, labelled
 from benchmark.report.html import to_html
 from benchmark.report.json import to_document
 from benchmark.report.markdown import to_markdown
-from benchmark.results.record import RunRecord, scan_runs
+from benchmark.results.record import RunRecord
+from benchmark.results.scan import scan_runs
 from benchmark.statistics.multiple import holm
 from benchmark.statistics.paired import by_unit, mean_interval
 from benchmark.statistics.randomisation import randomisation_test

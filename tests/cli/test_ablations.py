@@ -9,7 +9,7 @@ import pytest
 
 from baselines.popularity import Popularity
 from benchmark.registry import ModelEntry
-from benchmark.results.record import scan_runs
+from benchmark.results.scan import scan_runs
 from benchmark.settings import setting
 from gensar import build_identifiers
 from gensar.settings import ABLATIONS

@@ -102,7 +102,7 @@ def test_a_user_with_one_event_is_never_asked(
     plain = _recorded(command, tiny_folder, "plain").requests()
     folder = _changed(tiny_folder, tmp_path, lambda text: text)
     with (folder / "tiny.inter").open("a", encoding="utf-8") as file:
-        file.write("once\ti3\t1000\t\n")
+        file.write("z once\ti3\t1000\t\n")
     other = _recorded(command, folder, "other").requests()
     assert load_dataset(folder).log.users == load_dataset(tiny_folder).log.users + 1
     assert set(other["user"]) == set(plain["user"])

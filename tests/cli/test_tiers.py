@@ -92,7 +92,7 @@ BAD = {
     "scores.csv: No such file": None,
     "the file is empty": "",
     "there are no rows": HEADER,
-    "parted by commas": "system;item;score\na;x;1\n",
+    "separated by semicolons; they must be by commas": "system;item;score\na;x;1\n",
     "no column 'item'": "system,score\na,1\n",
     "line 3, saw 4": HEADER + "a,x,1\nb,x,1,9\n",
     "more fields than the header": HEADER + "a,x,1,9\nb,x,1,9\n",
@@ -102,7 +102,7 @@ BAD = {
     "line 4: system 'a', item 'x' was there before, in line 2": HEADER + "a,x,1\nb,x,1\na,x,1\n",
     "system 'b' has no score of item 'y'": HEADER + "a,x,1\na,y,1\nb,x,1\n",
     "not 'a'": HEADER + "a,x,1\na,y,1\n",
-    "utf-8": b"\xff\xfe\x00",
+    "UTF-16; save it as UTF-8": b"\xff\xfe\x00",
 }
 
 

@@ -82,6 +82,46 @@ def test_what_does_not_count_is_told(importing) -> None:
     assert kept.json["seen"] == "keep"
 
 
+def _lines(*rows: tuple[int, str, object, object]) -> bytes:
+    return "".join(f"rec-{n} Q0 {i} {rank} {score} x\n" for n, i, rank, score in rows).encode()
+
+
+ITEMS = ("i5", "i6", "i7")
+PLAIN = [(9, item, place, -place) for place, item in enumerate(ITEMS)]
+"""A request without a contradiction."""
+CONTRADICTIONS = {
+    "distances": ([(1, 0.1), (2, 0.2), (3, 0.3)], "scores rise with the rank"),
+    "distances from 0": ([(0, 10), (1, 20), (2, 30)], "scores rise with the rank"),
+    "ties among distances": ([(1, 0.1), (2, 0.1), (3, 0.3)], "scores rise with the rank"),
+    "mixed": ([(1, 3), (2, 1), (3, 2)], "ranks and scores tell different orders"),
+    "swapped": ([(0.9, 1), (0.5, 2), (0.2, 3)], "are the two columns swapped?"),
+    "equal": ([(1, 7), (2, 7), (3, 7)], "all scores are equal"),
+    "one rank": ([(0, 3), (0, 2), (0, 1)], "some items share a rank"),
+    "two ranks": ([(1, 3), (1, 2), (2, 1)], "some items share a rank"),
+}
+
+
+@pytest.mark.parametrize("case", CONTRADICTIONS)
+def test_a_file_that_contradicts_itself_is_told_in_one_line_with_counts(
+    importing, case: str
+) -> None:
+    columns, remark = CONTRADICTIONS[case]
+    odd = [(n, i, *c) for n in (0, 4) for i, c in zip(ITEMS, columns, strict=True)]
+    shuffled = [*odd[::-1], *PLAIN, (2, "i5", 1, 1)]
+    done = importing(_lines(*shuffled))
+    assert done.status == 0
+    told = [line for line in done.err.splitlines() if "with several items" in line]
+    assert len(told) == 1 and remark in told[0]
+    assert "my.run: in 2 of 3 requests with several items" in told[0]
+
+
+def test_a_file_without_contradiction_is_not_remarked_upon(importing) -> None:
+    tied = [(3, "i5", 1, 2), (3, "i6", 2, 2), (3, "i7", 3, 1)]
+    words = [(5, "i5", "first", 2), (5, "i6", "-", 1)]
+    done = importing(_lines(*PLAIN, *tied, *words, (2, "i5", 1, 1)))
+    assert done.status == 0 and "with several items" not in done.err
+
+
 MALFORMED = {
     "empty": (b"", "my.run: the file is empty"),
     "blank": (b"\n \n", "my.run: the file is empty"),
@@ -105,8 +145,11 @@ MALFORMED = {
         "my.run:4: item 'i1' is already on line 3",
     ),
     "not UTF-8": (b"rec-0 Q0 i1 1 1 x\nrec-0 Q0 i2 1 1 \xff\n", "my.run:2: byte 17 is not UTF-8"),
-    "UTF-16": ("rec-0 Q0 i1 1 1 x\n".encode("utf-16-le"), "my.run:1: the line holds a NUL byte"),
-    "NUL": (b"rec-0 Q0 i1 1 1 \0\n", "my.run:1: the line holds a NUL byte"),
+    "UTF-16": (
+        "rec-0 Q0 i1 1 1 x\n".encode("utf-16-le"),
+        "my.run: the file is UTF-16; save it as UTF-8",
+    ),
+    "NUL": (b"rec-0 Q0 i1 1 1 \0\n", "my.run: the file is UTF-16; save it as UTF-8"),
     "long line": (b"x" * (2**20 + 1), "my.run:1: the line is longer than"),
     "first of two faults": (b"rec-0 Q0 i1 1 x x\nrec-0\n", "my.run:1: score"),
 }
@@ -148,7 +191,7 @@ def test_what_is_only_written_differently_is_the_same_run(importing, change) -> 
         (["--name", ".hidden"], "--name '.hidden'"),
         (["--name", "../up"], "--name '../up'"),
         (["--name", ""], "--name ''"),
-        (["--name", "a" * 101], "up to 100"),
+        (["--name", "a" * 151], "150 bytes at most"),
         (["--dataset", "no-such"], "unknown data set 'no-such'"),
         (["--task", "both"], "both"),
         (["--protocol", "none"], "none"),

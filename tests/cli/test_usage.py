@@ -78,7 +78,7 @@ def test_a_mistake_is_one_line_that_names_it(
 def test_nothing_runs_where_a_later_model_has_no_requests(command: Command, tmp_path: Path) -> None:
     folder = tmp_path / "rows"
     folder.mkdir()
-    rows = [f"u{u}\ti{i}\t{i}" for u in range(3) for i in range(5)]
+    rows = [f"u{u}\ti{i + u}\t{i}" for u in range(3) for i in range(5)]
     text = "\n".join(["user_id:token\titem_id:token\ttimestamp:float", *rows]) + "\n"
     (folder / "rows.inter").write_text(text, encoding="utf-8")
     done = command("run", "--model", "popularity,bm25", "--dataset", folder, "--results", "r")

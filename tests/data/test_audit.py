@@ -196,10 +196,10 @@ def broken(line: list[int], relevant: int, fault: str) -> list[int]:
         return [line[0], *line]
     if fault == "descending":
         return line[::-1]
-    return [] if fault == "empty" else [*line, 10**6]
+    return [*line, 10**6]
 
 
-FAULTS = ("relevant missing", "repeated", "descending", "empty", "no such item")
+FAULTS = ("relevant missing", "repeated", "descending", "no such item")
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -209,6 +209,26 @@ def test_broken_candidates_are_found(dataset: Dataset, fault: str) -> None:
     report = audit(with_lists(dataset, SEARCH, "sampled", 1, line))
     assert not report.ok
     assert found(report, SEARCH, "broken_lists") == 1
+
+
+@pytest.mark.parametrize("key", [REC, SEARCH])
+def test_a_list_that_is_missing_without_reason_is_found(dataset: Dataset, key: tuple) -> None:
+    report = audit(with_lists(dataset, key, "sampled", 1, []))
+    assert not report.ok
+    assert found(report, key, "missing_lists") == 1
+
+
+def test_validation_that_asks_for_a_tested_pair_is_found(dataset: Dataset) -> None:
+    key = ("validation", Task.REC)
+    asked, test = dataset.evaluation[key], dataset.evaluation[SEARCH]
+    user = int(asked.requests.user[0])
+    place = test.requests.user.tolist().index(user)
+    item = asked.relevant.item.copy()
+    item[0] = relevant_item(test, place)
+    relevant = replace(asked.relevant, item=item)
+    report = audit(with_set(dataset, key, replace(asked, relevant=relevant)))
+    assert not report.ok
+    assert found(report, key, "tested_pairs") == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -288,6 +308,7 @@ def test_words_of_a_hidden_query_are_found(dataset: Dataset) -> None:
 def test_later_training_share_and_repeated_targets(make_folder: MakeFolder) -> None:
     inter = [("a", i, t, "") for t, i in enumerate("vwxyzx")]
     inter += [("b", i, t, "q" if t < 3 else "") for t, i in enumerate("vwxyzu")]
+    inter.append(("c", "t", 0, ""))
     folder = make_folder(inter, None, [("q", "words")])
     report = audit(load_dataset(folder, seen="keep"))
     assert report.ok

@@ -104,11 +104,12 @@ def test_a_negative_grade_is_refused_with_its_line(make_folder: MakeFolder) -> N
         load_dataset(graded(make_folder, rows))
 
 
-def test_a_missing_grade_is_refused(make_folder: MakeFolder) -> None:
+def test_an_event_without_grade_is_left_out_and_told(make_folder: MakeFolder) -> None:
     rows: list = pages()
     rows[3] = (*rows[3][:5], "")
-    with pytest.raises(InputError, match=r"ml\.inter:5: "):
-        load_dataset(graded(make_folder, rows))
+    told: list[str] = []
+    load_dataset(graded(make_folder, rows), notify=told.append)
+    assert any(f"ml.inter:5: grade is empty (1 of {len(rows)} events)" in line for line in told)
 
 
 def test_data_of_which_nothing_was_taken_are_refused(make_folder: MakeFolder) -> None:
@@ -159,5 +160,8 @@ def test_exposures_that_belong_to_no_request_are_told(make_folder: MakeFolder) -
 def test_given_lists_of_relevant_items_only_are_told(make_folder: MakeFolder) -> None:
     rows = [r for r in pages() if r[5] > 0 or r[0] != "u0"]
     told: list[str] = []
-    load_dataset(graded(make_folder, rows), notify=told.append)
-    assert any("test search: 1 of 5 given lists hold nothing but relevant" in line for line in told)
+    asked = load_dataset(graded(make_folder, rows), notify=told.append).evaluation[
+        "test", Task.SEARCH
+    ]
+    assert asked.asked("given").tolist() == [1, 2, 3, 4]
+    assert any("test search: 1 of 5 requests are left out of given" in line for line in told)

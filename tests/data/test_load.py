@@ -17,6 +17,7 @@ from benchmark.data.load import load_dataset
 from benchmark.data.locate import card_names, cards_folder, data_folder
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
+from benchmark.names import is_name
 from tests.data.conftest import MakeFolder
 
 from .test_card import ITEMS, card_in, rows
@@ -128,7 +129,7 @@ def test_bare_folder_tells_its_choices(make_folder: MakeFolder) -> None:
     assert any("leave-one-out" in line for line in told)
     assert any("title, brand" in line for line in told)
     assert any("recommendation only" in line for line in told)
-    assert any("have fewer than 99 negatives" in line for line in told)
+    assert any("negatives in place of 99" in line for line in told)
     assert dataset.items.titles[2] == "thing 2"
     assert dataset.items.texts[2] == "thing 2 brand2"
     assert set(dataset.evaluation) == {("validation", Task.REC), ("test", Task.REC)}
@@ -138,18 +139,20 @@ def test_bare_folder_does_not_take_a_cards_name(make_folder: MakeFolder) -> None
     assert load_dataset(make_folder(rows(), name="ml-100k")).name == "ml-100k-bare"
 
 
-def test_bare_folder_with_an_odd_name_gets_a_plain_one(make_folder: MakeFolder) -> None:
-    assert load_dataset(make_folder(rows(), name="my data (2)")).name == "my-data-2-"
+def test_bare_folder_with_an_odd_name_gets_a_name(make_folder: MakeFolder) -> None:
+    names = [load_dataset(make_folder(rows(), name=n)).name for n in ("my data (2)", "my data [2]")]
+    assert all(name.startswith("my-data--2-") and is_name(name) for name in names)
+    assert names[0] != names[1]
 
 
 def test_bare_folder_with_queries_serves_both_tasks(make_folder: MakeFolder) -> None:
     inter = [(u, i, t, f"q{t % 2}" if t % 2 else "") for u, i, t in rows(4, 8)]
     folder = make_folder(inter, ITEMS, [("q1", "a lamp"), ("q0", "never asked")])
     dataset = load_dataset(folder)
-    assert dataset.queries.texts == ("a lamp", "never asked")
+    assert dataset.queries.texts == ("never asked", "a lamp")
     assert set(dataset.queries.kinds) == {"given"}
     searched = dataset.log.kind == EventSource.SEARCHED
-    assert dataset.log.query[searched].tolist() == [0] * 16
+    assert dataset.log.query[searched].tolist() == [1] * 16
     assert (dataset.log.query[~searched] == -1).all()
     assert ("test", Task.SEARCH) in dataset.evaluation
     assert audit(dataset).ok
@@ -157,7 +160,7 @@ def test_bare_folder_with_queries_serves_both_tasks(make_folder: MakeFolder) -> 
 
 def test_items_without_a_file_are_the_items_of_the_events(make_folder: MakeFolder) -> None:
     dataset = load_dataset(make_folder([("a", x, t) for t, x in enumerate("zyxw")]))
-    assert dataset.items.ids == ("z", "y", "x", "w")
+    assert dataset.items.ids == ("w", "x", "y", "z")
     assert dataset.items.titles == dataset.items.ids
     assert dataset.items.texts == ("",) * 4
 

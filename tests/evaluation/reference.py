@@ -67,6 +67,8 @@ class World:
         for number, relevant in enumerate(self.grades):
             candidates = self.candidates(number, protocol)
             own = self.scores[number]
+            if not self.asks(number, protocol):
+                continue
             for item, grade in relevant.items():
                 if item not in candidates:
                     rows.append((number, grade, len(candidates), 0, len(candidates)))
@@ -76,6 +78,10 @@ class World:
                 level = sum(score == own[item] for score in others)
                 rows.append((number, grade, above, level, len(candidates)))
         return rows
+
+    def asks(self, number: int, protocol: Protocol) -> bool:
+        """Return whether a request is asked by a protocol: whether it has a list."""
+        return protocol == "full" or bool(self.lists[protocol][number])
 
     def best(self, number: int, protocol: Protocol, k: int) -> list[int]:
         """Return the best candidates, of equal ones the lower number first; -1 fills up."""
@@ -128,6 +134,7 @@ class World:
             digest="",
             candidates_digest="",
             log=log,
+            users=tuple(f"u{number}" for number in range(users)),
             items=items,
             queries=queries,
             train=TrainView(log, items, queries, ""),

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from baselines.diagnostic import Constant, Random
 from baselines.popularity import Popularity
 from benchmark.data.dataset import Dataset
-from benchmark.data.evaluation_set import CandidateLists
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation import asking
@@ -59,6 +58,11 @@ def _rows(counts: Counts) -> list[Row]:
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
+def _numbered(outcome: TaskOutcome) -> list[Row]:
+    """Return the rows with the requests' own numbers."""
+    return [(int(outcome.requests[row[0]]), *row[1:]) for row in _rows(outcome.counts)]
+
+
 @settings(max_examples=200, deadline=None)
 @given(world=WORLDS, batch=st.integers(1, 5), small=st.booleans())
 def test_counts_and_lists_are_those_of_a_slow_independent_count(
@@ -70,8 +74,10 @@ def test_counts_and_lists_are_those_of_a_slow_independent_count(
         for model in (Scoring(world), Retrieving(world)):
             for (_, protocol), outcome in _outcomes(model, world.dataset()).items():
                 if model.scores_catalogue or protocol != "full" or world.items <= asking.RETRIEVED:
-                    assert _rows(outcome.counts) == world.rows(outcome.protocol), protocol
-                best = [world.best(n, outcome.protocol, 10) for n in range(len(world.seen))]
+                    assert _numbered(outcome) == world.rows(outcome.protocol), protocol
+                asked = [n for n in range(len(world.seen)) if world.asks(n, outcome.protocol)]
+                assert outcome.requests.tolist() == asked
+                best = [world.best(n, outcome.protocol, 10) for n in asked]
                 np.testing.assert_array_equal(outcome.top, best)
 
 
@@ -130,7 +136,8 @@ def test_an_observer_hears_the_best_candidates_in_order(
         patch.setattr(asking, "_BATCH", 5)
         data, log = world.dataset(), RunLog(quiet=True)
         evaluate(kind(world), "model", data, "test", TASKS, PROTOCOLS, log, listener)
-    assert set(listener.heard) == {"full", "given"}
+    asked = {"given"} & set(world.dataset().evaluation["test", Task.REC].protocols)
+    assert set(listener.heard) == {"full"} | asked
     for protocol, lists in listener.heard.items():
         for number, told in enumerate(lists):
             wanted = world.best(number, protocol, depth if protocol == "full" else 1000)  # type: ignore[arg-type]
@@ -231,12 +238,60 @@ def test_validation_is_the_mean_ndcg_of_the_whole_part(tiny: Dataset) -> None:
     assert measured == {str(o.task): pytest.approx(_mean(o, "ndcg@10")) for o in outcomes}
 
 
-def test_lists_without_a_candidate_are_no_error() -> None:
+def test_whoever_has_no_list_is_not_asked() -> None:
     world = World.drawn(3, 3, 5, 3, exclude=False)
+    world.lists["given"][:] = [[], [0, 1, 2, 3, 4], []]
+    data, log = world.dataset(), RunLog(quiet=True)
+    (found,) = evaluate(Scoring(world), "m", data, "test", TASKS, ("given",), log)
+    assert found.requests.tolist() == [1]
+    assert _numbered(found) == world.rows("given")
+    assert len(found.top) == 1
     world.lists["given"][:] = [[], [], []]
-    data = world.dataset()
-    (found,) = evaluate(Scoring(world), "m", data, "test", TASKS, ("given",), RunLog(quiet=True))
-    assert (found.counts.candidates == 0).all()
-    assert (found.top == -1).all()
-    assert all((values == 0).all() for values in compute(found.counts).values())
-    assert isinstance(data.evaluation["test", Task.REC].lists["given"], CandidateLists)
+    assert not evaluate(Scoring(world), "m", world.dataset(), "test", TASKS, ("given",), log)
+
+
+class _Remembering(Popularity):
+    """Remembers who was asked for what and when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[tuple[str, int, int, int]] = set()
+
+    def score(self, requests: Requests) -> NDArray[np.float32]:
+        self.asked |= _moments(requests)
+        return super().score(requests)
+
+
+def _moments(requests: Requests) -> set[tuple[str, int, int, int]]:
+    columns = requests.user.tolist(), requests.time.tolist(), requests.query.tolist()
+    return {(str(requests.task), *moment) for moment in zip(*columns, strict=True)}
+
+
+@pytest.mark.parametrize("limit", [None, 20, 10**6])
+def test_validation_asks_requests_of_validation_only(tiny: Dataset, limit: int | None) -> None:
+    model = _Remembering()
+    model.fit(tiny.train, HarnessValidation(tiny, TASKS), TrainingContext(TASKS, 1))
+    HarnessValidation(tiny, TASKS).measure(model, limit)
+    parts: dict[str, set] = {"validation": set(), "test": set()}
+    for (part, _), evaluation in tiny.evaluation.items():
+        parts[part] |= _moments(evaluation.requests)
+    assert not parts["validation"] & parts["test"]
+    sizes = [len(tiny.evaluation["validation", task]) for task in TASKS]
+    assert model.asked <= parts["validation"]
+    assert len(model.asked) == sum(min(limit or size, size) for size in sizes)
+
+
+@settings(max_examples=60, deadline=None)
+@given(world=WORLDS.filter(lambda world: world.exclude), above=st.booleans())
+def test_what_the_user_has_seen_counts_neither_for_nor_against_the_target(
+    world: World, above: bool
+) -> None:
+    """Wherever a model puts items of the history, each target stands by its own score."""
+    scores = [list(row) for row in world.scores]
+    for row, seen in zip(scores, world.seen, strict=True):
+        for item in seen:
+            row[item] = 1e6 if above else -np.inf
+    moved = replace(world, scores=scores)
+    plain, found = (_outcomes(Scoring(w), w.dataset())["rec", "full"] for w in (world, moved))
+    assert _rows(found.counts) == _rows(plain.counts)
+    np.testing.assert_array_equal(found.top, plain.top)

@@ -91,7 +91,7 @@ def digests(results: Path) -> dict[str, str]:
     Raises:
         ValueError: there is not exactly one whole run.
     """
-    from benchmark.results.record import scan_runs
+    from benchmark.results.scan import scan_runs
 
     damaged: list[str] = []
     (run,) = scan_runs(results, damaged.append)

@@ -75,14 +75,22 @@ def vocabulary_of(identifiers: Identifiers) -> Vocabulary:
 
 
 def backbone_of(
-    vocabulary: Vocabulary, causal: bool = False, vocabulary_softmax: bool = False, seed: int = 0
+    vocabulary: Vocabulary,
+    causal: bool = False,
+    vocabulary_softmax: bool = False,
+    seed: int = 0,
+    whole_answers: bool = False,
 ) -> Backbone:
     """Return a T5 of random weights, large enough that its outputs differ clearly."""
     settings = GenSARSettings(width=16, heads=2, layers=2, feed_forward=32)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         backbone = Backbone(
-            t5_of(settings, vocabulary.size), vocabulary, causal, vocabulary_softmax
+            t5_of(settings, vocabulary.size),
+            vocabulary,
+            causal,
+            vocabulary_softmax or whole_answers,
+            whole_answers,
         )
         for weight in backbone.parameters():
             torch.nn.init.normal_(weight, std=0.5)

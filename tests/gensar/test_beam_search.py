@@ -12,6 +12,7 @@ from gensar.engine.bucketed_encoder import encode_by_length
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.incremental_decoder import EncoderOutput
 from gensar.engine.trie import ExcludedItems, Trie
+from gensar.engine.vocabulary import END, PADDING
 from tests.gensar.support import backbone_of, random_identifiers, vocabulary_of
 
 ITEMS, REQUESTS = 40, 4
@@ -61,6 +62,25 @@ def test_scores_are_those_of_one_pass_of_t5_for_each_candidate(kind: int, whole:
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_a_whole_answer_starts_behind_padding_and_its_end_counts(kind: int) -> None:
+    backbone = backbone_of(VOCABULARY, whole_answers=True)
+    tokens, real = _inputs()
+    expected = torch.zeros(REQUESTS, ITEMS)
+    for item, codes in enumerate(VOCABULARY.code_tokens(kind).tolist()):
+        written = torch.tensor([[PADDING, _start(kind), *codes]]).expand(REQUESTS, -1)
+        logits = backbone.t5(tokens, attention_mask=real, decoder_input_ids=written).logits
+        for place, token in enumerate([*codes, END], start=1):
+            expected[:, item] += functional.log_softmax(logits[:, place], dim=-1)[:, token]
+    encoded, trie = _encoded(backbone), Trie.of(IDENTIFIERS.codes[kind])
+    found = _exact(backbone, encoded, kind)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    items = torch.arange(ITEMS).flip(0).repeat(REQUESTS, 1)
+    given = score_items(backbone, encoded, _start(kind), kind, trie, items)
+    torch.testing.assert_close(given, expected.flip(1), atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("at_once", [1, 2**18])
 @torch.no_grad()
@@ -95,9 +115,12 @@ def test_a_few_logits_at_a_time_give_the_same_log_probabilities(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("whole", [False, True], ids=["codes", "whole answers"])
 @torch.no_grad()
-def test_as_many_beams_as_identifiers_give_the_exact_order(kind: int, causal: bool) -> None:
-    backbone = backbone_of(VOCABULARY, causal)
+def test_as_many_beams_as_identifiers_give_the_exact_order(
+    kind: int, causal: bool, whole: bool
+) -> None:
+    backbone = backbone_of(VOCABULARY, causal, whole_answers=whole)
     encoded = _encoded(backbone)
     exact = _exact(backbone, encoded, kind)
     trie = Trie.of(IDENTIFIERS.codes[kind])
@@ -111,11 +134,15 @@ def test_as_many_beams_as_identifiers_give_the_exact_order(kind: int, causal: bo
         assert scores[row].equal(scores[row].sort(descending=True).values)
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["codes", "whole answers"])
 @torch.no_grad()
-def test_beams_are_those_of_transformers() -> None:
-    backbone = backbone_of(VOCABULARY, vocabulary_softmax=True)
+def test_beams_are_those_of_transformers(whole: bool) -> None:
+    backbone = backbone_of(VOCABULARY, vocabulary_softmax=True, whole_answers=whole)
     trie, kind, beams = Trie.of(IDENTIFIERS.codes[1]), COLLABORATIVE, 6
-    paths = [[_start(kind), *codes] for codes in VOCABULARY.code_tokens(kind).tolist()]
+    front, back = ([PADDING], [END]) if whole else ([], [])
+    paths = [
+        [*front, _start(kind), *codes, *back] for codes in VOCABULARY.code_tokens(kind).tolist()
+    ]
 
     def going_on(_: int, written: Tensor) -> list[int]:
         prefix = written.tolist()
@@ -128,8 +155,8 @@ def test_beams_are_those_of_transformers() -> None:
         num_beams=beams,
         num_return_sequences=beams,
         prefix_allowed_tokens_fn=going_on,
-        decoder_start_token_id=_start(kind),
-        max_new_tokens=4,
+        decoder_start_token_id=paths[0][0],
+        max_new_tokens=len(paths[0]) - 1,
         length_penalty=0.0,
         do_sample=False,
         output_scores=True,
@@ -139,7 +166,11 @@ def test_beams_are_those_of_transformers() -> None:
     owner = {leaf: paths[item] for item, leaf in enumerate(trie.path[:, -1].tolist())}
     written = [owner[leaf] for leaf in leaves.flatten().tolist()]
     assert written == out.sequences.tolist()
-    torch.testing.assert_close(scores.flatten(), out.sequences_scores, atol=1e-4, rtol=1e-4)
+    expected = out.sequences_scores.view(REQUESTS, beams)
+    if whole:  # they count the behaviour token, which is the same for all
+        first = backbone.t5(tokens, attention_mask=real, decoder_input_ids=torch.zeros_like(tokens))
+        expected = expected - first.logits.log_softmax(-1)[:, :1, _start(kind)]
+    torch.testing.assert_close(scores, expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("share", [1.0, 0.95, 0.5, 0.0])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,31 @@ def test_the_loss_of_codes_is_the_cross_entropy_within_their_level(whole: bool) 
             count += 1
     loss, codes_counted = code_loss(backbone, CodeTable(backbone, "cpu"), targets)
     assert codes_counted == count
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("behaviour", [False, True], ids=["bare", "behaviour token"])
+@torch.no_grad()
+def test_the_loss_of_whole_answers_counts_behaviour_and_end_tokens(behaviour: bool) -> None:
+    backbone = backbone_of(VOCABULARY, whole_answers=True)
+    targets = _targets()
+    if not behaviour:
+        targets = replace(targets, start=np.full_like(targets.start, PADDING))
+    expected, count = 0.0, 0
+    for row, column in np.argwhere(targets.visible > 0):
+        kind, item = int(targets.identifier[row, column]), targets.item[row, column]
+        lead = [int(targets.start[row, column])] if behaviour else []
+        answer = [*lead, *VOCABULARY.code_tokens(kind)[item].tolist(), END]
+        states = backbone.encode(torch.as_tensor(targets.inputs[row : row + 1]))
+        logits = backbone.t5(
+            encoder_outputs=(states[:, targets.first[row, column] : targets.visible[row, column]],),
+            decoder_input_ids=torch.tensor([[PADDING, *answer[:-1]]]),
+        ).logits[0]
+        for place, token in enumerate(answer):
+            expected -= float(functional.log_softmax(logits[place], 0)[token])
+            count += 1
+    loss, counted = code_loss(backbone, CodeTable(backbone, "cpu"), targets)
+    assert counted == count
     assert float(loss) == pytest.approx(expected, rel=1e-5)
 
 

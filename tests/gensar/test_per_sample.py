@@ -6,8 +6,10 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
-from benchmark.data.events import EventSource
+from benchmark.data.catalogue import Items, Queries
+from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import TrainView
@@ -37,19 +39,22 @@ SETS = {
     "describe": instructions.DESCRIBE,
 }
 VOCABULARY = Vocabulary(
-    train_tokenizer([" ".join(pair) for texts in SETS.values() for pair in texts], 900),
+    train_tokenizer(["; ", *(" ".join(pair) for texts in SETS.values() for pair in texts)], 900),
     900,
     random_identifiers(ITEMS, ((4, 4, 4, 4, 9), (4, 4, 4, 4))),
 )
 WORDS = VOCABULARY.encode(QUERIES, 8)
 ITEM_TEXTS = ["drama comedy" + " next" * (item % 3) for item in range(ITEMS)]
-TEXTS = ItemTexts.of(ITEM_TEXTS, VOCABULARY, 8)
+TEXTS = ItemTexts.as_they_are(ITEM_TEXTS, VOCABULARY, 99)
+HISTORY = ((0, 4, 1, 0, -1), (0, 9, 2, 1, 0), (0, 2, 3, 1, 1))
+"""User, item, time, kind and query: an item taken, one found by "drama", one by "action comedy"."""
 SAMPLES = {"query_samples": 11, "pseudo_samples": 12, "text_samples": 13}
 
 
 def _regime(**changed: int) -> PlainRegime:
     chosen = {"batch_size": 7, "recent_rec": 3, "recent_search": 2, **SAMPLES, **changed}
-    return PlainRegime(GenSARSettings(**chosen), Sequences(VOCABULARY, fused=False))  # type: ignore[arg-type]
+    settings = GenSARSettings(regime="plain", **chosen)  # type: ignore[arg-type]
+    return PlainRegime(settings, Sequences(VOCABULARY, fused=False))
 
 
 def _steps(regime: PlainRegime, train: TrainView, tasks: tuple[Task, ...] = TASKS) -> list[Step]:
@@ -65,14 +70,22 @@ def _spell(text: str) -> list[int]:
 
 def _events(train: TrainView, rows: list[int]) -> list[int]:
     """Return the tokens of log rows, one by one."""
-    log, out = train.log, [END]
+    log, parts = train.log, []
     for row in rows:
         if log.kind[row] == EventSource.SEARCHED:
-            out += [VOCABULARY.query, *_spell(QUERIES[log.query[row]]), VOCABULARY.searched]
-            out += VOCABULARY.code_tokens(SEMANTIC)[log.item[row]].tolist()
+            parts.append([VOCABULARY.query, *_spell(QUERIES[log.query[row]])])
+            codes = VOCABULARY.code_tokens(SEMANTIC)[log.item[row]].tolist()
+            parts.append([VOCABULARY.searched, *codes])
         else:
-            out += [VOCABULARY.rec, *VOCABULARY.code_tokens(COLLABORATIVE)[log.item[row]].tolist()]
-    return out
+            codes = VOCABULARY.code_tokens(COLLABORATIVE)[log.item[row]].tolist()
+            parts.append([VOCABULARY.rec, *codes])
+    return _joined(parts)
+
+
+def _joined(parts: list[list[int]]) -> list[int]:
+    """Put what each event is told by one behind the other."""
+    between = _spell("; ")
+    return [token for part in parts for token in (*between, *part)][len(between) :]
 
 
 def _past(train: TrainView, row: int) -> list[int]:
@@ -101,6 +114,47 @@ def _written(step: Step) -> list[tuple[int, int, int, tuple[int, ...]]]:
     ]
 
 
+def _readable(tokens: NDArray[np.int64]) -> str:
+    """Return tokens as text: behaviour tokens by name, codes as <identifier level code>."""
+    names = {VOCABULARY.rec: "<rec>", VOCABULARY.query: "<query>", VOCABULARY.searched: "<found>"}
+    for kind, letter in ((COLLABORATIVE, "c"), (SEMANTIC, "s")):
+        for level in range(len(VOCABULARY.identifiers.level_sizes[kind])):
+            start, stop = VOCABULARY.level_range(kind, level)
+            names |= {t: f"<{letter}{level} {t - start}>" for t in range(start, stop)}
+    pieces = [names.get(t, VOCABULARY.tokenizer.id_to_token(t)) for t in tokens.tolist()]
+    return "".join(pieces).replace("\u2581", " ")
+
+
+def test_a_search_with_a_history_is_asked_and_answered_in_the_published_form() -> None:
+    """Literally: what GenSAR's code would write for it, but for the words of instructions."""
+    log = EventLog.from_columns(*np.array(HISTORY).T, np.full(3, -1), 1)
+    names = tuple(map(str, range(ITEMS)))
+    queries = Queries(tuple("abc"), QUERIES, ("given",) * 3)
+    train = TrainView(log, Items(names, names, tuple(ITEM_TEXTS), {}), queries, "")
+    regime = _regime(vocabulary_softmax=True, batch_size=99)
+    (step,) = _steps(regime, train)
+    texts = {int(t.text[0, 0]): t for t, _ in step.texts}
+    semantic, collaborative = (
+        [_readable(VOCABULARY.code_tokens(kind)[item]) for item in (4, 9, 2)]
+        for kind in (SEMANTIC, COLLABORATIVE)
+    )
+    history = f"<rec>{collaborative[0]} ; <query> drama ; <found>{semantic[1]}"
+    search = next(t for t, _ in step.codes if t.start[0, 0] == VOCABULARY.searched)
+    last = np.flatnonzero(search.item[:, 0] == 2)[0]
+    asked = {
+        f" {before}{history} ; <query> action comedy {after}</s>"
+        for before, after in instructions.SEARCH
+    }
+    assert _readable(search.inputs[last, : search.visible[last, 0], 0]) in asked
+    wanted = texts[VOCABULARY.query]
+    answers = {_readable(row[row != PADDING]) for row in wanted.text}
+    assert answers == {"<query> drama</s>", "<query> action comedy</s>"}
+    assert set(wanted.start.tolist()) == {PADDING}
+    table = CodeTable(backbone_of(VOCABULARY, whole_answers=True), "cpu")
+    label = table.padded[SEMANTIC, 2].numpy()
+    assert _readable(label[label != PADDING]) == f"{semantic[2]}</s>"
+
+
 @pytest.mark.parametrize("twins", [False, True])
 def test_every_event_is_one_sample_read_from_its_past_in_some_instruction(twins: bool) -> None:
     train = train_view(twins)
@@ -112,12 +166,13 @@ def test_every_event_is_one_sample_read_from_its_past_in_some_instruction(twins:
         search = log.kind[row] == EventSource.SEARCHED
         body = _events(train, _past(train, row))
         if search:
-            body += [VOCABULARY.query, *_spell(QUERIES[log.query[row]])]
+            own = [VOCABULARY.query, *_spell(QUERIES[log.query[row]])]
+            body = _joined([body, own]) if body else own
         start = VOCABULARY.searched if search else VOCABULARY.rec
         sample = start, int(log.item[row]), tuple(body)
         wanted[sample] += 1
         for before, after in SETS["search" if search else "rec"]:
-            plain[(*sample[:2], (*_spell(before), *body, *_spell(after)))] = sample
+            plain[(*sample[:2], (*_spell(before), *body, *_spell(after), END))] = sample
     assert Counter(plain[s, i, x] for s, _, i, x in found if (s, i, x) in plain) == wanted
 
 
@@ -145,11 +200,12 @@ def test_only_the_asked_tasks_are_trained() -> None:
     assert found == {(VOCABULARY.rec, 1), (PADDING, 0), (PADDING, 1)}
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["codes", "whole answers"])
 @torch.no_grad()
-def test_every_token_of_a_batch_counts_the_same_whatever_its_task() -> None:
-    backbone = backbone_of(VOCABULARY, vocabulary_softmax=True)
+def test_every_token_of_a_batch_counts_the_same_whatever_its_task(whole: bool) -> None:
+    backbone = backbone_of(VOCABULARY, vocabulary_softmax=True, whole_answers=whole)
     table = CodeTable(backbone, "cpu")
-    for step in _steps(_regime(), train_view()):
+    for step in _steps(_regime(vocabulary_softmax=whole), train_view()):
         parts = [(code_loss(backbone, table, t), weight) for t, weight in step.codes]
         parts += [(text_loss(backbone, t, "cpu"), weight) for t, weight in step.texts]
         trained = sum(weight * loss / count for (loss, count), weight in parts)
@@ -163,7 +219,7 @@ def test_described_items_are_given_their_own_text() -> None:
         for start, _, item, inputs in _written(step):
             if start == PADDING:
                 text = tuple(_spell(ITEM_TEXTS[item]))
-                wanted = {(*_spell(b), *text, *_spell(a)) for b, a in SETS["identify"]}
+                wanted = {(*_spell(b), *text, *_spell(a), END) for b, a in SETS["identify"]}
                 assert inputs in wanted
         for target, _ in step.texts:
             for row, start in enumerate(target.start):
@@ -191,8 +247,9 @@ def test_requests_are_asked_with_the_first_instruction(task: Task) -> None:
     found = _regime().request_inputs(asked, WORDS).tokens
     before, after = SETS[str(task)][0]
     for i, row in enumerate(rows.tolist()):
+        past = _events(train, _past(train, row))
         own = [VOCABULARY.query, *_spell(QUERIES[log.query[row]])] if log.query[row] >= 0 else []
-        body = [*_events(train, _past(train, row)), *own]
+        body = _joined([part for part in (past, own) if part])
         tokens = found.values[found.offsets[i] : found.offsets[i + 1]]
-        assert tokens[:, 0].tolist() == [*_spell(before), *body, *_spell(after)]
+        assert tokens[:, 0].tolist() == [*_spell(before), *body, *_spell(after), END]
         assert (tokens[:, 1:] == NOTHING).all()

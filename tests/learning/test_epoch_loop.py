@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import math
+import os
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -11,12 +16,14 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from benchmark.data.requests import Task
-from benchmark.errors import BenchmarkError, InputError
+from benchmark.errors import DivergedError, InputError
 from benchmark.learning.epoch_loop import EpochLoop
 from benchmark.model import TrainingContext
 from benchmark.run_log import RunLog
+from benchmark.sealed import DamagedError, read_sealed, write_sealed
 
 EPOCHS = 7
+IDENTITY = "quick-s1-0123456789ab"
 
 
 @dataclasses.dataclass
@@ -30,6 +37,7 @@ class _Training:
     patience: int = EPOCHS
     seed: int = 1
     stop_in: int | None = None
+    identity: str = IDENTITY
 
     def __post_init__(self) -> None:
         with torch.random.fork_rng():
@@ -42,7 +50,14 @@ class _Training:
         self.seen: dict[int, dict[str, Tensor]] = {}
 
     def run(self) -> int:
-        context = TrainingContext((Task.REC,), self.seed, "cpu", self.run_log, self.checkpoints)
+        context = TrainingContext(
+            (Task.REC,),
+            self.seed,
+            "cpu",
+            self.run_log,
+            self.checkpoints,
+            identity=self.identity,
+        )
         loop = EpochLoop(
             "net",
             self.module,
@@ -151,16 +166,38 @@ def test_the_time_of_an_interrupted_run_counts(
     assert Slow(tmp_path).timed() == whole
 
 
-@pytest.mark.parametrize("elapsed", [{}, {"elapsed": [1.0, 2.0, 3.0]}], ids=["none", "too many"])
-def test_a_checkpoint_without_the_right_times_is_called_damaged(
-    tmp_path: Path, elapsed: dict[str, list[float]]
+IMPOSSIBLE: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no times": lambda state: state["progress"].pop("elapsed"),
+    "too many times": lambda state: state["progress"].update(elapsed=[1.0, 2.0, 3.0]),
+    "a time before the start": lambda state: state["progress"].update(elapsed=[-1.0]),
+    "an epoch beyond the last": lambda state: state["progress"].update(epoch=EPOCHS + 1),
+    "an epoch that is no number": lambda state: state["progress"].update(epoch="3"),
+    "a best epoch to come": lambda state: state["progress"].update(best_epoch=EPOCHS + 1),
+    "a best value of NaN": lambda state: state["progress"].update(best_value=math.nan),
+    "a curve of texts": lambda state: state["progress"].update(curve=["0.3"]),
+    "something more": lambda state: state["progress"].update(more=1),
+    "no progress": lambda state: state.pop("progress"),
+    "weights of another shape": lambda state: state["weights"].update({"0.bias": torch.ones(4)}),
+    "weights of another type": lambda state: state["best"].update({"0.bias": torch.ones(3).int()}),
+    "weights of NaN": lambda state: state["weights"]["0.bias"].fill_(torch.nan),
+    "a weight less": lambda state: state["best"].pop("0.bias"),
+    "another optimiser": lambda state: state["optimiser"].update(param_groups=[]),
+    "no optimiser": lambda state: state.update(optimiser=3),
+}
+
+
+@pytest.mark.parametrize("change", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_a_sealed_checkpoint_of_impossible_values_is_called_damaged(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object]
 ) -> None:
     _Training(tmp_path).run()
-    file = tmp_path / "net.pt"
-    state = torch.load(file, weights_only=True)
-    del state["elapsed"]
-    torch.save(state | elapsed, file)
-    with pytest.raises(BenchmarkError, match="damaged checkpoint; --fresh starts over"):
+    file, owner = tmp_path / "net.pt", f"{IDENTITY}/net"
+    state = torch.load(BytesIO(read_sealed(file, owner)), weights_only=True)
+    change(state)
+    content = BytesIO()
+    torch.save(state, content)
+    write_sealed(file, content.getvalue(), owner)
+    with pytest.raises(DamagedError, match=r"net\.pt: damaged.*delete it to start over$"):
         _Training(tmp_path).run()
 
 
@@ -181,16 +218,14 @@ def test_an_interrupted_checkpoint_leaves_the_one_before(
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         _Training(tmp_path, stop_in=3).run()
-    save = torch.save
 
-    def half(state: object, file: Path) -> None:
-        save(state, file)
-        file.write_bytes(file.read_bytes()[:100])
+    def never(file: Path, place: Path) -> Path:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(torch, "save", half)
+        patch.setattr(Path, "replace", never)
         _Training(tmp_path).run()
+    assert [file.name for file in tmp_path.iterdir()] == ["net.pt"]
     again, whole = _Training(tmp_path), _Training(None)
     assert again.run() == whole.run()
     assert again.trained[0] == 3
@@ -200,14 +235,21 @@ def test_an_interrupted_checkpoint_leaves_the_one_before(
 def test_a_checkpoint_that_cannot_be_written_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(state: object, file: Path) -> None:
-        file.write_bytes(b"half")
-        raise RuntimeError("enforce fail at inline_container.cc:858\n. unexpected pos 64 vs 0")
+    def full(file: Path, mode: str) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(InputError, match=r"net\.pt: cannot be written: [^\n]+$"):
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(InputError, match=r"net\.pt: cannot be written: No space left on device$"):
         _Training(tmp_path).run()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_of_another_run_is_not_taken_up(tmp_path: Path) -> None:
+    _Training(tmp_path).run()
+    other = _Training(tmp_path, identity="another run")
+    with pytest.raises(DamagedError, match="of another run"):
+        other.run()
+    assert other.trained == []
 
 
 @pytest.mark.parametrize(
@@ -217,7 +259,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, damage: Callable[[bytes],
     _Training(tmp_path).run()
     (file,) = tmp_path.glob("*.pt")
     file.write_bytes(damage(file.read_bytes()))
-    with pytest.raises(BenchmarkError, match=r"net\.pt: damaged checkpoint; --fresh starts over"):
+    with pytest.raises(DamagedError, match=r"net\.pt: damaged"):
         _Training(tmp_path).run()
 
 
@@ -230,8 +272,10 @@ class _Opens:
 
 
 def test_a_checkpoint_cannot_execute_code(tmp_path: Path) -> None:
-    torch.save({"weights": _Opens(tmp_path / "executed")}, tmp_path / "net.pt")
-    with pytest.raises(BenchmarkError, match="damaged"):
+    content = BytesIO()
+    torch.save({"weights": _Opens(tmp_path / "executed")}, content)
+    write_sealed(tmp_path / "net.pt", content.getvalue(), f"{IDENTITY}/net")
+    with pytest.raises(DamagedError, match="damaged"):
         _Training(tmp_path).run()
     assert not (tmp_path / "executed").exists()
 
@@ -312,3 +356,49 @@ def test_every_epoch_of_every_seed_draws_its_own_noise() -> None:
         training._train = draw  # type: ignore[method-assign]
         training.run()
     assert len(set(drawn)) == len(drawn) == 12
+
+
+def _never(epoch: int) -> float:
+    raise ValueError("Input X contains NaN")
+
+
+class _Spoiled(_Training):
+    """Ends its third epoch with what training that diverges may leave behind."""
+
+    spoil: str = "loss"
+
+    def _train(self, epoch: int) -> float:
+        loss = super()._train(epoch)
+        if epoch != 2:
+            return loss
+        if self.spoil in ("weights", "error"):
+            with torch.no_grad():
+                self.module[0].bias[0] = torch.inf
+        if self.spoil == "error":
+            raise ValueError("Input X contains NaN")
+        return math.nan if self.spoil == "loss" else loss
+
+    def _measure(self) -> dict[str, float]:
+        if self.spoil == "scores" and self.epoch == 3:
+            raise DivergedError("model: request 0 has a score that is NaN or infinite")
+        return super()._measure()
+
+
+@pytest.mark.parametrize("spoil", ["loss", "weights", "error", "scores"])
+def test_divergence_names_epoch_loss_and_learning_rate(tmp_path: Path, spoil: str) -> None:
+    training = _Spoiled(tmp_path)
+    training.spoil = spoil
+    with pytest.raises(DivergedError) as caught:
+        training.run()
+    told = str(caught.value)
+    assert "training of net diverged in epoch 3" in told
+    assert "loss" in told or spoil == "error"
+    assert "at a learning rate of 0.1; lower the learning rate (--set learning_rate=" in told
+    assert [point["epoch"] for point in training.run_log.curve] == [1, 2]
+
+
+def test_a_fault_over_finite_weights_is_no_divergence(tmp_path: Path) -> None:
+    training = _Training(tmp_path)
+    training._train = _never  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match="Input X"):
+        training.run()

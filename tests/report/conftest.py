@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmark.analysis.leaderboard import Leaderboard, boards
@@ -17,16 +19,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[RunRecord]:
     folder = tmp_path_factory.mktemp("results")
     curve = [{"epoch": 1, "seconds": 1.5, "rec": 0.25}, {"epoch": 2, "seconds": 3.0, "rec": 0.5}]
     users = [number // 2 for number in range(60)]
+    asked = {FULL: ranks(30, 2), SEARCH: ranks(31, 4)}
+    foreign = record(folder, "foreign", asked, users, curve=curve, parameters=2_000_000)
     return [
         *write(folder),
-        record(
-            folder,
-            FOREIGN,
-            {FULL: ranks(30, 2), SEARCH: ranks(31, 4)},
-            users,
-            curve=curve,
-            parameters=2_000_000,
-        ),
+        replace(foreign, info={**foreign.info, "model": FOREIGN}),
         record(folder, "partial", {FULL: ranks(32, 5), SAMPLED: ranks(33, 5)}, users, seed=1),
         record(folder, "partial", {SAMPLED: ranks(34, 5)}, users, seed=2),
     ]

@@ -21,7 +21,7 @@ from benchmark.report.html import to_html
 from benchmark.report.json import to_document
 from benchmark.report.latex import to_latex
 from benchmark.report.markdown import to_markdown
-from benchmark.results.record import scan_runs
+from benchmark.results.scan import scan_runs
 from tests.report.study import plans, write
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -168,7 +169,8 @@ def test_tables_are_named_and_headed(text: str) -> None:
 
 
 def test_several_data_sets_are_parts_of_one_page(tmp_path: Path) -> None:
-    found = boards(record(tmp_path, "m", {FULL: [0, 1]}, dataset=name) for name in ("zoo", "a<b"))
+    run = record(tmp_path, "m", {FULL: [0, 1]})
+    found = boards(replace(run, info={**run.info, "dataset": name}) for name in ("zoo", "a<b"))
     reader = Reader(text := to_html(found))
     assert re.findall(r"<h2[^>]*>(.*?)</h2>", text) == ["a&lt;b", "zoo"]
     assert len(_data(text)) == 2

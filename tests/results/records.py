@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,12 @@ from typing import Any
 import pyarrow as pa
 
 from baselines.diagnostic import Constant
+from benchmark.evaluation.counts import Counts
+from benchmark.evaluation.metrics import compute
 from benchmark.results.record import RunRecord, run_folder, write_run
-from benchmark.results.table import COUNTS, SHARED, RunTables
+from benchmark.results.table import COUNTS, SHARED, RunTables, blocks_of, joined
+
+_COUNTED = ("request", "gain", "greater", "tied", "candidates")
 
 Ranks = Sequence[int]
 
@@ -37,7 +42,7 @@ def tables(
                     "request": number,
                     "user": users[number] if users is not None else number,
                     "query": -1,
-                    "item": row,
+                    "item": row % 100,
                     "gain": 1.0 if gains is None else gains[row],
                     "candidates": candidates_of[number] if candidates_of is not None else 100,
                     "query_kind": "given" if task == "search" else "",
@@ -64,33 +69,69 @@ def record(
     **changes: Any,
 ) -> RunRecord:
     """Write a run whose relevant items stand below so many candidates, and return it."""
+    made = tables(asked, users, candidates_of, requests, gains)
+    return written(results, model, made, **changes)
+
+
+def written(results: Path, model: str, made: RunTables, **changes: Any) -> RunRecord:
+    """Write a run with these tables, and return it.
+
+    A digest may be any text; ``run`` stands behind preset and seed.
+    """
+    asked = list(blocks_of(made.counts))
     values: dict[str, Any] = {
         "model": model,
         "preset": "standard",
-        "settings": {},
-        "changed": {},
+        "settings": changes.get("changed", {}),
         "dataset": "toy",
         "dataset_digest": "d" * 64,
         "candidates_digest": "c" * 64,
         "tasks": sorted({task for task, _ in asked}),
+        "protocols": sorted({protocol for _, protocol in asked}),
         "seed": 1,
+        "device": "cpu",
         "code": "0" * 64,
-        "harness": "1" * 64,
+        "tuning": None,
+        "ablation": None,
+        "changed": {},
         "split": "leave-one-out",
         "leakage": "safe",
         "seen": "exclude",
         "repeated": {task: {"targets": 0, "requests": 0} for task, _ in asked},
+        "version": "0.1.0",
+        "harness": "1" * 64,
         "finished": "2024-01-01T00:00:00+00:00",
+        "environment": {"device": "cpu"},
         "phases": [{"name": "fit", "seconds": 2.0, "memory_mib": 100.0}],
+        "peak_memory_mib": 100.0,
         "parameters": 1234,
+        "curve": [],
+        "facts": {},
         **changes,
     }
+    for name in ("dataset_digest", "candidates_digest", "code", "harness"):
+        values[name] = _digest(values[name])
     settings = "-".join(f"{n}{v}" for n, v in values["settings"].items())
-    number = f"{values['preset']}-s{values['seed']}-{settings}-{'+'.join(values['tasks'])}"
-    values["run"] = changes.get("run", f"{number}-{values['finished']}")
-    metrics: dict[str, dict[str, Any]] = {}
-    for task, protocol in asked:
-        metrics.setdefault(task, {})[protocol] = {"seconds_per_request": 0.001}
+    number = f"{settings}-{'+'.join(values['tasks'])}-{values['finished']}"
+    values["run"] = f"{values['preset']}-s{values['seed']}-{changes.get('run', number)}"
+    if "metrics" not in values:
+        values["metrics"] = means(made)
     place = run_folder(results, values["dataset"], model, values["run"])
-    made = tables(asked, users, candidates_of, requests, gains)
-    return write_run(place, {**values, "metrics": metrics}, made, Constant())
+    return write_run(place, values, made, Constant())
+
+
+def means(made: RunTables) -> dict[str, dict[str, dict[str, float]]]:
+    """Return what ``run.json`` states of tables: the means that their rows give."""
+    frame = joined(made.shared.to_pandas(), blocks_of(made.shared), made.counts)
+    stated: dict[str, dict[str, dict[str, float]]] = {}
+    for (task, protocol), rows in frame.groupby(["task", "protocol"], sort=False):
+        counts = Counts.of_table({name: rows[name] for name in _COUNTED})
+        told = {name: float(values.mean()) for name, values in compute(counts).items()}
+        told |= {"requests": counts.requests, "seconds_per_request": 0.001}
+        stated.setdefault(str(task), {})[str(protocol)] = told
+    return stated
+
+
+def _digest(text: str) -> str:
+    """Return a digest as it is, and one for any other text."""
+    return text if len(text) == 64 else hashlib.sha256(text.encode()).hexdigest()

@@ -12,9 +12,11 @@ import pytest
 from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchmarkError
 from benchmark.results import record as module
-from benchmark.results.record import read_run, scan_runs, shared_of, write_run
-from benchmark.results.table import RunTables, blocks_of, shared_table, to_bytes
-from tests.results.records import record, tables
+from benchmark.results.parquet import to_bytes
+from benchmark.results.record import RunRecord, read_run, shared_of
+from benchmark.results.scan import scan_runs
+from benchmark.results.table import RunTables, blocks_of, shared_table
+from tests.results.records import means, record, tables, written
 
 ASKED = {("rec", "full"): [3, 0, 40], ("rec", "sampled"): [1, 0, 9], ("search", "full"): [7, 7]}
 
@@ -64,8 +66,8 @@ def test_a_run_that_was_asked_less_reads_its_own_blocks(tmp_path: Path) -> None:
     whole = tables(ASKED)
     for names in ([("search", "full")], [("rec", "full"), ("search", "full")], list(ASKED)[:2], []):
         counts = tables({name: [n + 1 for n in ASKED[name]] for name in names}).counts
-        made = RunTables(whole.shared, counts, None)
-        run = write_run(tmp_path / "runs" / "d" / "m" / "r", {}, made, None)
+        asked_for = {"tasks": ["rec", "search"], "protocols": ["full", "sampled"]}
+        run = written(tmp_path, "m", RunTables(whole.shared, counts, None), **asked_for)
         frame = run.requests()
         asked = [(t, p, n + 1) for t, p in names for n in ASKED[t, p]]
         own = frame[["task", "protocol", "greater"]]
@@ -78,9 +80,8 @@ def test_counts_that_do_not_fit_the_requests_are_refused(tmp_path: Path) -> None
     whole = tables(ASKED)
     for asked in ({("rec", "full"): [1, 2]}, {("rec", "given"): [1, 2, 3]}):
         made = RunTables(whole.shared, tables(asked).counts, None)
-        run = write_run(tmp_path / "runs" / "d" / "m" / "r", {}, made, None)
         with pytest.raises(BenchmarkError, match="its counts are not those of the requests"):
-            run.requests()
+            written(tmp_path, "m", made, metrics=means(tables(asked)))
 
 
 def test_reading_all_runs_reads_the_shared_table_once(
@@ -89,8 +90,10 @@ def test_reading_all_runs_reads_the_shared_table_once(
     for seed in range(3):
         record(tmp_path, "m", ASKED, seed=seed)
     read: list[Path] = []
-    original = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda self: (read.append(self), original(self))[1])
+    original = Path.open
+    monkeypatch.setattr(
+        Path, "open", lambda self, *mode: (read.append(self), original(self, *mode))[1]
+    )
     frames = [run.requests() for run in scan_runs(tmp_path, pytest.fail)]
     frames += [run.requests() for run in scan_runs(tmp_path, pytest.fail)][:1]
     assert len(frames) == 4
@@ -142,24 +145,49 @@ def test_what_runs_share_is_made_once_for_the_same_data_and_harness(
         module, "shared_table", lambda data: (made.append(data), shared_table(data))[1]
     )
 
-    def written(data: Dataset, harness: str, name: str = "r") -> pa.Table:
+    def made_by(data: Dataset, harness: str, name: str = "r") -> pa.Table:
         table = shared_of(data, tmp_path, harness)
-        info = {
-            "dataset_digest": data.digest,
-            "candidates_digest": data.candidates_digest,
-            "harness": harness,
-        }
-        tables_ = RunTables(table, tables({}).counts, None)
-        write_run(tmp_path / "runs" / "tiny" / "m" / name, info, tables_, None)
+        _store(tmp_path, data, table, harness, name)
         return table
 
-    first = written(tiny, "one")
-    assert written(tiny, "one").equals(first) and len(made) == 1
+    one, two = "1" * 64, "2" * 64
+    first = made_by(tiny, one)
+    assert made_by(tiny, one).equals(first) and len(made) == 1
     (file,) = _shared(tmp_path)
     file.write_bytes(b"damaged")
-    assert written(tiny, "one").equals(first) and len(made) == 2
-    written(tiny, "two", "two")
-    assert written(tiny, "one").equals(first) and len(made) == 3
-    written(replace(tiny, candidates_digest="0"), "one")
-    written(replace(tiny, digest="0"), "one")
+    assert made_by(tiny, one).equals(first) and len(made) == 2
+    made_by(tiny, two, "two")
+    assert made_by(tiny, one).equals(first) and len(made) == 3
+    made_by(replace(tiny, candidates_digest="0" * 64), one)
+    made_by(replace(tiny, digest="0" * 64), one)
     assert len(made) == 5
+
+
+def _store(results: Path, data: Dataset, table: pa.Table, harness: str, name: str) -> RunRecord:
+    """Store a run that was asked nothing and stands on the table."""
+    return written(
+        results,
+        "m",
+        RunTables(table, tables({}).counts, None),
+        run=name,
+        dataset="tiny",
+        dataset_digest=data.digest,
+        candidates_digest=data.candidates_digest,
+        harness=harness,
+        tasks=["rec"],
+        protocols=["full"],
+    )
+
+
+@pytest.mark.parametrize("name", ["user", "item", "gain", "candidates", "item_events"])
+def test_a_stored_table_that_is_not_the_data_s_is_not_believed(
+    tiny: Dataset, tmp_path: Path, name: str
+) -> None:
+    right = shared_table(tiny)
+    place = right.schema.get_field_index(name)
+    values = right[name].to_numpy()
+    values = values[::-1] if name == "item" else values + 1
+    wrong = right.set_column(place, right.schema.field(name), pa.array(values, right[name].type))
+    harness = "1" * 64
+    _store(tmp_path, tiny, wrong, harness, "r")
+    assert shared_of(tiny, tmp_path, harness).equals(right)

@@ -86,7 +86,10 @@ def test_data_without_test_requests_has_an_empty_table(tiny: Dataset) -> None:
 
 def _outcome(task: Task, protocol: str, greater: list[int], top: list[list[int]]) -> Any:
     counts = SimpleNamespace(greater=np.array(greater), tied=np.zeros(len(greater), dtype=int))
-    return SimpleNamespace(task=task, protocol=protocol, counts=counts, top=np.array(top))
+    requests = np.arange(len(top)) + 5
+    return SimpleNamespace(
+        task=task, protocol=protocol, requests=requests, counts=counts, top=np.array(top)
+    )
 
 
 def test_blocks_are_in_one_order_whatever_order_was_asked() -> None:
@@ -109,8 +112,8 @@ def test_top_lists_have_a_row_for_each_item_that_was_produced() -> None:
     outcome = _outcome(Task.REC, "full", [0, 0, 0], [[7, 5, 9], [PAD] * 3, [4, PAD, PAD]])
     rows = top_table([outcome]).to_pylist()
     assert [(r["request"], r["rank"], r["item"]) for r in rows] == [
-        (0, 1, 7),
-        (0, 2, 5),
-        (0, 3, 9),
-        (2, 1, 4),
+        (5, 1, 7),
+        (5, 2, 5),
+        (5, 3, 9),
+        (7, 1, 4),
     ]

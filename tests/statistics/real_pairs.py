@@ -19,7 +19,7 @@ import numpy as np
 from benchmark.analysis.run_groups import group_runs
 from benchmark.analysis.scores import SHOWN, ScoreReader
 from benchmark.analysis.tables import as_recipes
-from benchmark.results.record import scan_runs
+from benchmark.results.scan import scan_runs
 from benchmark.statistics import Recipe, compare_recipes
 from benchmark.statistics.paired import LEVEL
 from benchmark.statistics.randomisation import randomisation_test

@@ -50,6 +50,18 @@ def test_two_models_share_a_letter_exactly_if_they_do_not_differ(
         assert bool(set(found[a]) & set(found[b])) != differ[a, b]
 
 
+@settings(deadline=None, max_examples=200)
+@given(st.integers(1, 7), st.data())
+def test_no_letter_says_what_another_says_already(size: int, data: st.DataObject) -> None:
+    """Piepho's absorption: a group within another group is no group of its own."""
+    pairs = [(a, b) for a in range(size) for b in range(a + 1, size)]
+    chosen = data.draw(st.lists(st.sampled_from(pairs), unique=True) if pairs else st.just([]))
+    found = letters(_symmetric(size, chosen))
+    groups = {x: {i for i, own in enumerate(found) if x in own} for x in "".join(found)}
+    for letter, group in groups.items():
+        assert not any(group <= other for name, other in groups.items() if name != letter)
+
+
 def test_more_groups_than_letters() -> None:
     size = 30
     found = letters(~np.eye(size, dtype=bool))

@@ -1,23 +1,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+import multiprocessing
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from baselines.bm25 import BM25
 from baselines.popularity import Popularity
 from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Requests, Task
-from benchmark.errors import BenchmarkError, InputError
+from benchmark.errors import BenchmarkError, DivergedError, InputError
+from benchmark.locks import BusyError, locked
 from benchmark.model import TrainingContext, TrainView, Validation
 from benchmark.registry import ModelEntry, find
 from benchmark.running.plan import Experiment
+from benchmark.sealed import DamagedError, read_sealed, write_sealed
 from benchmark.search_space import SHARED, Choice, Dimension, Range, space_of
 from benchmark.tuning.study import Study, find_study, tune
 
@@ -39,13 +45,16 @@ class Knob(Popularity):
     fits: ClassVar[list[tuple[float, int]]] = []
     interrupted_at: ClassVar[int | None] = None
     bad_above: ClassVar[float] = 2.0
+    fault: ClassVar[Exception | None] = None
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         if len(self.fits) == self.interrupted_at:
             raise KeyboardInterrupt
         self.fits.append((self.settings.knob, context.seed))
         if self.settings.knob > self.bad_above:
-            raise BenchmarkError("does not converge")
+            raise DivergedError("does not converge")
+        if self.fault is not None and len(self.fits) > 1:
+            raise self.fault
         super().fit(train, validation, context)
         noise = np.random.default_rng(0).random(len(self.counts)).astype(np.float32)
         share = np.float32(self.settings.knob)
@@ -64,6 +73,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
     monkeypatch.setattr(kind, "fits", [])
     monkeypatch.setattr(kind, "interrupted_at", None)
     monkeypatch.setattr(kind, "bad_above", 2.0)
+    monkeypatch.setattr(kind, "fault", None)
     return kind.fits
 
 
@@ -129,10 +139,96 @@ def test_a_failed_trial_is_written_down_and_never_chosen(
     assert [t.value is None for t in study.trials] == [False, True, True, True]
     assert {t.failure for t in study.trials[1:]} == {"does not converge"}
     assert study.best is study.trials[0]
+    assert _tune(tiny, tmp_path, 4) == study
+
+
+def test_a_preset_that_fails_is_an_error_and_is_not_stored(
+    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind: Any = ENTRY.load()
     monkeypatch.setattr(kind, "bad_above", -1.0)
-    hopeless = _tune(tiny, tmp_path / "hopeless", 2)
-    with pytest.raises(BenchmarkError, match="no trial of knob succeeded: does not converge"):
-        _ = hopeless.best
+    with pytest.raises(BenchmarkError, match="settings that the search starts from fail: does not"):
+        _tune(tiny, tmp_path, 2)
+    assert not list(tmp_path.rglob("study.json"))
+
+
+FAULTS: list[Exception] = [
+    InputError("net.pt: cannot be written: No space left on device"),
+    DamagedError(Path("net.pt"), "or of another run"),
+    BusyError("somebody is at work"),
+    BenchmarkError("encoder cannot be loaded from the hub"),
+    OSError(28, "No space left on device"),
+    MemoryError(),
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    ImportError("libcudart.so: cannot open shared object file"),
+    ValueError("Input X contains NaN"),
+    TypeError("a bug of the model"),
+    RecursionError("maximum recursion depth exceeded"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+def test_a_fault_that_is_not_the_settings_stops_the_search_and_leaves_the_trial_open(
+    tiny: Dataset, tmp_path: Path, fits, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    kind: Any = ENTRY.load()
+    whole = _tune(tiny, tmp_path / "whole", 3)
+    fits.clear()
+    monkeypatch.setattr(kind, "fault", fault)
+    with pytest.raises(BenchmarkError, match=r"knob, trial 2 was stopped: [^\n]+goes on with it$"):
+        _tune(tiny, tmp_path / "parts", 3)
+    (file,) = (tmp_path / "parts").rglob("study.json")
+    assert len(json.loads(file.read_text())["trials"]) == 1
+    monkeypatch.setattr(kind, "fault", None)
+    resumed = _tune(tiny, tmp_path / "parts", 3)
+    assert [t.settings for t in resumed.trials] == [t.settings for t in whole.trials]
+    assert [t.value for t in resumed.trials] == [t.value for t in whole.trials]
+
+
+def test_settings_that_the_model_refuses_are_a_verdict(
+    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind: Any = ENTRY.load()
+    make = kind.Settings
+
+    def refusing(**values: Any) -> KnobSettings:
+        if values["knob"] > 0:
+            raise ValueError("setting 'knob': not above 0")
+        return make(**values)
+
+    base = make()
+    monkeypatch.setattr(kind, "Settings", refusing)
+    monkeypatch.setattr("benchmark.tuning.study.space_of", lambda *_: {"knob": Range(0.0, 1.0)})
+    plan = Experiment(ENTRY, base, "standard", BOTH)
+    study = tune(plan, tiny, 3, 1, "cpu", tmp_path, lambda line: None)
+    assert [t.failure for t in study.trials] == ["", *["setting 'knob': not above 0"] * 2]
+
+
+def _holding(folder: Path, ready: Any, done: Any) -> None:
+    with locked(folder, 0):
+        ready.set()
+        done.wait(30)
+
+
+def test_a_second_search_of_the_same_study_is_told_who_is_at_work(
+    tiny: Dataset, tmp_path: Path
+) -> None:
+    stored = _tune(tiny, tmp_path, 1)
+    (file,) = tmp_path.rglob("study.json")
+    context = multiprocessing.get_context("fork" if os.name == "posix" else "spawn")
+    ready, done = context.Event(), context.Event()
+    other = context.Process(target=_holding, args=(file.parent, ready, done))
+    other.start()
+    try:
+        assert ready.wait(30)
+        with pytest.raises(BusyError, match=f"process {other.pid} "):
+            _tune(tiny, tmp_path, 2)
+    finally:
+        done.set()
+        other.join()
+    assert _tune(tiny, tmp_path, 2).trials[0] == stored.trials[0]
+    assert [f.name for f in file.parent.parent.iterdir()] == [file.parent.name]
 
 
 def test_a_study_is_found_by_where_it_started_and_the_largest_counts(
@@ -148,14 +244,79 @@ def test_a_study_is_found_by_where_it_started_and_the_largest_counts(
             find_study(tmp_path, Experiment(ENTRY, settings, "standard", tasks), tiny)
 
 
-def test_a_damaged_study_is_told_in_one_line(tiny: Dataset, tmp_path: Path) -> None:
+def _edited(change: Callable[[dict[str, Any]], object]) -> Callable[[bytes], bytes]:
+    def edit(content: bytes) -> bytes:
+        values = json.loads(content)
+        change(values)
+        return json.dumps(values).encode()
+
+    return edit
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda content: content[:-9],
+    "empty": lambda content: b"",
+    "no object": lambda content: b"[]",
+    "deeply nested": lambda content: b'{"base": ' + b"[" * 100_000,
+    "no text": lambda content: b"\xff\xfe\x00",
+    "another version": _edited(lambda study: study.update(schema=1)),
+    "something more": _edited(lambda study: study.update(more=1)),
+    "no trial": _edited(lambda study: study.update(trials=[])),
+    "trials that are none": _edited(lambda study: study.update(trials=[3])),
+    "a value beyond 1": _edited(lambda study: study["trials"][0].update(value=1.5)),
+    "a value of NaN": _edited(lambda study: study["trials"][0].update(value=math.nan)),
+    "a value that is text": _edited(lambda study: study["trials"][0].update(value="0.5")),
+    "a trial that neither failed nor has a value": _edited(
+        lambda study: study["trials"][0].update(value=None)
+    ),
+    "other settings": _edited(lambda study: study["trials"][0].update(settings={"knob": 0.5})),
+    "settings that are lists": _edited(
+        lambda study: study["trials"][0]["settings"].update(knob=[0.5])
+    ),
+    "seconds below 0": _edited(lambda study: study["trials"][0].update(seconds=-1.0)),
+    "another seed": _edited(lambda study: study.update(seed=9)),
+    "another base": _edited(lambda study: study["base"].update(other=4)),
+}
+
+
+@pytest.mark.parametrize("sealed", [True, False], ids=["sealed again", "not sealed"])
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_study_is_refused_and_leaves_the_others(
+    tiny: Dataset, tmp_path: Path, damage: Callable[[bytes], bytes], sealed: bool
+) -> None:
     _tune(tiny, tmp_path, 1)
     (file,) = (tmp_path / "tuning").rglob("study.json")
-    whole = json.loads(file.read_text())
-    for text in ("{", "[]", json.dumps({**whole, "schema": 99}), json.dumps({"schema": 1})):
-        file.write_text(text)
-        with pytest.raises(BenchmarkError, match=r"study\.json"):
-            _tune(tiny, tmp_path, 2)
+    content = damage(read_sealed(file, file.parent.name))
+    if sealed:
+        write_sealed(file, content, file.parent.name)
+    else:
+        file.write_bytes(content)
+    with pytest.raises(DamagedError, match=r"study\.json: damaged, [^\n]+delete it to start over$"):
+        _tune(tiny, tmp_path, 2)
+    kind: Any = ENTRY.load()
+    plan = Experiment(ENTRY, kind.Settings(), "standard", BOTH)
+    with pytest.raises(InputError, match=r"1 left out: .*study\.json: damaged"):
+        find_study(tmp_path, plan, tiny)
+    good, told = _tune(tiny, tmp_path, 1, seed=2), list[str]()
+    assert find_study(tmp_path, plan, tiny, told.append) == good
+    assert len(told) == 1
+    assert told[0].startswith(f"left out: {file}: damaged")
+
+
+def test_a_study_under_the_name_of_another_is_refused(tiny: Dataset, tmp_path: Path) -> None:
+    first, second = _tune(tiny, tmp_path, 1), _tune(tiny, tmp_path, 1, seed=2)
+    folder = next(tmp_path.rglob("study.json")).parent.parent
+    (folder / first.name / "study.json").replace(folder / second.name / "study.json")
+    with pytest.raises(DamagedError, match="of another run"):
+        _tune(tiny, tmp_path, 1, seed=2)
+
+
+def test_a_study_is_json_still(tiny: Dataset, tmp_path: Path) -> None:
+    study = _tune(tiny, tmp_path, 2)
+    (file,) = (tmp_path / "tuning").rglob("study.json")
+    assert [t["value"] for t in json.loads(file.read_text())["trials"]] == [
+        t.value for t in study.trials
+    ]
 
 
 @pytest.mark.parametrize("seed", [0, 2**31 - 1])

@@ -1,51 +1,42 @@
-"""Reader of RecBole's atomic files: columns in one pass, and a precise complaint if that fails.
-
-The good path never visits rows in Python: pyarrow parses the columns. Whenever anything is wrong
-the file is walked once more by :func:`benchmark.data.sources.diagnose.locate`, which knows line
-numbers.
-"""
+"""Reader of RecBole's atomic files, as forgiving as RecBole; what is cleaned is told."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
-from benchmark.data.sources.checksum import open_file, scan
-from benchmark.data.sources.diagnose import (
-    Field,
-    complain,
-    line_of_row,
-    locate,
-    parse_header,
-    shown,
-)
-from benchmark.errors import InputError
+from benchmark.data.sources.cleaning import Cleaning
+from benchmark.data.sources.diagnose import complain, line_of_row, shown
+from benchmark.data.sources.header import parse_header
+from benchmark.data.sources.numbers import numbers
+from benchmark.data.sources.parse import Rows, parse
 
-__all__ = ["Interactions", "Texts", "check_users", "read_inter", "read_texts"]
+__all__ = ["Interactions", "Texts", "read_ids", "read_inter", "read_texts"]
 
-_BLOCK = 8 * 2**20
+_IDS = {"user_id": "token", "item_id": "token"}
 _GRADES = (1e-6, 1e6)
 """The grades that sums in single precision tell apart."""
 
 
 @dataclass(frozen=True)
 class Interactions:
-    """The columns of an ``.inter`` file in file order.
+    """The columns of an ``.inter`` file.
 
     Attributes:
         user: int32 ``[events]``, index into ``users``.
         item: int32 ``[events]``, index into ``items``.
         time: int64 ``[events]``.
         query: int32 ``[events]``, index into ``queries``; -1 where the cell is empty.
-        session: int32 ``[events]``, numbered in order of appearance; -1 where the cell is empty.
-        users: ids in order of first appearance; likewise ``items`` and ``queries``.
+        session: int32 ``[events]``, index into ``sessions``; -1 where the cell is empty.
+        users: ids; likewise ``items``, ``queries`` and ``sessions``.
+        row: int64 ``[events]``, the row of the file that each event comes from, from 0.
+        lines: int64 ``[rows of the file]``, their lines; ``None`` where they can be counted.
         grade: float32 ``[events]``, 0 or more; ``None`` where no column is named for it.
         scaled: whether times were fractional and are now thousandths of the source's unit.
     """
@@ -59,12 +50,34 @@ class Interactions:
     users: pa.Array
     items: pa.Array
     queries: pa.Array
+    sessions: pa.Array
+    row: NDArray[np.int64]
     scaled: bool
+    lines: NDArray[np.int64] | None = None
     grade: NDArray[np.float32] | None = None
 
-    def line(self, row: int) -> int:
-        """Return the line of the file that event ``row`` comes from."""
-        return line_of_row(self.path, row)
+    def line(self, event: int) -> int:
+        """Return the line of the file that ``event`` comes from."""
+        row = int(self.row[event])
+        return line_of_row(self.path, row) if self.lines is None else int(self.lines[row])
+
+    def only(self, keep: NDArray[np.bool_]) -> Interactions:
+        """Return the events where ``keep`` (``[events]``) holds; ids stay as they are."""
+        names = ("user", "item", "time", "query", "session", "row")
+        columns = {name: getattr(self, name)[keep] for name in names}
+        grade = None if self.grade is None else self.grade[keep]
+        return replace(self, **columns, grade=grade)
+
+    def compact(self) -> Interactions:
+        """Return the same events without the ids that none of them has."""
+        changed: dict[str, Any] = {}
+        for one, all_ids in (("user", "users"), ("item", "items"), ("query", "queries")):
+            codes, ids = getattr(self, one), getattr(self, all_ids)
+            used = np.unique(codes[codes >= 0])
+            place = np.full(len(ids) + 1, -1, dtype=np.int32)
+            place[used] = np.arange(len(used))
+            changed |= {one: place[codes], all_ids: ids.take(pa.array(used, pa.int64()))}
+        return replace(self, **changed)
 
 
 @dataclass(frozen=True)
@@ -75,179 +88,158 @@ class Texts:
     columns: dict[str, list[str]]
 
 
-def read_inter(path: Path, grade: str | None = None) -> Interactions:
+def read_inter(
+    path: Path, grade: str | None = None, cleaning: Cleaning | None = None
+) -> Interactions:
     """Read an ``.inter`` file.
+
+    Events without user, item, time or grade are left out. Where there is no column ``timestamp``,
+    the order of the lines stands for the time.
 
     Args:
         path: the file.
         grade: names the column of grades.
+        cleaning: is told what is cleaned.
 
     Raises:
         InputError: anything wrong with the file; the message names file, line and field.
     """
-    needed = {"user_id": "token", "item_id": "token", "timestamp": "float"}
-    known = needed | {"query_id": "token", "session_id": "token"}
-    coded = tuple(known)
-    if grade in known:
+    cleaning = cleaning or Cleaning()
+    coded = (*_IDS, "query_id", "session_id")
+    if grade in (*coded, "timestamp"):
         raise complain(path, None, f"the card's grade names '{grade}', which has a meaning already")
-    if grade is not None:
-        needed, known = ({**types, grade: "float"} for types in (needed, known))
-    table, fields = _read(path, needed, known, coded)
-    if table.num_rows == 0:
+    fields = parse_header(path, _IDS | ({} if grade is None else {grade: "float"}))
+    wanted = {f.name: None for f in fields if f.name in coded}
+    wanted |= {f.name: pa.int64() for f in fields if f.name == "timestamp"}
+    wanted |= {} if grade is None else {grade: pa.float64()}
+    rows = parse(path, fields, wanted, cleaning)
+    if rows.table.num_rows == 0:
         raise complain(path, None, "the file holds no events; there is a header only")
-    user, users = _codes(table, "user_id")
-    item, items = _codes(table, "item_id")
-    for name, ids, codes in (("user_id", users, user), ("item_id", items, item)):
-        empty = pc.index(ids, "").as_py()
-        if empty >= 0:
-            row = int(np.argmax(codes == empty))
-            raise complain(path, line_of_row(path, row), f"{name} is empty; every event needs one")
-    time, scaled = _times(path, table, fields)
-    table = table.drop_columns(["user_id", "item_id", "timestamp"])
-    query, queries = _optional_codes(table, "query_id")
-    session, _ = _optional_codes(table, "session_id")
-    grades = None if grade is None else _grades(path, table, grade)
-    return Interactions(
-        path, user, item, time, query, session, users, items, queries, scaled, grades
+    keep = np.ones(rows.table.num_rows, dtype=np.bool_)
+    for name in _IDS:
+        keep &= ~_left_out(rows, name, _is_empty(rows.table.column(name)), keep, cleaning)
+    given: dict[str, NDArray] = {}
+    for name in sorted(wanted.keys() - coded):
+        given[name], missing = numbers(rows, name)
+        keep &= ~_left_out(rows, name, missing, keep, cleaning)
+    if not keep.any():
+        raise complain(path, None, "no event is left; none has a user, an item and a time")
+    table = rows.table.filter(pa.array(keep)) if not keep.all() else rows.table
+    row = np.flatnonzero(keep)
+    time, scaled = _times(rows, given.get("timestamp"), row, cleaning)
+    columns = {name: _codes(table, name) for name in coded}
+    found = Interactions(
+        path=path,
+        user=columns["user_id"][0],
+        item=columns["item_id"][0],
+        time=time,
+        query=columns["query_id"][0],
+        session=columns["session_id"][0],
+        users=columns["user_id"][1],
+        items=columns["item_id"][1],
+        queries=columns["query_id"][1],
+        sessions=columns["session_id"][1],
+        row=row,
+        lines=None if rows.repaired is None else rows.repaired.line,
+        scaled=scaled,
+        grade=None if grade is None else _grades(rows, given[grade][row], row, grade),
     )
+    return found if keep.all() else found.compact()
 
 
-def read_texts(path: Path, key: str, needed: dict[str, str]) -> Texts:
-    """Read an ``.item``, ``.query`` or ``.user`` file whose rows are named by field ``key``.
+def read_texts(
+    path: Path, key: str, needed: dict[str, str], cleaning: Cleaning | None = None
+) -> Texts:
+    """Read an ``.item`` or ``.query`` file whose rows are named by field ``key``.
+
+    Rows without a key are left out; of those that share one, the first is kept.
 
     Args:
         path: the file.
-        key: the field that identifies a row; its values are distinct and not empty.
+        key: the field that identifies a row.
         needed: required fields and their types, ``key`` among them.
+        cleaning: is told what is cleaned.
 
     Raises:
         InputError: anything wrong with the file.
     """
-    table, fields = _read(path, needed, needed, coded=())
-    ids = table.column(key)
-    empty = pc.index(ids, "").as_py()
-    if empty >= 0:
-        raise complain(path, line_of_row(path, empty), f"{key} is empty; every row needs one")
-    values = ids.to_pylist()
-    if len(set(values)) != len(values):
-        raise _duplicate(path, key, values)
-    columns = {
-        f.name: ["" if v is None else str(v) for v in table.column(f.name).to_pylist()]
-        for f in fields
-        if f.name != key
-    }
-    return Texts(values, columns)
+    cleaning = cleaning or Cleaning()
+    fields = parse_header(path, needed)
+    rows = parse(path, fields, {f.name: pa.string() for f in fields}, cleaning)
+    empty = _is_empty(rows.table.column(key))
+    if empty.any():
+        first, count = rows.line(int(np.argmax(empty))), f"{empty.sum()} of {len(empty)} rows"
+        cleaning.report(path, first, f"{key} is empty", count, "they are left out")
+    row = np.flatnonzero(~empty)
+    table = rows.table.take(pa.array(row))
+    kept = _first_of_each(rows, table, key, row, cleaning)
+    table = table if kept is None else table.take(pa.array(kept))
+    columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    return Texts(columns.pop(key), columns)
 
 
-def check_users(path: Path) -> int:
-    """Check a ``.user`` file and return the number of its rows; nothing else is taken from it."""
-    return len(read_texts(path, "user_id", {"user_id": "token"}).ids)
+def read_ids(path: Path, key: str, cleaning: Cleaning) -> pa.Array:
+    """Return the distinct values of a column of ids; nothing else of the file is looked at.
+
+    Raises:
+        InputError: anything wrong with the file.
+    """
+    fields = parse_header(path, {key: "token"})
+    return parse(path, fields, {key: pa.string()}, cleaning).table.column(key).unique()
 
 
-def _read(
-    path: Path, needed: dict[str, str], known: dict[str, str], coded: tuple[str, ...]
-) -> tuple[pa.Table, tuple[Field, ...]]:
-    """Parse a file into a table; columns in ``coded`` come dictionary-encoded."""
-    suspicious = scan(path).suspicious
-    fields = parse_header(path, needed, known)
-    if suspicious:
-        locate(path, fields)
-    types: dict[str, pa.DataType] = {}
-    for f in fields:
-        if f.name == "timestamp":
-            types[f.name] = pa.int64()
-        elif f.type == "float":
-            types[f.name] = pa.float64()
-        else:
-            types[f.name] = (
-                pa.dictionary(pa.int32(), pa.string()) if f.name in coded else pa.string()
-            )
-    if not _has_rows(path):
-        empty = {n: pa.array([], type=t) for n, t in types.items()}
-        return pa.table(empty), fields
-    try:
-        table = _parse(path, fields, types)
-    except pa.ArrowInvalid:
-        if types.get("timestamp") != pa.int64():
-            raise _located(path, fields, None) from None
-        types["timestamp"] = pa.float64()
-        try:
-            table = _parse(path, fields, types)
-        except pa.ArrowInvalid as error:
-            raise _located(path, fields, error) from None
-    for f in fields:
-        _check_numbers(path, fields, f, table.column(f.name))
-    return table, fields
+def _is_empty(column: pa.ChunkedArray) -> NDArray[np.bool_]:
+    if pa.types.is_dictionary(column.type):
+        codes, ids = _coded(column)
+        return codes == pc.index(ids, "").as_py()
+    return pc.equal(column, "").to_numpy().astype(np.bool_)
 
 
-def _parse(path: Path, fields: tuple[Field, ...], types: dict[str, pa.DataType]) -> pa.Table:
-    return pacsv.open_csv(
-        path,
-        read_options=pacsv.ReadOptions(
-            column_names=[f.name for f in fields], skip_rows=1, block_size=_BLOCK, use_threads=False
-        ),
-        parse_options=pacsv.ParseOptions(
-            delimiter="\t",
-            quote_char=False,
-            double_quote=False,
-            escape_char=False,
-            newlines_in_values=False,
-            ignore_empty_lines=True,
-        ),
-        convert_options=pacsv.ConvertOptions(
-            column_types=types, null_values=[""], strings_can_be_null=False
-        ),
-    ).read_all()
+def _left_out(
+    rows: Rows,
+    name: str,
+    missing: NDArray[np.bool_],
+    keep: NDArray[np.bool_],
+    cleaning: Cleaning,
+) -> NDArray[np.bool_]:
+    """Report events that lack something, and return them."""
+    lost = missing & keep
+    if lost.any():
+        first = int(np.argmax(lost))
+        cell = shown(rows.table.column(name)[first].as_py())
+        fault = f"{name} '{cell}' is no finite number" if cell else f"{name} is empty"
+        count = f"{lost.sum()} of {len(lost)} events"
+        cleaning.report(rows.path, rows.line(first), fault, count, "they are left out")
+    return lost
 
 
-def _has_rows(path: Path) -> bool:
-    with open_file(path) as file:
-        file.readline()
-        while line := file.readline():
-            if line.strip(b"\r\n"):
-                return True
-    return False
-
-
-def _located(path: Path, fields: tuple[Field, ...], error: Exception | None) -> InputError:
-    """Return the complaint about a file that pyarrow refused."""
-    locate(path, fields)
-    first = str(error).split("\n", maxsplit=1)[0] if error else "it is not a table"
-    return complain(path, None, f"cannot be parsed: {shown(first, 120)}")
-
-
-def _check_numbers(
-    path: Path, fields: tuple[Field, ...], f: Field, column: pa.ChunkedArray
-) -> None:
-    if f.type == "float":
-        missing = f.name == "timestamp" and column.null_count > 0
-        finite = pc.all(pc.is_finite(column), min_count=0).as_py()
-        if missing or not finite:
-            raise _located(path, fields, None)
-    elif f.type == "float_seq":
-        parts: Any = pc.list_flatten(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(column)))
-        parts = pc.filter(parts, pc.not_equal(parts, ""))
-        try:
-            good = pc.all(pc.is_finite(parts.cast(pa.float64())), min_count=0).as_py()
-        except pa.ArrowInvalid:
-            good = False
-        if not good:
-            raise _located(path, fields, None)
+def _first_of_each(
+    rows: Rows, table: pa.Table, key: str, row: NDArray[np.int64], cleaning: Cleaning
+) -> NDArray[np.int64] | None:
+    """Return the rows of ``table`` that have a key first, ``None`` where all keys differ."""
+    codes, ids = _coded(table.column(key).dictionary_encode())
+    if len(ids) == len(codes):
+        return None
+    first = np.unique(codes, return_index=True)[1]
+    again = np.setdiff1d(np.arange(len(codes)), first)
+    before = first[codes[again]]
+    one, two = (table.take(pa.array(each)) for each in (before, again))
+    other = np.zeros(len(again), dtype=np.bool_)
+    for name in table.column_names:
+        other |= pc.not_equal(one.column(name), two.column(name)).to_numpy().astype(np.bool_)
+    value = shown(ids[int(codes[again[0]])].as_py())
+    fault = f"{key} '{value}' is already on line {rows.line(int(row[before[0]]))}"
+    count = f"{len(again)} of {len(codes)} rows repeat one, {other.sum()} with other values"
+    line, remedy = rows.line(int(row[again[0]])), "the first of each is kept"
+    cleaning.report(rows.path, line, fault, count, remedy)
+    return np.sort(first)
 
 
 def _codes(table: pa.Table, name: str) -> tuple[NDArray[np.int32], pa.Array]:
-    column = table.column(name).unify_dictionaries()
-    if column.num_chunks == 0:
-        return np.zeros(0, dtype=np.int32), pa.array([], type=pa.string())
-    codes = np.concatenate([c.indices.to_numpy(zero_copy_only=False) for c in column.chunks])
-    return codes.astype(np.int32), column.chunk(0).dictionary
-
-
-def _optional_codes(table: pa.Table, name: str) -> tuple[NDArray[np.int32], pa.Array]:
-    """Return codes and ids of an optional column; an empty cell or a missing column is -1."""
+    """Return codes and ids of a column; an empty cell or a missing column is -1."""
     if name not in table.column_names:
         return np.full(table.num_rows, -1, dtype=np.int32), pa.array([], type=pa.string())
-    codes, ids = _codes(table, name)
+    codes, ids = _coded(table.column(name))
     empty = pc.index(ids, "").as_py()
     if empty < 0:
         return codes, ids
@@ -257,40 +249,45 @@ def _optional_codes(table: pa.Table, name: str) -> tuple[NDArray[np.int32], pa.A
     return renumbered[codes], ids.take(pa.array(keep))
 
 
+def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
+    column = column.unify_dictionaries()
+    if column.num_chunks == 0:
+        return np.zeros(0, dtype=np.int32), pa.array([], type=pa.string())
+    codes = np.concatenate([c.indices.to_numpy(zero_copy_only=False) for c in column.chunks])
+    return codes.astype(np.int32), column.chunk(0).dictionary
+
+
 def _times(
-    path: Path, table: pa.Table, fields: tuple[Field, ...]
+    rows: Rows, raw: NDArray | None, row: NDArray[np.int64], cleaning: Cleaning
 ) -> tuple[NDArray[np.int64], bool]:
-    raw = table.column("timestamp").to_numpy()
-    if (raw < 0).any():
-        line = line_of_row(path, int(np.argmax(raw < 0)))
-        raise complain(path, line, "timestamp is negative; count time from 0 or from 1970 up")
-    if raw.dtype == np.int64:
-        return raw, False
-    scaled = bool((raw != np.floor(raw)).any())
-    values = np.round(raw * 1000) if scaled else raw
-    if (values >= 2.0**63).any():
-        line = line_of_row(path, int(np.argmax(values >= 2.0**63)))
-        raise complain(path, line, "timestamp is too large; it must stay below 2^63")
+    """Return the times of the events at ``row`` as whole numbers from 0, and if they are scaled."""
+    if raw is None:
+        fault, remedy = "field timestamp:float is missing", "the order of the lines stands for it"
+        cleaning.report(rows.path, 1, fault, f"{len(row)} events", remedy)
+        return row, False
+    values, name = raw[row], shown(rows.path.name, 80)
+    if (below := values < 0).any():
+        line = rows.line(int(row[np.argmax(below)]))
+        cleaning.notes.append(
+            f"{name}:{line}: timestamp is negative ({below.sum()} of {len(row)} events); time is"
+            " counted from the earliest"
+        )
+        values = values - values.min()
+    if values.dtype == np.int64 and (values >= 0).all():
+        return values, False
+    scaled = bool((values != np.floor(values)).any())
+    values = np.round(values * 1000) if scaled else values
+    if (values >= 2.0**63).any() or (values < 0).any():
+        cleaning.notes.append(f"{name}: timestamps are too large; only their order is kept")
+        return np.unique(raw[row], return_inverse=True)[1].astype(np.int64), False
     return values.astype(np.int64), scaled
 
 
-def _grades(path: Path, table: pa.Table, name: str) -> NDArray[np.float32]:
-    values = table.column(name).to_numpy()
+def _grades(rows: Rows, values: NDArray, row: NDArray[np.int64], name: str) -> NDArray[np.float32]:
     bad = ~((values == 0) | ((values >= _GRADES[0]) & (values <= _GRADES[1])))
     if bad.any():
-        row = int(np.argmax(bad))
         low, high = _GRADES
         text = f"{name} must be 0 for shown and not taken, else a grade from {low:g} to {high:g}"
-        raise complain(path, line_of_row(path, row), text)
+        text += f" ({bad.sum()} of {len(bad)} events)"
+        raise complain(rows.path, rows.line(int(row[np.argmax(bad)])), text)
     return values.astype(np.float32)
-
-
-def _duplicate(path: Path, key: str, values: list[str]) -> InputError:
-    first: dict[str, int] = {}
-    for row, value in enumerate(values):
-        if value in first:
-            line, before = line_of_row(path, row), line_of_row(path, first[value])
-            text = f"{key} '{shown(value)}' is already on line {before}; keep one of the two"
-            return complain(path, line, text)
-        first[value] = row
-    raise AssertionError("no duplicate among the values")

@@ -9,7 +9,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from benchmark.data.sources.diagnose import LONGEST_LINE, complain
+from benchmark.data.sources.diagnose import LONGEST_LINE, complain, reading
+from benchmark.files import open_regular
 
 __all__ = ["Scan", "open_file", "scan"]
 
@@ -23,25 +24,29 @@ class Scan:
     Attributes:
         sha256: of the whole file, in hex.
         suspicious: there is a NUL byte, a carriage return inside a line, or an overlong line.
+        quotes: there is a quotation mark.
     """
 
     sha256: str
     suspicious: bool
+    quotes: bool
 
 
 def scan(path: Path) -> Scan:
     """Hash a file and look for NUL bytes, lone carriage returns and lines that are too long.
 
     Raises:
-        InputError: the file is missing, unreadable or empty.
+        InputError: the file is missing, unreadable, no regular file, or empty.
     """
     digest = hashlib.sha256()
     size, run, nul, returns, pairs, long_line, last = 0, 0, False, 0, 0, False, b""
-    with open_file(path) as file:
+    quotes = False
+    with reading(path), open_file(path) as file:
         while chunk := file.read(_BLOCK):
             digest.update(chunk)
             size += len(chunk)
             nul = nul or b"\0" in chunk
+            quotes = quotes or b'"' in chunk
             if b"\r" in chunk or last == b"\r":
                 returns += chunk.count(b"\r")
                 pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
@@ -56,18 +61,14 @@ def scan(path: Path) -> Scan:
             long_line = long_line or run > LONGEST_LINE
     if size == 0:
         raise complain(path, None, "the file is empty; its first line must name the fields")
-    return Scan(digest.hexdigest(), nul or long_line or returns != pairs)
+    return Scan(digest.hexdigest(), nul or long_line or returns != pairs, quotes)
 
 
-def open_file(path: Path) -> BinaryIO:
-    """Open a source file for reading bytes.
+def open_file(path: Path, pipes: bool = False) -> BinaryIO:
+    """Open a source file for reading bytes, with ``pipes`` a pipe too.
 
     Raises:
-        InputError: it is missing or unreadable.
+        InputError: it is missing, unreadable, or no regular file.
     """
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        raise complain(path, None, f"no such file in {path.parent}") from None
-    except OSError as error:
-        raise complain(path, None, f"cannot be read: {error.strerror}") from None
+    with reading(path):
+        return open_regular(path, pipes)

@@ -25,10 +25,6 @@ MALFORMED = {
         {"inter": b"user_id:token\ttimestamp:float\nu\t1\n"},
         r"ml\.inter:1: field item_id:token is missing",
     ),
-    "missing time": (
-        {"inter": b"user_id:token\titem_id:token\nu\ti\n"},
-        r"ml\.inter:1: field timestamp:float is missing",
-    ),
     "duplicated field": (
         {"inter": HEAD[:-1] + b"\tuser_id:token\nu\ti\t1\tu\n"},
         r"ml\.inter:1: field 'user_id' is named twice",
@@ -45,10 +41,13 @@ MALFORMED = {
         {"inter": b"user_id:float\titem_id:token\ttimestamp:float\n1\ti\t1\n"},
         r"ml\.inter:1: field 'user_id' must be of type token",
     ),
-    "row too short": ({"inter": HEAD + GOOD + b"u\tj\n"}, r"ml\.inter:6: 2 fields where .* 3"),
     "id with a tab": (
         {"inter": HEAD + GOOD + b"u\tj\tk\t2\n"},
         r"ml\.inter:6: 4 fields where .* 3",
+    ),
+    "no event with a time": (
+        {"inter": HEAD + b"u\ti\t\nu\tj\tnan\n"},
+        r"ml\.inter: no event is left",
     ),
     "time no number": (
         {"inter": HEAD + GOOD + b"u\tj\tabc\n"},
@@ -58,57 +57,13 @@ MALFORMED = {
         {"inter": HEAD + GOOD + b"u\tj\t1_000\n"},
         r"ml\.inter:6: timestamp '1_000' is not a number",
     ),
-    "time missing": ({"inter": HEAD + GOOD + b"u\tj\t\n"}, r"ml\.inter:6: timestamp '' is not"),
-    "time nan": ({"inter": HEAD + GOOD + b"u\tj\tnan\n"}, r"ml\.inter:6: timestamp .*not finite"),
-    "time infinite": ({"inter": HEAD + GOOD + b"u\tj\t-inf\n"}, r"ml\.inter:6: .*not finite"),
-    "time overflows": ({"inter": HEAD + GOOD + b"u\tj\t1e999\n"}, r"ml\.inter:6: .*too large"),
-    "time over 2^63": ({"inter": HEAD + GOOD + b"u\tj\t1e19\n"}, r"ml\.inter:6: .*too large"),
-    "negative time": ({"inter": HEAD + GOOD + b"u\tj\t-3\n"}, r"ml\.inter:6: .*negative"),
-    "rating nan": (
-        {"inter": HEAD[:-1] + b"\trating:float\nu\ti\t1\t5\nu\tj\t2\tNaN\n"},
-        r"ml\.inter:3: rating 'NaN' is not finite",
-    ),
-    "rating no number": (
-        {"inter": HEAD[:-1] + b"\trating:float\nu\ti\t1\t5\nu\tj\t2\tgood\n"},
-        r"ml\.inter:3: rating 'good' is not a number",
-    ),
-    "vector no number": (
-        {"inter": HEAD[:-1] + b"\tv:float_seq\nu\ti\t1\t5 6\nu\tj\t2\t5 x\n"},
-        r"ml\.inter:3: v 'x' is not a number",
-    ),
-    "empty user": ({"inter": HEAD + GOOD + b"\tj\t2\n"}, r"ml\.inter:6: user_id is empty"),
-    "empty item": ({"inter": HEAD + GOOD + b"u\t\t2\n"}, r"ml\.inter:6: item_id is empty"),
-    "blank lines counted": (
-        {"inter": HEAD + b"\n\n" + GOOD + b"\nu\tj\t-3\n"},
-        r"ml\.inter:9: .*negative",
-    ),
-    "duplicate item": (
-        {"inter": HEAD + GOOD, "item": ITEMS + b"i\tI\nj\tJ\nk\tK\nl\tL\ni\tJ\n"},
-        r"ml\.item:6: item_id 'i' is already on line 2",
-    ),
-    "unknown item": (
-        {"inter": HEAD + GOOD, "item": ITEMS + b"i\tI\nk\tK\nl\tL\n"},
-        r"ml\.inter:3: item_id 'j' is not in the \.item file",
-    ),
     "no item at all": (
         {"inter": HEAD + GOOD, "item": ITEMS},
-        r"ml\.inter:2: item_id 'i' is not in the \.item file",
-    ),
-    "empty item id": (
-        {"inter": HEAD + GOOD, "item": ITEMS + b"i\tI\n\tJ\n"},
-        r"ml\.item:3: item_id is empty",
+        r"ml\.inter:2: item_id 'i' is not in ml\.item, nor is that of any event",
     ),
     "queries without file": (
         {"inter": QUERY_HEAD + WITH_QUERIES},
         r"ml\.inter:2: event with a query_id, but there is no \.query file",
-    ),
-    "unknown query": (
-        {"inter": QUERY_HEAD + WITH_QUERIES + b"u\tj\t5\tr\n", "query": QUERIES},
-        r"ml\.inter:6: query_id 'r' is not in ml\.query",
-    ),
-    "duplicate query": (
-        {"inter": QUERY_HEAD + WITH_QUERIES, "query": QUERIES + b"q\tother\n"},
-        r"ml\.query:3: query_id 'q' is already on line 2",
     ),
     "query without words field": (
         {"inter": QUERY_HEAD + WITH_QUERIES, "query": b"query_id:token\nq\n"},
@@ -117,21 +72,23 @@ MALFORMED = {
     "not UTF-8": ({"inter": HEAD + GOOD + b"u\t\xff\t2\n"}, r"ml\.inter:6: byte 3 is not UTF-8"),
     "header not UTF-8": ({"inter": b"\xff" + HEAD + GOOD}, r"ml\.inter:1: byte 1 is not UTF-8"),
     "NUL byte": ({"inter": HEAD + GOOD + b"u\tj\0\t2\n"}, r"ml\.inter:6: .*NUL byte"),
-    "lone CR": ({"inter": HEAD + GOOD + b"u\rv\tj\t2\n"}, r"ml\.inter:6: a carriage return"),
-    "old Mac line ends": ({"inter": (HEAD + GOOD).replace(b"\n", b"\r")}, r"ml\.inter:1: a carr"),
     "10 MB line": (
         {"inter": HEAD + GOOD + b"u\t" + b"x" * 10_000_000 + b"\t2\n"},
         r"ml\.inter:6: the line is longer than 1,048,576 bytes",
     ),
     "10 MB header": ({"inter": b"x" * 10_000_000}, r"ml\.inter:1: the line is longer"),
-    "user file broken": (
-        {"inter": HEAD + GOOD, "user": b"user_id:token\tage:float\nu\told\n"},
-        r"ml\.user:2: age 'old' is not a number",
-    ),
     "no inter file": ({"item": ITEMS + b"i\tI\n"}, r"ml: no file ml\.inter in "),
     "only a user with one event and nothing to ask, but UTF-16": (
         {"inter": (HEAD + GOOD).decode().encode("utf-16")},
-        r"ml\.inter:1: ",
+        r"ml\.inter: the file is UTF-16; save it as UTF-8",
+    ),
+    "times no numbers": (
+        {"inter": HEAD + GOOD + b"u\tj\tabc\nu\tj\t0,5\n"},
+        r"ml\.inter:6: timestamp 'abc' is not a number \(2 of 6 rows\)",
+    ),
+    "user file of commas": (
+        {"inter": HEAD + GOOD, "user": b"user_id:token,age:float\nu,7\n"},
+        r"ml\.user:1: the fields are separated by commas",
     ),
 }
 
@@ -186,7 +143,7 @@ def test_ids_may_hold_spaces_dots_and_quotes(make_folder: MakeFolder) -> None:
     ids = ["a b", "..", "../../etc", '"x', "NA", "null", "-1", " lead"]
     folder = make_folder([(f"user {u} ..", i, t) for u in range(2) for t, i in enumerate(ids)])
     dataset = load_dataset(folder)
-    assert list(dataset.items.ids) == ids
+    assert list(dataset.items.ids) == sorted(ids)
     assert dataset.log.users == 2
 
 
@@ -278,7 +235,7 @@ def test_files_of_many_blocks_read_the_same(
     path = tmp_path / "x.inter"
     path.write_bytes(QUERY_HEAD + "".join("\t".join(map(str, r)) + "\n" for r in rows).encode())
     whole = read_inter(path)
-    monkeypatch.setattr("benchmark.data.sources.atomic._BLOCK", 128)
+    monkeypatch.setattr("benchmark.data.sources.parse._BLOCK", 128)
     monkeypatch.setattr("benchmark.data.sources.checksum._BLOCK", 7)
     parts = read_inter(path)
     assert parts.users.to_pylist() == whole.users.to_pylist()

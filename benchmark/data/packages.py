@@ -1,0 +1,71 @@
+"""Where an installed package lies, told by what its installer wrote down: nothing is imported.
+
+Only distributions in the interpreter's own folders of packages count, never the working folder or
+what ``PYTHONPATH`` names.
+"""
+
+from __future__ import annotations
+
+import json
+import site
+import sysconfig
+from collections.abc import Iterator
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+__all__ = ["is_package_name", "package_folder"]
+
+
+def is_package_name(name: str) -> bool:
+    """Return whether ``name`` is the dotted name of a package."""
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def package_folder(package: str) -> Path | None:
+    """Return the folder of an installed package, ``None`` where there is none.
+
+    Args:
+        package: its dotted name.
+    """
+    if not is_package_name(package):
+        return None
+    top, *inner = package.split(".")
+    for distribution in _having(top):
+        for root in _roots(distribution, top):
+            folder = root.joinpath(top, *inner)
+            if folder.is_dir():
+                return folder
+    return None
+
+
+def _having(top: str) -> Iterator[Distribution]:
+    """Yield the distributions that may have a package, the one of its name first."""
+    places = list(dict.fromkeys(_places()))
+    yield from distributions(name=top, path=places)
+    for distribution in distributions(path=places):
+        if top in (distribution.read_text("top_level.txt") or "").split():
+            yield distribution
+
+
+def _places() -> Iterator[str]:
+    """Yield the folders that installers put packages into."""
+    yield from site.getsitepackages()
+    if site.ENABLE_USER_SITE:
+        yield site.getusersitepackages()
+    for name in ("purelib", "platlib"):
+        yield sysconfig.get_path(name)
+
+
+def _roots(distribution: Distribution, top: str) -> Iterator[Path]:
+    """Yield the folders that the distribution's package may lie in."""
+    if any(file.parts[0] == top for file in distribution.files or ()):
+        yield Path(str(distribution.locate_file("")))
+    try:
+        origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+    except ValueError:
+        return
+    if origin.get("dir_info", {}).get("editable"):
+        source = Path(url2pathname(urlparse(origin["url"]).path))
+        yield from (source, source / "src")

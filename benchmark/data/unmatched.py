@@ -1,0 +1,47 @@
+"""Remarks on searches that no item's text answers, and on items that no search can name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.data.analyser import analyse
+from benchmark.plain_text import plain
+
+__all__ = ["unmatched"]
+
+
+def unmatched(
+    item_texts: Sequence[str],
+    query_texts: Sequence[str],
+    asked: Mapping[str, NDArray[np.integer]],
+) -> Iterator[str]:
+    """Yield a line for each kind of request whose words meet no item's, with counts.
+
+    Args:
+        item_texts: ``[items]``.
+        query_texts: ``[queries]``.
+        asked: by name, the query of each request, ``[requests]``.
+    """
+    if not any(len(query) for query in asked.values()):
+        return
+    terms = [set(found) for found in analyse(item_texts)]
+    known: set[str] = set().union(*terms)
+    silent = sum(not found for found in terms)
+    if silent:
+        yield f"{silent} of {len(terms)} items have no word in their text: word search misses them"
+    queries = analyse(query_texts)
+    empty = np.array([not found for found in queries])
+    lost = np.array([known.isdisjoint(found) for found in queries])
+    for which, query in asked.items():
+        count = int(lost[query].sum())
+        if count:
+            example = query_texts[int(query[np.argmax(lost[query])])]
+            yield (
+                f"{which}: {count} of {len(query)} requests have no word in any item's text"
+                f" ('{plain(example, 40)}'; {int(empty[query].sum())} hold stop words and single"
+                " letters at most): word search ties all items there, and their sampled lists hold"
+                " uniform negatives only"
+            )

@@ -1,0 +1,122 @@
+"""Word search in any script, and what is said where no word is found."""
+
+from __future__ import annotations
+
+import bm25s
+import numpy as np
+import pytest
+import Stemmer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.data.analyser import analyse
+from benchmark.data.candidates import bm25_best
+from benchmark.data.card import KnownItemProtocol, QueryProtocol
+from benchmark.data.item_words import ItemWords
+from benchmark.data.load import load_dataset
+from benchmark.data.simulate_queries import simulate
+from benchmark.data.unmatched import unmatched
+from tests.data.conftest import MakeFolder
+
+FOUND = {
+    "Chinese": ("红色木制椅子家用2", "椅子"),
+    "Chinese beside Latin": ("Apple iPhone手机壳", "手机壳"),
+    "Latin beside Chinese": ("Apple iPhone手机壳", "iphone"),
+    "one Chinese character": ("红茶礼盒", "茶"),
+    "traditional, beyond the first plane": ("𠮷野家牛丼", "𠮷野家"),
+    "Japanese": ("ノートパソコンを買う", "パソコン"),
+    "Japanese in narrow letters": ("ノートパソコン", "ﾊﾟｿｺﾝ"),
+    "Japanese in separate marks": ("ガラスのかぎ", "カ\u3099ラス"),
+    "wide Latin beside Japanese": ("ソニーＴＶ", "ソニー tv"),
+    "Korean with an ending": ("무선이어폰을 샀다", "이어폰"),
+    "Korean in single letters": ("무선이어폰", "\u110b\u1175\u110b\u1165\u1111\u1169\u11ab"),
+    "Thai": ("รองเท้าวิ่งผู้ชาย", "รองเท้า"),
+    "Lao": ("ພາສາລາວ", "ພາສາ"),
+    "Khmer": ("ភាសាខ្មែរ", "ខ្មែរ"),
+    "Burmese": ("မြန်မာစာ", "မြန်မာ"),
+    "Hindi": ("लाल कुर्सी घर", "कुर्सी"),
+    "Tamil": ("சிவப்பு நாற்காலி", "நாற்காலி"),
+    "Russian": ("красный стул", "стул"),
+    "Greek": ("κόκκινη καρέκλα", "καρέκλα"),
+    "Arabic": ("كرسي أحمر", "كرسي"),
+    "Hebrew": ("כיסא אדום", "כיסא"),
+    "German": ("Küchenstühle aus Holz", "küchenstühle"),
+}
+OTHER = ["blue lamp", "青い電話", "绿灯泡", "전화기", "โทรศัพท์", "दीपक पीला", "лампа", "Leuchte"]
+
+
+@pytest.mark.parametrize("language", FOUND)
+def test_a_text_is_found_by_a_part_of_it_in_any_script(language: str) -> None:
+    text, query = FOUND[language]
+    best = bm25_best([*OTHER, text], {0: query}, {0: 9})
+    assert best[0].tolist() == [len(OTHER)]
+    words = ItemWords([*OTHER, text])
+    scores = (words.of_queries([query]).counts @ words.bm25).toarray()[0]
+    assert np.flatnonzero(scores).tolist() == [len(OTHER)]
+
+
+def test_more_of_the_query_scores_higher() -> None:
+    texts = ["红色椅子", "红色桌子", "蓝色椅子", "绿灯"]
+    assert bm25_best(texts, {0: "红椅子"}, {0: 9})[0].tolist()[0] in (0, 2)
+    assert bm25_best(texts, {0: "红色椅子"}, {0: 9})[0].tolist()[0] == 0
+
+
+LATIN = "abcdefXYZ éüßøñşİ 0123456789 '\u2019-_.,&½²™\u0301\u200d❤\ufe0f"
+
+
+@given(st.lists(st.text(st.sampled_from(LATIN), max_size=30), max_size=4))
+def test_latin_text_is_read_as_ever(texts: list[str]) -> None:
+    stemmer = Stemmer.Stemmer("english")
+    wanted = bm25s.tokenize(
+        texts, stopwords="en", stemmer=stemmer, return_ids=False, show_progress=False
+    )
+    assert [sorted(found) for found in analyse(texts)] == [sorted(found) for found in wanted]
+
+
+@given(st.lists(st.text(max_size=20), max_size=4))
+def test_every_term_of_any_text_is_a_word_without_a_blank(texts: list[str]) -> None:
+    found = analyse(texts)
+    assert len(found) == len(texts)
+    assert all(term and not any(map(str.isspace, term)) for terms in found for term in terms)
+
+
+@pytest.mark.parametrize("title", ["红色木制椅子家用", "รองเท้าวิ่งผู้ชาย", "लाल कुर्सी लकड़ी घर"])
+def test_a_known_item_query_finds_its_item_in_any_script(title: str) -> None:
+    protocol = QueryProtocol(
+        share=1.0, seed=1, known_item=KnownItemProtocol(share=1.0, fields=("title",), noise=0.0)
+    )
+    titles = [*OTHER, title]
+    made = simulate(protocol, np.full(20, len(OTHER), dtype=np.int32), {"title": titles})
+    assert len(made.queries.texts) > 1
+    asked = dict(enumerate(made.queries.texts))
+    best = bm25_best(titles, asked, dict.fromkeys(asked, 1))
+    assert all(best[query].tolist() == [len(OTHER)] for query in asked)
+
+
+def test_searches_without_a_known_word_are_counted_before_anything_is_trained(
+    make_folder: MakeFolder,
+) -> None:
+    queries = [("q0", "the of"), ("q1", "红色"), ("q2", "chair"), ("q3", "…")]
+    asked = {"u0": "q0", "u1": "q1", "u2": "q2", "u3": "q3"}
+    inter = [
+        (user, f"i{item}", item, query if item in (2, 4, 5) else "")
+        for user, query in asked.items()
+        for item in range(6)
+    ]
+    items = [(f"i{item}", "chair" if item else "", "") for item in range(9)]
+    told: list[str] = []
+    load_dataset(make_folder(inter, items, queries), notify=told.append)
+    found = [line for line in told if "word" in line]
+    assert len(found) == 3
+    assert "1 of 9 items have no word" in found[0]
+    for line, part in zip(found[1:], ("validation", "test"), strict=True):
+        assert f"{part} search: 3 of 4 requests have no word in any item's text" in line
+        assert "2 hold stop words and single letters at most" in line
+        assert "uniform negatives only" in line
+
+
+def test_nothing_is_said_where_every_search_has_a_word_or_nobody_searches() -> None:
+    ask = {"test search": np.array([0, 0])}
+    assert not list(unmatched(["chair"], ["chairs"], ask))
+    assert not list(unmatched(["", "x"], ["the"], {"test search": np.array([], dtype=np.int64)}))
+    assert not list(unmatched([""], [], {}))
