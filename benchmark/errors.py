@@ -17,6 +17,8 @@ __all__ = [
 ]
 
 
+_NO_MEMORY = ("allocate memory", "out of memory", "bad_alloc", "failed to map segment")
+
 MOST_NAMES = 60
 """The longest list of known names that an error shows."""
 
@@ -46,9 +48,17 @@ class CheckFailedError(BenchmarkError):
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory is exhausted; torch has no one type for it."""
-    text = str(error)
-    return isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text
+    """Return whether memory was exhausted, here or in what led to the error.
+
+    torch and the system's loader have no type of their own for it.
+    """
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower() if isinstance(error, (RuntimeError, OSError, ImportError)) else ""
+    if any(sign in text for sign in _NO_MEMORY):
+        return True
+    before = error.__cause__ or error.__context__
+    return before is not None and out_of_memory(before)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -14,7 +14,7 @@ import torch
 from baselines.bm25 import BM25
 from benchmark.cli.surroundings import check_surroundings
 from benchmark.locks import BusyError
-from benchmark.results.record import scan_runs
+from benchmark.results.scan import scan_runs
 
 from .conftest import Command, Done, assert_refused
 

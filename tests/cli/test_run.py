@@ -162,7 +162,10 @@ def test_choices_made_for_a_bare_folder_are_told_on_stderr(popularity: Command) 
 def test_a_log_has_a_line_with_the_time_where_a_run_starts_and_ends(
     command: Command, carded: Path
 ) -> None:
-    patterns = [r"popularity seed 1: finished in \d+\.\d s", "stored already, .*popularity.*"]
+    patterns = [
+        r"popularity on carded, .*: finished in \d+\.\d s",
+        "stored already, .*popularity.*",
+    ]
     for last in patterns:
         done = command("run", "--model", "popularity", "--dataset", carded)
         first, second = done.err.splitlines()
