@@ -13,7 +13,6 @@ __all__ = [
     "RefusedError",
     "did_you_mean",
     "nearest",
-    "out_of_memory",
 ]
 
 
@@ -43,12 +42,6 @@ class CheckFailedError(BenchmarkError):
     """A check ran to its end and its answer is no (``data audit``, ``leaderboard --check``)."""
 
     exit_status = 1
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory is exhausted; torch has no one type for it."""
-    text = str(error)
-    return isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

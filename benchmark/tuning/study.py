@@ -18,9 +18,11 @@ from typing import Any
 
 import optuna
 
+from benchmark import signals
 from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchmarkError, DivergedError, InputError, RefusedError
 from benchmark.evaluation.evaluate import HarnessValidation
+from benchmark.failures import described
 from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext
 from benchmark.run_log import RunLog
@@ -124,7 +126,7 @@ def _with_next_trial(
         plan.tasks,
         study.seed,
         resolve_device(device, kind(plan.settings)),
-        RunLog(),
+        RunLog(title=f"{study.model} trial {number + 1}"),
         checkpoints / str(number),
         identity=json.dumps([study.name, number, tried]),
     )
@@ -147,9 +149,8 @@ def _open_where_it_fails(trial: str) -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:
-        reason = str(error).partition("\n")[0]
-        if not isinstance(error, BenchmarkError):
-            reason = f"{type(error).__name__}: {reason}".removesuffix(": ")
+        signals.check()
+        reason = str(error) if isinstance(error, BenchmarkError) else described(error)
         raise BenchmarkError(
             f"{trial} was stopped: {reason}; it stays open, and the same command goes on with it"
         ) from error
