@@ -327,3 +327,18 @@ def test_scores_that_are_no_numbers_tell_of_the_training_behind_them(tiny: Datas
 
 def _some(data: Dataset) -> Requests:
     return data.evaluation["test", Task.REC].requests[:2]
+
+
+def test_a_limited_validation_is_drawn_from_all_requests_by_the_data(tiny: Dataset) -> None:
+    """The first of them would be the same users always."""
+
+    def asked(data: Dataset) -> list[int]:
+        model = _Remembering()
+        model.fit(data.train, HarnessValidation(data, TASKS), TrainingContext(TASKS, 1))
+        HarnessValidation(data, (Task.REC,)).measure(model, 20)
+        return sorted(user for _, user, _, _ in model.asked)
+
+    first, other = asked(tiny), asked(replace(tiny, digest="another"))
+    assert first == asked(tiny) and first != other
+    half = len(tiny.evaluation["validation", Task.REC]) // 2
+    assert 4 <= sum(user >= half for user in first) <= 16
