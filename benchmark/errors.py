@@ -13,7 +13,6 @@ __all__ = [
     "RefusedError",
     "did_you_mean",
     "nearest",
-    "out_of_memory",
 ]
 
 
