@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
+from benchmark.data.locate import card_names
 from benchmark.errors import InputError
 from benchmark.results.asked_of import check_asked
 from benchmark.results.record import RunRecord
@@ -29,6 +30,8 @@ def dataset_of(
     """
     info = run.info
     name = name_or_path or info["dataset"]
+    if name_or_path is None and name not in card_names():
+        raise InputError(f"{run.folder}: its data set {name} is no card's; say by --dataset where")
     data = load_dataset(name, seen=info["seen"], leakage=info["leakage"], notify=notify)
     for what, found, expected in (
         ("data", data.digest, info["dataset_digest"]),
