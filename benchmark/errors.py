@@ -13,6 +13,7 @@ __all__ = [
     "RefusedError",
     "did_you_mean",
     "nearest",
+    "out_of_memory",
 ]
 
 
