@@ -103,6 +103,5 @@ def inside(root: Path, path: str) -> Path:
     except (OSError, RuntimeError):  # a circle of links
         pass
     raise InputError(
-        f"{plain(path, 80)}: leads out of {root}; put the file itself there and name it by its path"
-        " from there"
+        f"{plain(path, 80)}: leads out of {plain(str(root))}; put what it names below that folder"
     )

@@ -20,6 +20,7 @@ from rich.progress import (
 )
 
 from benchmark import signals
+from benchmark.plain_text import plain
 from benchmark.progress_lines import ProgressLines
 
 __all__ = ["Phase", "RunLog", "Ticker"]
@@ -51,7 +52,7 @@ class Ticker:
         self._progress, self._lines = progress, lines
         self._label, self._total, self._unit = label, total, unit
         self._position = 0.0
-        self._task = progress.add_task(label, total=total)
+        self._task = progress.add_task(plain(label), total=total)
 
     def advance(self, steps: float = 1, note: str = "") -> None:
         """Move on by ``steps``; ``note`` (a loss, a metric) is shown behind the label."""
@@ -61,7 +62,7 @@ class Ticker:
         """Move to ``position``, for work that is measured in time rather than in steps."""
         signals.check()
         self._position = position
-        label = f"{self._label} {note}" if note else self._label
+        label = plain(f"{self._label} {note}" if note else self._label)
         self._progress.update(self._task, completed=position, description=label)
         total = "" if self._total is None else f"/{self._total:.0f}"
         self._lines.note(
@@ -126,7 +127,7 @@ class RunLog:
             unit: what a step is called in plain lines, such as ``epoch``.
         """
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),

@@ -189,6 +189,7 @@ def _study(data: Dataset, results: Path) -> Stored:
 
     def read(tell: Callable[[str], object]) -> object:
         study = tune(plan, data, 3, 1, "cpu", results, lambda line: None)
+        (_,) = results.rglob("study.json")  # code that changed meanwhile would make another
         return study, find_study(results, plan, data, tell)
 
     read(print)

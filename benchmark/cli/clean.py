@@ -50,7 +50,10 @@ def clean(
     if as_json:
         show_json([row.values() for row in rows])
         return
-    table = Table("path", "size", "age", "why", "removed" if yes else "")
+    table = Table()
+    table.add_column("path", no_wrap=True)
+    for name in ("size", "age", "why", "removed" if yes else ""):
+        table.add_column(name)
     for row in rows:
         table.add_row(*row.cells())
     show_table(table)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from benchmark.cli.output import remark, show_json, show_table
+from benchmark.cli.output import remark, show_json, show_lines, show_table
+from benchmark.cli.plan import RunDatasetOption
 from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:
@@ -21,6 +22,18 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 _RECENT = 3
+_COLUMNS = {
+    "request": True,
+    "user": True,
+    "rank in a": True,
+    "rank in b": True,
+    "query id": True,
+    "query": False,
+    "relevant item": True,
+    "title": False,
+    "just before": False,
+}
+"""The columns of an example, and whether they stay whole in a narrow terminal."""
 
 
 def compare(
@@ -29,9 +42,7 @@ def compare(
     metric: Annotated[
         str | None, typer.Option(help="One metric; the leaderboard's three if not given.")
     ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Where the data set is, if its name is no card's.")
-    ] = None,
+    dataset: RunDatasetOption = None,
     examples: Annotated[int, typer.Option(min=0, help="Requests to show in each direction.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
@@ -51,12 +62,13 @@ def compare(
     if as_json:
         show_json([_document(each, described) for each in results])
         return
+    show_lines([f"a: {a.folder}", f"b: {b.folder}"])
     for table in [_figures(results, a, b), *_examples(results, described)]:
         show_table(table)
 
 
 def _dataset(run: RunRecord, name_or_path: str | None) -> Dataset | None:
-    """Load the data set for its titles; they are a help, so without them there are numbers."""
+    """Load the data set for ids and titles; they are a help: without them there are numbers."""
     from benchmark.running.dataset_of import dataset_of
 
     try:
@@ -64,28 +76,31 @@ def _dataset(run: RunRecord, name_or_path: str | None) -> Dataset | None:
     except BenchmarkError as error:
         if name_or_path is not None:
             raise
-        remark(f"examples have no titles: {error}; name the data set by --dataset")
+        remark(f"examples have no titles: {error}; users, queries and items are row numbers")
         return None
 
 
 class _Described:
-    """Tells what a request was about, in words where the data set is there."""
+    """Tells what a request was about, by ids and in words where the data set is there."""
 
     def __init__(self, data: Dataset | None) -> None:
         self._data = data
 
     def words(self, task: str, example: Example) -> dict[str, Any]:
         if self._data is None:
-            return {"query": example.query, "item": example.item, "recent": []}
+            return asdict(example) | {"query_id": None, "title": None, "recent": []}
         from benchmark.data.requests import Task
 
-        titles = self._data.items.titles
-        request = self._data.evaluation["test", Task(task)].requests[example.request :][:1]
+        data, items = self._data, self._data.items
+        request = data.evaluation["test", Task(task)].requests[example.request :][:1]
         recent = request.history(_RECENT)
-        return {
+        return asdict(example) | {
+            "user": data.users[example.user],
+            "query_id": data.queries.ids[example.query] if example.query >= 0 else None,
             "query": request.query_texts()[0],
-            "item": titles[example.item],
-            "recent": [titles[i] for i in recent.item[0, : recent.length[0]].tolist()],
+            "item": items.ids[example.item],
+            "title": items.titles[example.item],
+            "recent": [items.titles[i] for i in recent.item[0, : recent.length[0]].tolist()],
         }
 
 
@@ -96,8 +111,7 @@ def _document(comparison: Comparison, described: _Described) -> dict[str, Any]:
     document["effect"] = [None if math.isnan(value) else value for value in comparison.effect]
     for name in ("gains", "losses"):
         document[name] = [
-            asdict(example) | described.words(comparison.task, example)
-            for example in getattr(comparison, name)
+            described.words(comparison.task, example) for example in getattr(comparison, name)
         ]
     return document
 
@@ -105,7 +119,7 @@ def _document(comparison: Comparison, described: _Described) -> dict[str, Any]:
 def _figures(results: list[Comparison], a: RunRecord, b: RunRecord) -> Table:
     from benchmark.analysis.comparison import QUESTION
 
-    table = Table(title=f"b: {b.folder} against a: {a.folder}\n{QUESTION}")
+    table = Table(title=QUESTION)
     means = (f"a: {a.info['model']}", f"b: {b.info['model']}", "b - a")
     sure = ("95% (t)", "95% (bootstrap)", "p (Fisher)", "p (t)", "p (Wilcoxon)")
     for name in ("task", "protocol", "metric", *means, *sure, "win/tie/loss", "effect"):
@@ -135,17 +149,19 @@ def _examples(results: list[Comparison], described: _Described) -> list[Table]:
         if not each.gains and not each.losses:
             continue
         table = Table(title=f"Largest changes of {each.metric}: {each.task}, {each.protocol}")
-        columns = ("request", "rank in a", "rank in b", "query", "relevant item", "just before")
-        for name in columns:
-            table.add_column(name)
+        for name, whole in _COLUMNS.items():
+            table.add_column(name, no_wrap=whole)
         for example in (*each.gains, *each.losses):
             words = described.words(each.task, example)
             table.add_row(
-                str(example.request),
+                str(words["request"]),
+                str(words["user"]),
                 f"{example.rank_a:g}",
                 f"{example.rank_b:g}",
+                str(words["query_id"] or ""),
                 str(words["query"]) if each.task == "search" else "",
                 str(words["item"]),
+                str(words["title"] or ""),
                 "; ".join(words["recent"]),
             )
         tables.insert(0, table)

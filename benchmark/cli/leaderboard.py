@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import typer
 
 from benchmark.cli.output import remark, show
 from benchmark.errors import CheckFailedError, InputError, did_you_mean
+from benchmark.plain_text import plain_json
 from benchmark.settings import PRESETS
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _text(records: list[RunRecord], format_: Format, brief: bool) -> str:
         datasets = sorted({board.dataset for board in shown})
         if len(datasets) > 1:
             raise InputError(f"--format json: name one of the data sets {', '.join(datasets)}")
-        return json.dumps(to_document(shown), indent=1, ensure_ascii=False) + "\n"
+        return plain_json(to_document(shown), "ascii")
     if format_ is Format.html:
         from benchmark.report.html import to_html
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from benchmark.cli.output import show, show_json, show_table
+from benchmark.cli.output import show_json, show_lines, show_table
 from benchmark.errors import InputError
 
 __all__ = ["list_"]
@@ -36,7 +36,7 @@ def list_(
         table.add_row(*(", ".join(v) if isinstance(v, list) else str(v) for v in row.values()))
     show_table(table)
     if what is Listed.models and (barred := _barred()):
-        show("Cannot run here:\n" + "".join(f"  {line}\n" for line in barred))
+        show_lines(["Cannot run here:", *(f"  {line}" for line in barred)])
 
 
 def _models() -> list[dict[str, object]]:

@@ -1,24 +1,24 @@
-"""Writing results to stdout, and remarks to stderr."""
+"""Writing results to stdout, and remarks to stderr; whatever is shown does nothing there."""
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from io import StringIO
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from benchmark import signals
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.failures import ForeignCodeError, described, is_of_the_machine
+from benchmark.plain_text import plain, plain_json
 from benchmark.progress_lines import timed
 from benchmark.remarks import remark
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 __all__ = [
     "discard_stdout",
@@ -28,22 +28,25 @@ __all__ = [
     "show",
     "show_error",
     "show_json",
+    "show_lines",
     "show_table",
+    "terminal_width",
 ]
 
 
 def show(text: str) -> None:
-    """Write to stdout; a reader that has closed it, such as ``head``, is no error.
+    """Write lines to stdout; a reader that has closed it, such as ``head``, is no error.
 
-    Characters that the terminal's encoding lacks are written as escapes.
+    What a terminal would act on, and characters that its encoding lacks, are written as escapes.
 
     Raises:
         InputError: stdout cannot be written to.
     """
     signals.check()
-    encoding = sys.stdout.encoding or "utf-8"
+    lines = "\n".join(map(plain, text.split("\n")))
+    encoding = _encoding()
     try:
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.write(lines.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except BrokenPipeError:
         discard_stdout()  # the command goes on, and ends with the status that it would have had
@@ -57,25 +60,30 @@ def discard_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def show_lines(lines: Iterable[str]) -> None:
+    """Write each text in a line of its own, whatever characters it has."""
+    show("".join(f"{plain(line)}\n" for line in lines))
+
+
 def show_json(value: Any) -> None:
     """Write one JSON document."""
-    show(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    show(plain_json(value, _encoding()))
 
 
 def show_table(table: Table) -> None:
-    """Write a table; lines are neither cut nor wrapped where stdout is no terminal."""
-    terminal = sys.stdout.isatty()
-    drawn = StringIO()
-    console = Console(
-        file=drawn,
-        force_terminal=terminal,
-        width=None if terminal else 10_000,
-        markup=False,
-        emoji=False,
-        highlight=False,
-    )
-    console.print(table)
-    show(drawn.getvalue())
+    """Write a table in whatever layout the terminal has room for; nothing is cut."""
+    from benchmark.cli.tables import drawn
+
+    show(drawn(table, terminal_width()))
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal that stdout is, ``None`` where it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _encoding() -> str:
+    return sys.stdout.encoding or "utf-8"
 
 
 def progress(line: str) -> None:
@@ -89,8 +97,8 @@ def show_error(error: BaseException) -> None:
     One that nobody foresaw is a fault of this package, unless memory or a file failed.
     """
     if "--debug" in sys.argv[1:]:
-        with suppress(OSError):
-            traceback.print_exception(error)
+        for line in "".join(traceback.format_exception(error)).rstrip().split("\n"):
+            remark(line)
     foreseen = isinstance(error, BenchmarkError) or is_of_the_machine(error)
     said = " ".join(str(error).split()) if isinstance(error, BenchmarkError) else described(error)
     cause = error.__cause__

@@ -26,6 +26,7 @@ __all__ = [
     "JsonOption",
     "ModelOption",
     "PresetOption",
+    "RunDatasetOption",
     "Seen",
     "SeenOption",
     "SetOption",
@@ -55,6 +56,12 @@ class Seen(str, Enum):
 
 ModelOption = Annotated[str, typer.Option("--model", help="Names, separated by commas.")]
 DatasetOption = Annotated[str, typer.Option(help="A card's name or a folder.")]
+RunDatasetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset", help="A card's name or a folder; where the run's data lay, if not given."
+    ),
+]
 TasksOption = Annotated[
     str | None, typer.Option(help="rec, search or both; all that a model serves if not given.")
 ]

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from benchmark.cli.output import remarks, show_json, show_table
+from benchmark.cli.plan import RunDatasetOption
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ __all__ = ["predict"]
 
 def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
-    user: Annotated[int, typer.Option(help="Number of the user, as in requests.parquet.")],
+    user: Annotated[str, typer.Option(help="Id of the user, as in the data's files.")],
     query: Annotated[
         str | None,
         typer.Option(help="Words to search for; the test request's own if not."),
@@ -36,15 +37,13 @@ def predict(
         ),
     ] = 10,
     history: Annotated[int, typer.Option(min=0, help="Events of the history to show.")] = 10,
-    dataset: Annotated[
-        str | None, typer.Option(help="Where the data set is, if its name is no card's.")
-    ] = None,
+    dataset: RunDatasetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Show a user's history and what the model of a stored run gives for each task."""
     from benchmark.data.requests import Task
     from benchmark.exchange.export import answers_of, stored_model
-    from benchmark.inspect.ad_hoc_requests import is_text, request_of_user
+    from benchmark.inspect.ad_hoc_requests import is_text, number_of_user, request_of_user
     from benchmark.results.record import read_run
     from benchmark.running.dataset_of import dataset_of
 
@@ -60,8 +59,9 @@ def predict(
     with remarks() as notify:
         data = dataset_of(record, dataset, notify)
         found = []
+        number = number_of_user(data, user)
         for task in served:
-            asked = request_of_user(data, user, task, query if task == Task.SEARCH else None)
+            asked = request_of_user(data, number, task, query if task == Task.SEARCH else None)
             if asked is None:
                 notify(f"user {user} has no search to be answered; name words by --query")
             else:
@@ -109,13 +109,19 @@ def _named(data: Dataset, item: int) -> dict[str, str]:
     return {"item": data.items.ids[item], "title": data.items.titles[item]}
 
 
-def _show(found: dict[str, Any], model: str, user: int) -> None:
-    past = Table("item", "title", "found by", title=f"History of user {user}, newest last")
+def _show(found: dict[str, Any], model: str, user: str) -> None:
+    past = Table(title=f"History of user {user}, newest last")
+    past.add_column("item", no_wrap=True)
+    past.add_column("title")
+    past.add_column("found by")
     for event in found["history"]:
         past.add_row(event["item"], event["title"], event["query"] or "")
     show_table(past)
     asked = f'search of "{found["query"]}"' if found["task"] == "search" else "recommendation"
-    results = Table("rank", "item", "title", "score", "", title=f"{model}: {asked}")
+    results = Table("rank", title=f"{model}: {asked}")
+    results.add_column("item", no_wrap=True)
+    for name in ("title", "score", ""):
+        results.add_column(name)
     for rank, each in enumerate(found["results"], start=1):
         mark = "taken next" if each["taken"] else ""
         results.add_row(str(rank), each["item"], each["title"], f"{each['score']:.4f}", mark)

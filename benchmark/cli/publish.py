@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.output import remark, show
+from benchmark.cli.output import remark, show_lines
 
 __all__ = ["publish"]
 
@@ -20,5 +20,5 @@ def publish(
     from benchmark.results.publish import publish as store
     from benchmark.results.record import read_run
 
-    for stored in store([read_run(run) for run in runs], to, remark):
-        show(f"{stored.folder}\n")
+    stored = store([read_run(run) for run in runs], to, remark)
+    show_lines(str(run.folder) for run in stored)

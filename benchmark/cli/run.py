@@ -104,7 +104,7 @@ def run(
 @contextmanager
 def _kept_until_done(common: Path, fresh: bool) -> Iterator[None]:
     """Be alone with what runs of one command share, and remove it when all of them are done."""
-    from benchmark.folders import discard
+    from benchmark.folders import discard, prune
     from benchmark.locks import locked
 
     with locked(common, wait=2):
@@ -112,6 +112,7 @@ def _kept_until_done(common: Path, fresh: bool) -> Iterator[None]:
             discard(common)
         yield
         discard(common)
+    prune(common.parent, common.parents[1])
 
 
 def _common_folder(results: Path, plans: list[Experiment], seeds: list[int], data: str) -> Path:

@@ -49,7 +49,8 @@ def run_tables(done: Sequence[RunResult | Failure]) -> list[Table]:
     for model, tasks in map(_tasks, done):
         served[model].update(tasks)
     quality = Table("model", "seed", "task", "protocol", *_SHOWN, "requests")
-    costs = Table("model", "seed", "time by phase", "peak memory", "parameters", "record")
+    costs = Table("model", "seed", "time by phase", "peak memory", "parameters")
+    costs.add_column("record", no_wrap=True)
     for one in done:
         model, tasks = _tasks(one)
         alone = f" ({tasks[0]} only)" if len(tasks) < len(served[model]) else ""
@@ -86,9 +87,10 @@ def _means(info: dict[str, Any]) -> Iterable[list[str]]:
 
 def _costs(one: RunResult) -> list[str]:
     info = one.record.info
+    phases = ", ".join(f"{p['name']} {p['seconds']:.1f} s" for p in info["phases"])
     return [
-        ", ".join(f"{p['name']} {p['seconds']:.1f} s" for p in info["phases"]),
+        f"{phases} (stored)" if one.reused else phases,
         f"{info['peak_memory_mib']:.0f} MiB",
         f"{info['parameters']:,}",
-        str(one.record.folder) + (" (stored)" if one.reused else ""),
+        str(one.record.folder),
     ]

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.cli.output import show, show_json
+from benchmark.cli.output import show, show_json, terminal_width
 from benchmark.data.recognise import HEAD, foreign_text, recognise, separator
 from benchmark.errors import InputError
 from benchmark.files import open_regular
+from benchmark.plain_text import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +161,7 @@ def _ranking(found: Tiers) -> list[str]:
         ranks = f"{low}-{high}" if low < high else f"{low}"
         seeds = f"{found.trainings[i]}{'*' if found.borrowed[i] else ''}"
         rows.append(
-            (str(place), _shown(found.names[i]), f"{found.means[i]:.4f}", ranks, seeds,
+            (str(place), plain(found.names[i]), f"{found.means[i]:.4f}", ranks, seeds,
              condensed(found.letters[i]))
         )  # fmt: skip
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
@@ -172,11 +173,6 @@ def _ranking(found: Tiers) -> list[str]:
         )
         lines.append(f"{number}  {name}  {mean}  {ranks}  {seeds}  {row[5]}")
     return lines
-
-
-def _shown(name: str) -> str:
-    """Return a name on one line, whatever characters it has."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
 
 
 def condensed(letters: str) -> str:
@@ -227,7 +223,7 @@ def _wins(found: Tiers) -> list[str]:
     size = len(found.names)
     width = max(len(str(found.units)) + 1, len(str(size)) + 1)
     margin = len(str(size))
-    shown = found.order[: (_WIDTH - margin) // (width + 1)]
+    shown = found.order[: ((terminal_width() or _WIDTH) - margin) // (width + 1)]
     lines = [
         f"Units (items or clusters) won by row against column, of {found.units}.",
         "! marks systems that can be told apart.",

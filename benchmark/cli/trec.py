@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from benchmark.cli.output import remarks, show_json, show_table
-from benchmark.cli.plan import Seen
+from benchmark.cli.output import remarks, show_json, show_lines, show_table
+from benchmark.cli.plan import RunDatasetOption, Seen
 
 __all__ = ["export", "import_"]
 
@@ -40,9 +40,7 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
     out: Annotated[Path, typer.Option(help="Folder to write; it must not be there yet.")],
     format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.trec,
-    dataset: Annotated[
-        str | None, typer.Option(help="Where the data set is, if its name is no card's.")
-    ] = None,
+    dataset: RunDatasetOption = None,
     depth: Annotated[
         int, typer.Option(min=1, help="Items listed of each request over the whole catalogue.")
     ] = 1000,
@@ -60,11 +58,8 @@ def export(
         files = export_run(record, data, model, out, depth, notify)
     if as_json:
         show_json({"folder": str(out), "files": files})
-        return
-    table = Table("written")
-    for name in files:
-        table.add_row(str(out / name))
-    show_table(table)
+    else:
+        show_lines(str(out / name) for name in files)
 
 
 def import_(
@@ -108,7 +103,8 @@ def import_(
         return
     means = info["metrics"][task.value][protocol.value]
     shown = ("ndcg@10", "hr@10", "mrr@10")
-    table = Table("model", "seed", "task", "protocol", *shown, "requests", "record")
+    table = Table("model", "seed", "task", "protocol", *shown, "requests")
+    table.add_column("record", no_wrap=True)
     values = [f"{means[metric]:.4f}" for metric in shown]
     row = (name, str(seed), task.value, protocol.value, *values, str(found.requests))
     table.add_row(*row, str(found.record.folder))

@@ -14,7 +14,8 @@ from benchmark.data.cache import cache_folder, fetch, store
 from benchmark.data.card import Card
 from benchmark.data.dataset import About, Dataset, EvaluationSet, Part, TrainView
 from benchmark.data.events import NO_QUERY
-from benchmark.data.locate import Notify, resolve, source_files
+from benchmark.data.locate import Notify, card_names, resolve, source_files
+from benchmark.data.places import remember
 from benchmark.data.prepared import Prepared, PreparedRequests
 from benchmark.data.repeats import without_repeats
 from benchmark.data.requests import Requests, Task
@@ -65,6 +66,8 @@ def load_dataset(
     for note in prepared.notes:
         tell(f"{card.name}: {note}")
     dataset = _assemble(card, prepared, key, seen)
+    if isinstance(name_or_path, Path) or name_or_path not in card_names():
+        remember(cache_folder(cache), dataset.digest, Path(name_or_path).expanduser())
     for line in _not_asked(prepared, dataset):
         tell(f"{card.name}: {line}")
     return dataset

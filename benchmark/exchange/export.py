@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchmark.data.dataset import Dataset, EvaluationSet
+from benchmark.data.dataset import Dataset
 from benchmark.data.evaluation_set import Protocol
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import BenchmarkError, InputError
@@ -119,7 +119,7 @@ def export_run(
     with new_folder("--out", out) as folder:
         for text, means in run.info["metrics"].items():
             task = Task(text)
-            _write_asked(folder, dataset.evaluation["test", task], means, ids, notify)
+            _write_asked(folder, dataset, task, means, ids, notify)
             with ExitStack() as opened:
                 streams: dict[Protocol, BinaryIO] = {
                     protocol: opened.enter_context(
@@ -140,13 +140,14 @@ def export_run(
 
 def _write_asked(
     folder: Path,
-    evaluation: EvaluationSet,
+    dataset: Dataset,
+    task: Task,
     protocols: Iterable[Protocol],
     ids: pa.Array,
     notify: Callable[[str], object] | None,
 ) -> None:
     """Write what is asked of one task, and what is relevant."""
-    task = evaluation.requests.task
+    evaluation = dataset.evaluation["test", task]
     with (folder / f"qrels.{task}.txt").open("wb") as stream:
         factor = write_qrels(stream, evaluation, ids)
     if factor > 1 and notify is not None:
@@ -155,7 +156,7 @@ def _write_asked(
             " whole numbers only; metrics with linear gain are the same"
         )
     with (folder / f"requests.{task}.tsv").open("wb") as stream:
-        write_requests(stream, evaluation.requests, ids)
+        write_requests(stream, evaluation.requests, dataset.users, ids)
     for protocol in protocols:
         left = len(evaluation) - len(evaluation.asked(protocol))
         if left and notify is not None:

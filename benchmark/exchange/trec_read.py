@@ -89,7 +89,8 @@ class _Reader:
         asked = request_ids(task, np.arange(requests)).to_pylist()
         self._bounds = f"{asked[0]} to {asked[-1]}"
         self._request = {name.encode(): row for row, name in enumerate(asked)}
-        self._item = {name.encode(): row for row, name in enumerate(item_ids(items).to_pylist())}
+        names = (*items, *item_ids(items).to_pylist())  # an id that is a field is good as it is
+        self._item = {name.encode(): row % len(items) for row, name in enumerate(names)}
 
     def parse(self, lines: list[bytes], first: int) -> tuple[NDArray, ...]:
         """Return request, item, score, rank and line of the lines that are not blank."""

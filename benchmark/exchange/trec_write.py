@@ -2,16 +2,17 @@
 
 A run file has six fields a line: ``request Q0 item rank score tag``. Requests are called
 ``<task>-<number>``, by their place in their task. Items keep the data set's ids, in which
-whitespace, control characters and ``%`` are percent-encoded, so that an id is always one field.
+whitespace, control and format characters and ``%`` are percent-encoded, so that an id is always
+one field, and a file does nothing where it is shown.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import lcm
 from typing import BinaryIO
+from unicodedata import category
 from urllib.parse import quote
 
 import numpy as np
@@ -26,17 +27,20 @@ from benchmark.errors import InputError
 __all__ = ["encode", "item_ids", "request_ids", "write_answers", "write_qrels", "write_requests"]
 
 _TEXT = pa.large_string()
-_UNSAFE = re.compile(r"[\s\x00-\x1f\x7f-\x9f%]")
+_UNSAFE = frozenset(" %")
 _REQUESTS_AT_ONCE = 1024
 
 
 def encode(identifier: str) -> str:
     """Return an id as one field; different ids stay different."""
-    return _UNSAFE.sub(lambda found: quote(found[0], safe=""), identifier)
+    if identifier.isprintable() and not _UNSAFE & set(identifier):
+        return identifier
+    kept = (c if c.isprintable() and c not in _UNSAFE else quote(c, safe="") for c in identifier)
+    return "".join(kept)
 
 
 def item_ids(ids: Iterable[str]) -> pa.Array:
-    """Return the encoded ids of the catalogue, ``[items]``."""
+    """Return the encoded ids of the catalogue, ``[items]``, or of any other table."""
     return pa.array(map(encode, ids), _TEXT)
 
 
@@ -114,13 +118,22 @@ def _whole(grades: NDArray[np.float32]) -> int:
     return factor
 
 
-def write_requests(stream: BinaryIO, requests: Requests, ids: pa.Array) -> None:
+def write_requests(
+    stream: BinaryIO, requests: Requests, users: Sequence[str], ids: pa.Array
+) -> None:
     """Write what each request asks, tab-separated below a header.
 
-    ``user`` is the number that ``requests.parquet`` holds too, ``query`` the words of a search,
-    and ``history`` the items before the request, oldest first, separated by spaces.
+    ``user_id`` and ``query_id`` are those of the data, encoded as items are, ``query`` the words of
+    a search, and ``history`` the items before the request, oldest first, separated by spaces.
+
+    Args:
+        stream: takes the lines.
+        requests: of one task.
+        users: ids of the data's users.
+        ids: encoded ids of the catalogue.
     """
-    stream.write(b"request\tuser\tquery\thistory\n")
+    of_users, of_queries = item_ids(users), item_ids((*requests.queries.ids, ""))
+    stream.write(b"request\tuser_id\tquery_id\tquery\thistory\n")
     for start in range(0, len(requests), _REQUESTS_AT_ONCE):
         batch = requests[start : start + _REQUESTS_AT_ONCE]
         offsets, seen = batch.seen()
@@ -130,10 +143,16 @@ def write_requests(stream: BinaryIO, requests: Requests, ids: pa.Array) -> None:
             stream,
             "\t",
             request_ids(batch.task, np.arange(start, start + len(batch))),
-            pa.array(batch.user).cast(_TEXT),
-            pa.array((" ".join(text.split()) for text in batch.query_texts()), _TEXT),
+            of_users.take(pa.array(batch.user)),
+            of_queries.take(pa.array(np.where(batch.query < 0, len(of_queries) - 1, batch.query))),
+            pa.array(map(_words, batch.query_texts()), _TEXT),
             pc.binary_join(history, pa.scalar(" ", _TEXT)),
         )
+
+
+def _words(text: str) -> str:
+    """Return a query in one field; control characters part words as blanks do."""
+    return " ".join("".join(" " if category(c) == "Cc" else c for c in text).split())
 
 
 def _write_lines(stream: BinaryIO, separator: str, *columns: pa.Array | str) -> None:

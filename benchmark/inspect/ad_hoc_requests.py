@@ -11,10 +11,17 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.events import NO_QUERY
 from benchmark.data.request_by_hand import is_text, request_after
 from benchmark.data.requests import Requests, Task
-from benchmark.errors import InputError
+from benchmark.errors import InputError, did_you_mean
 from benchmark.model_protocols import RankedItem
 
-__all__ = ["RankedItem", "UserRequest", "is_text", "request_after", "request_of_user"]
+__all__ = [
+    "RankedItem",
+    "UserRequest",
+    "is_text",
+    "number_of_user",
+    "request_after",
+    "request_of_user",
+]
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,18 @@ class UserRequest:
 
     request: Requests
     relevant: tuple[int, ...]
+
+
+def number_of_user(data: Dataset, user: str) -> int:
+    """Return the number of the user that the data's files call so.
+
+    Raises:
+        InputError: there is no such user.
+    """
+    if user not in data.users:
+        hint = did_you_mean(user, data.users)
+        raise InputError(f"--user: {data.name} has no user '{user}'{hint}")
+    return data.users.index(user)
 
 
 def request_of_user(

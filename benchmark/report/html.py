@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -18,6 +17,7 @@ from typing import Any
 from benchmark.analysis.leaderboard import Leaderboard, pareto_front
 from benchmark.analysis.scores import SHOWN
 from benchmark.analysis.tables import ALL
+from benchmark.plain_text import plain
 from benchmark.report.json import to_document
 from benchmark.report.notes import notes
 from benchmark.report.sections import Section, sections
@@ -37,7 +37,7 @@ def to_html(boards: list[Leaderboard]) -> str:
     return Template(_part("report.html")).substitute(
         policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
         " base-uri 'none'; form-action 'none'",
-        title=escape(f"Leaderboard: {names}" if names else "Leaderboard"),
+        title=_escape(f"Leaderboard: {names}" if names else "Leaderboard"),
         style=style,
         body="\n".join(_board(board, number) for number, board in enumerate(boards))
         or "<p>No runs yet.</p>",
@@ -57,8 +57,18 @@ def _hash(text: str) -> str:
 
 def _data(boards: list[Leaderboard]) -> str:
     """Return what the charts show as JSON that cannot end the script element it stands in."""
-    text = json.dumps([_charted(board) for board in boards], separators=(",", ":"))
+    charted = _plain([_charted(board) for board in boards])
+    text = json.dumps(charted, separators=(",", ":"), allow_nan=False)
     return text.translate({ord(c): f"\\u{ord(c):04x}" for c in "<>&"})
+
+
+def _plain(value: Any) -> Any:
+    """Return JSON whose texts are fit to be shown by the scripts."""
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return plain(value) if isinstance(value, str) else value
 
 
 def _charted(board: Leaderboard) -> dict[str, Any]:
@@ -84,9 +94,9 @@ def _board(board: Leaderboard, number: int) -> str:
     )
     parts = [
         f'<section data-board="{number}" aria-labelledby="{anchor}">',
-        f'<h2 id="{anchor}">{escape(board.dataset)}</h2>',
-        f'<ul class="notes">{"".join(f"<li>{_note(text)}</li>" for text in notes(board))}</ul>',
-        f'<nav aria-label="Parts of {escape(board.dataset)}"><ul>{links}</ul></nav>',
+        f'<h2 id="{anchor}">{_escape(board.dataset)}</h2>',
+        f'<ul class="notes">{"".join(f"<li>{_escape(text)}</li>" for text in notes(board))}</ul>',
+        f'<nav aria-label="Parts of {_escape(board.dataset)}"><ul>{links}</ul></nav>',
         "<div data-filter hidden data-script></div>",
         *(_section(part, f"{anchor}-{part.name}") for part in shown),
     ]
@@ -97,7 +107,7 @@ def _section(part: Section, anchor: str) -> str:
     tables = [_table(g, f"{anchor}-{i}", part.models) for i, g in enumerate(part.grids)]
     if part.folded:
         tables = [
-            f"<details><summary>{escape(grid.title)}</summary>\n{table}\n</details>"
+            f"<details><summary>{_escape(grid.title)}</summary>\n{table}\n</details>"
             for grid, table in zip(part.grids, tables, strict=True)
         ]
     content = "\n".join([*([_chart(part.chart)] if part.chart else []), *tables])
@@ -112,10 +122,6 @@ def _by_script(part: Section) -> str:
     return "" if part.grids else " hidden data-script"
 
 
-def _note(text: str) -> str:
-    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text))
-
-
 def _chart(kind: str) -> str:
     return f'<div class="chart" data-chart="{kind}" hidden data-script></div>'
 
@@ -128,7 +134,7 @@ def _table(grid: Grid, anchor: str, names: int) -> str:
     """
     heads = max(names, 1)
     head = "".join(
-        f'<th scope="col"{_NAME if place < heads else ""}>{escape(header)}</th>'
+        f'<th scope="col"{_NAME if place < heads else ""}>{_escape(header)}</th>'
         for place, header in enumerate(grid.headers)
     )
     body = "\n".join(
@@ -138,19 +144,24 @@ def _table(grid: Grid, anchor: str, names: int) -> str:
     return (
         f'<div class="scroll" role="region" aria-labelledby="{anchor}" tabindex="0">\n'
         f"<table{' data-models' if names else ''}>"
-        f'<caption><span id="{anchor}">{escape(grid.title)}</span></caption>\n'
+        f'<caption><span id="{anchor}">{_escape(grid.title)}</span></caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
     )
 
 
 def _cell(cell: Cell, heads: bool) -> str:
-    text = f"<strong>{escape(cell.text)}</strong>" if cell.bold else escape(cell.text)
+    text = f"<strong>{_escape(cell.text)}</strong>" if cell.bold else _escape(cell.text)
     if cell.tier:
         text += f' <span class="tiers"><span class="unseen">tier </span>{_tiers(cell.tier)}</span>'
     if heads:
         return f'<th scope="row"{_NAME}>{text}</th>'
     key = "" if cell.value is None else f' data-value="{cell.value!r}"'
     return f"<td{key}>{text}</td>"
+
+
+def _escape(text: str) -> str:
+    """Return what a page shows as ``text``, in an element or in a quoted attribute."""
+    return escape(plain(text))
 
 
 def _tiers(letters: str) -> str:

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 
 from benchmark.model_protocols import IdentifierFacts, LevelUse, PrefixShare
+from benchmark.plain_text import plain
 from benchmark.target import Target
 
 __all__ = ["draw"]
@@ -29,12 +30,14 @@ def draw(identifiers: Mapping[str, IdentifierFacts], target: Target) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context({"svg.hashsalt": "benchmark", "svg.fonttype": "none"}):
+    with rc_context(
+        {"svg.hashsalt": "benchmark", "svg.fonttype": "none", "text.parse_math": False}
+    ):
         figure = Figure(figsize=(9, 3.2 * len(identifiers)), layout="constrained")
         axes = figure.subplots(len(identifiers), 2, squeeze=False)
         for (left, right), (name, facts) in zip(axes, identifiers.items(), strict=True):
-            _draw_levels(left, name, facts.levels)
-            _draw_neighbours(right, name, facts.neighbours)
+            _draw_levels(left, plain(name), facts.levels)
+            _draw_neighbours(right, plain(name), facts.neighbours)
         drawn = BytesIO()
         figure.savefig(drawn, format="svg", metadata={"Date": None})
     target.write(drawn.getvalue())
@@ -56,7 +59,10 @@ def _draw_neighbours(
     for space, shares in spaces.items():
         lengths = range(1, len(shares) + 1)
         axes.plot(
-            lengths, [10 * share.kept for share in shares], marker="o", label=f"{space} neighbours"
+            lengths,
+            [10 * share.kept for share in shares],
+            marker="o",
+            label=plain(f"{space} neighbours"),
         )
         chance = [10 * share.by_chance for share in shares]
     axes.plot(range(1, len(chance) + 1), chance, linestyle=":", label="by chance")

@@ -7,6 +7,7 @@ import re
 from tabulate import tabulate
 
 from benchmark.analysis.leaderboard import Leaderboard
+from benchmark.plain_text import plain
 from benchmark.report.notes import notes
 from benchmark.report.sections import sections
 from benchmark.report.text_tables import Cell, Grid
@@ -15,6 +16,11 @@ __all__ = ["to_latex"]
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
+    "`": r"\textasciigrave{}",
+    "|": r"\textbar{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
@@ -37,7 +43,7 @@ def to_latex(boards: list[Leaderboard]) -> str:
         for number, grid in enumerate(grids):
             caption = f"{board.dataset}. {grid.title}."
             if number == 0:
-                caption += " " + " ".join(notes(board)).replace("`", "")
+                caption += " " + " ".join(notes(board))
             parts.append(_table(grid, caption))
     return "\n\n".join(parts) + "\n"
 
@@ -63,4 +69,6 @@ def _cell(cell: Cell) -> str:
 
 
 def _escape(text: str) -> str:
-    return re.sub("|".join(map(re.escape, _SPECIAL)), lambda m: _SPECIAL[m.group()], text)
+    """Return LaTeX that is set as ``text``; a row may begin with it, behind ``\\\\``."""
+    escaped = re.sub("|".join(map(re.escape, _SPECIAL)), lambda m: _SPECIAL[m[0]], plain(text))
+    return re.sub(r"([-',])(?=\1)", r"\1{}", escaped)  # else two would become one other sign

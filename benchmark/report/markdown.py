@@ -8,6 +8,7 @@ from tabulate import tabulate
 
 from benchmark.analysis.leaderboard import Leaderboard
 from benchmark.errors import InputError
+from benchmark.plain_text import plain
 from benchmark.report.notes import notes
 from benchmark.report.sections import sections
 from benchmark.report.text_tables import Cell, Grid
@@ -15,6 +16,12 @@ from benchmark.report.text_tables import Cell, Grid
 __all__ = ["END", "START", "between_markers", "to_markdown"]
 
 START, END = "<!-- leaderboard:start -->", "<!-- leaderboard:end -->"
+
+_SIGNS = re.compile(r"[\\`*\[\]|~#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?<=www)\.")
+"""What a backslash takes the meaning from: emphasis, code, links, columns, addresses."""
+_TAGS = re.compile(r"<(?=[A-Za-z/!?])|&(?=[#A-Za-z])|\$")
+_ENTITIES = {"<": "&lt;", "&": "&amp;", "$": "&#36;"}
+"""What only an entity does: raw HTML, the markers above, entities, GitHub's formulas."""
 
 
 def to_markdown(boards: list[Leaderboard]) -> str:
@@ -38,7 +45,7 @@ def between_markers(text: str, board: str, name: str) -> str:
 
 
 def _board(board: Leaderboard) -> str:
-    parts = [f"## {board.dataset}", " ".join(notes(board))]
+    parts = [f"## {_escape(board.dataset)}", _escape(" ".join(notes(board)))]
     for section in sections(board):
         if section.detail:
             continue
@@ -53,11 +60,18 @@ def _board(board: Leaderboard) -> str:
 def _table(grid: Grid) -> str:
     body = [[_cell(cell) for cell in line] for line in grid.body]
     align = ("left", *("right",) * (len(grid.headers) - 1))
-    table = tabulate(body, grid.headers, tablefmt="pipe", colalign=align, disable_numparse=True)
-    return f"### {grid.title}\n\n{table}"
+    headers = [_escape(header) for header in grid.headers]
+    table = tabulate(body, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
+    return f"### {_escape(grid.title)}\n\n{table}"
 
 
 def _cell(cell: Cell) -> str:
-    text = cell.text.replace("|", "\\|")
+    text = _escape(cell.text)
     tier = f" {cell.tier}" if cell.tier else ""
     return (f"**{text}**" if cell.bold else text) + tier
+
+
+def _escape(text: str) -> str:
+    """Return Markdown that is read as ``text`` behind the first character of a line."""
+    escaped = _SIGNS.sub(r"\\\g<0>", plain(text).strip())
+    return _TAGS.sub(lambda found: _ENTITIES[found[0]], escaped)

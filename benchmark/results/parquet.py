@@ -52,7 +52,7 @@ def from_bytes(
     """
     try:
         return _table(content, wanted, optional or pa.schema([]))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         fault = f"is no Parquet file that can be read: {str(error).splitlines()[0][:100]}"
     except BenchmarkError as error:
         fault = str(error)

@@ -62,7 +62,7 @@ def check_answers(
 def _check_places(rows: Mapping[str, NDArray[Any]], protocol: str) -> None:
     """Check the places of the relevant items of one task and protocol.
 
-    A relevant item that the data's own list lacks stands behind all candidates, level with none.
+    A relevant item that a list of candidates lacks stands behind all of them, level with none.
 
     Args:
         rows: ``request, greater, tied, candidates`` of each relevant item, ``[rows]``.
@@ -76,7 +76,7 @@ def _check_places(rows: Mapping[str, NDArray[Any]], protocol: str) -> None:
         rows[name].astype(np.int64) for name in ("request", "greater", "tied", "candidates")
     )
     listed = (greater >= 0) & (tied >= 0) & (greater + tied < candidates)
-    lacking = (greater == candidates) & (tied == 0) & (protocol == "given")
+    lacking = (greater == candidates) & (tied == 0) & (protocol != "full")
     _first(request, ~(listed | lacking), "places lie outside of the candidates")
     several = np.flatnonzero(listed & _one_of_several(request))
     order = several[np.lexsort((greater[several], request[several]))]

@@ -102,7 +102,7 @@ class RunRecord:
 
     def _top(self) -> pa.Table | None:
         try:
-            return _top_of(standing(self.folder))
+            return _top_of(standing(_place_of(self.folder)))
         except (OSError, ValueError, BenchmarkError) as error:
             raise BenchmarkError(f"{self.folder}: {error}") from error
 
@@ -197,7 +197,8 @@ def read_run(folder: Path, shared: SharedTables | None = None) -> RunRecord:
         BenchmarkError: a file is missing, differs from its checksum or cannot be read, the run was
             made under other rules, or contradicts itself or its place.
     """
-    return read_steadily(folder, lambda place: _read(folder, place, shared or SharedTables()))
+    tables = shared or SharedTables()
+    return read_steadily(_place_of(folder), lambda place: _read(folder, place, tables))
 
 
 def _read(folder: Path, place: Path, shared: SharedTables) -> RunRecord:

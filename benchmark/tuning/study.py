@@ -8,7 +8,6 @@ no fault of theirs. It stops the search, and the trial stays open.
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchmarkError, DivergedError, InputError, RefusedError
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.failures import blaming
+from benchmark.folders import discard
 from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext
 from benchmark.run_log import RunLog
@@ -84,6 +84,7 @@ def tune(
             tell(
                 f"{study.model}, trial {number}: {value} in {trial.seconds:.1f} s {trial.settings}"
             )
+        discard(file.parent / "checkpoints")  # of a process killed when it had stored a trial
     return study
 
 
@@ -138,7 +139,7 @@ def _with_next_trial(
         )
     study = replace(study, trials=(*study.trials, trial))
     write_study(file, study)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    discard(checkpoints)
     return study
 
 

@@ -109,6 +109,21 @@ def test_users_are_paired(tmp_path: Path) -> None:
     assert found.rec.high - found.rec.low < 2 * 1.96 * unpaired
 
 
+def test_trainings_are_shown_beside_those_of_their_own_seed(tmp_path: Path) -> None:
+    """Alone it was trained with seeds 1, 2 and 4, for both with 2, 3 and 4."""
+    places = {1: [9] * 40, 2: [1] * 40, 3: [8] * 40, 4: [2] * 40}
+    runs = [
+        record(tmp_path, "m", {FULL: places[seed]}, tasks=["rec"], seed=seed) for seed in (1, 2, 4)
+    ]
+    runs += [
+        record(tmp_path, "m", {FULL: SAME, SEARCH: SAME}, tasks=BOTH, seed=seed)
+        for seed in (2, 3, 4)
+    ]
+    (found,) = board(runs).tradeoff
+    own = [gains(SAME).mean() / gains(places[seed]).mean() - 1 for seed in (2, 4)]
+    assert found.rec.by_seed == pytest.approx(own)
+
+
 def test_the_interval_is_that_of_the_logarithm_of_the_ratio(tmp_path: Path) -> None:
     """By the delta method: swapping the models turns the interval of the ratio upside down."""
     moves = {"joint": [0, 1, 2], "rec": [1, 2, 3], "search": [1, 2, 3]}

@@ -72,3 +72,12 @@ def assert_refused(done: Done) -> None:
     assert done.err.startswith("error: ")
     assert done.err.count("\n") == 1
     assert done.err.endswith("\n")
+
+
+def assert_stopped(done: Done) -> None:
+    """As :func:`assert_refused`, behind remarks on the data."""
+    assert done.status == 2
+    assert done.out == ""
+    *remarks, error = done.err.splitlines()
+    assert error.startswith("error: ")
+    assert not any(line.startswith(("error", "Traceback", " ")) for line in remarks)

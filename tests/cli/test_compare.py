@@ -46,7 +46,10 @@ def test_two_runs_are_compared_in_numbers_and_in_words(
         assert each["interval"][0] <= each["difference"] <= each["interval"][1]
         assert f"{each['difference']:+.4f}" in shown.out
         for example in (*each["gains"], *each["losses"]):
-            assert example["item"] in shown.out
+            for name in ("user", "item", "title"):
+                assert example[name] in shown.out
+            assert example["user"][0] + example["item"][0] == "ui"
+            assert (example["query_id"] is None) == (each["task"] == "rec")
             assert (example["query"] == "") == (each["task"] == "rec")
 
 

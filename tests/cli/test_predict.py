@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.data.dataset import Dataset
 from tests.gensar.support import SMALL, without_text_encoder
 
 from .conftest import Command, assert_refused
@@ -46,11 +47,11 @@ def predict(command: Command, gensar_run: Path, tiny_folder: Path) -> Command:
 
 
 def test_both_tasks_are_answered_in_words(predict: Command) -> None:
-    found = predict("--user", 1, "--query", "drama", "-k", 4, "--json")
+    found = predict("--user", "u1", "--query", "drama", "-k", 4, "--json")
     assert found.status == 0
     rec, search = found.json["answers"]
     assert (rec["task"], search["task"], search["query"]) == ("rec", "search", "drama")
-    shown = predict("--user", 1, "--query", "drama", "-k", 4).out
+    shown = predict("--user", "u1", "--query", "drama", "-k", 4).out
     for answer in (rec, search):
         assert len(answer["results"]) == 4
         assert answer["history"]
@@ -60,41 +61,57 @@ def test_both_tasks_are_answered_in_words(predict: Command) -> None:
             assert f"{each['score']:.4f}" in shown
 
 
+def test_users_are_named_by_their_ids(predict: Command, tiny: Dataset) -> None:
+    for user in ("u7", "u10", "u59"):
+        found = predict("--user", user, "--history", 100, "--json").json
+        assert found["user"] == user
+        assert f"History of user {user}," in predict("--user", user).out
+        log, number = tiny.log, tiny.users.index(user)
+        own = log.item[log.offsets[number] : log.offsets[number + 1]]
+        history = [each["item"] for each in found["answers"][0]["history"]]
+        assert history == [tiny.items.ids[item] for item in own[: len(history)]]
+    unknown = predict("--user", "u6O")
+    assert_refused(unknown)
+    assert "no user 'u6O'; did you mean 'u6'?" in unknown.err
+
+
 def test_what_the_user_took_next_is_shown(predict: Command) -> None:
-    (rec, *_) = predict("--user", 1, "-k", 120, "--json").json["answers"]
+    (rec, *_) = predict("--user", "u1", "-k", 120, "--json").json["answers"]
     taken = [each for each in rec["results"] if each["taken"]]
     assert {each["title"] for each in taken} == {each["title"] for each in rec["taken"]}
-    assert "taken next" in predict("--user", 1, "-k", 120).out
-    assert "taken next" in predict("--user", 1, "-k", 1).out
+    assert "taken next" in predict("--user", "u1", "-k", 120).out
+    assert "taken next" in predict("--user", "u1", "-k", 1).out
 
 
 def test_the_history_is_cut_to_its_newest_events(predict: Command) -> None:
-    whole = predict("--user", 1, "--history", 100, "--json").json["answers"][0]["history"]
+    whole = predict("--user", "u1", "--history", 100, "--json").json["answers"][0]["history"]
     for length in (0, 2):
-        cut = predict("--user", 1, "--history", length, "--json").json["answers"][0]["history"]
+        cut = predict("--user", "u1", "--history", length, "--json").json["answers"][0]["history"]
         assert cut == whole[len(whole) - length :]
 
 
 def test_bad_questions_are_refused(
     predict: Command, command: Command, gensar_run: Path, tiny_folder: Path, tmp_path: Path
 ) -> None:
-    assert_refused(predict("--user", 10_000))
-    assert_refused(predict("--user", 1, "--query", " "))
-    assert_refused(predict("--user", 1, "-k", 0))
-    assert_refused(predict("--user", 1, "--query", "drama \udcff"))
-    assert_refused(command("predict", tmp_path, "--user", 1))
-    assert_refused(command("predict", gensar_run, "--user", 1, "--dataset", "ml-100k"))
+    assert_refused(predict("--user", "1"))
+    assert_refused(predict("--user", "u1", "--query", " "))
+    assert_refused(predict("--user", "u1", "-k", 0))
+    assert_refused(predict("--user", "u1", "--query", "drama \udcff"))
+    assert_refused(command("predict", tmp_path, "--user", "u1"))
+    assert_refused(command("predict", gensar_run, "--user", "u1", "--dataset", "ml-100k"))
 
 
 def test_words_of_every_script_are_searched_for(predict: Command) -> None:
     for words in ("drama\u3000comedy", "drama\u00a0comedy", "drama\u200cs"):
-        assert predict("--user", 1, "--query", words, "--json").json["answers"][1]["query"] == words
+        assert (
+            predict("--user", "u1", "--query", words, "--json").json["answers"][1]["query"] == words
+        )
 
 
 def test_no_number_of_results_or_events_is_too_large(predict: Command) -> None:
-    many = predict("--user", 1, "-k", 10**20, "--history", 10**20, "--json")
+    many = predict("--user", "u1", "-k", 10**20, "--history", 10**20, "--json")
     assert many.status == 0
-    assert many.json == predict("--user", 1, "-k", 120, "--history", 100, "--json").json
+    assert many.json == predict("--user", "u1", "-k", 120, "--history", 100, "--json").json
 
 
 def test_identifiers_of_an_item_and_who_shares_them(command: Command, gensar_run: Path) -> None:
@@ -136,7 +153,8 @@ def test_what_has_no_identifiers_is_refused(
 ) -> None:
     popularity = next((gensar_run.parents[1] / "popularity").iterdir())
     assert_refused(command("identifiers", popularity))
-    older = shutil.copytree(gensar_run, gensar_run.with_name("older"))
+    results = shutil.copytree(gensar_run.parents[3], tmp_path / "of older times")
+    older = results / Path(*gensar_run.parts[-4:])
     about = json.loads((older / "run.json").read_text(encoding="utf-8"))
     about["facts"]["identifiers"] = {"codes_used_by_level": [3, 3]}
     (older / "run.json").write_text(json.dumps(about), encoding="utf-8")

@@ -149,7 +149,7 @@ MALFORMED = {
         "rec-0 Q0 i1 1 1 x\n".encode("utf-16-le"),
         "my.run: the file is UTF-16; save it as UTF-8",
     ),
-    "NUL": (b"rec-0 Q0 i1 1 1 \0\n", "my.run: the file is UTF-16; save it as UTF-8"),
+    "NUL": (b"rec-0 Q0 i1 1 1 \0\n", "my.run:1: the line holds a NUL byte"),
     "long line": (b"x" * (2**20 + 1), "my.run:1: the line is longer than"),
     "first of two faults": (b"rec-0 Q0 i1 1 x x\nrec-0\n", "my.run:1: score"),
 }

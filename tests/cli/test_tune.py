@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.results.record import read_run
-from tests.cli.conftest import Command, assert_refused
+from tests.cli.conftest import Command, assert_refused, assert_stopped
 
 
 def test_a_tuned_run_takes_the_best_settings_and_tells_how_they_were_found(
@@ -60,3 +60,20 @@ def test_without_a_search_a_tuned_run_is_refused(command: Command, tiny_folder: 
     assert_refused(done)
     assert "python -m benchmark tune --model bm25" in done.err
     assert not Path("results").exists()
+
+
+def test_a_damaged_search_is_told_and_others_still_serve(
+    command: Command, tiny_folder: Path
+) -> None:
+    chosen = ("--model", "bm25", "--dataset", tiny_folder)
+    for seed in (1, 2):
+        command("tune", *chosen, "--trials", 2, "--seed", seed)
+    damaged = sorted(Path("results/tuning/tiny/bm25").glob("standard-s1-*/study.json"))[0]
+    damaged.write_bytes(damaged.read_bytes().replace(b'"seed": 1', b'"seed": 3'))
+    done = command("tune", *chosen, "--trials", 3)
+    assert_stopped(done)
+    assert f"{damaged}: damaged" in done.err
+    run = command("run", *chosen, "--tuned", "--json")
+    assert run.status == 0
+    assert run.json[0]["tuning"]["seed"] == 2
+    assert f"left out: {damaged}: damaged" in run.err

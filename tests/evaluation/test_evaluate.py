@@ -295,3 +295,18 @@ def test_what_the_user_has_seen_counts_neither_for_nor_against_the_target(
     plain, found = (_outcomes(Scoring(w), w.dataset())["rec", "full"] for w in (world, moved))
     assert _rows(found.counts) == _rows(plain.counts)
     np.testing.assert_array_equal(found.top, plain.top)
+
+
+def test_a_limited_validation_is_drawn_from_all_requests_by_the_data(tiny: Dataset) -> None:
+    """The first of them would be the same users always."""
+
+    def asked(data: Dataset) -> list[int]:
+        model = _Remembering()
+        model.fit(data.train, HarnessValidation(data, TASKS), TrainingContext(TASKS, 1))
+        HarnessValidation(data, (Task.REC,)).measure(model, 20)
+        return sorted(user for _, user, _, _ in model.asked)
+
+    first, other = asked(tiny), asked(replace(tiny, digest="another"))
+    assert first == asked(tiny) and first != other
+    half = len(tiny.evaluation["validation", Task.REC]) // 2
+    assert 4 <= sum(user >= half for user in first) <= 16

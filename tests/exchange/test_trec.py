@@ -243,15 +243,16 @@ def test_the_requests_say_what_is_asked(several: Dataset, distinct: tuple[RunRec
     for task in (Task.REC, Task.SEARCH):
         requests = several.evaluation["test", task].requests
         lines = (distinct[1] / f"requests.{task}.tsv").read_text(encoding="utf-8").splitlines()
-        assert lines[0] == "request\tuser\tquery\thistory"
+        assert lines[0] == "request\tuser_id\tquery_id\tquery\thistory"
         assert len(lines) == len(requests) + 1
         history = requests.history(1000)
         words = requests.query_texts()
         for number, line in enumerate(lines[1:]):
             items = history.item[number, : history.length[number]]
             ids = " ".join(several.items.ids[item] for item in items)
-            user = requests.user[number]
-            assert line.split("\t") == [f"{task}-{number}", str(user), words[number], ids]
+            user, query = several.users[requests.user[number]], requests.query[number]
+            asked = several.queries.ids[query] if task == Task.SEARCH else ""
+            assert line.split("\t") == [f"{task}-{number}", user, asked, words[number], ids]
 
 
 def test_a_model_that_answers_otherwise_than_recorded_is_not_exported(

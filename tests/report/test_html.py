@@ -8,71 +8,30 @@ import json
 import random
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from benchmark.analysis.leaderboard import Leaderboard, boards
 from benchmark.report.html import to_html
 from benchmark.report.json import to_document
 from benchmark.report.markdown import to_markdown
 from benchmark.results.record import RunRecord
+from tests.report.reader import Reader
 from tests.report.study import FOREIGN, FULL, SEARCH
 from tests.results.records import record
 
 SVG = "http://www.w3.org/2000/svg"
 
 
-class Reader(HTMLParser):
-    """Collects tags, and the cells of each table by its caption."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.tables: dict[str, list[list[str]]] = {}
-        self._in_cell = False
-        self._caption: str | None = None
-        self._rows: list[list[str]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag == "table":
-            self._rows = []
-        elif tag == "caption":
-            self._caption = ""
-        elif tag == "tr":
-            self._rows.append([])
-        elif tag in ("td", "th"):
-            self._rows[-1].append("")
-            self._in_cell = True
-
-    def handle_data(self, data: str) -> None:
-        if self._caption is not None:
-            self._caption += data
-        elif self._in_cell:
-            self._rows[-1][-1] += data
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "caption":
-            assert self._caption is not None
-            self.tables[self._caption], self._caption = self._rows, None
-        elif tag in ("td", "th"):
-            self._in_cell = False
-
-
 def test_every_table_of_the_markdown_is_in_the_page(made: list[Leaderboard], text: str) -> None:
+    rendered = Reader(MarkdownIt("gfm-like", {"linkify": False}).render(to_markdown(made)))
+    assert len(rendered.all_tables) > 6
     shown = Reader(text).tables
-    sections = re.findall(r"^### (.*)\n\n((?:\|.*\n?)+)", to_markdown(made), re.MULTILINE)
-    assert len(sections) > 6
-    for title, table in sections:
-        head, _, *body = [
-            [cell.strip() for cell in line[1:-1].split("|")] for line in table.splitlines()
-        ]
-        found = [[cell.replace("tier ", "") for cell in row] for row in shown[title]]
-        assert found == [head, *([cell.replace("**", "") for cell in row] for row in body)]
+    for title, table in zip(rendered.texts["h3"], rendered.all_tables, strict=True):
+        assert [[cell.replace("tier ", "") for cell in row] for row in shown[title]] == table
 
 
 def test_pairs_and_intervals_are_in_the_page(made: list[Leaderboard], text: str) -> None:

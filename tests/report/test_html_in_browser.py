@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from benchmark.analysis.leaderboard import Leaderboard
-from tests.report.study import FOREIGN
+from benchmark.analysis.leaderboard import Leaderboard, boards
+from benchmark.plain_text import plain
+from benchmark.report.html import to_html
+from tests.hostile import NAMED, spaces
+from tests.report.study import FOREIGN, FULL, SEARCH
+from tests.results.records import record
 
 in_browser = pytest.mark.xdist_group("browser")
 
@@ -275,3 +280,34 @@ def test_without_javascript_the_tables_are_there_and_no_dead_controls(page: Page
     assert not any(
         e.is_displayed() for e in page.browser.find_elements(By.CSS_SELECTOR, "[data-script]")
     )
+
+
+@in_browser
+def test_hostile_texts_are_text(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """Each is the name of a data set, of a model and of a setting, in tables and charts."""
+    asked = {FULL: [0, 1, 2, 3], SEARCH: [3, 2, 1, 0]}
+    curve = [{"epoch": 1, "seconds": 1.5, "rec": 0.25}]
+    run = record(tmp_path, "m", asked, curve=curve)
+    texts = list(NAMED.values())
+    named = (replace(run, info={**run.info, "model": text, "dataset": text}) for text in texts)
+    file = tmp_path / "board.html"
+    file.write_text(to_html(boards(named)), encoding="utf-8")
+    page = Page(browser, file)
+    for log in ("browser", "performance"):
+        browser.get_log(log)
+    page.open()
+    shown = sorted(map(plain, texts))
+    of = "return [...document.querySelectorAll(arguments[0])].map(each => each.textContent)"
+    assert sorted(page.run(of, "h2")) == shown
+    names = [name.removesuffix(" †") for name in page.run(of, "tbody tr:first-child th")]
+    assert {spaces(name) for name in names} >= {spaces(text) for text in shown}
+    assert set(page.run(of, ".legend span")) == set(shown)
+    labels = (
+        "return [...document.querySelectorAll('.point')].map(p => p.getAttribute('aria-label'))"
+    )
+    told = page.run(labels)
+    assert all(any(text in label for label in told) for text in shown)
+    counts = "return ['script', 'img', 'link', 'iframe', '[onerror]', '[onmouseover]']"
+    found = page.run(f"{counts}.map(each => document.querySelectorAll(each).length)")
+    assert found == [2, 0, 0, 0, 0, 0]
+    assert browser.get_log("browser") == []

@@ -52,16 +52,16 @@ ODD: dict[str, Any] = {
 SCANNING: dict[str, Reader] = {
     **{
         f"leaderboard {form}": lambda at, form=form: [
-            *("leaderboard", "--results", at.results, "--format", form, "--model", at.models)
+            *("leaderboard", "--results", at.results, "--format", form)
         ]
         for form in ("md", "html", "json", "latex")
     },
     "check": lambda at: ["check", "--baseline", at.baseline, "--results", at.results],
-    "publish into": lambda at: ["publish", at.good, "--to", at.results],
+    "publish into": lambda at: ["publish", at.other, "--to", at.results],
 }
 NAMED: dict[str, Reader] = {
     "check of it": lambda at: ["check", "--baseline", at.same, "--results", at.results],
-    "check against it": lambda at: ["check", "--baseline", at.results, "--results", at.baseline],
+    "check against it": lambda at: ["check", "--baseline", at.results, "--results", at.results],
     "compare a": lambda at: ["compare", at.odd, at.good, "--examples", 1],
     "compare b": lambda at: ["compare", at.good, at.odd, "--examples", 1],
     "predict": lambda at: ["predict", at.odd, "--user", 3],
@@ -83,8 +83,8 @@ class Place:
         odd: that of the other.
         baseline: a results folder with the good run.
         same: a results folder with what the other was.
+        other: the folder of a further run that lies elsewhere.
         scratch: a folder to write to.
-        models: the names of all models.
         running: the command that finds the other run stored.
         importing: the command that adds to the other run, where that was imported.
     """
@@ -94,8 +94,8 @@ class Place:
     odd: Path
     baseline: Path
     same: Path
+    other: Path
     scratch: Path
-    models: str
     running: list[object]
     importing: list[object]
 
@@ -140,22 +140,21 @@ def places(root: Path) -> dict[str, Place]:
     (imported,) = root.glob("imported/runs/*/theirs/*")
     _done("publish", odd, "--to", root / "same")
     _done("publish", imported, "--to", root / "same imported")
-    common = {"baseline": root / "baseline", "scratch": root / "scratch", "importing": theirs}
-    run = [*ours, "--seed", 2]
-    first = Place(
-        root / "trained", good, odd, same=root / "same", models="popularity", running=run, **common
-    )
+    _done(*ours, "--seed", 3, "--results", root / "other")
+    (other,) = root.glob("other/runs/*/*/*-s3-*")
+    common = {
+        "baseline": root / "baseline",
+        "other": other,
+        "scratch": root / "scratch",
+        "running": [*ours, "--seed", 2],
+        "importing": theirs,
+    }
     (published,) = root.glob("imported/runs/*/popularity/*")
-    second = Place(
-        root / "imported",
-        published,
-        imported,
-        same=root / "same imported",
-        models="popularity,theirs",
-        running=run,
-        **common,
-    )
-    return {"trained": first, "imported": second}
+    beside = root / "same imported"
+    return {
+        "trained": Place(root / "trained", good, odd, same=root / "same", **common),
+        "imported": Place(root / "imported", published, imported, same=beside, **common),
+    }
 
 
 def _done(*arguments: object) -> None:
@@ -172,11 +171,16 @@ def mutations(folder: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _fields(value: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield the way to everything inside of a document, and to the whole."""
+    """Yield the way to everything inside of a document, and to the whole.
+
+    Of tables by task and protocol, and of lists, the first entry stands for the others.
+    """
     yield ()
-    inner = value.items() if isinstance(value, dict) else []
+    inner: Any = value.items() if isinstance(value, dict) else []
     if isinstance(value, list):
         inner = enumerate(value[:1])
+    elif isinstance(value, dict) and value.keys() <= {"rec", "search", "full", "sampled"}:
+        inner = [*value.items()][:1]
     for key, each in inner:
         yield from ((key, *way) for way in _fields(each))
 
@@ -274,7 +278,7 @@ def readers_of(kind: str) -> dict[str, Reader]:
     What would write to the run's folder comes last.
     """
     if kind == "imported":
-        without = ("check of it", "predict", "export")
+        without = ("predict", "export")
         return {**SCANNING, **{n: r for n, r in NAMED.items() if n not in without}}
     return {**SCANNING, **{n: r for n, r in NAMED.items() if n != "import"}, "run": RUN}
 

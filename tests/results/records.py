@@ -12,6 +12,7 @@ import pyarrow as pa
 from baselines.diagnostic import Constant
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import compute
+from benchmark.model import Model
 from benchmark.results.record import RunRecord, run_folder, write_run
 from benchmark.results.table import COUNTS, SHARED, RunTables, blocks_of, joined
 
@@ -73,7 +74,9 @@ def record(
     return written(results, model, made, **changes)
 
 
-def written(results: Path, model: str, made: RunTables, **changes: Any) -> RunRecord:
+def written(
+    results: Path, model: str, made: RunTables, weights: Model | None = None, **changes: Any
+) -> RunRecord:
     """Write a run with these tables, and return it.
 
     A digest may be any text; ``run`` stands behind preset and seed.
@@ -117,7 +120,7 @@ def written(results: Path, model: str, made: RunTables, **changes: Any) -> RunRe
     if "metrics" not in values:
         values["metrics"] = means(made)
     place = run_folder(results, values["dataset"], model, values["run"])
-    return write_run(place, values, made, Constant())
+    return write_run(place, values, made, weights or Constant())
 
 
 def means(made: RunTables) -> dict[str, dict[str, dict[str, float]]]:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from baselines.diagnostic import Constant
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.results import record as module
-from benchmark.results.record import read_run, write_run
+from benchmark.results.record import read_run
 from benchmark.results.scan import scan_runs
 from benchmark.results.shared import is_shared_name
-from tests.results.records import record, tables
+from tests.results.records import record, tables, written
 
 REC = ("rec", "full")
 ASKED = {REC: [3, 0, 40]}
@@ -163,7 +163,8 @@ def test_an_interrupted_write_leaves_nothing_or_the_older_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, older: bool
 ) -> None:
     before = record(tmp_path, "m", ASKED) if older else None
-    folder = before.folder if before else tmp_path / "runs" / "toy" / "m" / "run"
+    folder = (before or record(tmp_path / "elsewhere", "m", ASKED)).folder
+    folder = tmp_path / Path(*folder.parts[-4:])
     kept = _files(tmp_path)
     with monkeypatch.context() as patch:
         if where == "rename":
@@ -177,7 +178,7 @@ def test_an_interrupted_write_leaves_nothing_or_the_older_run(
             patch.setattr(module, where, _fail)
         model = _Failing() if where == "save" else Constant()
         with pytest.raises(KeyboardInterrupt):
-            write_run(folder, {"new": True}, tables({REC: [1]}), model)
+            written(tmp_path, "m", tables({REC: [1]}), model)
     left = set(_files(tmp_path)) - set(kept)
     assert all(is_shared_name(Path(name).name) for name in left)
     assert len(left) <= (where in ("put", "rename"))

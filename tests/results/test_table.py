@@ -11,6 +11,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.easy import hard_requests
 from benchmark.data.requests import PAD, Task
 from benchmark.results.table import SHARED, counts_table, shared_table, top_table
+from tests.evaluation.reference import World
 from tests.results.graded import graded
 
 COLUMNS = [
@@ -72,6 +73,15 @@ def test_the_shared_table_equals_a_slow_count(tiny: Dataset, seen: bool) -> None
     assert list(frame.itertuples(index=False, name=None)) == _slowly(data)
     rows = frame.groupby(["task", "protocol", "request"]).size()
     assert rows.max() == 3 and frame["gain"].nunique() == 3
+
+
+@pytest.mark.parametrize("exclude", [True, False])
+def test_an_item_that_was_met_twice_leaves_the_candidates_once(exclude: bool) -> None:
+    world = World.drawn(4, requests=6, items=12, levels=3, exclude=exclude)
+    assert any(len(set(seen)) < len(seen) for seen in world.seen)
+    frame = shared_table(world.dataset()).to_pandas()
+    found = frame[frame["protocol"] == "full"]["candidates"].tolist()
+    assert found == [row[-1] for row in world.rows("full")]
 
 
 def test_without_given_lists_there_is_no_given_block(tiny: Dataset) -> None:

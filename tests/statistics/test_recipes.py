@@ -99,6 +99,13 @@ class TestRecipes:
         assert (pair.low, pair.high) == pytest.approx((pair.difference - wide,
                                                        pair.difference + wide))  # fmt: skip
 
+    def test_wins_are_those_of_the_first_of_a_pair(self) -> None:
+        """By the means of trainings; the second wins the third unit though it lost it once."""
+        a = Recipe("a", np.array([[3.0, 1.0, 4.0, 2.0, 5.0], [3.0, 1.0, 0.0, 2.0, 5.0]]))
+        b = Recipe("b", np.array([[1.0, 1.0, 3.0, 2.0, 4.0]]))
+        pair = compare_recipes([a, b]).pairs[0]
+        assert (pair.a, pair.wins, pair.ties, pair.losses) == (0, 2, 2, 1)
+
     def test_trainings_that_are_the_same_leave_the_test_over_requests(
         self, rng: np.random.Generator
     ) -> None:

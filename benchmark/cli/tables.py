@@ -1,0 +1,100 @@
+"""Tables of text for a terminal of any width: nothing in them is cut, and nothing acts.
+
+Where a table is too wide, its prose is folded; where that is not enough, each row becomes a block
+of lines. Figures, and columns that are not to be wrapped (paths, ids), stay whole.
+"""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from benchmark.plain_text import plain
+
+__all__ = ["drawn"]
+
+_PROSE = 24
+"""Columns of a terminal: what is wider is prose, and may be folded to no less."""
+
+_INDENT = "    "
+
+
+def drawn(table: Table, width: int | None) -> str:
+    """Return a table as lines.
+
+    Args:
+        table: its cells are text; title and caption are one line each. Columns with ``no_wrap``
+            hold what is copied as a whole.
+        width: of the terminal; ``None`` for as wide as need be.
+    """
+    columns = [[plain(str(cell)) for cell in (c.header, *c.cells)] for c in table.columns]
+    widths = _widths(columns, [column.no_wrap for column in table.columns], width)
+    if widths is None:
+        text = "".join(f"{block}\n\n" for block in _blocks(columns, table, width or 0))
+    else:
+        text = _boxed(columns, widths, table.show_header)
+    around = [plain(str(each or "")) for each in (table.title, table.caption)]
+    above, below = (f"{line}\n" if line else "" for line in around)
+    return above + text + below
+
+
+def _widths(columns: list[list[str]], whole: list[bool], width: int | None) -> list[int] | None:
+    """Return the width of each column, ``None`` where they do not fit beside each other."""
+    wide = [max(map(cell_len, column)) for column in columns]
+    room = 10**9 if width is None else width - 3 * len(columns) - 1
+    if sum(wide) <= room:
+        return wide
+    least = [
+        most
+        if alone
+        else min(most, max([_PROSE, *(cell_len(w) for c in column for w in c.split())]))
+        for column, most, alone in zip(columns, wide, whole, strict=True)
+    ]
+    spare, wanted = room - sum(least), sum(wide) - sum(least)
+    if spare < 0:
+        return None
+    return [low + (high - low) * spare // wanted for low, high in zip(least, wide, strict=True)]
+
+
+def _boxed(columns: list[list[str]], widths: list[int], show_header: bool) -> str:
+    table = Table(show_header=show_header)
+    for (header, *_), width in zip(columns, widths, strict=True):
+        table.add_column(Text(header), width=width)
+    for cells in zip(*(column[1:] for column in columns), strict=True):
+        table.add_row(*map(Text, cells))
+    lines = StringIO()
+    Console(file=lines, width=sum(widths) + 3 * len(widths) + 1, color_system=None).print(table)
+    return lines.getvalue()
+
+
+def _blocks(columns: list[list[str]], table: Table, width: int) -> list[str]:
+    """Return a block for each row; rows of a table without headers are lines of one block."""
+    rows = list(zip(*(column[1:] for column in columns), strict=True))
+    if not table.show_header:
+        return ["\n".join(_entry(row[0], "  ".join(row[1:]), False, width) for row in rows)]
+    return [
+        "\n".join(
+            _entry(column[0], cell, style.no_wrap, width)
+            for column, style, cell in zip(columns, table.columns, row, strict=True)
+            if cell
+        )
+        for row in rows
+    ]
+
+
+def _entry(name: str, value: str, whole: bool, width: int) -> str:
+    """Return ``name: value`` in a line; below each other where the value would be cut."""
+    line = f"{name}: {value}" if name else value
+    if cell_len(line) <= width:
+        return line
+    longest = max((cell_len(word) for word in value.split()), default=0)
+    if whole or longest > width - len(_INDENT):
+        return f"{name}:\n{value}" if name else value
+    folded = Text(value).wrap(Console(file=StringIO(), width=width), width - len(_INDENT))
+    return "\n".join(
+        [*([f"{name}:"] if name else []), *(f"{_INDENT}{each}".rstrip() for each in folded)]
+    )
