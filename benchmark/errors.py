@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from difflib import get_close_matches
 
 __all__ = [
@@ -54,8 +55,11 @@ def out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, MemoryError):
         return True
-    text = str(error).lower() if isinstance(error, (RuntimeError, OSError, ImportError)) else ""
-    if any(sign in text for sign in _NO_MEMORY):
+    text = ""
+    with suppress(Exception):  # an exception of somebody else, which may have a text of its own
+        text = str(error).lower()
+    by_library = isinstance(error, (RuntimeError, OSError, ImportError))
+    if by_library and any(sign in text for sign in _NO_MEMORY):
         return True
     before = error.__cause__ or error.__context__
     return before is not None and out_of_memory(before)
