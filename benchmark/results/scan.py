@@ -47,7 +47,7 @@ def _folders(place: Path, depth: int, report: Report) -> Iterator[Path]:
 
     A file with an ending, such as a table that runs share or somebody's notes, is none of ours.
     """
-    if not os.path.lexists(place):
+    if not os.path.lexists(standing(place)):
         return
     try:
         mode = standing(place).stat().st_mode
