@@ -15,7 +15,16 @@ from benchmark.errors import BenchmarkError, InputError
 from benchmark.files import flush
 from benchmark.unfinished import remove, sweep, unfinished_of
 
-__all__ = ["discard", "in_place", "put", "put_back", "read_steadily", "standing", "workplace"]
+__all__ = [
+    "discard",
+    "in_place",
+    "prune",
+    "put",
+    "put_back",
+    "read_steadily",
+    "standing",
+    "workplace",
+]
 
 T = TypeVar("T")
 
@@ -158,3 +167,11 @@ def discard(folder: Path) -> None:
     except OSError as error:
         raise InputError(f"{folder}: cannot be removed: {error.strerror or error}") from error
     remove(going)
+
+
+def prune(folder: Path, root: Path) -> None:
+    """Remove a folder, and those around it below ``root``, as far as they are empty."""
+    with suppress(OSError):
+        while folder != root:
+            folder.rmdir()
+            folder = folder.parent

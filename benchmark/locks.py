@@ -5,6 +5,7 @@ The operating system holds them, so that a process that dies lets go of its own.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import socket
@@ -13,13 +14,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from benchmark.errors import BenchmarkError, InputError
 
 __all__ = ["BusyError", "is_held", "lock_file", "locked", "place_of_lock"]
 
 _LOCK = ".lock"
+_ATTEMPTS = 100
+"""How often a folder is made that others remove as soon as it is empty."""
 
 
 class BusyError(BenchmarkError):
@@ -66,9 +69,7 @@ def locked(place: Path, wait: float = 60.0) -> Iterator[None]:
     """
     file = lock_file(place)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(file, is_singleton=True)
-        lock.acquire(timeout=wait, poll_interval=0.05)
+        lock = _acquired(file, wait)
     except Timeout:
         raise BusyError(f"{place}: is being written by {_holder(file)}; wait for it") from None
     except OSError as error:
@@ -84,6 +85,25 @@ def locked(place: Path, wait: float = 60.0) -> Iterator[None]:
             with suppress(OSError):
                 file.unlink(missing_ok=True)
         lock.release()
+
+
+def _acquired(file: Path, wait: float) -> BaseFileLock:
+    """Return the lock of a file, held.
+
+    Raises:
+        Timeout: another process still has it.
+        OSError: the folder cannot be made or written to.
+    """
+    lock = FileLock(file, is_singleton=True)
+    for attempt in itertools.count():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=wait, poll_interval=0.05)
+            break
+        except FileNotFoundError:  # another process removed the folder, which was empty
+            if attempt == _ATTEMPTS:
+                raise
+    return lock
 
 
 def _holder(file: Path) -> str:

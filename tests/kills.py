@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.results.record import scan_runs
+from benchmark.results.scan import scan_runs
 from tests.commands import COMMANDS, Command, Kill, finished, home_of, litter_in, start, state
 
 __all__ = ["Trials"]

@@ -10,7 +10,8 @@ import pytest
 from benchmark.cleaning import find, take_away
 from benchmark.data.cache import store
 from benchmark.locks import lock_file, locked
-from benchmark.results.record import read_run, scan_runs
+from benchmark.results.record import read_run
+from benchmark.results.scan import scan_runs
 from benchmark.unfinished import unfinished_of
 from tests.results.records import record
 

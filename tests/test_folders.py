@@ -54,7 +54,7 @@ def test_whoever_reads_a_folder_while_it_is_replaced_reads_one_of_the_two(
     ended = threading.Event()
 
     def write() -> None:
-        for number in range(1, 200):
+        for number in range(1, 40):
             replaced(folder, str(number))
         ended.set()
 
@@ -75,7 +75,7 @@ def test_whoever_reads_a_folder_while_it_is_replaced_reads_one_of_the_two(
         assert found >= last
         last = found
     writer.join()
-    assert read_steadily(folder, read) == 199
+    assert read_steadily(folder, read) == 39
 
 
 def test_a_folder_that_a_killed_process_set_aside_is_read_and_put_back(

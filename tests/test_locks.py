@@ -86,3 +86,22 @@ def test_two_who_write_one_file_do_not_meet(tmp_path: Path) -> None:
         one.write_text("1")
         other.write_text("2")
     assert file.read_text() == "1"
+
+
+PRUNE = """
+import sys
+from pathlib import Path
+from benchmark.folders import prune
+from benchmark.locks import locked
+root = Path(sys.argv[1])
+for _ in range(40):
+    with locked(root / "a" / "b"):
+        pass
+    prune(root / "a", root)
+"""
+
+
+def test_a_folder_that_others_remove_when_it_is_empty_is_no_hindrance(tmp_path: Path) -> None:
+    for process in [_start(PRUNE, tmp_path) for _ in range(3)]:
+        assert process.wait() == 0
+    assert not list(tmp_path.iterdir())

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmark.results.record import RunRecord, scan_runs
+from benchmark.results.record import RunRecord
+from benchmark.results.scan import scan_runs
 from tests.commands import (
     COMMANDS,
     Command,

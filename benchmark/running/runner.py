@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from benchmark.data.evaluation_set import Protocol
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation, TaskOutcome, evaluate
 from benchmark.failures import ForeignCodeError, blaming
-from benchmark.folders import discard, standing
+from benchmark.folders import discard, prune, standing
 from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext
 from benchmark.names import below
@@ -96,9 +96,9 @@ def _run(
     folder, checkpoints = run_folder(results, *names), below(results / "checkpoints", *names)
     stored = None if fresh else _stored(folder, lambda line: None)
     if stored is not None:
-        _forget(checkpoints)
+        _forget(checkpoints, results)
         return RunResult(stored, reused=True)
-    with locked(checkpoints, wait=_PATIENCE):
+    with _alone_with(checkpoints, results, _PATIENCE):
         if fresh:
             discard(checkpoints)
         elif (stored := _stored(folder, remark)) is not None:
@@ -119,7 +119,7 @@ def _run(
         shared = shared_of(dataset, results, info["harness"])
         tables = RunTables(shared, counts_table(outcomes), top_table(outcomes))
         record = write_run(folder, info, tables, model)
-        _forget(checkpoints)
+        _forget(checkpoints, results)
     return RunResult(record, reused=False)
 
 
@@ -134,11 +134,21 @@ def _stored(folder: Path, tell: Callable[[str], None]) -> RunRecord | None:
         return None
 
 
-def _forget(checkpoints: Path) -> None:
+def _forget(checkpoints: Path, results: Path) -> None:
     """Remove what a stored run no longer needs, unless somebody runs it anew."""
     if checkpoints.exists():
-        with suppress(BenchmarkError), locked(checkpoints, wait=0):
+        with suppress(BenchmarkError), _alone_with(checkpoints, results, 0):
             discard(checkpoints)
+
+
+@contextmanager
+def _alone_with(checkpoints: Path, results: Path, wait: float) -> Iterator[None]:
+    """Lock the checkpoints of a run, and leave no empty folders around them."""
+    try:
+        with locked(checkpoints, wait):
+            yield
+    finally:
+        prune(checkpoints.parent, results)
 
 
 def _info(

@@ -8,7 +8,6 @@ no fault of theirs. It stops the search, and the trial stays open.
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,8 @@ import optuna
 from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchmarkError, DivergedError, InputError, RefusedError
 from benchmark.evaluation.evaluate import HarnessValidation
+from benchmark.failures import blaming
+from benchmark.folders import discard
 from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext
 from benchmark.run_log import RunLog
@@ -83,6 +84,7 @@ def tune(
             tell(
                 f"{study.model}, trial {number}: {value} in {trial.seconds:.1f} s {trial.settings}"
             )
+        discard(file.parent / "checkpoints")  # of a process killed when it had stored a trial
     return study
 
 
@@ -124,7 +126,7 @@ def _with_next_trial(
         plan.tasks,
         study.seed,
         resolve_device(device, kind(plan.settings)),
-        RunLog(),
+        RunLog(title=f"{study.model} trial {number + 1}"),
         checkpoints / str(number),
         identity=json.dumps([study.name, number, tried]),
     )
@@ -137,7 +139,7 @@ def _with_next_trial(
         )
     study = replace(study, trials=(*study.trials, trial))
     write_study(file, study)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    discard(checkpoints)
     return study
 
 
@@ -145,14 +147,11 @@ def _with_next_trial(
 def _open_where_it_fails(trial: str) -> Iterator[None]:
     """Tell in one line what stopped a trial."""
     try:
-        yield
-    except (Exception, SystemExit) as error:
-        reason = str(error).partition("\n")[0]
-        if not isinstance(error, BenchmarkError):
-            reason = f"{type(error).__name__}: {reason}".removesuffix(": ")
-        raise BenchmarkError(
-            f"{trial} was stopped: {reason}; it stays open, and the same command goes on with it"
-        ) from error
+        with blaming("it failed"):
+            yield
+    except BenchmarkError as error:
+        reason = f"{error}; it stays open, and the same command goes on with it"
+        raise BenchmarkError(f"{trial} was stopped: {reason}") from error
 
 
 def _try(
