@@ -25,7 +25,10 @@ from tests.support import write_tiny
 
 from .conftest import Command, assert_refused
 
-FREE = {"version", "facts", "curve", "settings", "repeated", "phases", "peak_memory_mib"}
+FREE = {
+    *("version", "facts", "curve", "settings", "repeated", "phases"),
+    *("peak_memory_mib", "parameters", "negatives", "place"),
+}
 """Fields that may hold other values of the same type, as nobody computes with them."""
 
 
