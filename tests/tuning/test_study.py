@@ -35,6 +35,11 @@ class KnobSettings:
     learning_rate: float = field(default=1e-3, metadata={"doc": "shared"})
     knob: float = field(default=0.0, metadata={"doc": "share of rarity in the score"})
     other: int = field(default=3, metadata={"doc": "never searched"})
+    refused_above: ClassVar[float] = 2.0
+
+    def __post_init__(self) -> None:
+        if self.knob > self.refused_above:
+            raise ValueError("setting 'knob': too high")
 
 
 class Knob(Popularity):
@@ -189,20 +194,9 @@ def test_a_fault_that_is_not_the_settings_stops_the_search_and_leaves_the_trial_
 def test_settings_that_the_model_refuses_are_a_verdict(
     tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kind: Any = ENTRY.load()
-    make = kind.Settings
-
-    def refusing(**values: Any) -> KnobSettings:
-        if values["knob"] > 0:
-            raise ValueError("setting 'knob': not above 0")
-        return make(**values)
-
-    base = make()
-    monkeypatch.setattr(kind, "Settings", refusing)
-    monkeypatch.setattr("benchmark.tuning.study.space_of", lambda *_: {"knob": Range(0.0, 1.0)})
-    plan = Experiment(ENTRY, base, "standard", BOTH)
-    study = tune(plan, tiny, 3, 1, "cpu", tmp_path, lambda line: None)
-    assert [t.failure for t in study.trials] == ["", *["setting 'knob': not above 0"] * 2]
+    monkeypatch.setattr(KnobSettings, "refused_above", 0.0)
+    study = _tune(tiny, tmp_path, 3)
+    assert [t.failure for t in study.trials] == ["", *["setting 'knob': too high"] * 2]
 
 
 def _holding(folder: Path, ready: Any, done: Any) -> None:
