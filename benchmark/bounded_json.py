@@ -30,7 +30,7 @@ def read_bounded(file: Path, limit: int) -> bytes:
     if status.st_size > limit:
         raise ValueError(f"{plain(file.name)} is larger than {limit / 2**20:g} MiB")
     with file.open("rb") as stream:
-        return stream.read(limit)
+        return stream.read(status.st_size)
 
 
 def parse_json(content: bytes) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from difflib import get_close_matches
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "out_of_memory",
 ]
 
+
+_NO_MEMORY = ("allocate memory", "out of memory", "bad_alloc", "failed to map segment")
 
 MOST_NAMES = 60
 """The longest list of known names that an error shows."""
@@ -46,9 +49,20 @@ class CheckFailedError(BenchmarkError):
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory is exhausted; torch has no one type for it."""
-    text = str(error)
-    return isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text
+    """Return whether memory was exhausted, here or in what led to the error.
+
+    torch and the system's loader have no type of their own for it.
+    """
+    if isinstance(error, MemoryError):
+        return True
+    text = ""
+    with suppress(Exception):  # an exception of somebody else, which may have a text of its own
+        text = str(error).lower()
+    by_library = isinstance(error, (RuntimeError, OSError, ImportError))
+    if by_library and any(sign in text for sign in _NO_MEMORY):
+        return True
+    before = error.__cause__ or error.__context__
+    return before is not None and out_of_memory(before)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -9,20 +9,12 @@ from pathlib import Path
 from traceback import extract_tb
 
 from benchmark import signals
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, out_of_memory
 from benchmark.plain_text import plain
 
 __all__ = ["ForeignCodeError", "blaming", "described", "is_of_the_machine"]
 
 _LONGEST = 300
-_NO_MEMORY = (
-    "out of memory",
-    "can't allocate memory",
-    "cannot allocate memory",
-    "bad_alloc",
-    "failed to map segment",
-)
-"""What libraries say in errors of other kinds."""
 
 
 class ForeignCodeError(BenchmarkError):
@@ -52,7 +44,7 @@ def blaming(whom: str) -> Iterator[None]:
 
 def described(error: BaseException) -> str:
     """Return in one line what an exception says; of one that the machine is no cause of, where."""
-    if _lacks_memory(error):
+    if out_of_memory(error):
         said = f" ({message})" if (message := _message(error)) else ""
         return f"memory ran out{said}; give it more, or take smaller data or batches"
     if isinstance(error, OSError) and error.strerror:
@@ -69,19 +61,7 @@ def described(error: BaseException) -> str:
 
 def is_of_the_machine(error: BaseException) -> bool:
     """Return whether memory, a file or a device failed, rather than the code that used it."""
-    return _lacks_memory(error) or (isinstance(error, OSError) and bool(error.strerror))
-
-
-def _lacks_memory(error: BaseException) -> bool:
-    """Return whether memory ran out, here or in what the error was made of."""
-    if isinstance(error, MemoryError):
-        return True
-    raised_by_libraries = isinstance(error, (RuntimeError, OSError, ImportError))
-    said = _message(error).lower()
-    if raised_by_libraries and any(sign in said for sign in _NO_MEMORY):
-        return True
-    before = error.__cause__ or error.__context__
-    return before is not None and before is not error and _lacks_memory(before)
+    return out_of_memory(error) or (isinstance(error, OSError) and bool(error.strerror))
 
 
 def _message(error: BaseException) -> str:

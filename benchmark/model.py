@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.bounded_json import parse_json, read_bounded
 from benchmark.data.dataset import TrainView
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import DivergedError
@@ -24,6 +25,8 @@ from benchmark.top_k import top_k
 
 __all__ = ["SCORES_AT_ONCE", "Model", "NoSettings", "TrainView", "TrainingContext", "Validation"]
 
+_LONGEST_CONFIG = 2**29
+"""Bytes of a model's values, which may hold the titles of a catalogue."""
 SCORES_AT_ONCE = 2**22
 """Upper bound of the scores of a catalogue that are held at a time."""
 
@@ -227,10 +230,11 @@ class Model(ABC, Generic[S]):
 
         Raises:
             InputError: a setting is not what the model takes.
+            ValueError: ``config.json`` is no JSON, too large or nested too deep.
         """
         from safetensors.numpy import load_file
 
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = parse_json(read_bounded(folder / "config.json", _LONGEST_CONFIG))
         model = cls(settings_from_json(cls.Settings, config["settings"]))
         model.restore(load_file(str(folder / "model.safetensors")), config["values"])
         return model

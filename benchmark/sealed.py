@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from math import inf
 from pathlib import Path
 
+from benchmark.bounded_json import read_bounded
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.files import writing
 
@@ -54,7 +54,7 @@ def write_sealed(file: Path, content: bytes | memoryview, owner: str) -> None:
             stream.write(content)
 
 
-def read_sealed(file: Path, owner: str, longest: float = inf) -> bytes:
+def read_sealed(file: Path, owner: str, longest: int = 2**40) -> bytes:
     """Return what :func:`write_sealed` was given for the same owner.
 
     Args:
@@ -66,14 +66,12 @@ def read_sealed(file: Path, owner: str, longest: float = inf) -> bytes:
         DamagedError: the content is another, or another's.
         InputError: the file cannot be read.
     """
-    if file.exists() and not file.is_file():
-        raise InputError(f"{file}: is no regular file; take it away")
     try:
-        if file.stat().st_size > longest:
-            raise DamagedError(file, f"as it has more than {longest:.0f} bytes")
-        whole = file.read_bytes()
+        whole = read_bounded(file, longest)
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise DamagedError(file, f"as {error}") from error
     seal = _SEAL.match(whole)
     if seal is None:
         raise DamagedError(file, "or of another version: no checksum stands in front")

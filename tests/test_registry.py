@@ -13,6 +13,7 @@ import pytest
 from baselines.popularity import Popularity
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.registry import GROUP, ModelEntry, available, find, known, merge
+from benchmark.running.plan_rules import plan_experiments
 
 ENTRY = ModelEntry("mine", ("rec",), "external", "a model", "made_up.model:Mine")
 
@@ -225,7 +226,6 @@ def __getattr__(name):
         ("Search", "offered for rec, but made_up:Search serves search"),
         ("Nothing", "made_up:Nothing serves no task"),
         ("Undecided", "made_up:Undecided lacks fit, restore, score, state"),
-        ("Loose", "made_up:Loose.Settings is no dataclass"),
         ("Missing", r"cannot be loaded: sys.exit\('no Missing'\) was called"),
     ],
 )
@@ -233,6 +233,13 @@ def test_a_class_that_cannot_serve_is_named(install: Install, attribute: str, me
     install(CLASS + "MODELS = []\n", "made_up:MODELS")
     with pytest.raises(BenchmarkError, match=f"model 'mine'.*{message}"):
         entry("mine", source=f"made_up:{attribute}").load()
+
+
+def test_settings_that_are_no_dataclass_are_named(install: Install) -> None:
+    install(CLASS + "MODELS = []\n", "made_up:MODELS")
+    loose = entry("mine", source="made_up:Loose")
+    with pytest.raises(BenchmarkError, match=r"'mine': made_up:Loose.Settings is no dataclass"):
+        plan_experiments([loose], ["rec"], "standard", [])
 
 
 def test_an_entry_leads_to_its_class() -> None:

@@ -19,7 +19,8 @@ from baselines.recbole_bridge.environment import (
 )
 from baselines.recbole_bridge.samples import Wanted
 from baselines.recbole_bridge.settings import RecBoleSettings, model_values, own_values
-from benchmark.errors import RefusedError, out_of_memory
+from benchmark.errors import RefusedError
+from benchmark.failures import is_of_the_machine
 from benchmark.learning.dropout import use_byte_dropout
 
 __all__ = ["build", "move", "ranks_catalogue", "scores_of", "wanted_by"]
@@ -107,7 +108,7 @@ def build(
         with as_recbole_expects(), own_randomness(seed):
             module = _class_of(model)(config, data)
     except _REFUSALS as error:
-        if out_of_memory(error):
+        if is_of_the_machine(error):
             raise
         raise RefusedError(f"recbole:{model}: RecBole refuses these settings: {error}") from error
     use_byte_dropout(module)

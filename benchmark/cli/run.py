@@ -7,9 +7,10 @@ import itertools
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -85,29 +86,19 @@ def run(
     from benchmark.running.runner import run_model
 
     common = _common_folder(results, plans, numbers, data.digest) if ablations else None
-    done: list[RunResult | Failure] = []
     with nullcontext() if common is None else _kept_until_done(common, fresh):
-        for plan, number in itertools.product(plans, numbers):
-            progress(f"{plan.title} on {data.name}, seed {number}, preset {preset}: started")
-            begun = time.monotonic()
-            try:
-                result = run_model(
-                    plan, data, protocols, number, device.value, results, fresh, common
-                )
-            except BenchmarkError as error:
-                show_error(error)
-                done.append(Failure(plan, number, str(error)))
-                continue
-            if result.reused:
-                progress(f"stored already, not run again (--fresh runs it): {result.record.folder}")
-            else:
-                seconds = time.monotonic() - begun
-                progress(f"{plan.title} seed {number}: finished in {seconds:.1f} s")
-            done.append(result)
-    if not all(isinstance(one, Failure) for one in done):
+        done = [
+            _attempt(
+                plan,
+                seed,
+                f"{plan.title} on {data.name}, seed {seed}, preset {preset}",
+                partial(
+                    run_model, plan, data, protocols, seed, device.value, results, fresh, common
+                ),
+            )
+            for plan, seed in itertools.product(plans, numbers)
+        ]
         _show(done, as_json)
-    if any(isinstance(one, Failure) for one in done):
-        raise typer.Exit(BenchmarkError.exit_status)
 
 
 @contextmanager
@@ -133,12 +124,34 @@ def _common_folder(results: Path, plans: list[Experiment], seeds: list[int], dat
     return results / "checkpoints" / f"common-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def _show(done: list[RunResult | Failure], as_json: bool) -> None:
-    if as_json:
+def _attempt(
+    plan: Experiment, seed: int, title: str, start: Callable[[], RunResult]
+) -> RunResult | Failure:
+    """Make one run and tell of it on stderr; one that fails leaves the others alone."""
+    progress(f"{title}: started")
+    begun = time.monotonic()
+    try:
+        result = start()
+    except BenchmarkError as error:
+        show_error(error)
+        return Failure(plan, seed, str(error))
+    if result.reused:
+        progress(f"stored already, not run again (--fresh runs it): {result.record.folder}")
+    else:
+        progress(f"{title}: finished in {time.monotonic() - begun:.1f} s")
+    return result
+
+
+def _show(done: Sequence[RunResult | Failure], as_json: bool) -> None:
+    """Show what came out; exit status 2 if anything failed."""
+    failures = sum(isinstance(one, Failure) for one in done)
+    if failures < len(done) and as_json:
         show_json([as_json_value(one) for one in done])
-        return
-    for table in run_tables(done):
-        show_table(table)
+    elif failures < len(done):
+        for table in run_tables(done):
+            show_table(table)
+    if failures:
+        raise typer.Exit(BenchmarkError.exit_status)
 
 
 def _seeds(seed: int | None, seeds: str | None) -> list[int]:

@@ -94,7 +94,7 @@ def _entry(name: str, value: str, whole: bool, width: int) -> str:
     longest = max((cell_len(word) for word in value.split()), default=0)
     if whole or longest > width - len(_INDENT):
         return f"{name}:\n{value}" if name else value
-    folded = Text(value).wrap(Console(file=StringIO(), width=width), width - len(_INDENT))
+    folded = Text(value.lstrip()).wrap(Console(file=StringIO(), width=width), width - len(_INDENT))
     return "\n".join(
         [*([f"{name}:"] if name else []), *(f"{_INDENT}{each}".rstrip() for each in folded)]
     )

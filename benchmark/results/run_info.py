@@ -7,7 +7,7 @@ not named may stand beside the others, for later versions and for what models re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from benchmark.data.card import Split
 from benchmark.errors import BenchmarkError
 from benchmark.names import is_name
 from benchmark.plain_text import plain
@@ -40,6 +41,14 @@ def _each_once(values: Sequence[str]) -> Sequence[str]:
         raise ValueError("names one of them twice")
     return values
 
+
+def _split(text: str) -> str:
+    if text not in _SPLITS:
+        raise ValueError("is no split of this version")
+    return text
+
+
+_SPLITS = get_args(Split.model_fields["name"].annotation)
 
 Task = Literal["rec", "search"]
 Protocol = Literal["full", "sampled", "given"]
@@ -143,12 +152,12 @@ class RunInfo(_Part):
     tasks: Annotated[list[Task], Field(min_length=1), AfterValidator(_each_once)]
     protocols: Annotated[list[Protocol], Field(min_length=1), AfterValidator(_each_once)]
     seed: Seed
-    device: Name
+    device: Literal["cpu", "cuda", "external"]
     code: Digest
     tuning: Tuning | None
     ablation: Ablation | None
     changed: Values
-    split: Name
+    split: Annotated[str, AfterValidator(_split)]
     leakage: Literal["safe", "paper"]
     seen: Literal["exclude", "keep"]
     repeated: dict[Task, Repeated]

@@ -6,7 +6,9 @@ rules have another one. Each run holds the checksum of the file that it stands o
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -136,16 +138,40 @@ def drop_unused(dataset: Path) -> None:
 
 
 def unused(dataset: Path) -> list[Path]:
-    """Return the shared tables of a data set that no run's checksums name."""
+    """Return the shared tables of a data set that no run's checksums name.
+
+    Where anything cannot be read there are none, as it may stand on any of them.
+    """
     tables = [
         file for file in sorted(dataset.glob("requests-*.parquet")) if is_shared_name(file.name)
     ]
-    named = "".join(_text(file) for file in dataset.rglob(CHECKSUMS)) if tables else ""
+    try:
+        named = "".join(_checksums_below(dataset)) if tables else ""
+    except (OSError, ValueError):
+        return []
     return [file for file in tables if file.name not in named]
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text("utf-8", "replace")
-    except FileNotFoundError:  # what is left of a run goes away
-        return ""
+def _checksums_below(dataset: Path) -> Iterator[str]:
+    """Yield the texts of all checksums, those behind links and of unfinished runs too.
+
+    Raises:
+        OSError: a folder or a file cannot be read.
+        ValueError: a file is too large for what it is, or no regular one.
+    """
+    seen: set[tuple[int, int]] = set()
+    for place, folders, files in os.walk(dataset, onerror=_raise, followlinks=True):
+        try:
+            about = Path(place).stat()
+            if (about.st_dev, about.st_ino) in seen:
+                folders.clear()
+            elif CHECKSUMS in files:
+                yield read_bounded(Path(place, CHECKSUMS), 2**20).decode("utf-8", "replace")
+        except FileNotFoundError:  # what is left of a run goes away
+            continue
+        seen.add((about.st_dev, about.st_ino))
+
+
+def _raise(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error

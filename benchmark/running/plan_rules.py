@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmark.data.too_few import why_none
-from benchmark.errors import InputError, did_you_mean
+from benchmark.errors import BenchmarkError, InputError, did_you_mean
 from benchmark.failures import blaming
 from benchmark.running.device import resolve_device
 from benchmark.running.plan import Experiment
@@ -49,7 +49,7 @@ def plan_experiments(
     if preset not in PRESETS:
         raise InputError(f"--preset: unknown '{preset}'{did_you_mean(preset, PRESETS)}")
     served = [_served(entry, tasks) for entry in entries]
-    classes = [entry.load() for entry in entries]
+    classes = [_loaded(entry) for entry in entries]
     parsed = [parse_assignment(text) for text in assignments]
     _check_names(parsed, entries, classes)
     experiments = []
@@ -65,6 +65,13 @@ def plan_experiments(
             kind(settings)  # a model may refuse what the types of its settings allow
         experiments.append(Experiment(entry, settings, preset, common))
     return experiments
+
+
+def _loaded(entry: ModelEntry) -> type[Model]:
+    kind = entry.load()
+    if not is_dataclass(kind.Settings):
+        raise BenchmarkError(f"model '{entry.name}': {entry.source}.Settings is no dataclass")
+    return kind
 
 
 def _served(entry: ModelEntry, tasks: Sequence[str]) -> tuple[Task, ...]:

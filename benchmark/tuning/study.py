@@ -20,6 +20,7 @@ import optuna
 from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchmarkError, DivergedError, InputError, RefusedError
 from benchmark.evaluation.evaluate import HarnessValidation
+from benchmark.failures import blaming
 from benchmark.folders import discard
 from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext
@@ -125,7 +126,7 @@ def _with_next_trial(
         plan.tasks,
         study.seed,
         resolve_device(device, kind(plan.settings)),
-        RunLog(),
+        RunLog(title=f"{study.model} trial {number + 1}"),
         checkpoints / str(number),
         identity=json.dumps([study.name, number, tried]),
     )
@@ -146,14 +147,11 @@ def _with_next_trial(
 def _open_where_it_fails(trial: str) -> Iterator[None]:
     """Tell in one line what stopped a trial."""
     try:
-        yield
-    except (Exception, SystemExit) as error:
-        reason = str(error).partition("\n")[0]
-        if not isinstance(error, BenchmarkError):
-            reason = f"{type(error).__name__}: {reason}".removesuffix(": ")
-        raise BenchmarkError(
-            f"{trial} was stopped: {reason}; it stays open, and the same command goes on with it"
-        ) from error
+        with blaming("it failed"):
+            yield
+    except BenchmarkError as error:
+        reason = f"{error}; it stays open, and the same command goes on with it"
+        raise BenchmarkError(f"{trial} was stopped: {reason}") from error
 
 
 def _try(

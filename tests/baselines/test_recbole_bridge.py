@@ -172,10 +172,10 @@ def test_fearec_finds_the_samples_that_recbole_finds(tiny: Dataset) -> None:
 
 @pytest.mark.parametrize("name", ["GRU4Rec", "BERT4Rec"])
 def test_training_learns_the_walk_through_the_items(name: str, tiny: Dataset) -> None:
-    trained = _fit(name, tiny, epochs=12, validate_every=12, learning_rate=1e-2)
+    trained = _fit(name, tiny, epochs=16, validate_every=16, learning_rate=1e-2)
     validation = HarnessValidation(tiny, REC)
-    assert validation.measure(trained)["rec"] > 0.3
-    assert validation.measure(_fresh(name, tiny))["rec"] < 0.2
+    assert validation.measure(trained)["rec"] > 0.25
+    assert validation.measure(_fresh(name, tiny))["rec"] < 0.15
 
 
 def test_recommendation_events_alone_are_read_where_asked(tiny: Dataset) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unicodedata import category
@@ -21,6 +22,7 @@ from benchmark.cli.app import app
 from benchmark.plain_text import plain
 from tests.cli.coded import ENTRIES, IDENTIFIERS
 from tests.hostile import CELLS, NAMED, control_characters, spaces, write_hostile
+from tests.results.signing import change_info
 
 from .conftest import Command, Done
 
@@ -295,6 +297,48 @@ def test_systems_of_other_benchmarks(say: Command, tmp_path: Path) -> None:
         content = f'"{text}",item,score\na,b,{text}\n'
         (tmp_path / "wrong.csv").write_bytes(content.encode(errors="surrogateescape"))
         assert say("tiers", tmp_path / "wrong.csv").status == 2
+
+
+TEXTS = ("run", "model", "dataset", "preset", "split", "leakage", "device", "finished", ALL)
+FIELDS: dict[str, object] = {
+    **dict.fromkeys(TEXTS, ALL),
+    **{name: {ALL: ALL} for name in ("facts", "environment", "tuning", "metrics")},
+    "tasks": [ALL],
+    "phases": [{"name": ALL, "seconds": 1.0, "memory_mib": 1.0}],
+    "curve": [{ALL: 1.0, "seconds": 1.0}],
+}
+"""Values of fields of a record that somebody else has made."""
+
+
+def test_records_of_others(
+    command: Command, surroundings: tuple[Path, Path], tmp_path: Path
+) -> None:
+    own = run_of(surroundings[1], "bm25")
+    run = tmp_path / "runs" / "hostile" / "bm25" / own.name
+    shutil.copytree(own, run)
+    for table in own.parents[1].glob("*.parquet"):
+        shutil.copy(table, run.parents[1])
+    original = json.loads((own / "run.json").read_text(encoding="utf-8"))
+    for field, value in FIELDS.items():
+        change_info(run, **{field: value})
+        harmless(command("leaderboard", "--results", tmp_path))
+        harmless(command("compare", own, run, "--examples", 0))
+        change_info(run, **{field: original.get(field)})
+    change_info(run, settings={ALL: ALL}, changed={ALL: ALL}, ablation={"name": ALL, "full": {}})
+    for form in ("md", "html", "latex", "json"):
+        harmless(command("leaderboard", "--results", tmp_path, "--format", form))
+    harmless(command("check", "--baseline", tmp_path, "--results", surroundings[1]))
+    harmless(command("publish", run, "--to", "kept"))
+
+
+def test_models_that_fail(
+    command: Command, surroundings: tuple[Path, Path], tmp_path: Path
+) -> None:
+    failing = ["--model", "angry", "--dataset", surroundings[0], "--results", tmp_path]
+    for wanted in (["run"], ["run", "--json"], ["run", "--debug"], ["tune", "--trials", 2]):
+        done = command(*wanted, *failing)
+        assert done.status == 2
+        assert control_characters(done.out + done.err) == []
 
 
 @pytest.mark.parametrize("say", [None], indirect=True)

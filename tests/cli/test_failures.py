@@ -14,7 +14,7 @@ import torch
 from baselines.bm25 import BM25
 from benchmark.cli.surroundings import check_surroundings
 from benchmark.locks import BusyError
-from benchmark.results.record import scan_runs
+from benchmark.results.scan import scan_runs
 
 from .conftest import Command, Done, assert_refused
 
@@ -45,10 +45,16 @@ def _raiser(error: BaseException) -> Callable[..., None]:
     return fail
 
 
+class _MuteError(RuntimeError):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
 FAULTS: dict[str, tuple[str, Callable[..., Any], str]] = {
     "fit": ("fit", _raiser(ValueError("odd\nand long")), "ValueError: odd (test_failures.py:"),
     "exit": ("fit", _exit, "sys.exit(0) was called"),
     "score": ("score", _raiser(KeyError("x")), "KeyError: 'x'"),
+    "mute": ("fit", _raiser(_MuteError()), "_MuteError (test_failures.py:"),
     "state": ("state", _raiser(AttributeError()), "AttributeError"),
     "memory": ("fit", _raiser(MemoryError("Unable to allocate 9 TiB")), "memory ran out (Unable"),
     "array": ("fit", lambda *_: np.empty(2**50), "memory ran out (Unable to allocate"),

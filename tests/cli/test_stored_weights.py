@@ -107,7 +107,10 @@ def test_weights_that_are_not_the_models_are_told_with_the_run(
     for name in ("config.json", "model.safetensors"):
         sums[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
     (folder / "checksums.json").write_text(json.dumps(sums))
-    for asked in (("predict", folder, "--user", 1), ("export", folder, "--out", tmp_path / "out")):
+    for asked in (
+        ("predict", folder, "--user", "u1"),
+        ("export", folder, "--out", tmp_path / "out"),
+    ):
         done = command(*asked, "--dataset", tiny_folder)
         assert_refused(done)
         assert str(folder) in done.err

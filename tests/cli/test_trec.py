@@ -312,5 +312,5 @@ def test_weights_of_another_version_are_refused(
     monkeypatch.setattr("tests.results.handmade.Distinct.restore", restore)
     done = command("export", run, "--out", "out", "--dataset", tiny_folder)
     assert_refused(done)
-    assert "weights cannot be read: KeyError" in done.err
+    assert "weights cannot be used: KeyError" in done.err
     assert not Path("out").exists()

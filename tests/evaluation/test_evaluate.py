@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from baselines.diagnostic import Constant, Random
 from baselines.popularity import Popularity
 from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Requests, Task
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, DivergedError
 from benchmark.evaluation import asking
 from benchmark.evaluation.asking import Asking
 from benchmark.evaluation.counts import Counts
@@ -26,7 +26,7 @@ from benchmark.evaluation.evaluate import (
     evaluate,
 )
 from benchmark.evaluation.metrics import compute
-from benchmark.model import Model, TrainingContext
+from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.run_log import RunLog
 from benchmark.testing import seen_mask
 
@@ -295,6 +295,38 @@ def test_what_the_user_has_seen_counts_neither_for_nor_against_the_target(
     plain, found = (_outcomes(Scoring(w), w.dataset())["rec", "full"] for w in (world, moved))
     assert _rows(found.counts) == _rows(plain.counts)
     np.testing.assert_array_equal(found.top, plain.top)
+
+
+@dataclass(frozen=True)
+class _Rate:
+    learning_rate: float = 0.5
+
+
+class _Diverged(Popularity):
+    Settings = _Rate
+
+    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
+        super().fit(train, validation, context)
+        self.counts = np.full_like(self.counts, np.nan)
+
+
+def test_scores_that_are_no_numbers_tell_of_the_training_behind_them(tiny: Dataset) -> None:
+    model, run_log = _Diverged(), RunLog(quiet=True)
+    validation = HarnessValidation(tiny, TASKS)
+    model.fit(tiny.train, validation, TrainingContext(TASKS, 1))
+    with pytest.raises(DivergedError, match=r"score that is NaN or infinite$"):
+        evaluate(model, "mine", tiny, "test", TASKS, PROTOCOLS, run_log)
+    run_log.validated(epoch=3, loss=12.5)
+    told = r"mine: .*training diverged \(epoch 3, loss 12.5\) at a learning rate of 0.5; lower"
+    with pytest.raises(DivergedError, match=told):
+        evaluate(model, "mine", tiny, "test", TASKS, PROTOCOLS, run_log)
+    for ask in (lambda: validation.measure(model), lambda: model.retrieve(_some(tiny), 3)):
+        with pytest.raises(DivergedError, match="NaN or infinite"):
+            ask()
+
+
+def _some(data: Dataset) -> Requests:
+    return data.evaluation["test", Task.REC].requests[:2]
 
 
 def test_a_limited_validation_is_drawn_from_all_requests_by_the_data(tiny: Dataset) -> None:

@@ -294,3 +294,11 @@ def test_items_of_one_leaf_share_its_score() -> None:
     items, spread = Leaves.of(trie).items(nodes, scores, excluded)
     assert items[0, :2].tolist() == [0, 3]
     assert spread[0, 2:].isneginf().all()
+
+
+def test_a_score_that_is_no_number_is_not_hidden() -> None:
+    trie = Trie.of(np.array([[0, 1], [1, 0], [1, 1]]))
+    nodes, scores = trie.path[:, -1][None], torch.tensor([[torch.nan, torch.inf, -torch.inf]])
+    items, spread = Leaves.of(trie).items(nodes, scores, None)
+    assert (items >= 0).sum() == 2
+    assert sorted(spread[items >= 0].isfinite().tolist()) == [False, False]

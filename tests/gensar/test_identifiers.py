@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from benchmark.data.requests import Task
+from benchmark.errors import DivergedError
 from benchmark.model import TrainingContext
 from benchmark.run_log import RunLog
 from gensar import build_identifiers as building
@@ -250,3 +251,8 @@ def test_codebooks_start_from_more_items_than_a_batch(monkeypatch: pytest.Monkey
     for batch in (16, 50):
         _build(rqvae_epochs=1, rqvae_batch_size=batch)
     assert sizes == [[40, 40], [50, 50]]
+
+
+def test_an_autoencoder_that_diverges_is_named_so() -> None:
+    with pytest.raises(DivergedError, match=r"rqvae diverged in epoch \d.*rqvae_learning_rate="):
+        _build(rqvae_learning_rate=1e20)

@@ -165,24 +165,25 @@ def _done(*arguments: object) -> None:
 def mutations(folder: Path) -> Iterator[tuple[str, str, str]]:
     """Yield the file, the field and the kind of value of each mutation of a run."""
     for file in ("run.json", "checksums.json"):
-        for field in _fields(json.loads((folder / file).read_text(encoding="utf-8"))):
-            for kind in ODD:
-                yield file, "\t".join(map(str, field)), kind
+        for field, value in _fields(json.loads((folder / file).read_text(encoding="utf-8"))):
+            for kind, odd in ODD.items():
+                if odd is MISSING or json.dumps(odd) != json.dumps(value):
+                    yield file, "\t".join(map(str, field)), kind
 
 
-def _fields(value: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield the way to everything inside of a document, and to the whole.
+def _fields(value: Any) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Yield the way to everything inside of a document, and to the whole, with what it is.
 
     Of tables by task and protocol, and of lists, the first entry stands for the others.
     """
-    yield ()
+    yield (), value
     inner: Any = value.items() if isinstance(value, dict) else []
     if isinstance(value, list):
         inner = enumerate(value[:1])
     elif isinstance(value, dict) and value.keys() <= {"rec", "search", "full", "sampled"}:
         inner = [*value.items()][:1]
     for key, each in inner:
-        yield from ((key, *way) for way in _fields(each))
+        yield from (((key, *way), inside) for way, inside in _fields(each))
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from benchmark.errors import InputError
 from benchmark.results.publish import publish
 from benchmark.results.record import read_run
 from benchmark.results.scan import scan_runs
+from benchmark.results.shared import unused
 from tests.results.records import record
 
 ASKED = {("rec", "full"): [0, 3, 1, 7]}
@@ -94,3 +96,31 @@ def test_a_run_that_cannot_be_read_keeps_its_shared_table(tmp_path: Path) -> Non
     publish([record(tmp_path / "one", "m", ASKED)], kept, told.append)
     assert len(told) == 1 and str(broken.folder) in told[0]
     assert len(_shared(kept)) == 2
+
+
+def test_a_shared_table_stays_where_it_is_not_known_who_stands_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder that may not be read, behind a link, in a folder that leads into itself."""
+    run = record(tmp_path, "m", ASKED)
+    dataset = run.folder.parent.parent
+    assert unused(dataset) == []
+    (dataset / "loop").symlink_to(dataset)
+    elsewhere = tmp_path / "elsewhere"
+    run.folder.rename(elsewhere)
+    assert len(unused(dataset)) == 1
+    run.folder.symlink_to(elsewhere)
+    assert unused(dataset) == []
+    run.folder.unlink()
+    scandir = os.scandir
+
+    def refuse(place: Any) -> Any:
+        if Path(os.fsdecode(place)) == run.folder.parent:
+            raise PermissionError(13, "Permission denied", str(place))
+        return scandir(place)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refuse)
+        assert unused(dataset) == []
+    os.mkfifo(dataset / "m" / "checksums.json")
+    assert unused(dataset) == []

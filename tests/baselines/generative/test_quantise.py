@@ -11,7 +11,7 @@ from baselines.generative.identify import separate_identifiers, single_identifie
 from baselines.generative.plain_rqvae import PlainRQVAE, train_rqvae
 from baselines.generative.quantise import Quantisation, quantise, residual_kmeans, residual_lfq
 from baselines.generative.settings import IdentifierSettings
-from benchmark.errors import InputError
+from benchmark.errors import DivergedError, InputError
 from benchmark.learning.subwords import train_tokenizer
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.sequences import Sequences
@@ -128,6 +128,12 @@ def test_training_lowers_the_error_of_the_reconstruction() -> None:
         scaled /= np.sqrt(np.square(scaled).mean())
         errors.append(trained.network(torch.as_tensor(scaled))[1].item())
     assert errors[1] < 0.5 * errors[0]
+
+
+def test_an_autoencoder_that_diverges_is_named_so() -> None:
+    chosen = _settings("rq-vae", rqvae_learning_rate=1e20)
+    with pytest.raises(DivergedError, match=r"rqvae diverged in epoch \d.*rqvae_learning_rate="):
+        train_rqvae(_vectors(), chosen, 1, "cpu")
 
 
 @settings(max_examples=50, deadline=None)

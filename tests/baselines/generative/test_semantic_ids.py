@@ -96,7 +96,7 @@ def test_both_tasks_are_learned(model: SemanticIds, tiny: Dataset) -> None:
 
 
 def test_a_search_does_not_depend_on_who_asks(model: SemanticIds, tiny: Dataset) -> None:
-    requests = asked(tiny, Task.SEARCH)
+    requests = tiny.evaluation["test", Task.SEARCH].requests
     scores = model.score(requests)
     for query in np.unique(requests.query):
         same = scores[requests.query == query]
