@@ -37,9 +37,9 @@ __all__ = [
 
 _TIMES = {
     *("seconds", "seconds_per_request", "finished", "phases", "curve", "checksum"),
-    *("peak_memory_mib", "environment", "memory_mib", "elapsed"),
+    *("peak_memory_mib", "environment", "memory_mib", "elapsed", "sha256"),
 }
-"""Fields of JSON files that are not the same twice."""
+"""Fields of JSON files that are not the same twice, and checksums over these."""
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _CHANGES = {
     *("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink"),
