@@ -136,22 +136,26 @@ def read_steadily(folder: Path, read: Callable[[Path], T]) -> T:
     Raises:
         BenchmarkError: as ``read`` does.
     """
+    failed: tuple[int, ...] | None = None
     while True:
         place = standing(folder)
         before = _identity(place)
         try:
             return read(place)
         except BenchmarkError:
-            if before == _identity(standing(folder)):
+            # A new folder may have got the number of the old one, so it has to fail twice.
+            if before == failed == _identity(standing(folder)):
                 raise
+            failed = before
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
+def _identity(folder: Path) -> tuple[int, ...]:
+    """Return what changes when a folder is replaced; empty where there is none."""
     try:
         found = folder.stat()
     except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        return ()
+    return found.st_dev, found.st_ino, found.st_ctime_ns
 
 
 def discard(folder: Path) -> None:

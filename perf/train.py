@@ -98,7 +98,11 @@ class _Eager(_Counting):
         rows: list[tuple[Any, Any, Any]] = []
         for codes, _ in step.codes:
             tokens = self.table.padded[codes.identifier[:, 0], codes.item[:, 0]]
-            rows.append((codes.inputs[:, :, 0], codes.start[:, 0], tokens))
+            start = codes.start[:, 0]
+            if (start != PADDING).any():  # a behaviour token is written too
+                tokens = torch.cat([torch.as_tensor(start).unsqueeze(1), tokens], dim=1)
+                start = np.zeros_like(start)
+            rows.append((codes.inputs[:, :, 0], start, tokens))
         rows += [(texts.inputs[:, :, 0], texts.start, texts.text) for texts, _ in step.texts]
         inputs, labels = (_stacked([row[part] for row in rows]) for part in (0, 2))
         start = torch.as_tensor(np.concatenate([row[1] for row in rows]))
