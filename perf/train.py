@@ -98,11 +98,11 @@ class _Eager(_Counting):
         rows: list[tuple[Any, Any, Any]] = []
         for codes, _ in step.codes:
             tokens = self.table.padded[codes.identifier[:, 0], codes.item[:, 0]]
-            start = codes.start[:, 0]
-            if (start != PADDING).any():  # a behaviour token is written too
-                tokens = torch.cat([torch.as_tensor(start).unsqueeze(1), tokens], dim=1)
-                start = np.zeros_like(start)
-            rows.append((codes.inputs[:, :, 0], start, tokens))
+            first = codes.start[:, 0]
+            if (first != PADDING).any():  # a behaviour token is written too
+                tokens = torch.cat([torch.as_tensor(first).unsqueeze(1), tokens], dim=1)
+                first = np.zeros_like(first)
+            rows.append((codes.inputs[:, :, 0], first, tokens))
         rows += [(texts.inputs[:, :, 0], texts.start, texts.text) for texts, _ in step.texts]
         inputs, labels = (_stacked([row[part] for row in rows]) for part in (0, 2))
         start = torch.as_tensor(np.concatenate([row[1] for row in rows]))
