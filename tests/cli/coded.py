@@ -16,6 +16,7 @@ from tests.results.handmade import Distinct
 __all__ = ["ENTRIES", "IDENTIFIERS", "Angry", "Coded"]
 
 _ALL = "\n".join(HOSTILE.values())
+_SPACE = HOSTILE["formula"] + HOSTILE["link"]
 IDENTIFIERS = {name: HOSTILE[name] for name in ("link", "lines", "script", "formula", "TeX")}
 
 
