@@ -16,6 +16,7 @@ from tests.results.handmade import Distinct
 __all__ = ["ENTRIES", "IDENTIFIERS", "Angry", "Coded"]
 
 _ALL = "\n".join(HOSTILE.values())
+_SPACE = HOSTILE["formula"] + HOSTILE["link"]
 IDENTIFIERS = {name: HOSTILE[name] for name in ("link", "lines", "script", "formula", "TeX")}
 
 
@@ -28,7 +29,9 @@ class Coded(Distinct):
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         self.item_ids, self.item_titles = train.items.ids, train.items.titles
         level, share = LevelUse(10, 10, 9.5), PrefixShare(0.5, 0.1)
-        facts = IdentifierFacts((0.0,), 0, (level, level), {_ALL: (share, share)})
+        facts = IdentifierFacts(
+            (0.0,), 0, (level, level), {HOSTILE["formula"] + HOSTILE["link"]: (share, share)}
+        )
         context.run_log.facts["identifiers"] = {
             name: facts.to_json() for name in IDENTIFIERS.values()
         }

@@ -185,7 +185,7 @@ def test_run_files_and_names(
 ) -> None:
     file = tmp_path / "x.run"
     asked = ["--dataset", surroundings[0], "--task", "rec", "--protocol", "full"]
-    for text in NAMED.values():
+    for text in ("".join(ALL.split()), NAMED["NUL"], NAMED["half of a pair"], NAMED["link"]):
         field = text.encode(errors="surrogateescape")
         for content in (b"rec-0 Q0 %b 1 1 x\n", b"%b Q0 i60 1 1 x\n", b"rec-0 Q0 i60 1 %b x\n"):
             file.write_bytes(content % field)
@@ -278,14 +278,15 @@ def test_cards_that_are_wrong(command: Command, tmp_path: Path) -> None:
         for change in places:
             card.write_text(json.dumps({**good, **change}))
             harmless(command("data", "describe", card.parent))
-    for text in NAMED.values():
+    for text in (ALL, *list(NAMED.values())[::6]):
         card.write_bytes(text.encode(errors="surrogateescape"))
         harmless(command("data", "describe", card.parent))
 
 
 def test_systems_of_other_benchmarks(say: Command, tmp_path: Path) -> None:
     rows = ["system,item,score"]
-    names = {name: text for name, text in CELLS.items() if text.strip()}
+    whole = " ".join(CELLS.values())
+    names = {"all": whole, **{name: CELLS[name] for name in ("link", "zero width", "Rich markup")}}
     for number, text in enumerate(names.values()):
         quoted = text.replace('"', '""')
         rows += [f'"{quoted}",{item},{(item * (number + 3)) % 7}' for item in range(4)]
@@ -293,7 +294,7 @@ def test_systems_of_other_benchmarks(say: Command, tmp_path: Path) -> None:
     assert_shown(names, say("tiers", tmp_path / "scores.csv").out)
     found = say("tiers", tmp_path / "scores.csv", "--json").json
     assert {each["system"] for each in found["systems"]} == set(names.values())
-    for text in NAMED.values():
+    for text in (ALL, NAMED["NUL"], NAMED["half of a pair"], NAMED["link"]):
         content = f'"{text}",item,score\na,b,{text}\n'
         (tmp_path / "wrong.csv").write_bytes(content.encode(errors="surrogateescape"))
         assert say("tiers", tmp_path / "wrong.csv").status == 2
