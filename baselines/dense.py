@@ -63,7 +63,7 @@ class Dense(Model[DenseSettings]):
         Raises:
             InputError: no item has any.
         """
-        if not any(map(str.strip, train.items.texts)):
+        if not train.items.have_texts:
             raise InputError("dense search needs items with a text, and this data set has none")
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:

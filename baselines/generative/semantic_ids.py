@@ -101,7 +101,7 @@ class SemanticIds(Generator):
         Raises:
             InputError: no item has any.
         """
-        if self.settings.construction != "rec-tuned" and not any(train.items.texts):
+        if self.settings.construction != "rec-tuned" and not train.items.have_texts:
             raise InputError(
                 "this data set has no item texts to make identifiers from; "
                 "--set construction=rec-tuned needs none"

@@ -88,7 +88,7 @@ class Tiger(Generator):
         Raises:
             InputError: no item has any.
         """
-        if self.settings.vectors != "collaborative" and not any(train.items.texts):
+        if self.settings.vectors != "collaborative" and not train.items.have_texts:
             raise InputError(
                 "it reads the items' texts, and this data set has none; "
                 "--set vectors=collaborative quantises embeddings of SASRec"

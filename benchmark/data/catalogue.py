@@ -29,6 +29,11 @@ class Items:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def have_texts(self) -> bool:
+        """Whether any item has more than blanks in its text."""
+        return any(map(str.strip, self.texts))
+
 
 @dataclass(frozen=True)
 class Queries:

@@ -33,7 +33,7 @@ from benchmark.data.sources.atomic import Interactions, Texts
 from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.order import events_in_order, texts_in_order
 from benchmark.data.sources.read import read_sources
-from benchmark.data.split import split
+from benchmark.data.split import Parts, split
 from benchmark.data.unmatched import unmatched
 from benchmark.errors import InputError
 
@@ -54,46 +54,15 @@ def prepare(card: Card, folder: Path) -> Prepared:
     inter, copies = without_copies(events_in_order(sources.inter), card.copies)
     texts = texts_in_order(sources.items)
     item = _rows(inter.item, inter.items, texts)
-    query, queries = _queries(inter, sources.queries)
-    digest = ""
-    if card.queries is not None:
-        if len(queries):
-            raise InputError(f"card '{card.name}': the files hold queries; drop the query protocol")
-        columns: dict[str, list[str]] = {"item_id": texts.ids, **texts.columns}
-        simulated = simulate(card.queries, item, columns)
-        query, queries = simulated.query, simulated.queries
-        digest = queries_digest(inter.user, item, query, queries)
+    query, queries, simulated = _searches(card, inter, item, texts, sources.queries)
     events = _Events.of(inter, item, query, twins=card.queries is not None and card.queries.twins)
-    items = _catalogue(card, texts)
-    log, shown = events.log, events.shown
-    groups = {task: group_events(log, task, shown) for task in Task}
+    log, items = events.log, _catalogue(card, texts)
+    groups = {task: group_events(log, task, events.shown) for task in Task}
     parts = split(log, len(items), card.split, groups)
-    requests: dict[tuple[Part, Task], PreparedRequests] = {}
-    notes: list[str] = [*sources.notes, *copies, *parts.notes, *_lost_exposures(groups)]
+    requests, told = _requests(card, events, items, queries, groups, parts)
+    notes = [*sources.notes, *copies, *parts.notes, *_lost_exposures(groups)]
     if inter.scaled:
         notes.append("timestamps are fractional: kept in thousandths of the source's unit")
-    for (part, task), asked in parts.requests.items():
-        relevant = Relevant.of_events(
-            asked.owner, log.item[asked.events], events.gain[asked.events]
-        )
-        drawn = _sampled(card, log, items, queries, (part, task), asked.first, relevant)
-        which, wanted = f"{part} {task}", card.candidates.negatives
-        sampled, told = drawn_lists(drawn, relevant, wanted, which)
-        lists: dict[Protocol, CandidateLists] = {"sampled": sampled}
-        notes += told
-        if shown is not None and (groups[task].shown >= 0).any():
-            given = _given(groups[task], shown, asked.groups, relevant)
-            lists["given"], told = given_lists(given, relevant, which)
-            notes += told
-        requests[part, task] = PreparedRequests(
-            asked.first, asked.stop, asked.omit, relevant, lists
-        )
-    searches = {
-        f"{part} {task}": log.query[asked.first]
-        for (part, task), asked in parts.requests.items()
-        if task is Task.SEARCH
-    }
-    notes += unmatched(items.texts, queries.texts, searches)
     return Prepared(
         log=log,
         users=tuple(inter.users.to_pylist()),
@@ -101,10 +70,10 @@ def prepare(card: Card, folder: Path) -> Prepared:
         queries=queries,
         train=parts.train,
         requests=requests,
-        queries_digest=digest,
+        queries_digest=simulated,
         content_digest=digest_content(log, items, queries, parts.train, requests),
         candidates_digest=digest_candidates(requests),
-        notes=tuple(notes),
+        notes=(*notes, *told),
     )
 
 
@@ -124,14 +93,35 @@ def _rows(codes: NDArray[np.int32], ids: pa.Array, texts: Texts) -> NDArray[np.i
     return np.append(row_of.to_numpy().astype(np.int32), np.int32(NO_QUERY))[codes]
 
 
-def _queries(inter: Interactions, texts: Texts | None) -> tuple[NDArray[np.int32], Queries]:
-    """Return the events' queries as the files hold them."""
-    if texts is None:
-        return inter.query, Queries((), (), ())
-    texts = texts_in_order(texts)
-    kinds = ("given",) * len(texts.ids)
-    queries = Queries(tuple(texts.ids), tuple(texts.columns["query"]), kinds)
-    return _rows(inter.query, inter.queries, texts), queries
+def _searches(
+    card: Card,
+    inter: Interactions,
+    item: NDArray[np.int32],
+    texts: Texts,
+    given: Texts | None,
+) -> tuple[NDArray[np.int32], Queries, str]:
+    """Return the events' queries, their table, and the digest of simulated ones.
+
+    Args:
+        card: asks for simulated queries, or not.
+        inter: the events.
+        item: of each event, ``[events]``.
+        texts: of the items.
+        given: the queries that the files hold.
+    """
+    if card.queries is not None:
+        if given is not None and given.ids:
+            raise InputError(f"card '{card.name}': the files hold queries; drop the query protocol")
+        columns: dict[str, list[str]] = {"item_id": texts.ids, **texts.columns}
+        simulated = simulate(card.queries, item, columns)
+        digest = queries_digest(inter.user, item, simulated.query, simulated.queries)
+        return simulated.query, simulated.queries, digest
+    if given is None:
+        return inter.query, Queries((), (), ()), ""
+    given = texts_in_order(given)
+    kinds = ("given",) * len(given.ids)
+    queries = Queries(tuple(given.ids), tuple(given.columns["query"]), kinds)
+    return _rows(inter.query, inter.queries, given), queries, ""
 
 
 @dataclass(frozen=True)
@@ -187,6 +177,40 @@ def _shown(
     return Shown(
         inter.user[rows], item[rows], inter.time[rows], kind[rows], query[rows], inter.session[rows]
     )
+
+
+def _requests(
+    card: Card,
+    events: _Events,
+    items: Items,
+    queries: Queries,
+    groups: Mapping[Task, Groups],
+    parts: Parts,
+) -> tuple[dict[tuple[Part, Task], PreparedRequests], list[str]]:
+    """Return the requests with what is relevant and their lists, and what there is to tell."""
+    log, shown, wanted = events.log, events.shown, card.candidates.negatives
+    requests: dict[tuple[Part, Task], PreparedRequests] = {}
+    searches: dict[str, NDArray[np.int32]] = {}
+    notes: list[str] = []
+    for (part, task), asked in parts.requests.items():
+        which = f"{part} {task}"
+        relevant = Relevant.of_events(
+            asked.owner, log.item[asked.events], events.gain[asked.events]
+        )
+        drawn = _sampled(card, log, items, queries, (part, task), asked.first, relevant)
+        sampled, told = drawn_lists(drawn, relevant, wanted, which)
+        lists: dict[Protocol, CandidateLists] = {"sampled": sampled}
+        notes += told
+        if shown is not None and (groups[task].shown >= 0).any():
+            given = _given(groups[task], shown, asked.groups, relevant)
+            lists["given"], told = given_lists(given, relevant, which)
+            notes += told
+        requests[part, task] = PreparedRequests(
+            asked.first, asked.stop, asked.omit, relevant, lists
+        )
+        if task is Task.SEARCH:
+            searches[which] = log.query[asked.first]
+    return requests, [*notes, *unmatched(items.texts, queries.texts, searches)]
 
 
 def _given(

@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmark import registry
 from benchmark.data.dataset import Dataset
+from benchmark.data.evaluation_set import Protocol
 from benchmark.errors import BenchmarkError
 from benchmark.registry import ModelEntry
 from benchmark.running.import_closure import import_closure, source_file
@@ -57,7 +58,7 @@ class RunIdentity:
     dataset_digest: str
     candidates_digest: str
     tasks: tuple[str, ...]
-    protocols: tuple[str, ...]
+    protocols: tuple[Protocol, ...]
     seed: int
     device: str
     code: str
@@ -66,7 +67,12 @@ class RunIdentity:
 
     @classmethod
     def of(
-        cls, plan: Experiment, dataset: Dataset, protocols: tuple[str, ...], seed: int, device: str
+        cls,
+        plan: Experiment,
+        dataset: Dataset,
+        protocols: tuple[Protocol, ...],
+        seed: int,
+        device: str,
     ) -> RunIdentity:
         """Describe a run before it starts."""
         return cls(

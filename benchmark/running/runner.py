@@ -69,10 +69,38 @@ def run_model(
         BenchmarkError: whatever else went wrong with this run, in one line that names model and
             seed.
     """
-    whose = f"model {plan.title}, seed {seed}"
+    with _naming(f"model {plan.title}, seed {seed}"):
+        model = plan.entry.load()(plan.settings)
+        identity = RunIdentity.of(plan, dataset, protocols, seed, resolve_device(device, model))
+        names = dataset.name, plan.entry.name, identity.run_id
+        folder, checkpoints = run_folder(results, *names), below(results / "checkpoints", *names)
+        stored = None if fresh else _stored(folder, lambda line: None)
+        if stored is not None:
+            _forget(checkpoints, results)
+            return RunResult(stored, reused=True)
+        with _alone_with(checkpoints, results, _PATIENCE):
+            if fresh:
+                discard(checkpoints)
+            elif (stored := _stored(folder, remark)) is not None:
+                return RunResult(stored, reused=True)
+            run_log = RunLog(title=f"{plan.title} seed {seed}")
+            context = TrainingContext(
+                plan.tasks, seed, identity.device, run_log, checkpoints, common, identity.run_id
+            )
+            info, outcomes = _trained(plan, identity, model, dataset, context)
+            shared = shared_of(dataset, results, info["harness"])
+            tables = RunTables(shared, counts_table(outcomes), top_table(outcomes))
+            record = write_run(folder, info, tables, model)
+            _forget(checkpoints, results)
+        return RunResult(record, reused=False)
+
+
+@contextmanager
+def _naming(whose: str) -> Iterator[None]:
+    """Put in front of whatever goes wrong which run it was."""
     try:
         with blaming(whose):
-            return _run(plan, dataset, protocols, seed, device, results, fresh, common)
+            yield
     except ForeignCodeError:
         raise
     except BenchmarkError as error:
@@ -80,47 +108,25 @@ def run_model(
         raise
 
 
-def _run(
+def _trained(
     plan: Experiment,
+    identity: RunIdentity,
+    model: Model,
     dataset: Dataset,
-    protocols: tuple[Protocol, ...],
-    seed: int,
-    device: str,
-    results: Path,
-    fresh: bool,
-    common: Path | None,
-) -> RunResult:
-    model = plan.entry.load()(plan.settings)
-    identity = RunIdentity.of(plan, dataset, protocols, seed, resolve_device(device, model))
-    names = dataset.name, plan.entry.name, identity.run_id
-    folder, checkpoints = run_folder(results, *names), below(results / "checkpoints", *names)
-    stored = None if fresh else _stored(folder, lambda line: None)
-    if stored is not None:
-        _forget(checkpoints, results)
-        return RunResult(stored, reused=True)
-    with _alone_with(checkpoints, results, _PATIENCE):
-        if fresh:
-            discard(checkpoints)
-        elif (stored := _stored(folder, remark)) is not None:
-            return RunResult(stored, reused=True)
-        run_log = RunLog(title=f"{plan.title} seed {seed}")
-        context = TrainingContext(
-            plan.tasks, seed, identity.device, run_log, checkpoints, common, identity.run_id
+    context: TrainingContext,
+) -> tuple[dict[str, Any], list[TaskOutcome]]:
+    """Train and ask a model; return what the record tells, and the answers."""
+    run_log = context.run_log
+    with run_log.phase("fit"):
+        model.fit(dataset.train, HarnessValidation(dataset, plan.tasks), context)
+    with run_log.phase("evaluate"):
+        outcomes = evaluate(
+            model, plan.entry.name, dataset, "test", plan.tasks, identity.protocols, run_log
         )
-        with run_log.phase("fit"):
-            model.fit(dataset.train, HarnessValidation(dataset, plan.tasks), context)
-        with run_log.phase("evaluate"):
-            outcomes = evaluate(
-                model, plan.entry.name, dataset, "test", plan.tasks, protocols, run_log
-            )
-        info = _info(identity, model, dataset, run_log, outcomes)
-        info["tuning"] = None if plan.tuning is None else plan.tuning.summary
-        info["ablation"] = None if plan.ablation is None else asdict(plan.ablation)
-        shared = shared_of(dataset, results, info["harness"])
-        tables = RunTables(shared, counts_table(outcomes), top_table(outcomes))
-        record = write_run(folder, info, tables, model)
-        _forget(checkpoints, results)
-    return RunResult(record, reused=False)
+    info = _info(identity, model, dataset, run_log, outcomes)
+    info["tuning"] = None if plan.tuning is None else plan.tuning.summary
+    info["ablation"] = None if plan.ablation is None else asdict(plan.ablation)
+    return info, outcomes
 
 
 def _stored(folder: Path, tell: Callable[[str], None]) -> RunRecord | None:
