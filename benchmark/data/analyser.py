@@ -8,7 +8,7 @@ from functools import lru_cache
 import bm25s
 import Stemmer
 
-from benchmark.data.scripts import Words, take_unspaced
+from benchmark.data.scripts import Words, folded, take_unspaced
 
 __all__ = ["analyse"]
 
@@ -20,8 +20,9 @@ def analyse(
 ) -> list[list[str]]:
     """Return the terms of each text, those of one stem alike.
 
-    Words are of two letters or more, in lower case. Text that is written without blanks between
-    words falls into pairs of letters (see :func:`benchmark.data.scripts.take_unspaced`).
+    Words are of two letters or more, folded (see :func:`benchmark.data.scripts.folded`). Text that
+    is written without blanks between words falls into pairs of letters (see
+    :func:`benchmark.data.scripts.take_unspaced`).
 
     Args:
         texts: items' texts or queries; what both are matched by.
@@ -29,7 +30,7 @@ def analyse(
         stop_words: name of a list of bm25s.
     """
     return bm25s.tokenize(
-        [" ".join(_terms(text.lower())) for text in texts],
+        [" ".join(_terms(folded(text))) for text in texts],
         lower=False,
         token_pattern=r"\S+",
         stopwords=stop_words,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmark.data.evaluation_set import CandidateLists, Relevant
 from benchmark.data.events import EventLog, EventSource
 
-__all__ = ["ItemSets", "bm25_best", "recommendation_candidates", "search_candidates"]
+__all__ = ["ItemSets", "WordSearch", "recommendation_candidates", "search_candidates"]
 
 _CHUNK = 4096
 _ROUNDS = 8
@@ -99,7 +99,7 @@ def search_candidates(
         items: size of the catalogue.
         negatives: how many are wanted.
         seed: of the generator that fills up.
-        best: by query, items found by BM25, best first (see :func:`bm25_best`).
+        best: by query, items found by BM25, best first (see :class:`WordSearch`).
     """
     reached, owner = _reached(log, user, query, items)
     chosen = np.full((len(user), negatives), -1, dtype=np.int64)
@@ -111,35 +111,45 @@ def search_candidates(
     return _with_relevant(_fill(chosen, owner, reached, negatives, seed), relevant)
 
 
-def bm25_best(
-    item_texts: Sequence[str], query_texts: dict[int, str], wanted: dict[int, int]
-) -> dict[int, NDArray[np.int64]]:
-    """Rank the items for each query by BM25 (bm25s) over the terms of :func:`analyse`.
+class WordSearch:
+    """Word search over a catalogue: BM25 (bm25s) over the terms of its texts.
 
     Args:
         item_texts: ``[items]``.
-        query_texts: the words by query.
-        wanted: by query, how many items to return at most.
 
-    Returns:
-        By query, the items with a score above 0, best first; equal scores by item number.
+    Attributes:
+        terms: of each item, as :func:`benchmark.data.analyser.analyse` finds them.
     """
-    import bm25s
 
-    from benchmark.data.analyser import analyse
+    def __init__(self, item_texts: Sequence[str]) -> None:
+        import bm25s
 
-    corpus = analyse(item_texts)
-    if not any(corpus):
-        return {}
-    index = bm25s.BM25()
-    index.index(corpus, show_progress=False)
-    best = {}
-    asked = analyse(list(query_texts.values()))
-    for query, terms in zip(query_texts, asked, strict=True):
-        known = [term for term in terms if term in index.vocab_dict]
-        if known:
-            best[query] = _ranked(index.get_scores(known), wanted[query])
-    return best
+        from benchmark.data.analyser import analyse
+
+        self.terms = analyse(item_texts)
+        self._index = bm25s.BM25() if any(self.terms) else None
+        if self._index is not None:
+            self._index.index(self.terms, show_progress=False)
+
+    def best(
+        self, query_texts: dict[int, str], wanted: dict[int, int]
+    ) -> dict[int, NDArray[np.int64]]:
+        """Return by query the items with a score above 0, best first, equal ones by number.
+
+        Args:
+            query_texts: the words by query.
+            wanted: by query, how many items to return at most.
+        """
+        from benchmark.data.analyser import analyse
+
+        best: dict[int, NDArray[np.int64]] = {}
+        if self._index is None:
+            return best
+        for query, terms in zip(query_texts, analyse(list(query_texts.values())), strict=True):
+            known = [term for term in terms if term in self._index.vocab_dict]
+            if known:
+                best[query] = _ranked(self._index.get_scores(known), wanted[query])
+        return best
 
 
 def _ranked(scores: NDArray[np.float32], wanted: int) -> NDArray[np.int64]:

@@ -179,4 +179,4 @@ def _evaluation_set(
     ).without(asked.omit)
     whole = EvaluationSet(requests, asked.relevant, asked.lists)
     asking = without_repeats(whole) if requests.exclude_seen else whole
-    return None if asking is None else with_a_choice(asking)
+    return None if asking is None else with_a_choice(asking, int(np.diff(log.offsets).max()))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from benchmark.data.candidates import bm25_best, recommendation_candidates, search_candidates
+from benchmark.data.candidates import WordSearch, recommendation_candidates, search_candidates
 from benchmark.data.card import Card
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.copies import without_copies
@@ -189,6 +189,8 @@ def _requests(
 ) -> tuple[dict[tuple[Part, Task], PreparedRequests], list[str]]:
     """Return the requests with what is relevant and their lists, and what there is to tell."""
     log, shown, wanted = events.log, events.shown, card.candidates.negatives
+    searched = any(task is Task.SEARCH for _, task in parts.requests)
+    words = WordSearch(items.texts if searched else ())
     requests: dict[tuple[Part, Task], PreparedRequests] = {}
     searches: dict[str, NDArray[np.int32]] = {}
     notes: list[str] = []
@@ -197,7 +199,7 @@ def _requests(
         relevant = Relevant.of_events(
             asked.owner, log.item[asked.events], events.gain[asked.events]
         )
-        drawn = _sampled(card, log, items, queries, (part, task), asked.first, relevant)
+        drawn = _sampled(card, log, words, queries, (part, task), asked.first, relevant, len(items))
         sampled, told = drawn_lists(drawn, relevant, wanted, which)
         lists: dict[Protocol, CandidateLists] = {"sampled": sampled}
         notes += told
@@ -210,7 +212,7 @@ def _requests(
         )
         if task is Task.SEARCH:
             searches[which] = log.query[asked.first]
-    return requests, [*notes, *unmatched(items.texts, queries.texts, searches)]
+    return requests, [*notes, *unmatched(words.terms, queries.texts, searches)]
 
 
 def _given(
@@ -252,20 +254,21 @@ def _catalogue(card: Card, texts: Texts) -> Items:
 def _sampled(
     card: Card,
     log: EventLog,
-    items: Items,
+    words: WordSearch,
     queries: Queries,
     which: tuple[Part, Task],
     rows: NDArray[np.int64],
     relevant: Relevant,
+    items: int,
 ) -> CandidateLists:
     part, task = which
     wanted = card.candidates.negatives
     seed = (card.candidates.seed, 0 if part == "validation" else 1, 0 if task is Task.REC else 1)
     user, query = log.user[rows], log.query[rows]
     if task is Task.REC:
-        return recommendation_candidates(log, user, relevant, len(items), wanted, seed)
+        return recommendation_candidates(log, user, relevant, items, wanted, seed)
     distinct = np.unique(query).tolist()
     searches = np.bincount(log.query[log.query >= 0], minlength=len(queries))
     texts = {q: queries.texts[q] for q in distinct}
-    best = bm25_best(items.texts, texts, {q: wanted + int(searches[q]) for q in distinct})
-    return search_candidates(log, user, query, relevant, len(items), wanted, seed, best)
+    best = words.best(texts, {q: wanted + int(searches[q]) for q in distinct})
+    return search_candidates(log, user, query, relevant, items, wanted, seed, best)

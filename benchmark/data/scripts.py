@@ -8,7 +8,7 @@ from unicodedata import normalize
 
 import regex
 
-__all__ = ["Words", "cut_unspaced", "take_unspaced"]
+__all__ = ["Words", "cut_unspaced", "folded", "take_unspaced"]
 
 _UNSPACED = regex.compile(
     r"(?V1)(?:[[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30fc]"
@@ -17,7 +17,9 @@ _UNSPACED = regex.compile(
 """A run of letters of scripts that put no blanks between words (Korean puts some), with marks."""
 _LETTER = regex.compile(r"\X")
 _HAN = regex.compile(r"\p{Han}")
-_MARKED = regex.compile(r"(?V1)(?<=[\p{L}--\p{Latin}])\p{M}")
+_MARKED = regex.compile(r"(?<=\p{L})\p{M}")
+_VARIANTS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_WIDTHS = re.compile("[\uff01-\uffee]+")
 
 
 class Words:
@@ -38,6 +40,19 @@ class Words:
         return (self._marked if marked else self._plain).findall(text)
 
 
+def folded(text: str) -> str:
+    """Return ``text`` in lower case, with one spelling of what looks the same.
+
+    Signs that choose a letter's drawing are dropped, letters and marks are composed (NFC), wide
+    Latin and narrow Japanese or Korean letters have their usual width, and a capital i with a dot
+    is an i. Other signs stay as they are.
+    """
+    if text.isascii():
+        return text.lower()
+    usual = _WIDTHS.sub(lambda run: normalize("NFKC", run[0]), _VARIANTS.sub("", text))
+    return normalize("NFC", usual.lower().replace("i\u0307", "i"))
+
+
 def cut_unspaced(text: str) -> str:
     """Return ``text`` with runs without blanks cut into overlapping pairs of letters.
 
@@ -46,7 +61,7 @@ def cut_unspaced(text: str) -> str:
     """
     if not _has_unspaced(text):
         return text
-    return _UNSPACED.sub(lambda run: f" {' '.join(_pairs(run[0]))} ", normalize("NFKC", text))
+    return _UNSPACED.sub(lambda run: f" {' '.join(_pairs(run[0]))} ", text)
 
 
 def take_unspaced(text: str) -> tuple[str, list[str]]:
@@ -56,7 +71,6 @@ def take_unspaced(text: str) -> tuple[str, list[str]]:
     """
     if not _has_unspaced(text):
         return text, []
-    text = normalize("NFKC", text)
     found: list[str] = []
     for run in _UNSPACED.findall(text):
         pairs = _pairs(run)

@@ -67,12 +67,19 @@ def given_lists(
     return lists.without(bare[lists.owner]), [note]
 
 
-def with_a_choice(whole: EvaluationSet) -> EvaluationSet | None:
+def with_a_choice(whole: EvaluationSet, longest: int) -> EvaluationSet | None:
     """Return the requests for which the whole catalogue holds at least one wrong candidate.
 
     ``None`` where none has. What stands in the history is no candidate where
     ``requests.exclude_seen`` holds.
+
+    Args:
+        whole: the requests.
+        longest: the most events of any user; where these leave room, no history is looked at.
     """
+    relevant = whole.relevant.per_request(len(whole))
+    if longest + int(relevant.max(initial=0)) < whole.requests.items:
+        return whole
     kept = np.flatnonzero(_wrong_items(whole) > 0)
     if len(kept) == len(whole):
         return whole

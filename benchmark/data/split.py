@@ -14,8 +14,10 @@ from benchmark.data.grouping import Groups, group_events, kind_of
 from benchmark.data.requests import PAD, Task
 from benchmark.errors import InputError
 
-__all__ = ["Parts", "RequestRows", "split"]
+__all__ = ["LEAST", "Parts", "RequestRows", "split"]
 
+LEAST = 3
+"""Requests of a task that leave-one-out needs of a user: to train, to validate and to test."""
 _CHUNK = 2**22
 
 
@@ -191,7 +193,7 @@ def _leave_one_out(log: EventLog, groups: dict[Task, Groups]) -> Asked:
     asked: Asked = {}
     for task in Task:
         ends = np.searchsorted(groups[task].first, log.offsets)
-        last = ends[1:][np.diff(ends) >= 3] - 1
+        last = ends[1:][np.diff(ends) >= LEAST] - 1
         if len(last):
             asked["validation", task] = last - 1
             asked["test", task] = last

@@ -9,11 +9,9 @@ import numpy as np
 from benchmark.data.dataset import Dataset
 from benchmark.data.grouping import group_events
 from benchmark.data.requests import Task
+from benchmark.data.split import LEAST
 
 __all__ = ["why_none"]
-
-LEAST = 3
-"""Requests of a task that leave-one-out needs of a user: to train, to validate and to test."""
 
 
 def why_none(dataset: Dataset, tasks: Sequence[Task]) -> str:
@@ -40,7 +38,10 @@ def _why(dataset: Dataset, task: Task) -> str:
             f"{told}, at most {most} a user, where leave-one-out needs {LEAST}, so 0 of {users}"
             " users are left; give more events, or name the split temporal in a card"
         )
+    left = f"{told} and {enough} users have the {LEAST} that leave-one-out needs, but"
+    if task is Task.SEARCH:  # nothing is left out for what stands in a history
+        return f"{left} every item answers what they ask; give more items"
     return (
-        f"{told} and {enough} users have the {LEAST} that leave-one-out needs, but what they ask"
-        " for repeats their own history or leaves no wrong item; run with --seen keep"
+        f"{left} what they ask for repeats their own history or leaves no wrong item; run with"
+        " --seen keep"
     )

@@ -14,24 +14,26 @@ __all__ = ["unmatched"]
 
 
 def unmatched(
-    item_texts: Sequence[str],
+    item_terms: Sequence[Sequence[str]],
     query_texts: Sequence[str],
     asked: Mapping[str, NDArray[np.integer]],
 ) -> Iterator[str]:
     """Yield a line for each kind of request whose words meet no item's, with counts.
 
     Args:
-        item_texts: ``[items]``.
+        item_terms: the terms of each item's text, ``[items]``.
         query_texts: ``[queries]``.
         asked: by name, the query of each request, ``[requests]``.
     """
     if not any(len(query) for query in asked.values()):
         return
-    terms = [set(found) for found in analyse(item_texts)]
-    known: set[str] = set().union(*terms)
-    silent = sum(not found for found in terms)
+    known: set[str] = set().union(*item_terms)
+    silent = sum(not found for found in item_terms)
     if silent:
-        yield f"{silent} of {len(terms)} items have no word in their text: word search misses them"
+        yield (
+            f"{silent} of {len(item_terms)} items have no word in their text: word search misses"
+            " them"
+        )
     queries = analyse(query_texts)
     empty = np.array([not found for found in queries])
     lost = np.array([known.isdisjoint(found) for found in queries])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.data.scripts import Words, cut_unspaced
+from benchmark.data.scripts import Words, cut_unspaced, folded
 
 __all__ = ["STOP_WORDS", "searchable_words", "words"]
 
@@ -50,9 +50,9 @@ _WORDS = Words(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
 def words(text: str) -> list[str]:
     """Return the lower-case words of ``text`` in order, without stop words."""
-    return [w for w in _WORDS.find(text.lower()) if w not in STOP_WORDS]
+    return [w for w in _WORDS.find(folded(text)) if w not in STOP_WORDS]
 
 
 def searchable_words(text: str) -> list[str]:
     """Return what :func:`words` does, but pairs of letters where no blanks part the words."""
-    return words(cut_unspaced(text))
+    return words(cut_unspaced(folded(text)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmark.data.candidates import (
     ItemSets,
-    bm25_best,
+    WordSearch,
     recommendation_candidates,
     search_candidates,
 )
@@ -135,13 +135,13 @@ def test_bm25_order_is_the_formulas(query: str) -> None:
     # Stems that the formula needs, not Porter's spelling of them.
     scores = brute_bm25(tokens(query), [tokens(t) for t in TEXTS])
     wanted = [i for i in sorted(range(6), key=lambda i: (-scores[i], i)) if scores[i] > 0]
-    assert bm25_best(TEXTS, {7: query}, {7: 6})[7].tolist() == wanted
-    assert bm25_best(TEXTS, {7: query}, {7: 2})[7].tolist() == wanted[:2]
+    assert WordSearch(TEXTS).best({7: query}, {7: 6})[7].tolist() == wanted
+    assert WordSearch(TEXTS).best({7: query}, {7: 2})[7].tolist() == wanted[:2]
 
 
 def test_bm25_without_any_known_word() -> None:
-    assert bm25_best(["", ""], {0: "red"}, {0: 3}) == {}
-    assert bm25_best(TEXTS, {0: "zzz", 1: "", 2: "the of"}, {0: 3, 1: 3, 2: 3}) == {}
+    assert WordSearch(["", ""]).best({0: "red"}, {0: 3}) == {}
+    assert WordSearch(TEXTS).best({0: "zzz", 1: "", 2: "the of"}, {0: 3, 1: 3, 2: 3}) == {}
 
 
 def test_item_sets() -> None:

@@ -14,6 +14,7 @@ from .test_card import card_in
 
 FILES = {kind: {"name": f"ml.{kind}"} for kind in ("inter", "query")}
 TABLE = [("q", "words")]
+COLUMNS = ("query_id:token", "session_id:token")
 
 
 def test_users_with_too_few_requests_are_counted(make_folder: MakeFolder) -> None:
@@ -38,6 +39,15 @@ def test_users_who_repeat_themselves_are_told_apart(make_folder: MakeFolder) -> 
     assert ("test", Task.REC) not in dataset.evaluation
     assert "repeats their own history" in why_none(dataset, [Task.REC])
     assert "--seen keep" in why_none(dataset, [Task.REC])
+
+
+def test_a_search_that_every_item_answers_asks_for_more_items(make_folder: MakeFolder) -> None:
+    rows = [("u", "i", t, "q", f"s{t}") for t in range(3)] + [("v", "i", 0, "", "")]
+    dataset = load_dataset(make_folder(rows, None, TABLE, columns=COLUMNS))
+    assert ("test", Task.SEARCH) not in dataset.evaluation
+    why = why_none(dataset, [Task.SEARCH])
+    assert "every item answers" in why
+    assert "--seen" not in why
 
 
 def test_a_temporal_split_without_late_events_says_so(make_folder: MakeFolder) -> None:
