@@ -43,7 +43,7 @@ FOUND = {
     "German": ("Küchenstühle aus Holz", "küchenstühle"),
     "German in separate marks": ("Ku\u0308chenstu\u0308hle aus Holz", "küchenstühle"),
     "Vietnamese in separate marks": ("Tiếng Việt", "Tie\u0302\u0301ng"),
-    "Turkish capital": ("İstanbul haritası", "istanbul"),
+    "Turkish capital": ("İstanbul haritas\u0131", "istanbul"),
     "wide Latin alone": ("\uff2e\uff49\uff4b\uff45 靴", "\uff2e\uff49\uff4b\uff45"),
     "a mark without composed form": ("Beto\u0303x\u0302ka", "beto\u0303x\u0302ka"),
     "a unit beside Japanese": ("100㎖ 牛乳", "100㎖"),
