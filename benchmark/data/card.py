@@ -11,14 +11,18 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SerializeAsAny,
     ValidationError,
+    create_model,
     model_validator,
 )
 
 from benchmark.data.card_faults import faults
 from benchmark.data.packages import is_package_name
+from benchmark.data.sources.formats import reader_of
+from benchmark.data.sources.reader import Rules
 from benchmark.data.yaml_text import read_mapping
-from benchmark.errors import InputError
+from benchmark.errors import InputError, did_you_mean
 from benchmark.names import is_name, leads_out
 from benchmark.plain_text import plain
 
@@ -36,7 +40,6 @@ __all__ = [
     "read_card",
 ]
 
-FileKind = Literal["inter", "item", "query", "user"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
@@ -215,6 +218,9 @@ class Card(_Strict):
     """A data set's card.
 
     Attributes:
+        format: of the files, a name of :data:`benchmark.data.sources.formats.FORMATS`.
+        files: by what they hold, as the format's reader names them.
+        rules: of the format's reader, which documents them.
         title: template over item columns for what a person calls an item, ``"{movie_title}"``;
             ``None`` leaves the item's id.
         text: further item columns that a model may read, after the title.
@@ -229,7 +235,9 @@ class Card(_Strict):
     licence: str
     citation: str
     location: Location | None = None
-    files: dict[FileKind, SourceFile]
+    format: str = "atomic"
+    files: dict[str, SourceFile]
+    rules: SerializeAsAny[Rules] = Rules()
     split: Split = Split()
     title: str | None = None
     text: tuple[str, ...] = ()
@@ -242,9 +250,16 @@ class Card(_Strict):
     digests: Frozen = Frozen()
 
     @model_validator(mode="after")
-    def _has_events(self) -> Card:
-        if "inter" not in self.files:
-            raise ValueError("files must name an 'inter' file")
+    def _agrees(self) -> Card:
+        reader = reader_of(self.format)
+        for kind in reader.needed:
+            if kind not in self.files:
+                raise ValueError(f"files must name '{kind}'")
+        for kind in self.files:
+            if kind not in (known := (*reader.needed, *reader.optional)):
+                raise ValueError(f"files: unknown '{plain(kind, 40)}'{did_you_mean(kind, known)}")
+        if self.grade is not None and self.format != "atomic":
+            raise ValueError(f"format '{self.format}' grades events by its rules; drop grade")
         if self.grade is not None and self.queries is not None:
             raise ValueError("queries cannot be simulated for graded events; drop grade or queries")
         return self
@@ -253,10 +268,21 @@ class Card(_Strict):
         """Return the item columns that the title's template names."""
         return tuple(re.findall(r"\{([^{}]+)\}", self.title or ""))
 
+    @classmethod
+    def of_format(cls, name: str) -> type[Card]:
+        """Return the cards of a format, which take the rules of its reader.
+
+        Raises:
+            InputError: there is no such format.
+        """
+        rules = reader_of(name).rules
+        return create_model("Card", __base__=cls, rules=(rules, rules()))
+
     def deciding(self) -> dict[str, Any]:
         """Return, JSON-ready, the fields that decide what is prepared; defaults are left out."""
-        names = ("name", "split", "title", "text", "grade", "strict", "copies", "queries")
-        return self.model_dump(mode="json", include={*names, "candidates"}, exclude_defaults=True)
+        names = ("name", "format", "rules", "split", "title", "text", "grade", "strict", "copies")
+        chosen = {*names, "queries", "candidates"}
+        return self.model_dump(mode="json", include=chosen, exclude_defaults=True)
 
 
 def read_card(path: Path) -> Card:
@@ -268,7 +294,13 @@ def read_card(path: Path) -> Card:
     """
     place = f"{plain(path.parent.name, 80)}/{path.name}"
     values, lines = read_mapping(path, place)
+    name = values.get("format", "atomic")
     try:
-        return Card.model_validate(values)
+        card = Card.of_format(name) if isinstance(name, str) else Card
+    except InputError as error:
+        line = lines.get(("format",))
+        raise InputError(f"{place}{f':{line}' if line else ''}: field 'format': {error}") from None
+    try:
+        return card.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{place}{faults(error, Card, lines)}") from None
+        raise InputError(f"{place}{faults(error, card, lines)}") from None

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from benchmark.data.card import Copies
-from benchmark.data.sources.atomic import Interactions
 from benchmark.data.sources.diagnose import shown
+from benchmark.data.sources.source import Interactions
 
 __all__ = ["without_copies"]
 
@@ -47,10 +47,11 @@ def without_copies(inter: Interactions, rule: Copies) -> tuple[Interactions, tup
         grade[events[order[first]]] = np.maximum.reduceat(grade[events[order]], first)
     example = int(copies[np.argmin(inter.row[copies])])
     user, item = inter.users[int(inter.user[example])], inter.items[int(inter.item[example])]
+    path, line = inter.where(example)
     moment = "at the same time" if rule.within == 0 else f"within {rule.within:g}"
     note = (
         f"{len(copies)} of {len(events)} events are copies (same user, item, kind and query,"
-        f" {moment}) and are dropped; the first is line {inter.line(example)}: user"
+        f" {moment}) and are dropped; the first is {shown(path.name)}:{line}: user"
         f" '{shown(user.as_py())}', item '{shown(item.as_py())}'"
     )
     return replace(inter, grade=grade).only(kept), (note,)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmark.data.card import Card, FileKind, SourceFile
+from benchmark.data.card import Card, SourceFile
 from benchmark.data.sources.header import parse_header
 from benchmark.errors import InputError
 from benchmark.names import as_name
@@ -32,8 +32,8 @@ def bare_card(folder: Path, taken: Iterable[str], notify: Callable[[str], object
         InputError: there is no ``.inter`` file, or several, or the ``.item`` header is malformed.
     """
     stem = _stem(folder)
-    files: dict[FileKind, SourceFile] = {"inter": SourceFile(name=f"{stem}.inter")}
-    kinds: tuple[FileKind, ...] = ("item", "query", "user")
+    files: dict[str, SourceFile] = {"inter": SourceFile(name=f"{stem}.inter")}
+    kinds: tuple[str, ...] = ("item", "query", "user")
     for kind in kinds:
         if os.path.lexists(folder / f"{stem}.{kind}"):
             files[kind] = SourceFile(name=f"{stem}.{kind}")

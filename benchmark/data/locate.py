@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmark.data.card import Card, FileKind, read_card
+from benchmark.data.card import Card, read_card
 from benchmark.data.inferred_card import bare_card
 from benchmark.data.packages import package_folder
 from benchmark.errors import InputError, did_you_mean
@@ -97,7 +97,7 @@ def data_folder(card: Card, folder: Path | None) -> Path:
     )
 
 
-def source_files(card: Card, folder: Path) -> dict[FileKind, Path]:
+def source_files(card: Card, folder: Path) -> dict[str, Path]:
     """Return the card's files in their folder, each proved to lie below it.
 
     Raises:

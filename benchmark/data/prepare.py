@@ -29,13 +29,15 @@ from benchmark.data.prepared import (
 from benchmark.data.requests import Task
 from benchmark.data.short_lists import drawn_lists, given_lists
 from benchmark.data.simulate_queries import queries_digest, simulate
-from benchmark.data.sources.atomic import Interactions, Texts
+from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain
+from benchmark.data.sources.formats import reader_of
 from benchmark.data.sources.order import events_in_order, texts_in_order
-from benchmark.data.sources.read import read_sources
+from benchmark.data.sources.reader import Wanted
+from benchmark.data.sources.source import Interactions, Source, Texts
 from benchmark.data.split import Parts, split
 from benchmark.data.unmatched import unmatched
-from benchmark.errors import InputError
+from benchmark.errors import InputError, did_you_mean
 
 __all__ = ["prepare"]
 
@@ -50,17 +52,17 @@ def prepare(card: Card, folder: Path) -> Prepared:
     Raises:
         InputError: malformed files.
     """
-    sources = read_sources(card, source_files(card, folder))
-    inter, copies = without_copies(events_in_order(sources.inter), card.copies)
-    texts = texts_in_order(sources.items)
+    source = _read(card, folder)
+    inter, copies = without_copies(events_in_order(source.inter), card.copies)
+    texts = texts_in_order(source.items)
     item = _rows(inter.item, inter.items, texts)
-    query, queries, simulated = _searches(card, inter, item, texts, sources.queries)
+    query, queries, simulated = _searches(card, inter, item, texts, source.queries)
     events = _Events.of(inter, item, query, twins=card.queries is not None and card.queries.twins)
     log, items = events.log, _catalogue(card, texts)
     groups = {task: group_events(log, task, events.shown) for task in Task}
     parts = split(log, len(items), card.split, groups)
     requests, told = _requests(card, events, items, queries, groups, parts)
-    notes = [*sources.notes, *copies, *parts.notes, *_lost_exposures(groups)]
+    notes = [*source.notes, *copies, *parts.notes, *_lost_exposures(groups)]
     if inter.scaled:
         notes.append("timestamps are fractional: kept in thousandths of the source's unit")
     return Prepared(
@@ -77,6 +79,18 @@ def prepare(card: Card, folder: Path) -> Prepared:
     )
 
 
+def _read(card: Card, folder: Path) -> Source:
+    columns = (*card.title_columns(), *card.text)
+    wanted = Wanted(columns, card.grade, Cleaning(card.strict))
+    source = reader_of(card.format).read(source_files(card, folder), card.rules, wanted)
+    if source.items.columns:
+        for name in columns:
+            if name not in source.items.columns:
+                fields = f"items have no field '{name}'{did_you_mean(name, source.items.columns)}"
+                raise InputError(f"card '{card.name}': {fields}")
+    return source
+
+
 def _lost_exposures(groups: Mapping[Task, Groups]) -> Iterator[str]:
     for task, each in groups.items():
         lost = int((each.shown < 0).sum())
@@ -89,7 +103,7 @@ def _lost_exposures(groups: Mapping[Task, Groups]) -> Iterator[str]:
 
 def _rows(codes: NDArray[np.int32], ids: pa.Array, texts: Texts) -> NDArray[np.int32]:
     """Return the rows of ``texts`` that codes of ``ids`` stand for; -1 stays."""
-    row_of = pc.index_in(ids, value_set=pa.array(texts.ids, type=pa.string()))
+    row_of = pc.index_in(ids, value_set=texts.ids.cast(ids.type))
     return np.append(row_of.to_numpy().astype(np.int32), np.int32(NO_QUERY))[codes]
 
 
@@ -110,17 +124,18 @@ def _searches(
         given: the queries that the files hold.
     """
     if card.queries is not None:
-        if given is not None and given.ids:
+        if given is not None and len(given):
             raise InputError(f"card '{card.name}': the files hold queries; drop the query protocol")
-        columns: dict[str, list[str]] = {"item_id": texts.ids, **texts.columns}
+        columns = {"item_id": texts.ids.to_pylist(), **_lists(texts)}
         simulated = simulate(card.queries, item, columns)
         digest = queries_digest(inter.user, item, simulated.query, simulated.queries)
         return simulated.query, simulated.queries, digest
     if given is None:
         return inter.query, Queries((), (), ()), ""
     given = texts_in_order(given)
-    kinds = ("given",) * len(given.ids)
-    queries = Queries(tuple(given.ids), tuple(given.columns["query"]), kinds)
+    kinds = ("given",) * len(given)
+    words = tuple(given.columns["query"].to_pylist())
+    queries = Queries(tuple(given.ids.to_pylist()), words, kinds)
     return _rows(inter.query, inter.queries, given), queries, ""
 
 
@@ -147,7 +162,8 @@ class _Events:
         shown = _shown(inter, item, query, grade)
         rows = np.flatnonzero(grade > 0)
         if not len(rows):
-            raise complain(inter.path, None, "every grade is 0; an event needs one above 0")
+            path, _ = inter.where(0)
+            raise complain(path, None, "every grade is 0; an event needs one above 0")
         kind = np.where(query >= 0, EventSource.SEARCHED, EventSource.RECOMMENDED).astype(np.uint8)
         if twins:
             copies = rows[query[rows] >= 0]
@@ -230,25 +246,30 @@ def _given(
     )
 
 
+def _lists(texts: Texts) -> dict[str, list[str]]:
+    return {name: values.to_pylist() for name, values in texts.columns.items()}
+
+
 def _catalogue(card: Card, texts: Texts) -> Items:
-    rows = range(len(texts.ids))
+    rows = range(len(texts))
     names = card.title_columns()
-    titles = list(texts.ids)
+    ids, columns = tuple(texts.ids.to_pylist()), _lists(texts)
+    titles = list(ids)
     if card.title:
         for row in rows:
             title = card.title
             for name in names:
-                title = title.replace("{" + name + "}", texts.columns[name][row])
-            titles[row] = title.strip() or texts.ids[row]
-    has_title = [bool(names) and any(texts.columns[n][row] for n in names) for row in rows]
-    parts = zip(*(texts.columns[name] for name in card.text), strict=True) if card.text else None
+                title = title.replace("{" + name + "}", columns[name][row])
+            titles[row] = title.strip() or ids[row]
+    has_title = [bool(names) and any(columns[n][row] for n in names) for row in rows]
+    parts = zip(*(columns[name] for name in card.text), strict=True) if card.text else None
     further = [" ".join(filter(None, p)) for p in parts] if parts else [""] * len(titles)
     full = (
         " ".join(filter(None, (title if has else "", more)))
         for title, has, more in zip(titles, has_title, further, strict=True)
     )
-    fields = {name: tuple(values) for name, values in texts.columns.items()}
-    return Items(tuple(texts.ids), tuple(titles), tuple(full), fields)
+    fields = {name: tuple(values) for name, values in columns.items()}
+    return Items(ids, tuple(titles), tuple(full), fields)
 
 
 def _sampled(

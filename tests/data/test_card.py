@@ -74,7 +74,7 @@ def test_broken_yaml_is_one_line(tmp_path: Path, text: str, message: str) -> Non
     [
         ({"lisence": "x"}, r"unknown field 'lisence'; did you mean 'licence'\?"),
         ({"name": "../evil"}, r"field 'name'"),
-        ({"files": {}}, r"files must name an 'inter' file"),
+        ({"files": {}}, r"files must name 'inter'"),
         (
             {"files": {"inter": {"name": "ml.inter", "md5": "0"}}},
             r"unknown field 'files.inter.md5'",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,76 +14,14 @@ from benchmark.data.sources.diagnose import complain, line_of_row, shown
 from benchmark.data.sources.header import parse_header
 from benchmark.data.sources.numbers import numbers
 from benchmark.data.sources.parse import Rows, parse
+from benchmark.data.sources.repair import Repaired
+from benchmark.data.sources.source import Interactions, Origin, Texts
 
-__all__ = ["Interactions", "Texts", "read_ids", "read_inter", "read_texts"]
+__all__ = ["read_ids", "read_inter", "read_texts"]
 
 _IDS = {"user_id": "token", "item_id": "token"}
 _GRADES = (1e-6, 1e6)
 """The grades that sums in single precision tell apart."""
-
-
-@dataclass(frozen=True)
-class Interactions:
-    """The columns of an ``.inter`` file.
-
-    Attributes:
-        user: int32 ``[events]``, index into ``users``.
-        item: int32 ``[events]``, index into ``items``.
-        time: int64 ``[events]``.
-        query: int32 ``[events]``, index into ``queries``; -1 where the cell is empty.
-        session: int32 ``[events]``, index into ``sessions``; -1 where the cell is empty.
-        users: ids; likewise ``items``, ``queries`` and ``sessions``.
-        row: int64 ``[events]``, the row of the file that each event comes from, from 0.
-        lines: int64 ``[rows of the file]``, their lines; ``None`` where they can be counted.
-        grade: float32 ``[events]``, 0 or more; ``None`` where no column is named for it.
-        scaled: whether times were fractional and are now thousandths of the source's unit.
-    """
-
-    path: Path
-    user: NDArray[np.int32]
-    item: NDArray[np.int32]
-    time: NDArray[np.int64]
-    query: NDArray[np.int32]
-    session: NDArray[np.int32]
-    users: pa.Array
-    items: pa.Array
-    queries: pa.Array
-    sessions: pa.Array
-    row: NDArray[np.int64]
-    scaled: bool
-    lines: NDArray[np.int64] | None = None
-    grade: NDArray[np.float32] | None = None
-
-    def line(self, event: int) -> int:
-        """Return the line of the file that ``event`` comes from."""
-        row = int(self.row[event])
-        return line_of_row(self.path, row) if self.lines is None else int(self.lines[row])
-
-    def only(self, keep: NDArray[np.bool_]) -> Interactions:
-        """Return the events where ``keep`` (``[events]``) holds; ids stay as they are."""
-        names = ("user", "item", "time", "query", "session", "row")
-        columns = {name: getattr(self, name)[keep] for name in names}
-        grade = None if self.grade is None else self.grade[keep]
-        return replace(self, **columns, grade=grade)
-
-    def compact(self) -> Interactions:
-        """Return the same events without the ids that none of them has."""
-        changed: dict[str, Any] = {}
-        for one, all_ids in (("user", "users"), ("item", "items"), ("query", "queries")):
-            codes, ids = getattr(self, one), getattr(self, all_ids)
-            used = np.unique(codes[codes >= 0])
-            place = np.full(len(ids) + 1, -1, dtype=np.int32)
-            place[used] = np.arange(len(used))
-            changed |= {one: place[codes], all_ids: ids.take(pa.array(used, pa.int64()))}
-        return replace(self, **changed)
-
-
-@dataclass(frozen=True)
-class Texts:
-    """An ``.item`` or ``.query`` file: distinct ids, and every other column as text."""
-
-    ids: list[str]
-    columns: dict[str, list[str]]
 
 
 def read_inter(
@@ -129,7 +65,6 @@ def read_inter(
     time, scaled = _times(rows, given.get("timestamp"), row, cleaning)
     columns = {name: _codes(table, name) for name in coded}
     found = Interactions(
-        path=path,
         user=columns["user_id"][0],
         item=columns["item_id"][0],
         time=time,
@@ -140,7 +75,7 @@ def read_inter(
         queries=columns["query_id"][1],
         sessions=columns["session_id"][1],
         row=row,
-        lines=None if rows.repaired is None else rows.repaired.line,
+        origin=_origin(path, rows.repaired),
         scaled=scaled,
         grade=None if grade is None else _grades(rows, given[grade][row], row, grade),
     )
@@ -174,7 +109,7 @@ def read_texts(
     table = rows.table.take(pa.array(row))
     kept = _first_of_each(rows, table, key, row, cleaning)
     table = table if kept is None else table.take(pa.array(kept))
-    columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    columns = {name: _whole(table.column(name)) for name in table.column_names}
     return Texts(columns.pop(key), columns)
 
 
@@ -186,6 +121,17 @@ def read_ids(path: Path, key: str, cleaning: Cleaning) -> pa.Array:
     """
     fields = parse_header(path, {key: "token"})
     return parse(path, fields, {key: pa.string()}, cleaning).table.column(key).unique()
+
+
+def _origin(path: Path, repaired: Repaired | None) -> Origin:
+    if repaired is None:
+        return lambda row: (path, line_of_row(path, row))
+    return lambda row: (path, int(repaired.line[row]))
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column of text as one array; of 64-bit offsets, as texts of 2 GB and more occur."""
+    return column.cast(pa.large_string()).combine_chunks()
 
 
 def _is_empty(column: pa.ChunkedArray) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from benchmark.data.sources.atomic import Interactions, Texts
+from benchmark.data.sources.source import Interactions, Texts
 
 __all__ = ["events_in_order", "texts_in_order"]
 
@@ -34,27 +34,23 @@ def events_in_order(inter: Interactions) -> Interactions:
     lot = _lot(((users, user), (items, item), (queries, query), (sessions, session)))
     grade = np.zeros(len(user)) if inter.grade is None else -inter.grade
     order = np.lexsort((grade, lot, inter.time, user))
-    return replace(
+    renumbered = replace(
         inter,
-        user=user[order],
-        item=item[order],
-        time=inter.time[order],
-        query=query[order],
-        session=session[order],
+        user=user,
+        item=item,
+        query=query,
+        session=session,
         users=users,
         items=items,
         queries=queries,
         sessions=sessions,
-        row=inter.row[order],
-        grade=None if inter.grade is None else inter.grade[order],
     )
+    return renumbered.only(order)
 
 
 def texts_in_order(texts: Texts) -> Texts:
     """Return a table of texts sorted by id."""
-    order = sorted(range(len(texts.ids)), key=lambda row: texts.ids[row].encode())
-    columns = {name: [values[row] for row in order] for name, values in texts.columns.items()}
-    return Texts([texts.ids[row] for row in order], columns)
+    return texts.take(pc.sort_indices(texts.ids))
 
 
 def _numbered(ids: pa.Array, codes: NDArray[np.int32]) -> tuple[pa.Array, NDArray[np.int32]]:

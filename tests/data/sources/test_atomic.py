@@ -209,8 +209,8 @@ def test_item_tables_round_trip(tmp_path: Path, rows: dict[str, tuple]) -> None:
     head = "item_id:token\ttitle:token_seq\tprice:float\n"
     path.write_text(head + "".join(lines), "utf-8", newline="")
     read = read_texts(path, "item_id", {"item_id": "token"})
-    assert read.ids == list(rows)
-    assert read.columns["title"] == [text for text, _ in rows.values()]
+    assert read.ids.to_pylist() == list(rows)
+    assert read.columns["title"].to_pylist() == [text for text, _ in rows.values()]
 
 
 @_QUICK

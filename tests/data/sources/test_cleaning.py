@@ -187,8 +187,8 @@ def test_the_first_row_of_an_item_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "ml.item"
     path.write_bytes(ITEMS + b"b\tfirst\na\tA\nb\tsecond\n\tnothing\na\tA\n")
     read = read_texts(path, "item_id", {"item_id": "token"})
-    assert read.ids == ["b", "a"]
-    assert read.columns == {"title": ["first", "A"]}
+    assert read.ids.to_pylist() == ["b", "a"]
+    assert read.columns["title"].to_pylist() == ["first", "A"]
 
 
 def test_quotation_marks_are_those_of_csv_where_the_file_keeps_its_rules(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_quotation_marks_are_those_of_csv_where_the_file_keeps_its_rules(tmp_pat
     rows = "".join(f"{number}\t{cell}\n" for number, cell in enumerate(cells))
     path.write_bytes(ITEMS + rows.encode())
     read = read_texts(path, "item_id", {"item_id": "token"})
-    assert read.columns["title"] == [
+    assert read.columns["title"].to_pylist() == [
         "Emma", 'a "b"', '"', '"x', 'y"', '"J" and', 'the "K"', "", "L"
     ]  # fmt: skip
 
@@ -228,7 +228,7 @@ def test_a_gap_in_nanoseconds_costs_no_digit(tmp_path: Path) -> None:
     path.write_bytes(HEAD + f"u\ti\t{start}\nu\tj\tnan\nu\tk\t{start + 1}\n".encode())
     read = read_inter(path)
     assert read.time.tolist() == [start, start + 1]
-    assert [read.line(event) for event in (0, 1)] == [2, 4]
+    assert [read.where(event)[1] for event in (0, 1)] == [2, 4]
 
 
 def test_ids_of_events_that_are_left_out_leave_no_trace(tmp_path: Path, own_cache: Path) -> None:

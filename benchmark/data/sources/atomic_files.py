@@ -1,59 +1,36 @@
-"""All files of a data set, read and brought into agreement."""
+"""Format ``atomic``: RecBole's atomic files, read and brought into agreement."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmark.data.card import Card, FileKind
-from benchmark.data.sources.atomic import Interactions, Texts, read_ids, read_inter, read_texts
+from benchmark.data.sources.atomic import read_ids, read_inter, read_texts
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain, shown
-from benchmark.errors import InputError
+from benchmark.data.sources.reader import Reader, Rules, Wanted
+from benchmark.data.sources.source import Interactions, Source, Texts
 
-__all__ = ["Sources", "read_sources"]
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What the files hold.
-
-    Attributes:
-        inter: the events, each of an item of ``items`` and with no query or one of ``queries``.
-        items: the catalogue; without a file for it, the items of the events, without columns.
-        queries: ``None`` where there is no file for them.
-        notes: what was cleaned, one line each.
-    """
-
-    inter: Interactions
-    items: Texts
-    queries: Texts | None
-    notes: tuple[str, ...]
+__all__ = ["READER"]
 
 
-def read_sources(card: Card, files: Mapping[FileKind, Path]) -> Sources:
-    """Read the files of a card.
+def _read(files: Mapping[str, Path], rules: Rules, wanted: Wanted) -> Source:
+    """Read the files, of which those of items, queries and users may be missing.
 
     Raises:
         InputError: malformed files, or under ``strict`` anything that would be cleaned.
     """
-    cleaning = Cleaning(card.strict)
-    inter = read_inter(files["inter"], card.grade, cleaning)
+    cleaning = wanted.cleaning
+    inter = read_inter(files["inter"], wanted.grade, cleaning)
     if "user" in files:
         _check_users(inter, files["user"], cleaning)
     items = queries = None
     if "item" in files:
         items = read_texts(files["item"], "item_id", {"item_id": "token"}, cleaning)
-        for name in (*card.title_columns(), *card.text):
-            if name not in items.columns:
-                text = f"card '{card.name}': {shown(files['item'].name)} has no field '{name}'"
-                raise InputError(text)
         inter = _listed_only(inter, "item", items, files["item"], cleaning)
     if "query" in files:
         needed = {"query_id": "token", "query": "token_seq"}
@@ -63,9 +40,8 @@ def read_sources(card: Card, files: Mapping[FileKind, Path]) -> Sources:
         asked = inter.query >= 0
         count = f"{asked.sum()} of {len(asked)} events"
         text = f"event with a query_id, but there is no .query file ({count})"
-        raise complain(inter.path, inter.line(int(np.argmax(asked))), text)
-    items = items or Texts(inter.items.to_pylist(), {})
-    return Sources(inter, items, queries, tuple(cleaning.notes))
+        raise complain(*inter.where(int(np.argmax(asked))), text)
+    return Source(inter, items or Texts(inter.items, {}), queries, tuple(cleaning.notes))
 
 
 def _listed_only(
@@ -77,17 +53,17 @@ def _listed_only(
 ) -> Interactions:
     """Return the events whose item or query stands in its file."""
     codes, ids = (inter.item, inter.items) if what == "item" else (inter.query, inter.queries)
-    known = pc.is_in(ids, value_set=pa.array(texts.ids, type=pa.string()))
+    known = pc.is_in(ids, value_set=texts.ids.cast(ids.type))
     lost = ~np.append(known.to_numpy(zero_copy_only=False), True)[codes]
     if not lost.any():
         return inter
     event, name = int(np.argmax(lost)), shown(file.name)
-    line, value = inter.line(event), shown(ids[int(codes[event])].as_py())
+    (path, line), value = inter.where(event), shown(ids[int(codes[event])].as_py())
     fault = f"{what}_id '{value}' is not in {name}"
     if lost.all():
-        raise complain(inter.path, line, f"{fault}, nor is that of any event; add them there")
+        raise complain(path, line, f"{fault}, nor is that of any event; add them there")
     count = f"{lost.sum()} of {len(lost)} events, {known.false_count} ids"
-    cleaning.report(inter.path, line, fault, count, "they are left out")
+    cleaning.report(path, line, fault, count, "they are left out")
     return inter.only(~lost).compact()
 
 
@@ -102,4 +78,7 @@ def _check_users(inter: Interactions, file: Path, cleaning: Cleaning) -> None:
             f"user_id '{value}' is not in {shown(file.name)}",
             f"{lost.sum()} of {len(lost)} users",
         )
-        cleaning.report(inter.path, inter.line(event), fault, count, "their events are kept")
+        cleaning.report(*inter.where(event), fault, count, "their events are kept")
+
+
+READER = Reader(needed=("inter",), optional=("item", "query", "user"), rules=Rules, read=_read)
