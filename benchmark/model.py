@@ -222,7 +222,8 @@ class Model(ABC, Generic[S]):
         # Not save_file: that makes a file which only its owner may read.
         (folder / "model.safetensors").write_bytes(save(contiguous))
         config = {"settings": asdict(self.settings), "values": values}
-        (folder / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+        text = json.dumps(config, indent=1, default=list)  # columns of text are no lists
+        (folder / "config.json").write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Model:

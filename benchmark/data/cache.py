@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -133,7 +133,7 @@ def _write(draft: Path, key: str, prepared: Prepared) -> None:
     with (draft / "texts.jsonl").open("w", encoding="utf-8") as file:
         for (table, column), values in _columns(prepared):
             for start in range(0, max(1, len(values)), _STRETCH):
-                line = [table, column, values[start : start + _STRETCH]]
+                line = [table, column, list(values[start : start + _STRETCH])]
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
         _flush(file)
     manifest: dict[str, Any] = {
@@ -216,7 +216,7 @@ def _requests(
     )
 
 
-def _columns(prepared: Prepared) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
+def _columns(prepared: Prepared) -> Iterator[tuple[tuple[str, str], Sequence[str]]]:
     items, queries = prepared.items, prepared.queries
     yield ("users", "ids"), prepared.users
     for name in ("ids", "titles", "texts"):

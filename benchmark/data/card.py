@@ -173,6 +173,13 @@ class QueryProtocol(_Strict):
             raise ValueError("the shares of category and known-item must add up to 1")
         return self
 
+    def columns(self) -> tuple[str, ...]:
+        """Return the item columns that queries are made of."""
+        names = [level.field for level in self.category.levels] if self.category else []
+        if self.category and self.category.paths:
+            names.append(self.category.paths)
+        return (*names, *(self.known_item.fields if self.known_item else ()))
+
 
 class Candidates(_Strict):
     """The sampled protocol: how many negatives beside the target, and the seed of the draw."""
@@ -267,6 +274,11 @@ class Card(_Strict):
     def title_columns(self) -> tuple[str, ...]:
         """Return the item columns that the title's template names."""
         return tuple(re.findall(r"\{([^{}]+)\}", self.title or ""))
+
+    def item_columns(self) -> tuple[str, ...]:
+        """Return the item columns that title, text and query protocol name, each once."""
+        queries = self.queries.columns() if self.queries else ()
+        return tuple(dict.fromkeys((*self.title_columns(), *self.text, *queries)))
 
     @classmethod
     def of_format(cls, name: str) -> type[Card]:

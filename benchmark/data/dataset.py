@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -84,7 +85,7 @@ class Dataset:
     digest: str
     candidates_digest: str
     log: EventLog
-    users: tuple[str, ...]
+    users: Sequence[str]
     items: Items
     queries: Queries
     train: TrainView

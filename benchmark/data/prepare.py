@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from benchmark.data.candidates import WordSearch, recommendation_candidates, search_candidates
 from benchmark.data.card import Card
 from benchmark.data.catalogue import Items, Queries
+from benchmark.data.catalogue_texts import catalogue_of
 from benchmark.data.copies import without_copies
 from benchmark.data.dataset import Part
 from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
@@ -36,6 +37,7 @@ from benchmark.data.sources.order import events_in_order, texts_in_order
 from benchmark.data.sources.reader import Wanted
 from benchmark.data.sources.source import Interactions, Source, Texts
 from benchmark.data.split import Parts, split
+from benchmark.data.text_column import TextColumn
 from benchmark.data.unmatched import unmatched
 from benchmark.errors import InputError, did_you_mean
 
@@ -58,7 +60,7 @@ def prepare(card: Card, folder: Path) -> Prepared:
     item = _rows(inter.item, inter.items, texts)
     query, queries, simulated = _searches(card, inter, item, texts, source.queries)
     events = _Events.of(inter, item, query, twins=card.queries is not None and card.queries.twins)
-    log, items = events.log, _catalogue(card, texts)
+    log, items = events.log, catalogue_of(card, texts)
     groups = {task: group_events(log, task, events.shown) for task in Task}
     parts = split(log, len(items), card.split, groups)
     requests, told = _requests(card, events, items, queries, groups, parts)
@@ -67,7 +69,7 @@ def prepare(card: Card, folder: Path) -> Prepared:
         notes.append("timestamps are fractional: kept in thousandths of the source's unit")
     return Prepared(
         log=log,
-        users=tuple(inter.users.to_pylist()),
+        users=TextColumn(inter.users),
         items=items,
         queries=queries,
         train=parts.train,
@@ -80,15 +82,16 @@ def prepare(card: Card, folder: Path) -> Prepared:
 
 
 def _read(card: Card, folder: Path) -> Source:
-    columns = (*card.title_columns(), *card.text)
-    wanted = Wanted(columns, card.grade, Cleaning(card.strict))
+    """Return the source, of items with no other columns than the card names."""
+    wanted = Wanted(card.item_columns(), card.grade, Cleaning(card.strict))
     source = reader_of(card.format).read(source_files(card, folder), card.rules, wanted)
-    if source.items.columns:
-        for name in columns:
-            if name not in source.items.columns:
-                fields = f"items have no field '{name}'{did_you_mean(name, source.items.columns)}"
-                raise InputError(f"card '{card.name}': {fields}")
-    return source
+    columns = source.items.columns
+    for name in (*card.title_columns(), *card.text):
+        if name not in columns:
+            fields = f"items have no field '{name}'{did_you_mean(name, columns)}"
+            raise InputError(f"card '{card.name}': {fields}")
+    kept = {name: columns[name] for name in wanted.columns if name in columns}
+    return replace(source, items=Texts(source.items.ids, kept))
 
 
 def _lost_exposures(groups: Mapping[Task, Groups]) -> Iterator[str]:
@@ -103,6 +106,8 @@ def _lost_exposures(groups: Mapping[Task, Groups]) -> Iterator[str]:
 
 def _rows(codes: NDArray[np.int32], ids: pa.Array, texts: Texts) -> NDArray[np.int32]:
     """Return the rows of ``texts`` that codes of ``ids`` stand for; -1 stays."""
+    if texts.ids.cast(ids.type).equals(ids):
+        return codes
     row_of = pc.index_in(ids, value_set=texts.ids.cast(ids.type))
     return np.append(row_of.to_numpy().astype(np.int32), np.int32(NO_QUERY))[codes]
 
@@ -126,16 +131,16 @@ def _searches(
     if card.queries is not None:
         if given is not None and len(given):
             raise InputError(f"card '{card.name}': the files hold queries; drop the query protocol")
-        columns = {"item_id": texts.ids.to_pylist(), **_lists(texts)}
+        columns = {"item_id": TextColumn(texts.ids)}
+        columns |= {name: TextColumn(values) for name, values in texts.columns.items()}
         simulated = simulate(card.queries, item, columns)
         digest = queries_digest(inter.user, item, simulated.query, simulated.queries)
         return simulated.query, simulated.queries, digest
     if given is None:
         return inter.query, Queries((), (), ()), ""
     given = texts_in_order(given)
-    kinds = ("given",) * len(given)
-    words = tuple(given.columns["query"].to_pylist())
-    queries = Queries(tuple(given.ids.to_pylist()), words, kinds)
+    kinds = TextColumn.repeated("given", len(given))
+    queries = Queries(TextColumn(given.ids), TextColumn(given.columns["query"]), kinds)
     return _rows(inter.query, inter.queries, given), queries, ""
 
 
@@ -244,32 +249,6 @@ def _given(
         np.concatenate([shown.item[groups.exposures[mine]], relevant.item]),
         len(asked),
     )
-
-
-def _lists(texts: Texts) -> dict[str, list[str]]:
-    return {name: values.to_pylist() for name, values in texts.columns.items()}
-
-
-def _catalogue(card: Card, texts: Texts) -> Items:
-    rows = range(len(texts))
-    names = card.title_columns()
-    ids, columns = tuple(texts.ids.to_pylist()), _lists(texts)
-    titles = list(ids)
-    if card.title:
-        for row in rows:
-            title = card.title
-            for name in names:
-                title = title.replace("{" + name + "}", columns[name][row])
-            titles[row] = title.strip() or ids[row]
-    has_title = [bool(names) and any(columns[n][row] for n in names) for row in rows]
-    parts = zip(*(columns[name] for name in card.text), strict=True) if card.text else None
-    further = [" ".join(filter(None, p)) for p in parts] if parts else [""] * len(titles)
-    full = (
-        " ".join(filter(None, (title if has else "", more)))
-        for title, has, more in zip(titles, has_title, further, strict=True)
-    )
-    fields = {name: tuple(values) for name, values in columns.items()}
-    return Items(ids, tuple(titles), tuple(full), fields)
 
 
 def _sampled(
