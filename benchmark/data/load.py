@@ -20,7 +20,7 @@ from benchmark.data.prepared import Prepared, PreparedRequests
 from benchmark.data.repeats import without_repeats
 from benchmark.data.requests import Requests, Task
 from benchmark.data.short_lists import with_a_choice
-from benchmark.data.sources.checksum import scan
+from benchmark.data.sources.known_files import KnownFiles
 from benchmark.errors import InputError
 
 __all__ = ["DATA_VERSION", "Seen", "load_dataset"]
@@ -59,7 +59,7 @@ def load_dataset(
     card, folder = resolve(name_or_path, tell)
     if leakage is not None:
         card = card.model_copy(update={"split": card.split.model_copy(update={"leakage": leakage})})
-    sums = _check_files(card, folder)
+    sums = _check_files(card, folder, KnownFiles(cache_folder(cache)))
     key = _digest({"version": DATA_VERSION, "card": card.deciding(), "files": sums})
     prepared = _prepared(card, folder, key, cache_folder(cache), tell)
     _check_frozen(card, prepared.queries_digest)
@@ -102,10 +102,10 @@ def _prepared(card: Card, folder: Path, key: str, cache: Path, notify: Notify) -
     return made
 
 
-def _check_files(card: Card, folder: Path) -> dict[str, str]:
+def _check_files(card: Card, folder: Path, known: KnownFiles) -> dict[str, str]:
     sums: dict[str, str] = {}
     for kind, path in source_files(card, folder).items():
-        source, found = card.files[kind], scan(path).sha256
+        source, found = card.files[kind], known.scan(path).sha256
         if source.sha256 is not None and found != source.sha256:
             raise InputError(
                 f"{source.name}: checksum {found[:12]}… is not the {source.sha256[:12]}… of card "

@@ -45,7 +45,7 @@ class TextColumn(Sequence[str]):
         if values.type != pa.large_string():
             values = values.cast(pa.large_string())
         if isinstance(values, pa.ChunkedArray):
-            values = values.combine_chunks()
+            values = values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
         if values.null_count:
             raise ValueError("a column of text holds a null")
         self.array = values
