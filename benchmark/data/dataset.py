@@ -51,6 +51,7 @@ class About:
         leakage: ``safe`` or ``paper``.
         seen: ``exclude`` or ``keep``: whether the full protocol of recommendation leaves out
             items of the history.
+        protocols: those that the card names; none where it leaves it to the data.
         negatives: how many the card wants in a sampled list; lists may be shorter.
         notes: choices made and compromises, one line each.
     """
@@ -58,6 +59,7 @@ class About:
     split: str = "leave-one-out"
     leakage: str = "safe"
     seen: str = "exclude"
+    protocols: tuple[Protocol, ...] = ()
     negatives: int = 99
     description: str = ""
     source: str = ""

@@ -13,6 +13,7 @@ import numpy as np
 from benchmark.data.cache import cache_folder, fetch, store
 from benchmark.data.card import Card
 from benchmark.data.dataset import About, Dataset, EvaluationSet, Part, TrainView
+from benchmark.data.evaluation_set import PROTOCOLS
 from benchmark.data.events import NO_QUERY
 from benchmark.data.locate import Notify, card_names, resolve, source_files
 from benchmark.data.places import remember
@@ -132,10 +133,12 @@ def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
     train_log = prepared.log.select(prepared.train)
     used = np.unique(train_log.query)
     queries = prepared.queries.only(used[used != NO_QUERY])
+    full = "full" in (card.candidates.protocols or PROTOCOLS)
     about = About(
         split=card.split.name,
         leakage=card.split.leakage,
         seen=seen,
+        protocols=card.candidates.protocols or (),
         negatives=card.candidates.negatives,
         description=card.description,
         source=card.source,
@@ -155,14 +158,14 @@ def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
         evaluation={
             which: evaluation
             for which, asked in prepared.requests.items()
-            if (evaluation := _evaluation_set(prepared, which, asked, seen)) is not None
+            if (evaluation := _evaluation_set(prepared, which, asked, seen, full)) is not None
         },
         about=about,
     )
 
 
 def _evaluation_set(
-    prepared: Prepared, which: tuple[Part, Task], asked: PreparedRequests, seen: Seen
+    prepared: Prepared, which: tuple[Part, Task], asked: PreparedRequests, seen: Seen, full: bool
 ) -> EvaluationSet | None:
     """Return the requests that are asked, ``None`` where every one of them repeats."""
     log, rows, task = prepared.log, asked.first, which[1]
@@ -177,6 +180,6 @@ def _evaluation_set(
         items=len(prepared.items),
         exclude_seen=task is Task.REC and seen == "exclude",
     ).without(asked.omit)
-    whole = EvaluationSet(requests, asked.relevant, asked.lists)
+    whole = EvaluationSet(requests, asked.relevant, asked.lists, full=full)
     asking = without_repeats(whole) if requests.exclude_seen else whole
     return None if asking is None else with_a_choice(asking, int(np.diff(log.offsets).max()))

@@ -17,7 +17,7 @@ from benchmark.data.catalogue import Items, Queries
 from benchmark.data.catalogue_texts import catalogue_of
 from benchmark.data.copies import without_copies
 from benchmark.data.dataset import Part
-from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
+from benchmark.data.evaluation_set import PROTOCOLS, CandidateLists, Protocol, Relevant
 from benchmark.data.events import NO_QUERY, EventLog, EventSource, by_user_and_time
 from benchmark.data.grouping import Groups, Shown, group_events
 from benchmark.data.locate import source_files
@@ -209,9 +209,11 @@ def _requests(
     parts: Parts,
 ) -> tuple[dict[tuple[Part, Task], PreparedRequests], list[str]]:
     """Return the requests with what is relevant and their lists, and what there is to tell."""
-    log, shown, wanted = events.log, events.shown, card.candidates.negatives
+    log, shown = events.log, events.shown
+    wanted = card.candidates.protocols or PROTOCOLS
     searched = any(task is Task.SEARCH for _, task in parts.requests)
-    words = WordSearch(items.texts if searched else ())
+    # Whoever looks at given lists only does not read the catalogue.
+    words = WordSearch(items.texts if searched and set(wanted) - {"given"} else ())
     requests: dict[tuple[Part, Task], PreparedRequests] = {}
     searches: dict[str, NDArray[np.int32]] = {}
     notes: list[str] = []
@@ -220,20 +222,37 @@ def _requests(
         relevant = Relevant.of_events(
             asked.owner, log.item[asked.events], events.gain[asked.events]
         )
-        drawn = _sampled(card, log, words, queries, (part, task), asked.first, relevant, len(items))
-        sampled, told = drawn_lists(drawn, relevant, wanted, which)
-        lists: dict[Protocol, CandidateLists] = {"sampled": sampled}
-        notes += told
-        if shown is not None and (groups[task].shown >= 0).any():
+        lists: dict[Protocol, CandidateLists] = {}
+        if "sampled" in wanted:
+            drawn = _sampled(
+                card, log, words, queries, (part, task), asked.first, relevant, len(items)
+            )
+            negatives = card.candidates.negatives
+            lists["sampled"], told = drawn_lists(drawn, relevant, negatives, which)
+            notes += told
+        if "given" in wanted and shown is not None and (groups[task].shown >= 0).any():
             given = _given(groups[task], shown, asked.groups, relevant)
             lists["given"], told = given_lists(given, relevant, which)
             notes += told
+        if not lists and "full" not in wanted:
+            notes.append(
+                f"{which}: none of {len(asked.first)} requests is asked, as the data bring no lists"
+                " for them and the card names no other protocol"
+            )
+            continue
         requests[part, task] = PreparedRequests(
             asked.first, asked.stop, asked.omit, relevant, lists
         )
         if task is Task.SEARCH:
             searches[which] = log.query[asked.first]
-    return requests, [*notes, *unmatched(words.terms, queries.texts, searches)]
+    if not requests and parts.requests:
+        raise InputError(
+            f"card '{card.name}': candidates.protocols names given only, and the data bring no"
+            " lists of candidates; name full or sampled there"
+        )
+    if set(wanted) != {"given"}:
+        notes += unmatched(words.terms, queries.texts, searches)
+    return requests, notes
 
 
 def _given(
