@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.keys import order_by
 from benchmark.data.requests import Requests
 from benchmark.data.spans import spread
 
@@ -101,7 +102,7 @@ class CandidateLists:
         cls, request: NDArray[np.integer], item: NDArray[np.integer], requests: int
     ) -> CandidateLists:
         """Make the lists of ``requests`` requests from pairs in any order, which may repeat."""
-        order = np.lexsort((item, request))
+        order = order_by((item, request))
         request, item = request[order], item[order]
         new = np.ones(len(order), dtype=np.bool_)
         new[1:] = (request[1:] != request[:-1]) | (item[1:] != item[:-1])
@@ -113,6 +114,21 @@ class CandidateLists:
         lengths = self.lengths[rows]
         places = spread(self.offsets[:-1][rows], lengths)
         return CandidateLists(np.concatenate([[0], np.cumsum(lengths)]), self.items[places])
+
+    def place(self, request: NDArray[np.integer], item: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Return where in ``items`` each request's list has an item, -1 where not, ``[pairs]``."""
+        low, high = self.offsets[request], self.offsets[request + 1]
+        end = high.copy()
+        while (inside := np.flatnonzero(low < high)).size:
+            middle = (low[inside] + high[inside]) // 2
+            below = self.items[middle] < item[inside]
+            low[inside] = np.where(below, middle + 1, low[inside])
+            high[inside] = np.where(below, high[inside], middle)
+        found = np.flatnonzero(low < end)
+        found = found[self.items[low[found]] == item[found]]
+        place = np.full(len(item), -1, dtype=np.int64)
+        place[found] = low[found]
+        return place
 
     def rectangle(self) -> NDArray[np.int32]:
         """Return the lists as ``[requests, longest]``; a shorter one repeats its last item.
