@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.keys import order_by
 from benchmark.data.requests import Requests
-from benchmark.data.spans import spread
+from benchmark.data.spans import find_in_spans, spread
 
 __all__ = ["PROTOCOLS", "CandidateLists", "EvaluationSet", "Protocol", "Relevant", "Repeated"]
 
@@ -117,18 +117,7 @@ class CandidateLists:
 
     def place(self, request: NDArray[np.integer], item: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return where in ``items`` each request's list has an item, -1 where not, ``[pairs]``."""
-        low, high = self.offsets[request], self.offsets[request + 1]
-        end = high.copy()
-        while (inside := np.flatnonzero(low < high)).size:
-            middle = (low[inside] + high[inside]) // 2
-            below = self.items[middle] < item[inside]
-            low[inside] = np.where(below, middle + 1, low[inside])
-            high[inside] = np.where(below, high[inside], middle)
-        found = np.flatnonzero(low < end)
-        found = found[self.items[low[found]] == item[found]]
-        place = np.full(len(item), -1, dtype=np.int64)
-        place[found] = low[found]
-        return place
+        return find_in_spans(self.offsets, self.items, request, item)
 
     def rectangle(self) -> NDArray[np.int32]:
         """Return the lists as ``[requests, longest]``; a shorter one repeats its last item.
