@@ -88,10 +88,19 @@ def _draw_lots(
     moment = np.cumsum(~np.append(False, same))[places]
     events = order[places]
     lot = _lot(tuple((ids, codes[events]) for ids, codes in columns))
-    keys: list[NDArray] = [lot, moment]
-    if grade is not None:
-        keys.insert(0, -grade[events])
-    order[places] = events[np.lexsort(keys)]
+    # The first bits of a lot decide nearly always; so one number holds what there is to sort by.
+    bits = 62 - int(moment.max(initial=0)).bit_length()
+    key = (moment << bits) | (lot >> np.uint64(64 - bits)).astype(np.int64)
+    sorting = np.argsort(key, kind="stable")
+    same = np.diff(key[sorting]) == 0
+    doubtful = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    if len(doubtful):
+        rows = sorting[doubtful]
+        keys: list[NDArray] = [lot[rows], key[rows]]
+        if grade is not None:
+            keys.insert(0, -grade[events[rows]])
+        sorting[doubtful] = rows[np.lexsort(keys)]
+    order[places] = events[sorting]
 
 
 def _lot(columns: Columns) -> NDArray[np.uint64]:
