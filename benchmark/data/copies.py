@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmark.data.card import Copies
 from benchmark.data.sources.atomic import Interactions
-from benchmark.data.sources.diagnose import shown
+from benchmark.plain_text import plain
 
 __all__ = ["without_copies"]
 
@@ -51,6 +51,6 @@ def without_copies(inter: Interactions, rule: Copies) -> tuple[Interactions, tup
     note = (
         f"{len(copies)} of {len(events)} events are copies (same user, item, kind and query,"
         f" {moment}) and are dropped; the first is line {inter.line(example)}: user"
-        f" '{shown(user.as_py())}', item '{shown(item.as_py())}'"
+        f" '{plain(user.as_py(), 40)}', item '{plain(item.as_py(), 40)}'"
     )
     return replace(inter, grade=grade).only(kept), (note,)

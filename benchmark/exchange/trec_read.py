@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from benchmark.data.recognise import HEAD, foreign_text, is_json, recognise, separator
 from benchmark.data.requests import Task
-from benchmark.data.sources.checksum import open_file
-from benchmark.data.sources.diagnose import LONGEST_LINE, complain, reading, shown
+from benchmark.data.sources.diagnose import LONGEST_LINE, complain, open_file
 from benchmark.errors import InputError
 from benchmark.exchange.trec_write import item_ids, request_ids
+from benchmark.plain_text import plain
 
 __all__ = ["Listing", "read_listing"]
 
@@ -65,7 +65,7 @@ def read_listing(path: Path, task: Task, requests: int, items: Sequence[str]) ->
     reader = _Reader(path, task, requests, items)
     digest = hashlib.sha256()
     before, parts = 0, []
-    with reading(path), open_file(path, pipes=True) as file:
+    with open_file(path, pipes=True) as file:
         while lines := file.readlines(_BLOCK):
             digest.update(b"".join(lines))
             if before == 0:
@@ -122,12 +122,12 @@ class _Reader:
         if len(again):
             second = again[np.argmin(order[again + 1])]
             before, line = listing.line[order[[second, second + 1]]].tolist()
-            item = shown(self._items[listing.item[order[second]]])
+            item = plain(self._items[listing.item[order[second]]], 40)
             text = f"item '{item}' is already on line {before} for this request; keep one of them"
             raise complain(self._path, line, text)
 
     def _complaint(self, line: int, fields: list[bytes]) -> InputError:
-        request, _, item, _, score, _ = (shown(field.decode()) for field in fields)
+        request, _, item, _, score, _ = (plain(field.decode(), 40) for field in fields)
         if fields[0] not in self._request:
             text = f"unknown request id '{request}'; they are {self._bounds}, as exported"
         elif fields[2] not in self._item:

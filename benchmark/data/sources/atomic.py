@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain, line_of_row, shown
+from benchmark.data.sources.diagnose import complain, line_of_row
 from benchmark.data.sources.header import parse_header
 from benchmark.data.sources.numbers import numbers
 from benchmark.data.sources.parse import Rows, parse
+from benchmark.plain_text import plain
 
 __all__ = ["Interactions", "Texts", "read_ids", "read_inter", "read_texts"]
 
@@ -206,7 +207,7 @@ def _left_out(
     lost = missing & keep
     if lost.any():
         first = int(np.argmax(lost))
-        cell = shown(rows.table.column(name)[first].as_py())
+        cell = plain(rows.table.column(name)[first].as_py(), 40)
         fault = f"{name} '{cell}' is no finite number" if cell else f"{name} is empty"
         count = f"{lost.sum()} of {len(lost)} events"
         cleaning.report(rows.path, rows.line(first), fault, count, "they are left out")
@@ -227,7 +228,7 @@ def _first_of_each(
     other = np.zeros(len(again), dtype=np.bool_)
     for name in table.column_names:
         other |= pc.not_equal(one.column(name), two.column(name)).to_numpy().astype(np.bool_)
-    value = shown(ids[int(codes[again[0]])].as_py())
+    value = plain(ids[int(codes[again[0]])].as_py(), 40)
     fault = f"{key} '{value}' is already on line {rows.line(int(row[before[0]]))}"
     count = f"{len(again)} of {len(codes)} rows repeat one, {other.sum()} with other values"
     line, remedy = rows.line(int(row[again[0]])), "the first of each is kept"
@@ -265,7 +266,7 @@ def _times(
         fault, remedy = "field timestamp:float is missing", "the order of the lines stands for it"
         cleaning.report(rows.path, 1, fault, f"{len(row)} events", remedy)
         return row, False
-    values, name = raw[row], shown(rows.path.name, 80)
+    values, name = raw[row], plain(rows.path.name, 80)
     if (below := values < 0).any():
         line = rows.line(int(row[np.argmax(below)]))
         cleaning.notes.append(

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
-from benchmark.data.sources.diagnose import LONGEST_LINE, complain, reading
-from benchmark.files import open_regular
+from benchmark.data.sources.diagnose import LONGEST_LINE, complain, open_file
 
-__all__ = ["Scan", "open_file", "scan"]
+__all__ = ["Scan", "scan"]
 
 _BLOCK = 8 * 2**20
 
@@ -41,7 +39,7 @@ def scan(path: Path) -> Scan:
     digest = hashlib.sha256()
     size, run, nul, returns, pairs, long_line, last = 0, 0, False, 0, 0, False, b""
     quotes = False
-    with reading(path), open_file(path) as file:
+    with open_file(path) as file:
         while chunk := file.read(_BLOCK):
             digest.update(chunk)
             size += len(chunk)
@@ -62,13 +60,3 @@ def scan(path: Path) -> Scan:
     if size == 0:
         raise complain(path, None, "the file is empty; its first line must name the fields")
     return Scan(digest.hexdigest(), nul or long_line or returns != pairs, quotes)
-
-
-def open_file(path: Path, pipes: bool = False) -> BinaryIO:
-    """Open a source file for reading bytes, with ``pipes`` a pipe too.
-
-    Raises:
-        InputError: it is missing, unreadable, or no regular file.
-    """
-    with reading(path):
-        return open_regular(path, pipes)

@@ -6,26 +6,22 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from benchmark.data.recognise import foreign_text
 from benchmark.errors import InputError
 from benchmark.files import open_regular
 from benchmark.plain_text import plain
 
-__all__ = ["LONGEST_LINE", "complain", "line_of_row", "lines", "reading", "shown"]
+__all__ = ["LONGEST_LINE", "complain", "line_of_row", "lines", "open_file", "reading"]
 
 LONGEST_LINE = 2**20
 """Bytes in a line; a longer one is taken for a file that is not what its name says."""
 
 
-def shown(value: str, limit: int = 40) -> str:
-    """Return ``value`` fit for a one-line message: printable and at most ``limit`` long."""
-    return plain(value, limit)
-
-
 def complain(path: Path, line: int | None, text: str) -> InputError:
     """Return the error that names the file and, where one applies, the line (from 1)."""
-    place = shown(path.name, 80) if line is None else f"{shown(path.name, 80)}:{line}"
+    place = plain(path.name, 80) if line is None else f"{plain(path.name, 80)}:{line}"
     return InputError(f"{place}: {text}")
 
 
@@ -45,6 +41,18 @@ def reading(path: Path) -> Iterator[None]:
         raise complain(path, None, f"cannot be read: {reason}") from None
 
 
+@contextmanager
+def open_file(path: Path, pipes: bool = False) -> Iterator[BinaryIO]:
+    """Open a source file for reading bytes, with ``pipes`` a pipe too, and close it.
+
+    Raises:
+        InputError: it is missing, unreadable, or no regular file, or the system fails while it is
+            open.
+    """
+    with reading(path), open_regular(path, pipes) as file:
+        yield file
+
+
 def lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield line numbers (from 1) and texts; a line ends by LF, CRLF or CR.
 
@@ -53,8 +61,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
             UTF-8.
     """
     with (
-        reading(path),
-        open_regular(path) as file,
+        open_file(path) as file,
         io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape") as text,
     ):
         number = 0

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from benchmark.data.sources.checksum import open_file, scan
+from benchmark.data.sources.checksum import scan
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain, line_of_row, reading
+from benchmark.data.sources.diagnose import complain, line_of_row, open_file, reading
 from benchmark.data.sources.header import Field
 from benchmark.data.sources.repair import Repaired, repair
 
@@ -81,9 +81,9 @@ def parse(
     repaired = None
     with reading(path):
         table = None if looked.suspicious else _table(path, fields, kinds)
-        if table is None:
-            repaired = repair(path, len(fields), cleaning)
-            table = _table(io.BytesIO(repaired.data), fields, kinds)
+    if table is None:
+        repaired = repair(path, len(fields), cleaning)
+        table = _table(io.BytesIO(repaired.data), fields, kinds)
     if table is None:
         raise complain(path, None, "cannot be parsed; its lines are no table")
     if looked.quotes:
@@ -141,7 +141,7 @@ def _parse(
 
 
 def _has_rows(path: Path) -> bool:
-    with reading(path), open_file(path) as file:
+    with open_file(path) as file:
         head = file.readline().rstrip(b"\r\n")
         if b"\r" in head:
             return True
