@@ -16,6 +16,7 @@ from benchmark.data.sources.diagnose import complain, line_of_row
 from benchmark.data.sources.header import parse_header
 from benchmark.data.sources.numbers import numbers
 from benchmark.data.sources.parse import Rows, parse
+from benchmark.data.sources.times import times
 from benchmark.plain_text import plain
 
 __all__ = ["Interactions", "Texts", "read_ids", "read_inter", "read_texts"]
@@ -39,7 +40,7 @@ class Interactions:
         row: int64 ``[events]``, the row of the file that each event comes from, from 0.
         lines: int64 ``[rows of the file]``, their lines; ``None`` where they can be counted.
         grade: float32 ``[events]``, 0 or more; ``None`` where no column is named for it.
-        scaled: whether times were fractional and are now thousandths of the source's unit.
+        steps: of ``time`` in one of the source's units; 0 where times are only ranks.
     """
 
     path: Path
@@ -53,7 +54,7 @@ class Interactions:
     queries: pa.Array
     sessions: pa.Array
     row: NDArray[np.int64]
-    scaled: bool
+    steps: int
     lines: NDArray[np.int64] | None = None
     grade: NDArray[np.float32] | None = None
 
@@ -127,7 +128,7 @@ def read_inter(
         raise complain(path, None, "no event is left; none has a user, an item and a time")
     table = rows.table.filter(pa.array(keep)) if not keep.all() else rows.table
     row = np.flatnonzero(keep)
-    time, scaled = _times(rows, given.get("timestamp"), row, cleaning)
+    time, steps = times(rows, given.get("timestamp"), row, cleaning)
     columns = {name: _codes(table, name) for name in coded}
     found = Interactions(
         path=path,
@@ -142,7 +143,7 @@ def read_inter(
         sessions=columns["session_id"][1],
         row=row,
         lines=None if rows.repaired is None else rows.repaired.line,
-        scaled=scaled,
+        steps=steps,
         grade=None if grade is None else _grades(rows, given[grade][row], row, grade),
     )
     return found if keep.all() else found.compact()
@@ -256,32 +257,6 @@ def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
         return np.zeros(0, dtype=np.int32), pa.array([], type=pa.string())
     codes = np.concatenate([c.indices.to_numpy(zero_copy_only=False) for c in column.chunks])
     return codes.astype(np.int32), column.chunk(0).dictionary
-
-
-def _times(
-    rows: Rows, raw: NDArray | None, row: NDArray[np.int64], cleaning: Cleaning
-) -> tuple[NDArray[np.int64], bool]:
-    """Return the times of the events at ``row`` as whole numbers from 0, and if they are scaled."""
-    if raw is None:
-        fault, remedy = "field timestamp:float is missing", "the order of the lines stands for it"
-        cleaning.report(rows.path, 1, fault, f"{len(row)} events", remedy)
-        return row, False
-    values, name = raw[row], plain(rows.path.name, 80)
-    if (below := values < 0).any():
-        line = rows.line(int(row[np.argmax(below)]))
-        cleaning.notes.append(
-            f"{name}:{line}: timestamp is negative ({below.sum()} of {len(row)} events); time is"
-            " counted from the earliest"
-        )
-        values = values - values.min()
-    if values.dtype == np.int64 and (values >= 0).all():
-        return values, False
-    scaled = bool((values != np.floor(values)).any())
-    values = np.round(values * 1000) if scaled else values
-    if (values >= 2.0**63).any() or (values < 0).any():
-        cleaning.notes.append(f"{name}: timestamps are too large; only their order is kept")
-        return np.unique(raw[row], return_inverse=True)[1].astype(np.int64), False
-    return values.astype(np.int64), scaled
 
 
 def _grades(rows: Rows, values: NDArray, row: NDArray[np.int64], name: str) -> NDArray[np.float32]:

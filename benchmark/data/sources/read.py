@@ -29,22 +29,24 @@ class Sources:
         inter: the events, each of an item of ``items`` and with no query or one of ``queries``.
         items: the catalogue; without a file for it, the items of the events, without columns.
         queries: ``None`` where there is no file for them.
-        notes: what was cleaned, one line each.
     """
 
     inter: Interactions
     items: Texts
     queries: Texts | None
-    notes: tuple[str, ...]
 
 
-def read_sources(card: Card, files: Mapping[FileKind, Path]) -> Sources:
+def read_sources(card: Card, files: Mapping[FileKind, Path], cleaning: Cleaning) -> Sources:
     """Read the files of a card.
 
+    Args:
+        card: the data set's card.
+        files: where its files lie.
+        cleaning: is told what is cleaned.
+
     Raises:
-        InputError: malformed files, or under ``strict`` anything that would be cleaned.
+        InputError: malformed files, or anything that would be cleaned where that is strict.
     """
-    cleaning = Cleaning(card.strict)
     inter = read_inter(files["inter"], card.grade, cleaning)
     if "user" in files:
         _check_users(inter, files["user"], cleaning)
@@ -66,7 +68,7 @@ def read_sources(card: Card, files: Mapping[FileKind, Path]) -> Sources:
         text = f"event with a query_id, but there is no .query file ({count})"
         raise complain(inter.path, inter.line(int(np.argmax(asked))), text)
     items = items or Texts(inter.items.to_pylist(), {})
-    return Sources(inter, items, queries, tuple(cleaning.notes))
+    return Sources(inter, items, queries)
 
 
 def _listed_only(

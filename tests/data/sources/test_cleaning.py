@@ -87,6 +87,27 @@ DIRTY = {
         "ml.inter:6: user_id 'v' is not in ml.user (1 of 2 users)",
         5,
     ),
+    "time before zero": (
+        {"inter": HEAD + GOOD + b"u\tj\t-86400\nu\tk\t-5\n"},
+        "ml.inter:6: timestamp is negative (2 of 6 events)",
+        6,
+    ),
+    "times too large": (
+        {"inter": HEAD + GOOD + b"u\tj\t20230101123045123456\n"},
+        "ml.inter:6: timestamps are too large or too fine to be counted (5 events)",
+        5,
+    ),
+    "times too fine": (
+        {"inter": HEAD + GOOD + b"u\tj\t0.3\nu\tk\t0.30000000000000004\n"},
+        "ml.inter:5: timestamps are too large or too fine to be counted (6 events)",
+        6,
+    ),
+    "copies of an event": (
+        {"inter": HEAD + GOOD + b"u\tj\t2\nu\tj\t3\nu\tk\t3\n"},
+        "ml.inter:6: user 'u', item 'j' stands there again at the same time, of the same kind and"
+        " query (2 of 7 events are copies)",
+        5,
+    ),
     "blank lines counted": (
         {"inter": HEAD + b"\n\n" + GOOD + b"\nu\tj\t\n"},
         "ml.inter:9: timestamp is empty (1 of 5 events)",
@@ -212,15 +233,43 @@ def test_ids_in_quotation_marks_are_the_same_ids(tmp_path: Path) -> None:
 
 def test_times_before_zero_or_too_large_keep_their_order(tmp_path: Path) -> None:
     path = tmp_path / "ml.inter"
-    cleaning = Cleaning(strict=True)
+    cleaning = Cleaning()
     path.write_bytes(HEAD + b"u\ti\t-86400\nu\tj\t0\nu\tk\t-5\n")
     assert read_inter(path, cleaning=cleaning).time.tolist() == [0, 86400, 86395]
     path.write_bytes(HEAD + b"u\ti\t20230101123045123456\nu\tj\t3\nu\tk\t1e300\n")
     assert read_inter(path, cleaning=cleaning).time.tolist() == [1, 0, 2]
     assert [note.partition(";")[0] for note in cleaning.notes] == [
         "ml.inter:2: timestamp is negative (2 of 3 events)",
-        "ml.inter: timestamps are too large",
+        "ml.inter:4: timestamps are too large or too fine to be counted (3 events)",
     ]
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.floats(allow_nan=False, allow_infinity=False)
+        | st.floats(0, 1)
+        | st.integers(0, 10**9).map(lambda n: n / 10**6)
+        | st.integers(-(2**64), 2**64),
+        min_size=1,
+    )
+)
+def test_times_of_any_size_and_fineness_keep_order_and_ties(tmp_path: Path, times: list) -> None:
+    path = tmp_path / "ml.inter"
+    path.write_bytes(HEAD + "".join(f"u\ti\t{time!r}\n" for time in times).encode())
+    read = read_inter(path)
+    exact = all(isinstance(time, int) and -(2**63) <= time < 2**63 for time in times)
+    values = times if exact else [float(time) for time in times]
+    rank = np.unique(values, return_inverse=True)[1]
+    assert np.unique(read.time, return_inverse=True)[1].tolist() == rank.tolist()
+    if read.steps:
+        start = min(0, *values)
+        expected = [(value - start) * read.steps for value in values]
+        np.testing.assert_allclose(read.time, expected, atol=0.5, rtol=1e-12)
+    else:
+        assert read.time.tolist() == rank.tolist()
 
 
 def test_a_gap_in_nanoseconds_costs_no_digit(tmp_path: Path) -> None:
