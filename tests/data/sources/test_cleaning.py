@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -321,21 +323,97 @@ def _as_recbole(content: bytes) -> pd.DataFrame | None:
         return None
 
 
-_PIECES = ("u", "12", *"\t\t\t\n\n\r ", '\t"q"\t', "nan", "1.5", "-1", "\u00e9")
+_NO_ID = {"nan", "NA", "null"}
+"""What pandas takes for no id, and this package for one."""
+
+
+def _whole(frame: pd.DataFrame) -> list[tuple[str, str, float]]:
+    """Return the events of a frame that lack nothing, in the order of their lines."""
+    columns = (
+        frame[name].tolist() for name in ("user_id:token", "item_id:token", "timestamp:float")
+    )
+    rows = zip(*columns, strict=True)
+    return [
+        row
+        for row in rows
+        if isinstance(row[0], str) and isinstance(row[1], str) and np.isfinite(row[2])
+    ]
+
+
+def _as_we_do(path: Path) -> list[tuple[str, str, float]]:
+    """Return the same of what is read here, with times from the earliest on if one is negative."""
+    read = read_inter(path)
+    users, items = read.users.take(pa.array(read.user)), read.items.take(pa.array(read.item))
+    times = (read.time / read.steps).tolist()
+    rows = zip(users.to_pylist(), items.to_pylist(), times, strict=True)
+    return [row for row in rows if not {row[0], row[1]} & _NO_ID]
+
+
+_SIMPLE = ("u", '"q"', '"""q"""', "12", "nan", "NA", "0x1", "\u00e9")
+_IDS = st.sampled_from((*_SIMPLE, '"q\tr"', '"q\nr"'))
+_TIMES = st.sampled_from(("12", "1.5", "-1", '"9"', "7", "0x1", "nan", ""))
+_RAGGED = st.lists(st.sampled_from(_SIMPLE) | _TIMES, max_size=4)
+_ROWS = st.tuples(_IDS, _IDS, _TIMES) | _RAGGED
+_LINES = _ROWS.map(lambda cells: "\t".join(cells) + "\n")
+_PIECES = st.sampled_from(("u", *"\t\t\t\n\n\r "))
 
 
 @settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.lists(st.sampled_from(_PIECES), max_size=30))
-def test_whatever_recbole_reads_is_read(tmp_path: Path, pieces: list[str]) -> None:
+@given(st.lists(_LINES, max_size=6) | st.lists(_LINES | _PIECES, max_size=20))
+def test_whatever_recbole_reads_is_read_alike(tmp_path: Path, pieces: list[str]) -> None:
     path = tmp_path / "x.inter"
     path.write_bytes(HEAD + "".join(["u\ti\t1\n", *pieces]).encode())
     frame = _as_recbole(path.read_bytes())
     try:
-        events = len(read_inter(path).user)
+        found = _as_we_do(path)
     except InputError as error:
         assert "\n" not in str(error)
         assert frame is None, str(error)
     else:
-        assert events > 0
+        if frame is not None:
+            expected = _whole(frame)
+            ids = [tuple(re.sub(r"[\t\n\r]", " ", each) for each in row[:2]) for row in expected]
+            assert [row[:2] for row in found] == ids
+            shift = np.subtract([row[2] for row in found], [row[2] for row in expected])
+            np.testing.assert_allclose(shift, shift[0], atol=1e-9)
+            assert (frame["timestamp:float"] < 0).any() or abs(shift[0]) < 1e-9
+
+
+_CELLS = st.text("01xX.eE+-nai f", max_size=4)
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(_CELLS | st.just("0x1"), min_size=1, max_size=2))
+def test_what_is_a_number_is_one_to_recbole(tmp_path: Path, cells: list[str]) -> None:
+    path = tmp_path / "x.inter"
+    path.write_bytes(HEAD + GOOD + "".join(f"v\ti\t{c}\n" for c in cells).encode())
+    frame = _as_recbole(path.read_bytes())
+    try:
+        found = _as_we_do(path)
+    except InputError as error:
+        assert frame is None, str(error)
+    else:
+        if frame is None:  # a blank is none to RecBole, and missing here
+            values = [1.0, 2.0, 3.0, 4.0, *(float(cell) for cell in cells if cell.strip())]
+            expected = np.array(values)[np.isfinite(values)]
+        else:
+            expected = np.array([row[2] for row in _whole(frame)])
+        np.testing.assert_allclose([r[2] for r in found], expected - min(0.0, expected.min()))
+
+
+@pytest.mark.parametrize("block", [1, 7, 2**20])
+def test_a_hexadecimal_number_is_none_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr("benchmark.data.sources.checksum._BLOCK", block)
+    path = tmp_path / "x.inter"
+    for number in ("0x10", "0XfF", "0xFFFFFFFFFFFFFFFF"):
+        path.write_bytes(HEAD + GOOD + f"u\ti\t{number}\n".encode())
+        with pytest.raises(InputError, match=f"x.inter:6: timestamp '{number}' is not a number"):
+            read_inter(path)
+    path.write_bytes(HEAD + f"0xu\t0x10\t{2**60 + 1}\n".encode())
+    assert read_inter(path).time.tolist() == [2**60 + 1]
