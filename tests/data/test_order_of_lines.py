@@ -44,7 +44,21 @@ def _tied(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("write", [write_tiny, _tied])
+def _contradicting(folder: Path) -> Path:
+    """Write a data set that says several things of one item, and of one query."""
+    _tied(folder)
+    for kind in ("item", "query"):
+        file = folder / f"tiny.{kind}"
+        head, *rows = file.read_text().splitlines()
+        cells = [row.split("\t") for row in rows]
+        others = [[one[0], *other[1:]] for one, other in zip(cells, cells[3:], strict=False)]
+        fewer = [[one[0], *("" for _ in one[1:])] for one in cells[::2]]
+        more = ["\t".join(each) for each in others + fewer + cells[::3]]
+        file.write_text("\n".join([head, *more, *rows]) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize("write", [write_tiny, _tied, _contradicting])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_shuffled_lines_make_the_same_data_set(write, seed: int, tmp_path: Path) -> None:
     whole = write(tmp_path / "a" / "tiny")

@@ -154,7 +154,8 @@ def read_texts(
 ) -> Texts:
     """Read an ``.item`` or ``.query`` file whose rows are named by field ``key``.
 
-    Rows without a key are left out; of those that share one, the first is kept.
+    Rows without a key are left out; of those that share one, the fullest is kept, chosen by what
+    they hold and not by where they stand.
 
     Args:
         path: the file.
@@ -174,7 +175,7 @@ def read_texts(
         cleaning.report(path, first, f"{key} is empty", count, "they are left out")
     row = np.flatnonzero(~empty)
     table = rows.table.take(pa.array(row))
-    kept = _first_of_each(rows, table, key, row, cleaning)
+    kept = _one_of_each(rows, table, key, row, cleaning)
     table = table if kept is None else table.take(pa.array(kept))
     columns = {name: table.column(name).to_pylist() for name in table.column_names}
     return Texts(columns.pop(key), columns)
@@ -215,26 +216,46 @@ def _left_out(
     return lost
 
 
-def _first_of_each(
+def _one_of_each(
     rows: Rows, table: pa.Table, key: str, row: NDArray[np.int64], cleaning: Cleaning
 ) -> NDArray[np.int64] | None:
-    """Return the rows of ``table`` that have a key first, ``None`` where all keys differ."""
+    """Return the row of ``table`` that counts for each key, ``None`` where all keys differ.
+
+    It is the one with the fewest empty cells; of several, the first by its cells as UTF-8 bytes,
+    column by column in the order of their names. So the order of lines does not matter.
+    """
     codes, ids = _coded(table.column(key).dictionary_encode())
     if len(ids) == len(codes):
         return None
-    first = np.unique(codes, return_index=True)[1]
-    again = np.setdiff1d(np.arange(len(codes)), first)
-    before = first[codes[again]]
-    one, two = (table.take(pa.array(each)) for each in (before, again))
+    several = np.flatnonzero(np.bincount(codes)[codes] > 1)
+    kept = several[_by_content(table.take(pa.array(several)), codes[several])]
+    kept = kept[np.unique(codes[kept], return_index=True)[1]]
+    of_code = np.zeros(len(ids), dtype=np.int64)
+    of_code[codes[kept]] = kept
+    again = np.setdiff1d(several, kept)
+    one, two = (table.take(pa.array(each)) for each in (of_code[codes[again]], again))
     other = np.zeros(len(again), dtype=np.bool_)
     for name in table.column_names:
         other |= pc.not_equal(one.column(name), two.column(name)).to_numpy().astype(np.bool_)
-    value = plain(ids[int(codes[again[0]])].as_py(), 40)
-    fault = f"{key} '{value}' is already on line {rows.line(int(row[before[0]]))}"
+    first = np.unique(codes, return_index=True)[1]
+    second = int(np.setdiff1d(several, first)[0])
+    value = plain(ids[int(codes[second])].as_py(), 40)
+    before = rows.line(int(row[first[codes[second]]]))
+    fault = f"{key} '{value}' is already on line {before}"
     count = f"{len(again)} of {len(codes)} rows repeat one, {other.sum()} with other values"
-    line, remedy = rows.line(int(row[again[0]])), "the first of each is kept"
-    cleaning.report(rows.path, line, fault, count, remedy)
-    return np.sort(first)
+    remedy = "of each the row with the fewest empty cells is kept, then the first by its bytes"
+    cleaning.report(rows.path, rows.line(int(row[second])), fault, count, remedy)
+    return np.setdiff1d(np.arange(len(codes)), again)
+
+
+def _by_content(table: pa.Table, codes: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return the order of rows by code, then by the number of empty cells, then by the cells."""
+    columns = [table.column(name) for name in sorted(table.column_names)]
+    empty = np.sum([_is_empty(column) for column in columns], axis=0)
+    keys = [pa.array(codes), pa.array(empty), *columns]
+    names = [str(number) for number in range(len(keys))]
+    order = pc.sort_indices(pa.table(keys, names), [(name, "ascending") for name in names])
+    return order.to_numpy().astype(np.int64)
 
 
 def _codes(table: pa.Table, name: str) -> tuple[NDArray[np.int32], pa.Array]:

@@ -206,12 +206,18 @@ def test_what_harms_nothing_is_read_without_a_word_also_strictly(
     assert not [line for line in told if line.startswith("ml: ml.")]
 
 
-def test_the_first_row_of_an_item_is_kept(tmp_path: Path) -> None:
+def test_of_rows_of_one_item_the_fullest_is_kept_then_the_first_by_its_bytes(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "ml.item"
-    path.write_bytes(ITEMS + b"b\tfirst\na\tA\nb\tsecond\n\tnothing\na\tA\n")
+    head = ITEMS[:-1] + b"\tbrand:token\n"
+    rows = b"b\tsecond\tX\na\tA\t\nb\tfirst\tX\n\tnone\t\na\tA\t\nb\ta\t\nb\tabsent\tY\n"
+    path.write_bytes(head + rows)
     read = read_texts(path, "item_id", {"item_id": "token"})
-    assert read.ids == ["b", "a"]
-    assert read.columns == {"title": ["first", "A"]}
+    assert dict(zip(read.ids, zip(*read.columns.values(), strict=True), strict=True)) == {
+        "a": ("A", ""),
+        "b": ("first", "X"),  # by brand before title
+    }
 
 
 def test_quotation_marks_are_those_of_csv_where_the_file_keeps_its_rules(tmp_path: Path) -> None:
