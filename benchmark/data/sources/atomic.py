@@ -22,6 +22,7 @@ from benchmark.plain_text import plain
 __all__ = ["Interactions", "Texts", "read_ids", "read_inter", "read_texts"]
 
 _IDS = {"user_id": "token", "item_id": "token"}
+_CODED = {"user": "users", "item": "items", "query": "queries", "session": "sessions"}
 _GRADES = (1e-6, 1e6)
 """The grades that sums in single precision tell apart."""
 
@@ -73,7 +74,7 @@ class Interactions:
     def compact(self) -> Interactions:
         """Return the same events without the ids that none of them has."""
         changed: dict[str, Any] = {}
-        for one, all_ids in (("user", "users"), ("item", "items"), ("query", "queries")):
+        for one, all_ids in _CODED.items():
             codes, ids = getattr(self, one), getattr(self, all_ids)
             used = np.unique(codes[codes >= 0])
             place = np.full(len(ids) + 1, -1, dtype=np.int32)
@@ -125,7 +126,8 @@ def read_inter(
         given[name], missing = numbers(rows, name)
         keep &= ~_left_out(rows, name, missing, keep, cleaning)
     if not keep.any():
-        raise complain(path, None, "no event is left; none has a user, an item and a time")
+        needed = ", ".join((*_IDS, *given))
+        raise complain(path, None, f"no event is left; each lacks one of {needed}")
     table = rows.table.filter(pa.array(keep)) if not keep.all() else rows.table
     row = np.flatnonzero(keep)
     time, steps = times(rows, given.get("timestamp"), row, cleaning)

@@ -39,4 +39,4 @@ class Cleaning:
         if self.strict:
             text = f"{fault} ({count}); mend the file, or take 'strict' out of the card"
             raise complain(path, line, text)
-        self.notes.append(f"{plain(path.name, 80)}:{line}: {fault} ({count}); {remedy}")
+        self.notes.append(f"{plain(path.name, 80)}:{line}: {plain(fault)} ({count}); {remedy}")

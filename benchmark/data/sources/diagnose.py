@@ -22,7 +22,7 @@ LONGEST_LINE = 2**20
 def complain(path: Path, line: int | None, text: str) -> InputError:
     """Return the error that names the file and, where one applies, the line (from 1)."""
     place = plain(path.name, 80) if line is None else f"{plain(path.name, 80)}:{line}"
-    return InputError(f"{place}: {text}")
+    return InputError(f"{place}: {plain(text)}")
 
 
 @contextmanager
@@ -60,6 +60,23 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
         InputError: the file cannot be read, or a line is too long, holds a NUL byte, or is not
             UTF-8.
     """
+    for number, line in _any_lines(path):
+        if (fault := _fault(line)) is not None:
+            raise complain(path, number, fault)
+        yield number, line
+
+
+def line_of_row(path: Path, row: int) -> int:
+    """Return the line number (from 1) of data row ``row`` (from 0); blank lines are no rows.
+
+    What the lines hold does not matter: columns that nothing reads may hold anything.
+    """
+    rows = (number for number, text in _any_lines(path) if number > 1 and text)
+    return next(number for i, number in enumerate(rows) if i == row)
+
+
+def _any_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield numbers and texts; what is not UTF-8 is in surrogates, and a long line in parts."""
     with (
         open_file(path) as file,
         io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape") as text,
@@ -67,16 +84,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
         number = 0
         while line := text.readline(LONGEST_LINE + 2):
             number += 1
-            line = line.removesuffix("\n")
-            if (fault := _fault(line)) is not None:
-                raise complain(path, number, fault)
-            yield number, line
-
-
-def line_of_row(path: Path, row: int) -> int:
-    """Return the line number (from 1) of data row ``row`` (from 0); blank lines are no rows."""
-    rows = (number for number, text in lines(path) if number > 1 and text)
-    return next(number for i, number in enumerate(rows) if i == row)
+            yield number, line.removesuffix("\n")
 
 
 def _fault(line: str) -> str | None:

@@ -55,8 +55,8 @@ def read_sources(card: Card, files: Mapping[FileKind, Path], cleaning: Cleaning)
         items = read_texts(files["item"], "item_id", {"item_id": "token"}, cleaning)
         for name in (*card.title_columns(), *card.text):
             if name not in items.columns:
-                text = f"card '{card.name}': {plain(files['item'].name, 40)} has no field '{name}'"
-                raise InputError(text)
+                place = f"card '{card.name}': {plain(files['item'].name, 40)}"
+                raise InputError(f"{place} has no field '{plain(name, 40)}'")
         inter = _listed_only(inter, "item", items, files["item"], cleaning)
     if "query" in files:
         needed = {"query_id": "token", "query": "token_seq"}

@@ -14,6 +14,7 @@ _STEPS = (1000, 10**6, 10**9)
 """Of fractional times in a unit: the first that keeps different times apart is taken."""
 
 
+@np.errstate(over="ignore")  # what overflows fits no step, and is ranked
 def times(
     rows: Rows, raw: NDArray | None, row: NDArray[np.int64], cleaning: Cleaning
 ) -> tuple[NDArray[np.int64], int]:
@@ -47,8 +48,7 @@ def times(
     ranked, rank = np.unique(raw[row], return_inverse=True)
     whole = bool((values == np.floor(values)).all())
     for steps in (1,) if whole else _STEPS:
-        with np.errstate(over="ignore"):
-            scaled = np.round(values * steps)
+        scaled = np.round(values * steps)
         fits = (scaled >= 0).all() and (scaled < 2.0**63).all()
         if fits and len(np.unique(scaled)) == len(ranked):
             return scaled.astype(np.int64), steps

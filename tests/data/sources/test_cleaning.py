@@ -110,6 +110,11 @@ DIRTY = {
         " query (2 of 7 events are copies)",
         5,
     ),
+    "no time, beside bytes that nothing reads": (
+        {"inter": HEAD[:-1] + b"\tplace:token\nu\ti\t1\tMalm\xf6\nu\tj\tnan\t\nu\tk\t3\t\n"},
+        "ml.inter:3: timestamp 'nan' is no finite number (1 of 3 events)",
+        2,
+    ),
     "blank lines counted": (
         {"inter": HEAD + b"\n\n" + GOOD + b"\nu\tj\t\n"},
         "ml.inter:9: timestamp is empty (1 of 5 events)",
@@ -293,6 +298,18 @@ def test_ids_of_events_that_are_left_out_leave_no_trace(tmp_path: Path, own_cach
     dataset = load_dataset(_folder(tmp_path, files))
     assert dataset.log.users == 1
     assert sorted(dataset.items.ids) == ["i", "j", "k", "l"]
+
+
+def test_what_is_left_out_of_a_file_is_as_if_it_had_never_stood_there(tmp_path: Path) -> None:
+    head = HEAD[:-1] + b"\tquery_id:token\tsession_id:token\n"
+    good = [b"u\ti\t1\tq\ts\n", b"v\tj\t2\t\t\n"]
+    (tmp_path / "clean.inter").write_bytes(head + b"".join(good))
+    (tmp_path / "dirty.inter").write_bytes(head + b"a\tb\t\tc\td\n".join([b"", *good, b""]))
+    clean, dirty = (read_inter(tmp_path / f"{name}.inter") for name in ("clean", "dirty"))
+    for name in ("users", "items", "queries", "sessions"):
+        assert getattr(dirty, name).to_pylist() == getattr(clean, name).to_pylist()
+    for name in ("user", "item", "time", "query", "session"):
+        assert getattr(dirty, name).tolist() == getattr(clean, name).tolist()
 
 
 @pytest.mark.parametrize(
