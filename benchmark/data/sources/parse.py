@@ -142,7 +142,7 @@ def _parse(
             double_quote=False,
             escape_char=False,
             newlines_in_values=False,
-            ignore_empty_lines=True,
+            ignore_empty_lines=not isinstance(source, io.BytesIO),  # there each is a row
         ),
         convert_options=pacsv.ConvertOptions(
             column_types=dict(types),

@@ -74,11 +74,11 @@ def repair(path: Path, width: int, cleaning: Cleaning) -> Repaired:
 
 
 def _not_blank(rows: Iterable[tuple[int, list[str]]], width: int) -> list[tuple[int, list[str]]]:
-    """Return the rows that hold more than blanks; a blank may be an id that stands alone."""
+    """Return the rows that hold more than blanks; a blank that stands alone may be an id."""
     return [
         (number, cells)
         for number, cells in rows
-        if any(cell.strip() for cell in cells) or (width == 1 and any(cells))
+        if width == 1 or any(cell.strip() for cell in cells)
     ]
 
 

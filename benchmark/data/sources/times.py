@@ -20,8 +20,8 @@ def times(
 ) -> tuple[NDArray[np.int64], int]:
     """Return the times of the events at ``row`` from 0, and how many steps of them are a unit.
 
-    Different times stay different and in their order. The steps are 0 where times are ranks: the
-    order says something, the distance nothing.
+    What differs in ``raw`` stays different and in its order. The steps are 0 where times are ranks:
+    the order says something, the distance nothing.
 
     Args:
         rows: the file.

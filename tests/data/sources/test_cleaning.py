@@ -142,6 +142,10 @@ CLEAN = {
     ),
     "an empty field more": ({"inter": HEAD + GOOD + b"u\tj\t9\t\t\n"}, 5),
     "blanks in a line": ({"inter": HEAD + GOOD + b"   \nu\tj\t9\n"}, 5),
+    "blanks in a line below quotation marks": (
+        {"inter": HEAD + GOOD, "item": ITEMS + b'i\t"a\tb"\n   \n\t\nj\tJ\nk\tK\nl\tL\n'},
+        4,
+    ),
     "old Mac line ends": ({"inter": (HEAD + GOOD).replace(b"\n", b"\r")}, 4),
     "blanks around a time": ({"inter": HEAD + GOOD + b"u\tj\t 9 \n"}, 5),
     "time in quotation marks": ({"inter": HEAD + GOOD + b'u\tj\t"9"\n'}, 5),
@@ -223,6 +227,17 @@ def test_of_rows_of_one_item_the_fullest_is_kept_then_the_first_by_its_bytes(
         "a": ("A", ""),
         "b": ("first", "X"),  # by brand before title
     }
+
+
+def test_an_empty_row_of_one_field_shifts_no_line(tmp_path: Path) -> None:
+    path, cleaning = tmp_path / "ml.item", Cleaning()
+    path.write_bytes(b'item_id:token\ni\tx\n\n""\n\tx\nj\ni\n')
+    assert read_texts(path, "item_id", {"item_id": "token"}, cleaning).ids == ["i", "j"]
+    assert [note.partition(" (")[0] for note in cleaning.notes] == [
+        "ml.item:2: 2 fields where the header names 1",
+        "ml.item:4: item_id is empty",
+        "ml.item:7: item_id 'i' is already on line 2",
+    ]
 
 
 def test_quotation_marks_are_those_of_csv_where_the_file_keeps_its_rules(tmp_path: Path) -> None:
