@@ -41,12 +41,21 @@ def package_folder(package: str) -> Path | None:
 
 
 def _having(top: str) -> Iterator[Distribution]:
-    """Yield the distributions that may have a package, the one of its name first."""
+    """Yield the distributions that may have a package, the likeliest first.
+
+    These are the one of its name, those that say they have it, and, as most installers no longer
+    write down what a distribution has at its top, those that say nothing.
+    """
     places = list(dict.fromkeys(_places()))
     yield from distributions(name=top, path=places)
+    silent = []
     for distribution in distributions(path=places):
-        if top in (distribution.read_text("top_level.txt") or "").split():
+        names = distribution.read_text("top_level.txt")
+        if names is None:
+            silent.append(distribution)
+        elif top in names.split():
             yield distribution
+    yield from silent
 
 
 def _places() -> Iterator[str]:

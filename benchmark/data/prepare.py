@@ -52,8 +52,9 @@ def prepare(card: Card, folder: Path) -> Prepared:
     Raises:
         InputError: malformed files.
     """
-    source = _read(card, folder)
-    inter, copies = without_copies(events_in_order(source.inter), card.copies)
+    cleaning = Cleaning(card.strict)
+    source = _read(card, folder, cleaning)
+    inter = without_copies(events_in_order(source.inter), card.copies, cleaning)
     texts = texts_in_order(source.items)
     item = _rows(inter.item, inter.items, texts)
     query, queries, simulated = _searches(card, inter, item, texts, source.queries)
@@ -62,9 +63,9 @@ def prepare(card: Card, folder: Path) -> Prepared:
     groups = {task: group_events(log, task, events.shown) for task in Task}
     parts = split(log, len(items), card.split, groups)
     requests, told = _requests(card, events, items, queries, groups, parts)
-    notes = [*source.notes, *copies, *parts.notes, *_lost_exposures(groups)]
-    if inter.scaled:
-        notes.append("timestamps are fractional: kept in thousandths of the source's unit")
+    notes = [*cleaning.notes, *source.notes, *parts.notes, *_lost_exposures(groups)]
+    if inter.steps > 1:
+        notes.append(f"timestamps are fractional: kept in 1/{inter.steps} of the source's unit")
     return Prepared(
         log=log,
         users=tuple(inter.users.to_pylist()),
@@ -79,9 +80,9 @@ def prepare(card: Card, folder: Path) -> Prepared:
     )
 
 
-def _read(card: Card, folder: Path) -> Source:
+def _read(card: Card, folder: Path, cleaning: Cleaning) -> Source:
     columns = (*card.title_columns(), *card.text)
-    wanted = Wanted(columns, card.grade, Cleaning(card.strict))
+    wanted = Wanted(columns, card.grade, cleaning)
     source = reader_of(card.format).read(source_files(card, folder), card.rules, wanted)
     if source.items.columns:
         for name in columns:
