@@ -50,12 +50,36 @@ class _MuteError(RuntimeError):
         raise ValueError("no text")
 
 
+def _from_itself(*arguments: object) -> None:
+    error = ValueError("odd")
+    raise error from error
+
+
+def _round_in_a_circle(*arguments: object) -> None:
+    one, other = ValueError("odd"), KeyError("x")
+    other.__cause__ = one
+    raise one from other
+
+
+def _through_many(*arguments: object) -> None:
+    error = MemoryError("Unable to allocate 9 TiB")
+    led: Exception = error
+    for _ in range(5000):
+        further = ValueError("odd")
+        further.__cause__ = led
+        led = further
+    raise led
+
+
 FAULTS: dict[str, tuple[str, Callable[..., Any], str]] = {
     "fit": ("fit", _raiser(ValueError("odd\nand long")), "ValueError: odd (test_failures.py:"),
     "exit": ("fit", _exit, "sys.exit(0) was called"),
     "score": ("score", _raiser(KeyError("x")), "KeyError: 'x'"),
     "mute": ("fit", _raiser(_MuteError()), "_MuteError (test_failures.py:"),
     "state": ("state", _raiser(AttributeError()), "AttributeError"),
+    "itself": ("fit", _from_itself, "ValueError: odd (test_failures.py:"),
+    "circle": ("fit", _round_in_a_circle, "ValueError: odd (test_failures.py:"),
+    "led to": ("fit", _through_many, "memory ran out"),
     "memory": ("fit", _raiser(MemoryError("Unable to allocate 9 TiB")), "memory ran out (Unable"),
     "array": ("fit", lambda *_: np.empty(2**50), "memory ran out (Unable to allocate"),
     "tensor": ("fit", lambda *_: torch.empty(2**50), "memory ran out ("),
