@@ -38,7 +38,7 @@ class Trial:
         failure: why the settings are no good, or "".
     """
 
-    settings: dict[str, _Scalar]
+    settings: dict[str, _Scalar | tuple[_Scalar, ...]]
     value: _Measure | None
     by_task: dict[str, _Measure]
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -81,6 +81,9 @@ class Study:
     def __post_init__(self) -> None:
         if any(trial.settings.keys() != self.space.keys() for trial in self.trials):
             raise ValueError("a trial has other settings than the space")
+        tuples = ((n, v) for t in self.trials for n, v in t.settings.items() if type(v) is tuple)
+        if any([*v] not in (self.base.get(n), *_choices(self.space[n])) for n, v in tuples):
+            raise ValueError("a trial has several values where the space has one")
         if self.trials and self.trials[0].value is None:
             raise ValueError("the first trial has no value")
 
@@ -111,6 +114,12 @@ class Study:
             "seconds": round(sum(trial.seconds for trial in self.trials), 1),
         }
         return TuningSummary(hashlib.sha256(decisive.encode()).hexdigest()[:12], summary)
+
+
+def _choices(dimension: object) -> list[Any]:
+    """Return what a dimension offers, as the file tells it; nothing for a range."""
+    values = dimension.get("values") if isinstance(dimension, dict) else None
+    return values if isinstance(values, list) else []
 
 
 def study_file(results: Path, study: Study) -> Path:

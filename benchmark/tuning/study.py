@@ -201,10 +201,13 @@ def _propose(study: Study, space: dict[str, Dimension]) -> dict[str, Any]:
         inside = all(trial.settings[name] in dimension for name, dimension in space.items())
         if trial.value is not None and inside:
             past = optuna.trial.create_trial(
-                params=trial.settings, distributions=distributions, value=trial.value
+                params={n: _coded(trial.settings[n], dimension) for n, dimension in space.items()},
+                distributions=distributions,
+                value=trial.value,
             )
             search.add_trial(past)
-    return search.ask(distributions).params
+    drawn = search.ask(distributions).params
+    return {name: _decoded(drawn[name], dimension) for name, dimension in space.items()}
 
 
 def _distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution:
@@ -212,7 +215,16 @@ def _distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution
         return optuna.distributions.FloatDistribution(
             dimension.low, dimension.high, log=dimension.log
         )
-    return optuna.distributions.CategoricalDistribution(dimension.values)
+    return optuna.distributions.CategoricalDistribution(tuple(range(len(dimension.values))))
+
+
+def _coded(value: Any, dimension: Dimension) -> Any:
+    """Return a value as Optuna sees it: one of a choice by its place, since it may be a tuple."""
+    return value if isinstance(dimension, Range) else dimension.values.index(value)
+
+
+def _decoded(drawn: Any, dimension: Dimension) -> Any:
+    return drawn if isinstance(dimension, Range) else dimension.values[drawn]
 
 
 def find_study(
