@@ -22,8 +22,9 @@ from benchmark.data.card import Split
 from benchmark.errors import BenchmarkError
 from benchmark.names import is_name
 from benchmark.plain_text import plain
+from benchmark.type_faults import first_fault
 
-__all__ = ["IMPORTED", "SCHEMA_VERSION", "Count", "Share", "check_info", "first_fault"]
+__all__ = ["IMPORTED", "SCHEMA_VERSION", "Count", "Share", "check_info"]
 
 SCHEMA_VERSION = 2
 IMPORTED = "imported"
@@ -241,12 +242,3 @@ def check_info(info: object) -> None:
         kind.model_validate(info)
     except ValidationError as error:
         raise BenchmarkError(f"run.json: {first_fault(error)}") from None
-
-
-def first_fault(error: ValidationError) -> str:
-    """Return the first fault that was found, and how many more there are, as one line."""
-    faults = error.errors(include_url=False, include_context=False)
-    field = ".".join(plain(str(part), 60) for part in faults[0]["loc"])
-    message = faults[0]["msg"].removeprefix("Value error, ")
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return plain(f"{field}: {message}" if field else message) + more

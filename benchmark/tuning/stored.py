@@ -16,6 +16,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.names import below
 from benchmark.running.plan import TuningSummary
 from benchmark.sealed import DamagedError, read_sealed, write_sealed
+from benchmark.type_faults import first_fault
 
 __all__ = ["Study", "Trial", "read_study", "stored_studies", "study_file", "write_study"]
 
@@ -149,9 +150,7 @@ def read_study(file: Path) -> Study:
     try:
         study = TypeAdapter(Study).validate_json(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))[:80]
-        raise DamagedError(file, f"or of another version: {where}: {first['msg']}") from error
+        raise DamagedError(file, f"or of another version: {first_fault(error)}") from error
     if study.name != file.parent.name or not study.trials:
         raise DamagedError(file, "or of another search")
     return study
