@@ -236,6 +236,13 @@ class Undecided(Model):
 class Loose(Popularity):
     Settings = dict
 
+@dataclass(frozen=True)
+class Several:
+    several: object = frozenset({1, 2})
+
+class Untold(Popularity):
+    Settings = Several
+
 def __getattr__(name):
     sys.exit(f"no {name}")
 """
@@ -261,6 +268,13 @@ def test_settings_that_are_no_dataclass_are_named(install: Install) -> None:
     loose = entry("mine", source="made_up:Loose")
     with pytest.raises(BenchmarkError, match=r"'mine': made_up:Loose.Settings is no dataclass"):
         plan_experiments([loose], ["rec"], "standard", [])
+
+
+def test_settings_that_no_record_could_hold_are_named(install: Install) -> None:
+    install(CLASS + "MODELS = []\n", "made_up:MODELS")
+    untold = entry("mine", source="made_up:Untold")
+    with pytest.raises(BenchmarkError, match=r"'mine' cannot be made: .* not JSON serializable"):
+        plan_experiments([untold], ["rec"], "standard", [])
 
 
 def test_an_entry_leads_to_its_class() -> None:

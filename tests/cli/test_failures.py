@@ -85,6 +85,8 @@ FAULTS: dict[str, tuple[str, Callable[..., Any], str]] = {
     "tensor": ("fit", lambda *_: torch.empty(2**50), "memory ran out ("),
     "nested": ("fit", _raiser(RecursionError("maximum")), "RecursionError"),
     "file": ("fit", lambda *_: Path("no/such").read_bytes(), "no/such: No such file"),
+    "texts": ("score", lambda *_: [["a"]], "bm25 cannot answer: ValueError: could not convert"),
+    "nothing": ("score", lambda *_: None, "bm25 answered with shape ()"),
     "shape": ("score", lambda *_: np.zeros((1, 1), np.float32), "bm25"),
     "busy": ("fit", _raiser(BusyError("r: is being written by process 7")), "by process 7"),
     "escapes": ("fit", _raiser(ValueError("\x1b[2J")), r"\x1b[2J"),
@@ -112,6 +114,49 @@ def test_a_run_that_fails_leaves_the_others_shown(
     ]
     assert sum("failed" in "".join(row) for row in rows) == 4
     assert models(tmp_path / "results") == ["popularity"] * 2 + ["random"] * 2
+
+
+OWN = [
+    ("run --model bm25", "benchmark.evaluation.asking.count_scores"),
+    ("run --model bm25", "benchmark.evaluation.evaluate.compute"),
+    ("run --model bm25", "benchmark.running.runner.evaluate"),
+    ("run --model bm25", "benchmark.running.runner.environment"),
+    ("run --model bm25", "benchmark.results.record.to_bytes"),
+    ("tune --trials 1 --model bm25", "benchmark.evaluation.asking.count_scores"),
+    ("tune --trials 1 --model bm25", "benchmark.evaluation.evaluate.compute"),
+]
+"""What the harness does around a model, while it is trained and afterwards."""
+
+
+@pytest.mark.parametrize(("asked", "ours"), OWN)
+def test_a_fault_of_the_harness_is_not_blamed_on_the_model(
+    command: Command, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, asked: str, ours: str
+) -> None:
+    def measured(self: BM25, train: Any, validation: Any, context: Any) -> None:
+        fit(self, train, validation, context)
+        validation.measure(self)
+
+    fit = BM25.fit
+    monkeypatch.setattr(BM25, "fit", measured)
+    monkeypatch.setattr(ours, _raiser(ValueError("odd")))
+    done = command(*asked.split(), "--dataset", tiny_folder)
+    assert done.status == 2
+    error = done.err.splitlines()[-1]
+    assert error.startswith("error: internal error: ") and error.endswith("please report it")
+    assert "bm25" in error and "ValueError: odd (test_failures.py:" in error
+    assert "training failed" not in error and "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("error", [MemoryError("Unable"), OSError(28, "No space left", "a/b")])
+def test_a_machine_that_fails_the_harness_is_nobodys_fault(
+    three: Command, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("benchmark.evaluation.asking.count_scores", _raiser(error))
+    done = three()
+    assert done.status == 2
+    errors = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 3
+    assert not any("internal" in line or "report" in line for line in errors)
 
 
 def test_json_holds_an_error_in_its_place(three: Command, monkeypatch: pytest.MonkeyPatch) -> None:
