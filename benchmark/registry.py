@@ -18,6 +18,7 @@ from inspect import isabstract
 from typing import TYPE_CHECKING, Literal, get_args
 
 from benchmark.data.packages import installed
+from benchmark.data.terms import Task
 from benchmark.errors import BenchmarkError, InputError, did_you_mean
 from benchmark.failures import blaming
 from benchmark.names import check_name
@@ -108,7 +109,7 @@ def _checked(entry: object) -> ModelEntry:
     texts = (entry.summary, entry.source, entry.reference, entry.obstacle)
     if not all(isinstance(text, str) for text in texts) or ":" not in entry.source:
         raise BenchmarkError(f"model '{name}': source is no 'package.module:Class', or no text is")
-    if not (entry.tasks and isinstance(entry.tasks, tuple) and {*entry.tasks} <= {"rec", "search"}):
+    if not (entry.tasks and isinstance(entry.tasks, tuple) and {*entry.tasks} <= {*Task}):
         raise BenchmarkError(f"model '{name}': tasks are a tuple of 'rec', 'search' or both")
     if entry.group not in get_args(Group):
         raise BenchmarkError(f"model '{name}': group is one of {', '.join(get_args(Group))}")

@@ -12,6 +12,7 @@ from benchmark.errors import InputError, did_you_mean
 from benchmark.type_faults import first_fault
 
 __all__ = [
+    "IMPORTED",
     "PRESETS",
     "build_settings",
     "check_heads",
@@ -21,6 +22,8 @@ __all__ = [
 ]
 
 PRESETS = ("quick", "standard", "thorough", "paper")
+IMPORTED = "imported"
+"""What stands for the preset of answers of outside systems, of which less is known."""
 
 
 def setting(default: Any, text: str, low: float = 0, high: float = math.inf) -> Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.output import remarks
+from benchmark.data.terms import Task
 from benchmark.errors import InputError, did_you_mean
 from benchmark.settings import PRESETS
 
@@ -109,7 +110,8 @@ def plan_models(
     from benchmark.registry import find
     from benchmark.running.plan_rules import plan_experiments
 
-    wanted = ("rec", "search") if tasks is None else choices("--tasks", tasks, ("rec", "search"))
+    known = tuple(map(str, Task))
+    wanted = known if tasks is None else choices("--tasks", tasks, known)
     return plan_experiments([find(name) for name in names], wanted, preset, assignments)
 
 
