@@ -184,7 +184,7 @@ class Copies(_Strict):
 
     Attributes:
         within: the most time, in the source's unit, between an event and its copy: the same user,
-            item, kind and query again.
+            item, kind and query again. Where times say no more than an order, it counts as 0.
         keep: drop none.
     """
 
@@ -221,7 +221,9 @@ class Card(_Strict):
         text: further item columns that a model may read, after the title.
         grade: a column of the ``.inter`` file that grades events: 0 was shown and not taken, and
             is a candidate of the request that it was shown in; more is the grade of the event.
-        strict: refuse files in which anything has to be left out or mended, instead of telling it.
+        strict: refuse files in which anything has to be left out or mended, instead of telling it:
+            copies of events too, and times that are missing, negative or of which only the order
+            can be kept.
     """
 
     name: Annotated[str, AfterValidator(_named)]

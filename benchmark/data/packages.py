@@ -41,11 +41,20 @@ def package_folder(package: str) -> Path | None:
 
 
 def _having(top: str) -> Iterator[Distribution]:
-    """Yield the distributions that may have a package, the one of its name first."""
+    """Yield the distributions that may have a package, the likeliest first.
+
+    These are the one of its name, those that say they have it, and, as most installers no longer
+    write down what a distribution has at its top, those that say nothing.
+    """
     yield from distributions(name=top, path=_places())
+    silent = []
     for distribution in installed():
-        if top in (distribution.read_text("top_level.txt") or "").split():
+        names = distribution.read_text("top_level.txt")
+        if names is None:
+            silent.append(distribution)
+        elif top in names.split():
             yield distribution
+    yield from silent
 
 
 def installed() -> Iterator[Distribution]:

@@ -30,6 +30,7 @@ from benchmark.data.requests import Task
 from benchmark.data.short_lists import drawn_lists, given_lists
 from benchmark.data.simulate_queries import queries_digest, simulate
 from benchmark.data.sources.atomic import Interactions, Texts
+from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.order import events_in_order, texts_in_order
 from benchmark.data.sources.read import read_sources
@@ -50,8 +51,9 @@ def prepare(card: Card, folder: Path) -> Prepared:
     Raises:
         InputError: malformed files.
     """
-    sources = read_sources(card, source_files(card, folder))
-    inter, copies = without_copies(events_in_order(sources.inter), card.copies)
+    cleaning = Cleaning(card.strict)
+    sources = read_sources(card, source_files(card, folder), cleaning)
+    inter = without_copies(events_in_order(sources.inter), card.copies, cleaning)
     texts = texts_in_order(sources.items)
     item = _rows(inter.item, inter.items, texts)
     query, queries, simulated = _searches(card, inter, item, texts, sources.queries)
@@ -60,9 +62,9 @@ def prepare(card: Card, folder: Path) -> Prepared:
     groups = {task: group_events(log, task, events.shown) for task in Task}
     parts = split(log, len(items), card.split, groups)
     requests, told = _requests(card, events, items, queries, groups, parts)
-    notes = [*sources.notes, *copies, *parts.notes, *_lost_exposures(groups)]
-    if inter.scaled:
-        notes.append("timestamps are fractional: kept in thousandths of the source's unit")
+    notes = [*cleaning.notes, *parts.notes, *_lost_exposures(groups)]
+    if inter.steps > 1:
+        notes.append(f"timestamps are fractional: kept in 1/{inter.steps} of the source's unit")
     return Prepared(
         log=log,
         users=tuple(inter.users.to_pylist()),

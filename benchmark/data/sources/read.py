@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 from benchmark.data.card import Card, FileKind
 from benchmark.data.sources.atomic import Interactions, Texts, read_ids, read_inter, read_texts
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.errors import InputError
+from benchmark.plain_text import plain
 
 __all__ = ["Sources", "read_sources"]
 
@@ -28,22 +29,24 @@ class Sources:
         inter: the events, each of an item of ``items`` and with no query or one of ``queries``.
         items: the catalogue; without a file for it, the items of the events, without columns.
         queries: ``None`` where there is no file for them.
-        notes: what was cleaned, one line each.
     """
 
     inter: Interactions
     items: Texts
     queries: Texts | None
-    notes: tuple[str, ...]
 
 
-def read_sources(card: Card, files: Mapping[FileKind, Path]) -> Sources:
+def read_sources(card: Card, files: Mapping[FileKind, Path], cleaning: Cleaning) -> Sources:
     """Read the files of a card.
 
+    Args:
+        card: the data set's card.
+        files: where its files lie.
+        cleaning: is told what is cleaned.
+
     Raises:
-        InputError: malformed files, or under ``strict`` anything that would be cleaned.
+        InputError: malformed files, or anything that would be cleaned where that is strict.
     """
-    cleaning = Cleaning(card.strict)
     inter = read_inter(files["inter"], card.grade, cleaning)
     if "user" in files:
         _check_users(inter, files["user"], cleaning)
@@ -52,8 +55,8 @@ def read_sources(card: Card, files: Mapping[FileKind, Path]) -> Sources:
         items = read_texts(files["item"], "item_id", {"item_id": "token"}, cleaning)
         for name in (*card.title_columns(), *card.text):
             if name not in items.columns:
-                text = f"card '{card.name}': {shown(files['item'].name)} has no field '{name}'"
-                raise InputError(text)
+                place = f"card '{card.name}': {plain(files['item'].name, 40)}"
+                raise InputError(f"{place} has no field '{plain(name, 40)}'")
         inter = _listed_only(inter, "item", items, files["item"], cleaning)
     if "query" in files:
         needed = {"query_id": "token", "query": "token_seq"}
@@ -65,7 +68,7 @@ def read_sources(card: Card, files: Mapping[FileKind, Path]) -> Sources:
         text = f"event with a query_id, but there is no .query file ({count})"
         raise complain(inter.path, inter.line(int(np.argmax(asked))), text)
     items = items or Texts(inter.items.to_pylist(), {})
-    return Sources(inter, items, queries, tuple(cleaning.notes))
+    return Sources(inter, items, queries)
 
 
 def _listed_only(
@@ -81,8 +84,8 @@ def _listed_only(
     lost = ~np.append(known.to_numpy(zero_copy_only=False), True)[codes]
     if not lost.any():
         return inter
-    event, name = int(np.argmax(lost)), shown(file.name)
-    line, value = inter.line(event), shown(ids[int(codes[event])].as_py())
+    event, name = int(np.argmax(lost)), plain(file.name, 40)
+    line, value = inter.line(event), plain(ids[int(codes[event])].as_py(), 40)
     fault = f"{what}_id '{value}' is not in {name}"
     if lost.all():
         raise complain(inter.path, line, f"{fault}, nor is that of any event; add them there")
@@ -97,9 +100,9 @@ def _check_users(inter: Interactions, file: Path, cleaning: Cleaning) -> None:
     lost = ~listed.to_numpy(zero_copy_only=False)
     if lost.any():
         event = int(np.argmax(lost[inter.user]))
-        value = shown(inter.users[int(inter.user[event])].as_py())
+        value = plain(inter.users[int(inter.user[event])].as_py(), 40)
         fault, count = (
-            f"user_id '{value}' is not in {shown(file.name)}",
+            f"user_id '{value}' is not in {plain(file.name, 40)}",
             f"{lost.sum()} of {len(lost)} users",
         )
         cleaning.report(inter.path, inter.line(event), fault, count, "their events are kept")
