@@ -21,6 +21,7 @@ from benchmark.data.card_faults import faults
 from benchmark.data.packages import is_package_name
 from benchmark.data.sources.formats import reader_of
 from benchmark.data.sources.reader import Rules
+from benchmark.data.terms import Leakage, TaskName
 from benchmark.data.yaml_text import read_mapping
 from benchmark.errors import InputError, did_you_mean
 from benchmark.names import is_name, leads_out
@@ -96,7 +97,7 @@ class Split(_Strict):
     """
 
     name: Literal["leave-one-out", "temporal"] = "leave-one-out"
-    leakage: Literal["safe", "paper"] = "safe"
+    leakage: Leakage = "safe"
     limit: Annotated[int, Field(gt=0)] | None = None
     seed: Seed = 1
 
@@ -203,9 +204,9 @@ class Statistics(_Strict):
     searches: int
     queries: int
     mean_query_words: float | None = None
-    training: dict[Literal["rec", "search"], int]
-    validation: dict[Literal["rec", "search"], int]
-    test: dict[Literal["rec", "search"], int]
+    training: dict[TaskName, int]
+    validation: dict[TaskName, int]
+    test: dict[TaskName, int]
 
 
 class Frozen(_Strict):

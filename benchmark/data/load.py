@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 
@@ -21,14 +21,13 @@ from benchmark.data.repeats import without_repeats
 from benchmark.data.requests import Requests, Task
 from benchmark.data.short_lists import with_a_choice
 from benchmark.data.sources.checksum import scan
+from benchmark.data.terms import Leakage, Seen
 from benchmark.errors import InputError
 
-__all__ = ["DATA_VERSION", "Seen", "load_dataset"]
+__all__ = ["DATA_VERSION", "load_dataset"]
 
 DATA_VERSION = 3
 """Counts changes of this package that change what is prepared from the same files and card."""
-
-Seen = Literal["exclude", "keep"]
 
 
 def load_dataset(
@@ -37,7 +36,7 @@ def load_dataset(
     cache: Path | None = None,
     notify: Notify | None = None,
     seen: Seen = "exclude",
-    leakage: Literal["safe", "paper"] | None = None,
+    leakage: Leakage | None = None,
 ) -> Dataset:
     """Load a data set, preparing it unless the cache holds it.
 
@@ -53,7 +52,7 @@ def load_dataset(
     Raises:
         InputError: an unknown name, a wrong card, or malformed or missing files.
     """
-    if seen not in ("exclude", "keep"):
+    if seen not in get_args(Seen):
         raise InputError(f"seen '{seen}': write exclude or keep")
     tell = notify or (lambda line: None)
     card, folder = resolve(name_or_path, tell)

@@ -17,6 +17,7 @@ from benchmark.evaluation.asking import TOP, Asking
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import MAIN, compute
 from benchmark.evaluation.observer import Observer
+from benchmark.failures import owning
 from benchmark.model import Model
 from benchmark.run_log import RunLog
 
@@ -117,19 +118,27 @@ class HarnessValidation:
     tasks: tuple[Task, ...]
 
     def measure(self, model: Model, limit: int | None = None) -> dict[str, float]:
-        """Return NDCG@10 over the full catalogue by task that the model serves."""
-        measured = {}
-        for task in self.tasks:
-            whole = self.dataset.evaluation.get(("validation", task))
-            if whole is None or task not in model.tasks:
-                continue
-            # The order hangs on the data set, not on the run: all models see the same requests.
-            rng = np.random.default_rng(zlib.crc32(f"{self.dataset.digest}/{task}".encode()))
-            rows = np.sort(rng.permutation(len(whole))[: limit or len(whole)])
-            part = EvaluationSet(whole.requests[rows], whole.relevant.at(rows), lists={})
-            asking = Asking(model, type(model).__name__, part, ("full",))
-            for batch in asking.batches():
-                asking.ask(batch)
-            counts = asking.answers("full").counts
-            measured[str(task)] = float(compute(counts, (MAIN,))[MAIN].mean())
-        return measured
+        """Return NDCG@10 over the full catalogue by task that the model serves.
+
+        Raises:
+            DivergedError: a score is not finite.
+            BenchmarkError: another fault of the model's answers, or of the harness.
+        """
+        with owning():  # a model calls it
+            return {
+                str(task): self._measured(model, task, limit)
+                for task in self.tasks
+                if task in model.tasks and ("validation", task) in self.dataset.evaluation
+            }
+
+    def _measured(self, model: Model, task: Task, limit: int | None) -> float:
+        whole = self.dataset.evaluation["validation", task]
+        # The order hangs on the data set, not on the run: all models see the same requests.
+        rng = np.random.default_rng(zlib.crc32(f"{self.dataset.digest}/{task}".encode()))
+        rows = np.sort(rng.permutation(len(whole))[: limit or len(whole)])
+        part = EvaluationSet(whole.requests[rows], whole.relevant.at(rows), lists={})
+        asking = Asking(model, type(model).__name__, part, ("full",))
+        for batch in asking.batches():
+            asking.ask(batch)
+        counts = asking.answers("full").counts
+        return float(compute(counts, (MAIN,))[MAIN].mean())

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from benchmark import registry
 from benchmark.data.dataset import Dataset, Protocol
-from benchmark.data.load import Seen, load_dataset
+from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
+from benchmark.data.terms import Seen
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import compute
