@@ -100,9 +100,11 @@ def read_table(path: Path, layout: Layout, cleaning: Cleaning) -> pa.Table:
         _look(path, file.read(HEAD), layout)
     tables = [_block(state, first, data) for first, data in _blocks(path)]
     faults = state.faults
-    if faults.count == state.rows > 0 or not tables:
+    if faults.count == state.rows:
         names = ", ".join(layout.fields)
-        text = f"{faults.text}; no line holds" if faults.count else "the file is empty; a row holds"
+        text = (
+            f"{faults.text}; no line holds" if faults.count else "the file holds no rows; one has"
+        )
         how = {"\t": "tabs", ",": "commas"}.get(layout.separator, f"'{layout.separator}'")
         raise complain(path, faults.line or None, f"{text} the fields {names}, separated by {how}")
     if faults.count:
