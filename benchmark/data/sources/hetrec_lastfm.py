@@ -1,8 +1,8 @@
 """Format ``hetrec-lastfm``: listens and user-typed tags of Last.fm (HetRec 2011), as one joint log.
 
 A tag that a user gave an artist is a search of the user for that artist, with the tag as the query;
-an artist that a user listened to and never tagged is a recommendation. The files, the rules and what
-they leave open: ``docs/data/hetrec-lastfm.md``.
+an artist that a user listened to and never tagged is a recommendation. Files, rules and what they
+leave open: ``docs/data/hetrec-lastfm.md``.
 """
 
 from __future__ import annotations
