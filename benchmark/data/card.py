@@ -226,6 +226,8 @@ class Card(_Strict):
         text: further item columns that a model may read, after the title.
         grade: a column of the ``.inter`` file that grades events: 0 was shown and not taken, and
             is a candidate of the request that it was shown in; more is the grade of the event.
+        exclude_seen: the tasks of which the full protocol leaves out the items of the history, unless
+            a run keeps them; ``[rec, search]`` where no pair of user and item comes back by design.
         strict: refuse files in which anything has to be left out or mended, instead of telling it.
     """
 
@@ -242,6 +244,7 @@ class Card(_Strict):
     title: str | None = None
     text: tuple[str, ...] = ()
     grade: str | None = None
+    exclude_seen: tuple[Literal["rec", "search"], ...] = ("rec",)
     strict: bool = False
     copies: Copies = Copies()
     queries: QueryProtocol | None = None
@@ -281,7 +284,7 @@ class Card(_Strict):
     def deciding(self) -> dict[str, Any]:
         """Return, JSON-ready, the fields that decide what is prepared; defaults are left out."""
         names = ("name", "format", "rules", "split", "title", "text", "grade", "strict", "copies")
-        chosen = {*names, "queries", "candidates"}
+        chosen = {*names, "exclude_seen", "queries", "candidates"}
         return self.model_dump(mode="json", include=chosen, exclude_defaults=True)
 
 

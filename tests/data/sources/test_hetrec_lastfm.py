@@ -14,11 +14,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from baselines.popularity import Popularity
 from benchmark.data.audit import audit
 from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
+from benchmark.evaluation.evaluate import HarnessValidation
+from benchmark.model import TrainingContext
+from benchmark.testing import seen_mask
 from tests.data.generated.lastfm import write_hypersar, write_lastfm
 from tests.data.sources.lastfm_reference import Event, hypersar_rows, joint_events, requests_of
 
@@ -362,3 +366,25 @@ def test_damaged_bytes_are_read_or_refused_in_one_line(data: st.DataObject) -> N
             assert audit(_load(Path(folder), card)).ok
         except InputError as error:
             assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("seen", ["exclude", "keep"])
+def test_a_card_says_of_which_tasks_known_items_are_left_out(seen: str, tmp_path: Path) -> None:
+    card = write_lastfm(tmp_path, users=60, artists=60, seed=4)
+    digests = set()
+    for tasks in (["rec"], ["rec", "search"], []):
+        values = {**card, "exclude_seen": tasks}
+        (tmp_path / "card.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+        data = load_dataset(tmp_path, cache=tmp_path / "cache", seen=seen)
+        model = Popularity()
+        model.fit(data.train, HarnessValidation(data, tuple(Task)), TrainingContext(tuple(Task), 1))
+        for (_, task), asked in data.evaluation.items():
+            left_out = seen == "exclude" and str(task) in tasks
+            assert asked.requests.exclude_seen == left_out
+            items, _ = model.retrieve(asked.requests, 5)
+            known = seen_mask(asked.requests)
+            found = np.take_along_axis(known, items, axis=1) & (items >= 0)
+            assert found.any() != left_out
+        assert audit(data).ok
+        digests.add(data.digest)
+    assert len(digests) == 3
