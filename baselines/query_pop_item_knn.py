@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from baselines.item_knn import ItemKNN, ItemKNNSettings
 from baselines.query_popularity import QueryPopularity, QueryPopularitySettings
 from benchmark.data.requests import Requests, Task
 from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.search_space import Dimension
 from benchmark.settings import setting
 
 __all__ = ["GRID", "QueryPopItemKNN", "QueryPopItemKNNSettings"]
@@ -33,7 +35,10 @@ class QueryPopItemKNN(Model[QueryPopItemKNNSettings]):
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC, Task.SEARCH})
     Settings = QueryPopItemKNNSettings
-    search_space = {**ItemKNN.search_space, **QueryPopularity.search_space}
+    search_space: ClassVar[Mapping[str, Dimension | None]] = {
+        **ItemKNN.search_space,
+        **QueryPopularity.search_space,
+    }
 
     def __init__(self, settings: Any = None) -> None:
         super().__init__(settings)

@@ -226,8 +226,8 @@ class Card(_Strict):
         text: further item columns that a model may read, after the title.
         grade: a column of the ``.inter`` file that grades events: 0 was shown and not taken, and
             is a candidate of the request that it was shown in; more is the grade of the event.
-        exclude_seen: the tasks of which the full protocol leaves out the items of the history, unless
-            a run keeps them; ``[rec, search]`` where no pair of user and item comes back by design.
+        exclude_seen: the tasks of which the full protocol leaves out the items of the history,
+            unless a run keeps them; both where no pair of user and item comes back by design.
         strict: refuse files in which anything has to be left out or mended, instead of telling it.
     """
 

@@ -46,8 +46,8 @@ def load_dataset(
         cache: folder of prepared data sets; by default ``$BENCHMARK_CACHE`` or the user's own.
         notify: is called with each line worth telling the user.
         seen: whether the full protocol leaves out the history's items, of recommendation or of the
-            tasks that the card names. A relevant item that lies in its request's own history then is taken out, and a request
-            that has no other is not asked.
+            tasks that the card names. A relevant item that lies in its request's own history then
+            is taken out, and a request that has no other is not asked.
         leakage: overrules the card's rule.
 
     Raises:
