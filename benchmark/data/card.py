@@ -90,13 +90,13 @@ class Split(_Strict):
     """How events become training, validation and test.
 
     Attributes:
-        name: ``leave-one-out`` or ``temporal``.
+        name: ``leave-one-out``, ``temporal``, or ``official``: as the source or its rules say.
         leakage: ``safe`` removes twins and target pairs, ``paper`` does as published code.
         limit: under ``temporal``, the most requests drawn for each part and task.
         seed: for that draw.
     """
 
-    name: Literal["leave-one-out", "temporal"] = "leave-one-out"
+    name: Literal["leave-one-out", "temporal", "official"] = "leave-one-out"
     leakage: Leakage = "safe"
     limit: Annotated[int, Field(gt=0)] | None = None
     seed: Seed = 1
@@ -227,6 +227,8 @@ class Card(_Strict):
         text: further item columns that a model may read, after the title.
         grade: a column of the ``.inter`` file that grades events: 0 was shown and not taken, and
             is a candidate of the request that it was shown in; more is the grade of the event.
+        exclude_seen: the tasks of which the full protocol leaves out the items of the history,
+            unless a run keeps them; both where no pair of user and item comes back by design.
         strict: refuse files in which anything has to be left out or mended, instead of telling it:
             copies of events too, and times that are missing, negative or of which only the order
             can be kept.
@@ -245,6 +247,7 @@ class Card(_Strict):
     title: str | None = None
     text: tuple[str, ...] = ()
     grade: str | None = None
+    exclude_seen: tuple[Literal["rec", "search"], ...] = ("rec",)
     strict: bool = False
     copies: Copies = Copies()
     queries: QueryProtocol | None = None
@@ -284,7 +287,7 @@ class Card(_Strict):
     def deciding(self) -> dict[str, Any]:
         """Return, JSON-ready, the fields that decide what is prepared; defaults are left out."""
         names = ("name", "format", "rules", "split", "title", "text", "grade", "strict", "copies")
-        chosen = {*names, "queries", "candidates"}
+        chosen = {*names, "exclude_seen", "queries", "candidates"}
         return self.model_dump(mode="json", include=chosen, exclude_defaults=True)
 
 

@@ -46,10 +46,10 @@ class About:
     """What a data set is and which choices were made, for tables, records and the audit.
 
     Attributes:
-        split: ``leave-one-out`` or ``temporal``.
+        split: ``leave-one-out``, ``temporal`` or ``official``.
         leakage: ``safe`` or ``paper``.
-        seen: ``exclude`` or ``keep``: whether the full protocol of recommendation leaves out
-            items of the history.
+        seen: ``exclude`` or ``keep``: whether the full protocol leaves out items of the history.
+        exclude_seen: the tasks of which it does; none where ``seen`` is ``keep``.
         negatives: how many the card wants in a sampled list; lists may be shorter.
         notes: choices made and compromises, one line each.
     """
@@ -57,6 +57,7 @@ class About:
     split: str = "leave-one-out"
     leakage: str = "safe"
     seen: str = "exclude"
+    exclude_seen: tuple[str, ...] = ("rec",)
     negatives: int = 99
     description: str = ""
     source: str = ""

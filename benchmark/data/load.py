@@ -44,9 +44,9 @@ def load_dataset(
         name_or_path: a card's name, a folder with a ``card.yaml``, or a folder of atomic files.
         cache: folder of prepared data sets; by default ``$BENCHMARK_CACHE`` or the user's own.
         notify: is called with each line worth telling the user.
-        seen: whether the full protocol of recommendation leaves out the history's items. A
-            relevant item that lies in its request's own history then is taken out, and a request
-            that has no other is not asked.
+        seen: whether the full protocol leaves out the history's items, of recommendation or of the
+            tasks that the card names. A relevant item that lies in its request's own history then
+            is taken out, and a request that has no other is not asked.
         leakage: overrules the card's rule.
 
     Raises:
@@ -131,10 +131,12 @@ def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
     train_log = prepared.log.select(prepared.train)
     used = np.unique(train_log.query)
     queries = prepared.queries.only(used[used != NO_QUERY])
+    exclude_seen = card.exclude_seen if seen == "exclude" else ()
     about = About(
         split=card.split.name,
         leakage=card.split.leakage,
         seen=seen,
+        exclude_seen=exclude_seen,
         negatives=card.candidates.negatives,
         description=card.description,
         source=card.source,
@@ -154,14 +156,17 @@ def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
         evaluation={
             which: evaluation
             for which, asked in prepared.requests.items()
-            if (evaluation := _evaluation_set(prepared, which, asked, seen)) is not None
+            if (evaluation := _evaluation_set(prepared, which, asked, exclude_seen)) is not None
         },
         about=about,
     )
 
 
 def _evaluation_set(
-    prepared: Prepared, which: tuple[Part, Task], asked: PreparedRequests, seen: Seen
+    prepared: Prepared,
+    which: tuple[Part, Task],
+    asked: PreparedRequests,
+    exclude_seen: tuple[str, ...],
 ) -> EvaluationSet | None:
     """Return the requests that are asked, ``None`` where every one of them repeats."""
     log, rows, task = prepared.log, asked.first, which[1]
@@ -174,7 +179,7 @@ def _evaluation_set(
         query=log.query[rows],
         queries=prepared.queries,
         items=len(prepared.items),
-        exclude_seen=task is Task.REC and seen == "exclude",
+        exclude_seen=str(task) in exclude_seen,
     ).without(asked.omit)
     whole = EvaluationSet(requests, asked.relevant, asked.lists)
     asking = without_repeats(whole) if requests.exclude_seen else whole
