@@ -223,9 +223,10 @@ class Model(ABC, Generic[S]):
             contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
             # Not save_file: that makes a file which only its owner may read.
             weights = save(contiguous)
-            config = json.dumps({"settings": asdict(self.settings), "values": values}, indent=1)
+            config = {"settings": asdict(self.settings), "values": values}
+            text = json.dumps(config, indent=1, default=list)  # columns of text are no lists
         (folder / "model.safetensors").write_bytes(weights)
-        (folder / "config.json").write_text(config, encoding="utf-8")
+        (folder / "config.json").write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Model:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from benchmark.data.card_faults import faults
+from benchmark.data.evaluation_set import PROTOCOLS, Protocol
 from benchmark.data.packages import is_package_name
 from benchmark.data.sources.formats import reader_of
 from benchmark.data.sources.reader import Rules
@@ -174,10 +175,34 @@ class QueryProtocol(_Strict):
             raise ValueError("the shares of category and known-item must add up to 1")
         return self
 
+    def columns(self) -> tuple[str, ...]:
+        """Return the item columns that queries are made of."""
+        names = [level.field for level in self.category.levels] if self.category else []
+        if self.category and self.category.paths:
+            names.append(self.category.paths)
+        return (*names, *(self.known_item.fields if self.known_item else ()))
+
+
+def _in_order(protocols: tuple[Protocol, ...] | None) -> tuple[Protocol, ...] | None:
+    if protocols is None:
+        return None
+    if not protocols:
+        raise ValueError(f"name one of {', '.join(PROTOCOLS)} at least")
+    return tuple(protocol for protocol in PROTOCOLS if protocol in protocols)
+
 
 class Candidates(_Strict):
-    """The sampled protocol: how many negatives beside the target, and the seed of the draw."""
+    """What requests choose from.
 
+    Attributes:
+        protocols: which of ``full``, ``sampled`` and ``given`` there are; all that the data have
+            if not named. Over millions of items ``given`` alone spares the word search that
+            ``sampled`` needs, and rankings of everything.
+        negatives: drawn items beside the target in a ``sampled`` list.
+        seed: of the draw.
+    """
+
+    protocols: Annotated[tuple[Protocol, ...] | None, AfterValidator(_in_order)] = None
     negatives: Annotated[int, Field(ge=1, le=10**6)] = 99
     seed: Seed = 1
 
@@ -273,6 +298,11 @@ class Card(_Strict):
     def title_columns(self) -> tuple[str, ...]:
         """Return the item columns that the title's template names."""
         return tuple(re.findall(r"\{([^{}]+)\}", self.title or ""))
+
+    def item_columns(self) -> tuple[str, ...]:
+        """Return the item columns that title, text and query protocol name, each once."""
+        queries = self.queries.columns() if self.queries else ()
+        return tuple(dict.fromkeys((*self.title_columns(), *self.text, *queries)))
 
     @classmethod
     def of_format(cls, name: str) -> type[Card]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset, Part
-from benchmark.data.evaluation_set import PROTOCOLS, EvaluationSet, Protocol
+from benchmark.data.evaluation_set import PROTOCOLS, Protocol
 from benchmark.data.requests import Task
 from benchmark.errors import DivergedError
 from benchmark.evaluation.asking import TOP, Asking
@@ -118,7 +118,10 @@ class HarnessValidation:
     tasks: tuple[Task, ...]
 
     def measure(self, model: Model, limit: int | None = None) -> dict[str, float]:
-        """Return NDCG@10 over the full catalogue by task that the model serves.
+        """Return NDCG@10 by task that the model serves.
+
+        It is taken over the full catalogue; where the data set leaves that out, over the lists that
+        it has, given ones first.
 
         Raises:
             DivergedError: a score is not finite.
@@ -135,10 +138,15 @@ class HarnessValidation:
         whole = self.dataset.evaluation["validation", task]
         # The order hangs on the data set, not on the run: all models see the same requests.
         rng = np.random.default_rng(zlib.crc32(f"{self.dataset.digest}/{task}".encode()))
-        rows = np.sort(rng.permutation(len(whole))[: limit or len(whole)])
-        part = EvaluationSet(whole.requests[rows], whole.relevant.at(rows), lists={})
-        asking = Asking(model, type(model).__name__, part, ("full",))
+        protocol: Protocol = "full"
+        if not whole.full:
+            protocol = "given" if "given" in whole.protocols else "sampled"
+        every = whole.asked(protocol)
+        rows = every[np.sort(rng.permutation(len(every))[: limit or len(every)])]
+        lists = {name: each for name, each in whole.lists.items() if name == protocol}
+        part = replace(whole, lists=lists).at(rows)
+        asking = Asking(model, type(model).__name__, part, (protocol,))
         for batch in asking.batches():
             asking.ask(batch)
-        counts = asking.answers("full").counts
+        counts = asking.answers(protocol).counts
         return float(compute(counts, (MAIN,))[MAIN].mean())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields, is_dataclass, replace
 from typing import TYPE_CHECKING
 
+from benchmark.data.evaluation_set import PROTOCOLS
 from benchmark.data.too_few import why_none
 from benchmark.errors import BenchmarkError, InputError, did_you_mean
 from benchmark.failures import blaming
@@ -27,6 +28,9 @@ __all__ = [
     "plan_experiments",
     "restricted",
 ]
+
+MOST_SCORES = 10**13
+"""Scores of one task over the whole catalogue; a core ranks about a thousand million a second."""
 
 
 def plan_experiments(
@@ -122,7 +126,7 @@ def check_ablations(experiments: Sequence[Experiment], assignments: Sequence[str
 
 
 def check_protocols(protocols: Sequence[str], dataset: Dataset) -> None:
-    """Refuse a protocol that no task of the data set has candidates for.
+    """Refuse a protocol that no task has candidates for, and more scores than anybody waits for.
 
     Raises:
         InputError: there is one.
@@ -130,7 +134,18 @@ def check_protocols(protocols: Sequence[str], dataset: Dataset) -> None:
     tests = [asked for (part, _), asked in dataset.evaluation.items() if part == "test"]
     for protocol in protocols:
         if not any(protocol in asked.protocols for asked in tests):
-            raise InputError(f"--protocol {protocol}: {dataset.name} brings no such candidates")
+            names = [p for p in PROTOCOLS if any(p in asked.protocols for asked in tests)]
+            raise InputError(
+                f"--protocol {protocol}: {dataset.name} has no such candidates, but"
+                f" {', '.join(names) or 'none at all'}"
+            )
+    most, items = max(map(len, tests), default=0), len(dataset.items)
+    if "full" in protocols and most * items > MOST_SCORES:
+        raise InputError(
+            f"--protocol full: {most:,} requests over {items:,} items of {dataset.name} are"
+            f" {most * items:.0e} scores, which takes hours for the fastest model; name"
+            " --protocol given or sampled, or draw fewer requests by split.limit in the card"
+        )
 
 
 def restricted(experiment: Experiment, dataset: Dataset) -> Experiment:

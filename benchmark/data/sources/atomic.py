@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,11 @@ def read_inter(
 
 
 def read_texts(
-    path: Path, key: str, needed: dict[str, str], cleaning: Cleaning | None = None
+    path: Path,
+    key: str,
+    needed: dict[str, str],
+    cleaning: Cleaning | None = None,
+    columns: Collection[str] | None = None,
 ) -> Texts:
     """Read an ``.item`` or ``.query`` file whose rows are named by field ``key``.
 
@@ -98,13 +103,21 @@ def read_texts(
         key: the field that identifies a row.
         needed: required fields and their types, ``key`` among them.
         cleaning: is told what is cleaned.
+        columns: the fields that are wanted beside; all that the file has if not given, or if it
+            lacks one of them, as whoever wants it then says which there are.
 
     Raises:
         InputError: anything wrong with the file.
     """
     cleaning = cleaning or Cleaning()
     fields = parse_header(path, needed)
-    rows = parse(path, fields, {f.name: pa.string() for f in fields}, cleaning)
+    names = [field.name for field in fields]
+    if columns is not None and set(columns) <= set(names):
+        names = [name for name in names if name in columns or name in needed]
+    rows = parse(path, fields, dict.fromkeys(names, pa.string()), cleaning)
+    if len(names) < len(fields) and len(rows.table.column(key).unique()) < rows.table.num_rows:
+        # Rows of one key are compared as a whole; what is mended was told already.
+        rows = parse(path, fields, {f.name: pa.string() for f in fields}, Cleaning())
     empty = _is_empty(rows.table.column(key))
     if empty.any():
         first, count = rows.line(int(np.argmax(empty))), f"{empty.sum()} of {len(empty)} rows"

@@ -31,11 +31,12 @@ def _read(files: Mapping[str, Path], rules: Rules, wanted: Wanted) -> Source:
         _check_users(inter, files["user"], cleaning)
     items = queries = None
     if "item" in files:
-        items = read_texts(files["item"], "item_id", {"item_id": "token"}, cleaning)
+        needed = {"item_id": "token"}
+        items = read_texts(files["item"], "item_id", needed, cleaning, wanted.columns)
         inter = _listed_only(inter, "item", items, files["item"], cleaning)
     if "query" in files:
         needed = {"query_id": "token", "query": "token_seq"}
-        queries = read_texts(files["query"], "query_id", needed, cleaning)
+        queries = read_texts(files["query"], "query_id", needed, cleaning, ())
         inter = _listed_only(inter, "query", queries, files["query"], cleaning)
     elif len(inter.queries):
         asked = inter.query >= 0
