@@ -90,7 +90,7 @@ def _read(files: Mapping[str, Path], rules: LastfmRules, wanted: Wanted) -> Sour
         assert names is not None
         inter, queries = _joint(files, rules, names, wanted.cleaning)
     items = Texts(inter.items, {} if names is None else {"name": _looked_up(inter.items, names)})
-    return Source(inter, items, queries, tuple(wanted.cleaning.notes))
+    return Source(inter, items, queries)
 
 
 def _names(path: Path, cleaning: Cleaning) -> pa.Table:
