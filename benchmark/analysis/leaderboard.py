@@ -20,7 +20,7 @@ from benchmark.analysis.scores import SHOWN, ScoreReader
 from benchmark.analysis.tables import ALL, Row, Table, tables_of
 from benchmark.analysis.tradeoff import TradeOff, trade_offs
 from benchmark.results.record import RunRecord
-from benchmark.results.run_info import IMPORTED
+from benchmark.settings import IMPORTED
 
 __all__ = ["Curve", "Leaderboard", "Repeated", "boards", "pareto_front"]
 

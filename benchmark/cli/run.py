@@ -73,7 +73,7 @@ def run(
 ) -> None:
     """Train, evaluate and record models; a run that is stored already is only shown."""
     from benchmark.data.dataset import Protocol
-    from benchmark.running.plan_rules import check_ablations, check_protocols, check_runnable
+    from benchmark.running.plan_rules import check_ablations, check_protocols
 
     protocols: Any = protocol and choices("--protocol", protocol, get_args(Protocol))
     numbers = _seeds(seed, seeds)
@@ -81,12 +81,9 @@ def run(
     if ablations:
         check_ablations(plans, set_ or [])
     check_writable(results)
-    data, plans = load_planned(plans, dataset, seen, device, results if tuned else None)
+    data, plans = load_planned(plans, dataset, seen, device, results if tuned else None, ablations)
     protocols = protocols or data.about.protocols or ("full", "sampled")
     check_protocols(protocols, data)
-    if ablations:
-        plans = [part for plan in plans for part in plan.with_ablations()]
-        check_runnable(plans, data, device.value)
 
     from benchmark.running.runner import run_model
 

@@ -22,6 +22,7 @@ from benchmark.data.evaluation_set import PROTOCOLS, Protocol
 from benchmark.data.packages import is_package_name
 from benchmark.data.sources.formats import reader_of
 from benchmark.data.sources.reader import Rules
+from benchmark.data.terms import Leakage, TaskName
 from benchmark.data.yaml_text import read_mapping
 from benchmark.errors import InputError, did_you_mean
 from benchmark.names import is_name, leads_out
@@ -90,14 +91,14 @@ class Split(_Strict):
     """How events become training, validation and test.
 
     Attributes:
-        name: ``leave-one-out`` or ``temporal``.
+        name: ``leave-one-out``, ``temporal``, or ``official``: as the source or its rules say.
         leakage: ``safe`` removes twins and target pairs, ``paper`` does as published code.
         limit: under ``temporal``, the most requests drawn for each part and task.
         seed: for that draw.
     """
 
-    name: Literal["leave-one-out", "temporal"] = "leave-one-out"
-    leakage: Literal["safe", "paper"] = "safe"
+    name: Literal["leave-one-out", "temporal", "official"] = "leave-one-out"
+    leakage: Leakage = "safe"
     limit: Annotated[int, Field(gt=0)] | None = None
     seed: Seed = 1
 
@@ -211,7 +212,7 @@ class Copies(_Strict):
 
     Attributes:
         within: the most time, in the source's unit, between an event and its copy: the same user,
-            item, kind and query again.
+            item, kind and query again. Where times say no more than an order, it counts as 0.
         keep: drop none.
     """
 
@@ -228,9 +229,9 @@ class Statistics(_Strict):
     searches: int
     queries: int
     mean_query_words: float | None = None
-    training: dict[Literal["rec", "search"], int]
-    validation: dict[Literal["rec", "search"], int]
-    test: dict[Literal["rec", "search"], int]
+    training: dict[TaskName, int]
+    validation: dict[TaskName, int]
+    test: dict[TaskName, int]
 
 
 class Frozen(_Strict):
@@ -251,7 +252,11 @@ class Card(_Strict):
         text: further item columns that a model may read, after the title.
         grade: a column of the ``.inter`` file that grades events: 0 was shown and not taken, and
             is a candidate of the request that it was shown in; more is the grade of the event.
-        strict: refuse files in which anything has to be left out or mended, instead of telling it.
+        exclude_seen: the tasks of which the full protocol leaves out the items of the history,
+            unless a run keeps them; both where no pair of user and item comes back by design.
+        strict: refuse files in which anything has to be left out or mended, instead of telling it:
+            copies of events too, and times that are missing, negative or of which only the order
+            can be kept.
     """
 
     name: Annotated[str, AfterValidator(_named)]
@@ -267,6 +272,7 @@ class Card(_Strict):
     title: str | None = None
     text: tuple[str, ...] = ()
     grade: str | None = None
+    exclude_seen: tuple[Literal["rec", "search"], ...] = ("rec",)
     strict: bool = False
     copies: Copies = Copies()
     queries: QueryProtocol | None = None
@@ -311,7 +317,7 @@ class Card(_Strict):
     def deciding(self) -> dict[str, Any]:
         """Return, JSON-ready, the fields that decide what is prepared; defaults are left out."""
         names = ("name", "format", "rules", "split", "title", "text", "grade", "strict", "copies")
-        chosen = {*names, "queries", "candidates"}
+        chosen = {*names, "exclude_seen", "queries", "candidates"}
         return self.model_dump(mode="json", include=chosen, exclude_defaults=True)
 
 

@@ -47,10 +47,10 @@ class About:
     """What a data set is and which choices were made, for tables, records and the audit.
 
     Attributes:
-        split: ``leave-one-out`` or ``temporal``.
+        split: ``leave-one-out``, ``temporal`` or ``official``.
         leakage: ``safe`` or ``paper``.
-        seen: ``exclude`` or ``keep``: whether the full protocol of recommendation leaves out
-            items of the history.
+        seen: ``exclude`` or ``keep``: whether the full protocol leaves out items of the history.
+        exclude_seen: the tasks of which it does; none where ``seen`` is ``keep``.
         protocols: those that the card names; none where it leaves it to the data.
         negatives: how many the card wants in a sampled list; lists may be shorter.
         notes: choices made and compromises, one line each.
@@ -59,6 +59,7 @@ class About:
     split: str = "leave-one-out"
     leakage: str = "safe"
     seen: str = "exclude"
+    exclude_seen: tuple[str, ...] = ("rec",)
     protocols: tuple[Protocol, ...] = ()
     negatives: int = 99
     description: str = ""

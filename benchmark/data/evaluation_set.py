@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +11,9 @@ from numpy.typing import NDArray
 from benchmark.data.keys import order_by
 from benchmark.data.requests import Requests
 from benchmark.data.spans import find_in_spans, spread
+from benchmark.data.terms import PROTOCOLS, Protocol
 
 __all__ = ["PROTOCOLS", "CandidateLists", "EvaluationSet", "Protocol", "Relevant", "Repeated"]
-
-Protocol = Literal["full", "sampled", "given"]
-PROTOCOLS: tuple[Protocol, ...] = ("full", "sampled", "given")
-"""The whole catalogue, negatives that were drawn, and lists that the data itself brings."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 
@@ -21,14 +21,13 @@ from benchmark.data.repeats import without_repeats
 from benchmark.data.requests import Task
 from benchmark.data.short_lists import with_a_choice
 from benchmark.data.sources.known_files import KnownFiles
+from benchmark.data.terms import Leakage, Seen
 from benchmark.errors import InputError
 
-__all__ = ["DATA_VERSION", "Seen", "load_dataset"]
+__all__ = ["DATA_VERSION", "load_dataset"]
 
 DATA_VERSION = 3
 """Counts changes of this package that change what is prepared from the same files and card."""
-
-Seen = Literal["exclude", "keep"]
 
 
 def load_dataset(
@@ -37,7 +36,7 @@ def load_dataset(
     cache: Path | None = None,
     notify: Notify | None = None,
     seen: Seen = "exclude",
-    leakage: Literal["safe", "paper"] | None = None,
+    leakage: Leakage | None = None,
 ) -> Dataset:
     """Load a data set, preparing it unless the cache holds it.
 
@@ -45,15 +44,15 @@ def load_dataset(
         name_or_path: a card's name, a folder with a ``card.yaml``, or a folder of atomic files.
         cache: folder of prepared data sets; by default ``$BENCHMARK_CACHE`` or the user's own.
         notify: is called with each line worth telling the user.
-        seen: whether the full protocol of recommendation leaves out the history's items. A
-            relevant item that lies in its request's own history then is taken out, and a request
-            that has no other is not asked.
+        seen: whether the full protocol leaves out the history's items, of recommendation or of the
+            tasks that the card names. A relevant item that lies in its request's own history then
+            is taken out, and a request that has no other is not asked.
         leakage: overrules the card's rule.
 
     Raises:
         InputError: an unknown name, a wrong card, or malformed or missing files.
     """
-    if seen not in ("exclude", "keep"):
+    if seen not in get_args(Seen):
         raise InputError(f"seen '{seen}': write exclude or keep")
     tell = notify or (lambda line: None)
     card, folder = resolve(name_or_path, tell)
@@ -133,11 +132,13 @@ def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
     used = np.zeros(len(prepared.queries) + 1, dtype=np.bool_)
     used[train_log.query] = True  # NO_QUERY, -1, is the last
     queries = prepared.queries.only(np.flatnonzero(used[:-1]))
+    exclude_seen = card.exclude_seen if seen == "exclude" else ()
     full = "full" in (card.candidates.protocols or PROTOCOLS)
     about = About(
         split=card.split.name,
         leakage=card.split.leakage,
         seen=seen,
+        exclude_seen=exclude_seen,
         protocols=card.candidates.protocols or (),
         negatives=card.candidates.negatives,
         description=card.description,
@@ -158,18 +159,23 @@ def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
         evaluation={
             which: evaluation
             for which, asked in prepared.requests.items()
-            if (evaluation := _evaluation_set(prepared, which, asked, seen, full)) is not None
+            if (evaluation := _evaluation_set(prepared, which, asked, exclude_seen, full))
+            is not None
         },
         about=about,
     )
 
 
 def _evaluation_set(
-    prepared: Prepared, which: tuple[Part, Task], asked: PreparedRequests, seen: Seen, full: bool
+    prepared: Prepared,
+    which: tuple[Part, Task],
+    asked: PreparedRequests,
+    exclude_seen: tuple[str, ...],
+    full: bool,
 ) -> EvaluationSet | None:
     """Return the requests that are asked, ``None`` where every one of them repeats."""
     log, task = prepared.log, which[1]
-    exclude = task is Task.REC and seen == "exclude"
+    exclude = str(task) in exclude_seen
     requests = asked.asking(log, task, prepared.queries, len(prepared.items), exclude)
     whole = EvaluationSet(requests, asked.relevant, asked.lists, full=full)
     asking = without_repeats(whole, asked.repeats) if requests.exclude_seen else whole

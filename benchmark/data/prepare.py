@@ -61,19 +61,20 @@ def prepare(card: Card, folder: Path) -> Prepared:
     Raises:
         InputError: malformed files.
     """
-    source = _read(card, folder)
-    inter, copies = without_copies(events_in_order(source.inter), card.copies)
+    cleaning = Cleaning(card.strict)
+    source = _read(card, folder, cleaning)
+    inter = without_copies(events_in_order(source.inter), card.copies, cleaning)
     texts = texts_in_order(source.items)
     item = _rows(inter.item, inter.items, texts)
     query, queries, simulated = _searches(card, inter, item, texts, source.queries)
     events = _Events.of(inter, item, query, twins=card.queries is not None and card.queries.twins)
     log, items = events.log, catalogue_of(card, texts)
     groups = {task: group_events(log, task, events.shown) for task in Task}
-    parts = split(log, len(items), card.split, groups)
+    parts = split(log, len(items), card.split, groups, events.part)
     requests, told = _requests(card, events, items, queries, groups, parts)
-    notes = [*source.notes, *copies, *parts.notes, *_lost_exposures(groups)]
-    if inter.scaled:
-        notes.append("timestamps are fractional: kept in thousandths of the source's unit")
+    notes = [*cleaning.notes, *source.notes, *parts.notes, *_lost_exposures(groups)]
+    if inter.steps > 1:
+        notes.append(f"timestamps are fractional: kept in 1/{inter.steps} of the source's unit")
     return Prepared(
         log=log,
         users=TextColumn(inter.users),
@@ -88,9 +89,9 @@ def prepare(card: Card, folder: Path) -> Prepared:
     )
 
 
-def _read(card: Card, folder: Path) -> Source:
+def _read(card: Card, folder: Path, cleaning: Cleaning) -> Source:
     """Return the source, of items with no other columns than the card names."""
-    wanted = Wanted(card.item_columns(), card.grade, Cleaning(card.strict))
+    wanted = Wanted(card.item_columns(), card.grade, cleaning)
     source = reader_of(card.format).read(source_files(card, folder), card.rules, wanted)
     columns = source.items.columns
     for name in (*card.title_columns(), *card.text):
@@ -159,11 +160,13 @@ class _Events:
         log: the events.
         gain: float32 ``[events]``, the grade of each, above 0.
         shown: what was shown and not taken, where the source tells.
+        part: uint8 ``[events]``, as the source splits them, where it does.
     """
 
     log: EventLog
     gain: NDArray[np.float32]
     shown: Shown | None
+    part: NDArray[np.uint8] | None
 
     @classmethod
     def of(
@@ -189,7 +192,8 @@ class _Events:
             inter.user[rows], item[rows], inter.time[rows], kind, query, inter.session[rows], users
         )
         order = by_user_and_time(inter.user[rows], inter.time[rows], users)
-        return cls(log, grade[rows][order], shown)
+        part = None if inter.part is None else inter.part[rows][order]
+        return cls(log, grade[rows][order], shown, part)
 
 
 def _shown(
@@ -249,10 +253,8 @@ def _requests(
             continue
         none = np.zeros(len(relevant), dtype=np.bool_)
         made = PreparedRequests(asked.first, asked.stop, asked.omit, relevant, none, lists)
-        if task is Task.REC:
-            whole = EvaluationSet(made.asking(log, task, queries, len(items)), relevant, {})
-            made = replace(made, repeats=in_history(whole))
-        requests[part, task] = made
+        whole = EvaluationSet(made.asking(log, task, queries, len(items)), relevant, {})
+        requests[part, task] = replace(made, repeats=in_history(whole))
         if task is Task.SEARCH:
             searches[which] = log.query[asked.first]
     if not requests and parts.requests:

@@ -29,9 +29,8 @@ class PreparedRequests:
         stop: int64 ``[requests]``, the log row behind the history.
         omit: int64 ``[requests, n]``, rows left out of the history; ``PAD`` fills.
         relevant: what is relevant.
-        repeats: bool ``[rows of relevant]``, what stands in its request's own history; nothing of
-            a search does, as it is asked for all the same. It follows from the rest, and so belongs
-            to no digest.
+        repeats: bool ``[rows of relevant]``, what stands in its request's own history. It follows
+            from the rest, and so belongs to no digest.
         lists: candidates, ``sampled`` and where the data brings them ``given``.
     """
 

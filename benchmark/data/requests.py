@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,22 +11,13 @@ from numpy.typing import NDArray
 from benchmark.data.catalogue import Queries
 from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.keys import distinct
+from benchmark.data.terms import Task
 from benchmark.data.text_column import TextColumn
 
 __all__ = ["PAD", "History", "Requests", "Task", "events_at"]
 
 PAD = -1
 """Fills the places of a padded array that hold no event or item."""
-
-
-class Task(str, Enum):
-    """What is ranked for."""
-
-    REC = "rec"
-    SEARCH = "search"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True)

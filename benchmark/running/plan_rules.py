@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmark.data.evaluation_set import PROTOCOLS
@@ -66,6 +67,7 @@ def plan_experiments(
         ]
         with blaming(f"model '{entry.name}' cannot be made"):
             settings = build_settings(kind.Settings, kind.presets, preset, own)
+            json.dumps(asdict(settings))  # as the record of a run will hold them
             kind(settings)  # a model may refuse what the types of its settings allow
         experiments.append(Experiment(entry, settings, preset, common))
     return experiments
@@ -173,10 +175,12 @@ def check_runnable(experiments: Sequence[Experiment], dataset: Dataset, device: 
         BenchmarkError: a model fails when it looks.
     """
     for experiment in experiments:
-        with blaming(f"model '{experiment.title}' cannot be asked whether it can run"):
-            model = experiment.entry.load()(experiment.settings)
-            resolve_device(device, model)
-            try:
+        kind, unable = experiment.entry.load(), f"model '{experiment.title}' cannot be "
+        with blaming(f"{unable}made"):
+            model = kind(experiment.settings)
+        resolve_device(device, model)
+        try:
+            with blaming(f"{unable}asked whether it can run"):
                 model.check(dataset.train, experiment.tasks)
-            except InputError as error:
-                raise InputError(f"model {experiment.title}: {error}") from error
+        except InputError as error:
+            raise InputError(f"model {experiment.title}: {error}") from error

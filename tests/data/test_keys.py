@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.data.evaluation_set import CandidateLists
@@ -32,6 +32,7 @@ events = st.lists(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 12), st.integers(1, 4), st.data())
 def test_rows_are_ordered_as_lexsort_orders_them(
     rows: int, columns: int, data: st.DataObject
@@ -43,6 +44,7 @@ def test_rows_are_ordered_as_lexsort_orders_them(
     assert order_by(keys).tolist() == np.lexsort(keys).tolist()
 
 
+@settings(max_examples=60, deadline=None)
 @given(lists, lists)
 def test_keys_are_told_apart_and_found(keys: np.ndarray, others: np.ndarray) -> None:
     once = distinct(others)
@@ -52,6 +54,7 @@ def test_keys_are_told_apart_and_found(keys: np.ndarray, others: np.ndarray) -> 
     assert among(keys, np.sort(others)).tolist() == [place >= 0 for place in found]
 
 
+@settings(max_examples=60, deadline=None)
 @given(events, st.data())
 def test_what_a_history_holds_is_known_without_walking_it(
     rows: list[tuple[int, ...]], data: st.DataObject
@@ -86,6 +89,7 @@ def test_what_a_history_holds_is_known_without_walking_it(
     assert requests.query_texts() == texts
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.sets(st.integers(0, 9), max_size=8), max_size=5), st.data())
 def test_places_in_lists(sets: list[set[int]], data: st.DataObject) -> None:
     pairs = [(r, i) for r, items in enumerate(sets) for i in items]
@@ -99,6 +103,7 @@ def test_places_in_lists(sets: list[set[int]], data: st.DataObject) -> None:
         assert place < 0 or (found.items[place] == i and found.owner[place] == r)
 
 
+@settings(max_examples=60, deadline=None)
 @given(events, st.booleans(), st.data())
 def test_events_are_ordered_by_user_time_lot_and_grade(
     rows: list[tuple[int, ...]], graded: bool, data: st.DataObject

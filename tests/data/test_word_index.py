@@ -3,7 +3,7 @@ from __future__ import annotations
 import bm25s
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.data import word_index
@@ -14,6 +14,7 @@ WORDS = ("lamp", "desk", "glass", "oak", "the", "漢字", "blue")
 texts = st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join)
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(texts, min_size=1, max_size=9).filter(lambda all_: any(map(any, analyse(all_)))),
     st.lists(texts, min_size=1, max_size=4),
