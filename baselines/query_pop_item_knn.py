@@ -80,7 +80,8 @@ class QueryPopItemKNN(Model[QueryPopItemKNNSettings]):
 
     def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return what both parts learned, and the weight."""
-        arrays, values = {}, {"weight": self.weight}
+        arrays: dict[str, NDArray] = {}
+        values: dict[str, Any] = {"weight": self.weight}
         for name, part in (("given_query", self.given_query), ("similar", self.similar)):
             own, values[name] = part.state()
             arrays |= {f"{name}.{each}": array for each, array in own.items()}
