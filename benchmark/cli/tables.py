@@ -107,8 +107,8 @@ def _folded(text: str, width: int) -> list[str]:
     """
     lines = [""]
     for word in re.findall(r"\s*\S+", text):
-        if cell_len(lines[-1] + word) > width:
-            word = word.lstrip()
-            lines += [""] if lines[-1] else []
-        lines[-1] += word
+        if cell_len(lines[-1] + word) <= width:
+            lines[-1] += word
+        else:
+            lines = [*filter(None, lines), word.lstrip()]
     return lines
