@@ -12,6 +12,7 @@ import Stemmer
 from numpy.typing import NDArray
 
 from benchmark.data.analyser import analyse
+from benchmark.data.card import Analyser
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
 from benchmark.model import Model, TrainingContext, TrainView, Validation
@@ -63,7 +64,10 @@ class BM25(Model[BM25Settings]):
         """
         texts = list(dict.fromkeys(train.items.texts))
         starts = range(0, len(texts), TEXTS_AT_ONCE)
-        if not any(any(self._words(texts[start : start + TEXTS_AT_ONCE])) for start in starts):
+        if not any(
+            any(self._words(texts[start : start + TEXTS_AT_ONCE], train.analyser))
+            for start in starts
+        ):
             raise InputError("word search needs items with a text; no item has a word in it")
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
@@ -73,15 +77,16 @@ class BM25(Model[BM25Settings]):
             InputError: no text has a word.
         """
         self.check(train, context.tasks)
+        self.analyser = train.analyser
         self._index(list(train.items.texts))
 
     def _index(self, texts: list[str]) -> None:
-        words = self._words(texts)
+        words = self._words(texts, self.analyser)
         self.index = bm25s.BM25(k1=self.settings.k1, b=self.settings.b)
         self.index.index(words, show_progress=False)
 
-    def _words(self, texts: list[str]) -> list[list[str]]:
-        return analyse(texts, self.settings.language, self.settings.stop_words)
+    def _words(self, texts: list[str], analyser: Analyser) -> list[list[str]]:
+        return analyse(texts, analyser, self.settings.language, self.settings.stop_words)
 
     def score(self, requests: Requests) -> NDArray[np.float32]:
         """Return BM25 scores; a query without a known word scores 0 everywhere."""
@@ -89,7 +94,7 @@ class BM25(Model[BM25Settings]):
         distinct = sorted(set(texts))
         rows = {text: row for row, text in enumerate(distinct)}
         table = np.zeros((len(distinct), requests.items), dtype=np.float32)
-        for row, words in enumerate(self._words(distinct)):
+        for row, words in enumerate(self._words(distinct, self.analyser)):
             if words:
                 table[row] = self.index.get_scores(words)
         scores = table[[rows[text] for text in texts]]
@@ -101,10 +106,12 @@ class BM25(Model[BM25Settings]):
         return arrays, {
             "num_docs": int(self.index.scores["num_docs"]),
             "vocabulary": self.index.vocab_dict,
+            "analyser": self.analyser,
         }
 
     def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
         """Take back the index."""
+        self.analyser = values.get("analyser", "bigrams")
         self.index = bm25s.BM25(k1=self.settings.k1, b=self.settings.b)
         self.index.scores = {**arrays, "num_docs": values["num_docs"]}
         self.index.nonoccurrence_array = None

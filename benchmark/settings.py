@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from benchmark.errors import InputError, did_you_mean
 
 __all__ = [
+    "BUNDLED",
     "PRESETS",
     "build_settings",
     "check_heads",
@@ -19,6 +20,9 @@ __all__ = [
     "settings_from_json",
 ]
 
+BUNDLED = "minilm"
+"""Names, in a setting, the text encoder that needs no hub: sentence-transformers/all-MiniLM-L6-v2,
+which has learned English only."""
 PRESETS = ("quick", "standard", "thorough", "paper")
 
 

@@ -146,6 +146,7 @@ def _write(draft: Path, key: str, prepared: Prepared) -> None:
         "content_digest": prepared.content_digest,
         "candidates_digest": prepared.candidates_digest,
         "notes": list(prepared.notes),
+        "analyser": prepared.analyser,
         "files": {name: _sum(draft / name) for name in ("arrays.npz", "texts.jsonl")},
     }
     manifest["checksum"] = _manifest_sum(manifest)
@@ -188,6 +189,8 @@ def _read(entry: Path, key: str) -> Prepared:
         content_digest=manifest["content_digest"],
         candidates_digest=manifest["candidates_digest"],
         notes=tuple(manifest["notes"]),
+        # Entries written before there was a choice were made by this one.
+        analyser=manifest.get("analyser", "bigrams"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from benchmark.data.card import Analyser
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.evaluation_set import CandidateLists, EvaluationSet, Protocol, Relevant
 from benchmark.data.events import EventLog
@@ -33,12 +34,14 @@ class TrainView:
         items: the whole catalogue (an item without a training event can still be asked for).
         queries: the query table; the words of queries without a training event are blank.
         digest: identifies data set and split, for caches of things derived from them.
+        analyser: what word search takes for words.
     """
 
     log: EventLog
     items: Items
     queries: Queries
     digest: str
+    analyser: Analyser = "bigrams"
 
 
 @dataclass(frozen=True)

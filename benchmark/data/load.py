@@ -151,7 +151,7 @@ def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
         users=prepared.users,
         items=prepared.items,
         queries=prepared.queries,
-        train=TrainView(train_log, prepared.items, queries, digest),
+        train=TrainView(train_log, prepared.items, queries, digest, prepared.analyser),
         evaluation={
             which: evaluation
             for which, asked in prepared.requests.items()

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from benchmark.data.analyser import analyser_for
 from benchmark.data.candidates import WordSearch, recommendation_candidates, search_candidates
-from benchmark.data.card import Card
+from benchmark.data.card import Analyser, Card
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.copies import without_copies
 from benchmark.data.dataset import Part
@@ -56,13 +57,16 @@ def prepare(card: Card, folder: Path) -> Prepared:
     inter, copies = without_copies(events_in_order(source.inter), card.copies)
     texts = texts_in_order(source.items)
     item = _rows(inter.item, inter.items, texts)
-    query, queries, simulated = _searches(card, inter, item, texts, source.queries)
+    items = _catalogue(card, texts)
+    given = source.queries.columns["query"].to_pylist() if source.queries else []
+    analyser, chosen = analyser_for((*items.texts, *given), card.analyser)
+    query, queries, simulated = _searches(card, inter, item, texts, source.queries, analyser)
     events = _Events.of(inter, item, query, twins=card.queries is not None and card.queries.twins)
-    log, items = events.log, _catalogue(card, texts)
+    log = events.log
     groups = {task: group_events(log, task, events.shown) for task in Task}
     parts = split(log, len(items), card.split, groups)
-    requests, told = _requests(card, events, items, queries, groups, parts)
-    notes = [*source.notes, *copies, *parts.notes, *_lost_exposures(groups)]
+    requests, told = _requests(card, events, items, queries, groups, parts, analyser)
+    notes = [*source.notes, *chosen, *copies, *parts.notes, *_lost_exposures(groups)]
     if inter.scaled:
         notes.append("timestamps are fractional: kept in thousandths of the source's unit")
     return Prepared(
@@ -76,6 +80,7 @@ def prepare(card: Card, folder: Path) -> Prepared:
         content_digest=digest_content(log, items, queries, parts.train, requests),
         candidates_digest=digest_candidates(requests),
         notes=(*notes, *told),
+        analyser=analyser,
     )
 
 
@@ -113,6 +118,7 @@ def _searches(
     item: NDArray[np.int32],
     texts: Texts,
     given: Texts | None,
+    analyser: Analyser,
 ) -> tuple[NDArray[np.int32], Queries, str]:
     """Return the events' queries, their table, and the digest of simulated ones.
 
@@ -122,12 +128,13 @@ def _searches(
         item: of each event, ``[events]``.
         texts: of the items.
         given: the queries that the files hold.
+        analyser: tells the words of simulated queries.
     """
     if card.queries is not None:
         if given is not None and len(given):
             raise InputError(f"card '{card.name}': the files hold queries; drop the query protocol")
         columns = {"item_id": texts.ids.to_pylist(), **_lists(texts)}
-        simulated = simulate(card.queries, item, columns)
+        simulated = simulate(card.queries, item, columns, analyser)
         digest = queries_digest(inter.user, item, simulated.query, simulated.queries)
         return simulated.query, simulated.queries, digest
     if given is None:
@@ -202,11 +209,12 @@ def _requests(
     queries: Queries,
     groups: Mapping[Task, Groups],
     parts: Parts,
+    analyser: Analyser,
 ) -> tuple[dict[tuple[Part, Task], PreparedRequests], list[str]]:
     """Return the requests with what is relevant and their lists, and what there is to tell."""
     log, shown, wanted = events.log, events.shown, card.candidates.negatives
     searched = any(task is Task.SEARCH for _, task in parts.requests)
-    words = WordSearch(items.texts if searched else ())
+    words = WordSearch(items.texts if searched else (), analyser)
     requests: dict[tuple[Part, Task], PreparedRequests] = {}
     searches: dict[str, NDArray[np.int32]] = {}
     notes: list[str] = []
@@ -228,7 +236,7 @@ def _requests(
         )
         if task is Task.SEARCH:
             searches[which] = log.query[asked.first]
-    return requests, [*notes, *unmatched(words.terms, queries.texts, searches)]
+    return requests, [*notes, *unmatched(words.terms, queries.texts, searches, analyser)]
 
 
 def _given(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.card import Analyser
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Part
 from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
@@ -52,6 +53,7 @@ class Prepared:
         content_digest: over everything derived but the candidates.
         candidates_digest: over all lists of candidates.
         notes: compromises to tell the user, one line each.
+        analyser: what word search takes for words.
     """
 
     log: EventLog
@@ -64,6 +66,7 @@ class Prepared:
     content_digest: str
     candidates_digest: str
     notes: tuple[str, ...]
+    analyser: Analyser = "bigrams"
 
 
 def digest_candidates(requests: RequestsByPart) -> str:

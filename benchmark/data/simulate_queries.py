@@ -16,8 +16,9 @@ from math import exp, log
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.card import CategoryProtocol, KnownItemProtocol, Level, QueryProtocol
+from benchmark.data.card import Analyser, CategoryProtocol, KnownItemProtocol, Level, QueryProtocol
 from benchmark.data.catalogue import Queries
+from benchmark.data.scripts import tokens
 from benchmark.data.words import searchable_words, words
 from benchmark.errors import InputError
 
@@ -36,7 +37,12 @@ class Simulated:
     queries: Queries
 
 
-def simulate(protocol: QueryProtocol, item: NDArray[np.int32], columns: Columns) -> Simulated:
+def simulate(
+    protocol: QueryProtocol,
+    item: NDArray[np.int32],
+    columns: Columns,
+    analyser: Analyser = "bigrams",
+) -> Simulated:
     """Turn a share of events into searches and give each its words.
 
     An event whose item has no words for the kind that was drawn gets the other kind; where
@@ -46,6 +52,7 @@ def simulate(protocol: QueryProtocol, item: NDArray[np.int32], columns: Columns)
         protocol: shares, parameters and seed.
         item: int32 ``[events]``, each event's item.
         columns: the items' columns as text, ``{name: [items]}``.
+        analyser: tells the words of a text.
 
     Raises:
         InputError: the protocol names a column that the items do not have.
@@ -57,8 +64,8 @@ def simulate(protocol: QueryProtocol, item: NDArray[np.int32], columns: Columns)
     searched, kind_draw = generator.random((2, len(item)))
     events = np.flatnonzero(searched < protocol.share)
     items = item[events]
-    category = _category(protocol.category, items, columns, generator)
-    known = _known_item(protocol.known_item, items, columns, generator)
+    category = _category(protocol.category, items, columns, analyser, generator)
+    known = _known_item(protocol.known_item, items, columns, analyser, generator)
     share = protocol.category.share if protocol.category else 0.0
     texts, kinds = [], []
     for first, (c, k) in zip(
@@ -102,11 +109,12 @@ def _level_values(level: Level, cell: str) -> list[str]:
     return [v for v in values if v not in level.missing] or [""]
 
 
-def path_query(path: Sequence[str]) -> str:
+def path_query(path: Sequence[str], analyser: Analyser = "bigrams") -> str:
     """Return the words along a category path, each at its last place; "" for a single level."""
     if len(path) < 2:
         return ""
-    found = [word for level in path for word in words(level)]
+    read = tokens if analyser == "tokens" else words
+    found = [word for level in path for word in read(level)]
     last = dict.fromkeys(reversed(found))
     return " ".join(reversed(last))
 
@@ -132,6 +140,7 @@ def _category(
     protocol: CategoryProtocol | None,
     items: NDArray[np.int32],
     columns: Columns,
+    analyser: Analyser,
     generator: np.random.Generator,
 ) -> list[str]:
     """Draw one of the queries of each event's item, "" where the item has none."""
@@ -140,7 +149,7 @@ def _category(
     distinct = np.unique(items)
     choices: dict[int, list[str]] = {}
     for row in distinct.tolist():
-        made = (path_query(path) for path in category_paths(protocol, columns, row))
+        made = (path_query(path, analyser) for path in category_paths(protocol, columns, row))
         choices[row] = list(dict.fromkeys(text for text in made if text)) or [""]
     draw = generator.random(len(items)).tolist()
     found = (choices[row] for row in items.tolist())
@@ -162,6 +171,7 @@ def _known_item(
     protocol: KnownItemProtocol | None,
     items: NDArray[np.int32],
     columns: Columns,
+    analyser: Analyser,
     generator: np.random.Generator,
 ) -> list[str]:
     """Draw the words of a query for each event's item.
@@ -174,7 +184,7 @@ def _known_item(
     """
     if protocol is None or len(items) == 0:
         return [""] * len(items)
-    terms = _index(protocol, columns)
+    terms = _index(protocol, columns, analyser)
     start, stop = terms.offsets[items], terms.offsets[items + 1]
     has_words = stop > start
     wanted = 1 + _poisson(protocol, generator.random(len(items)))
@@ -217,9 +227,9 @@ def _poisson(protocol: KnownItemProtocol, draw: NDArray[np.float64]) -> NDArray[
     return np.searchsorted(np.array(bounds), draw, side="right").astype(np.int64)
 
 
-def _index(protocol: KnownItemProtocol, columns: Columns) -> _Terms:
+def _index(protocol: KnownItemProtocol, columns: Columns, analyser: Analyser) -> _Terms:
     rows = zip(*(columns[name] for name in protocol.fields), strict=True)
-    counts = [Counter(searchable_words(" ".join(cells))) for cells in rows]
+    counts = [Counter(searchable_words(" ".join(cells), analyser)) for cells in rows]
     number: dict[str, int] = {}
     for count in counts:
         for word in count:
