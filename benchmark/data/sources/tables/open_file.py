@@ -1,0 +1,125 @@
+"""A file becomes a table: what kind it is, told by its bytes, and its reader."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from benchmark.data.recognise import HEAD, foreign_text, recognise
+from benchmark.data.sources.checksum import open_file
+from benchmark.data.sources.cleaning import Cleaning
+from benchmark.data.sources.diagnose import complain, reading
+from benchmark.data.sources.tables.rules import FileKind, Reading
+from benchmark.data.sources.tables.table import Table
+
+__all__ = ["SEPARATORS", "open_table", "opened"]
+
+SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "pipes"}
+"""What may stand between fields and is recognised by itself."""
+_GZIP = b"\x1f\x8b"
+_LINES = 64 * 2**10
+"""Bytes of a file's beginning by which its separator is told."""
+
+
+def open_table(path: Path, how: Reading, cleaning: Cleaning, rule: str) -> Table:
+    """Return the table that a file holds; only its beginning is read.
+
+    Args:
+        path: a CSV, TSV, Parquet or JSON lines file; all but Parquet may be packed by gzip.
+        how: what is said about it.
+        cleaning: is told of rows that are left out.
+        rule: the rule of a card that says how it is read, for errors.
+
+    Raises:
+        InputError: it is something else, cannot be read, or does not tell its separator.
+    """
+    with opened(path) as file:
+        head = file.read(_LINES)
+    if not head.strip():
+        raise complain(path, None, "the file is empty; its first line must name the columns")
+    kind = how.kind or _kind(path, head)
+    if kind == "parquet":
+        from benchmark.data.sources.tables.parquet import parquet_table
+
+        return parquet_table(path)
+    if kind == "jsonl":
+        from benchmark.data.sources.tables.json_lines import json_table
+
+        return json_table(path)
+    from benchmark.data.sources.tables.separated import csv_table
+
+    separator = how.separator or ("\t" if kind == "tsv" else _separator(path, head, rule))
+    return csv_table(path, separator, cleaning)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, unpacked if gzip has packed it; whatever fails inside is told in one line.
+
+    Raises:
+        InputError: it is no regular file, cannot be read, or is cut short.
+    """
+    try:
+        with reading(path), open_file(path) as file:
+            packed = file.read(2) == _GZIP
+            file.seek(0)
+            if packed:
+                with gzip.GzipFile(fileobj=file) as inner:
+                    yield cast(BinaryIO, inner)
+            else:
+                yield file
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise complain(
+            path, None, f"its packing by gzip is damaged or cut short ({error})"
+        ) from None
+
+
+def _kind(path: Path, head: bytes) -> FileKind:
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if (what := recognise(head[:HEAD], "CSV, Parquet or JSON lines")) is not None:
+        raise complain(path, None, what)
+    first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if first == b"[":
+        raise complain(path, None, "the file is a JSON array; write one object on each line")
+    return "jsonl" if first == b"{" else "csv"
+
+
+def _separator(path: Path, head: bytes, rule: str) -> str:
+    """Return the separator that parts the first lines into most fields, as many in each."""
+    try:
+        text = head.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:  # else a letter that the end of what was read has cut
+            line = head[: error.start].count(b"\n")
+            raw = head.split(b"\n")[line]
+            raise complain(path, line + 1, f"the line is {foreign_text(raw)}") from None
+        text = head[: error.start].decode("utf-8-sig")
+    lines = text.splitlines()
+    whole = "\n".join(lines if len(head) < _LINES else lines[:-1] or lines)
+    widths = {each: _width(whole, each) for each in SEPARATORS}
+    best = max(widths, key=lambda each: widths[each])
+    if widths[best] < 2:
+        known = ", ".join(SEPARATORS.values())
+        raise complain(
+            path,
+            1,
+            f"the lines fall into fields by none of {known}; name another by {rule}.separator",
+        )
+    return best
+
+
+def _width(text: str, separator: str) -> int:
+    """Return how many fields the lines have if most have as many as the first, else 0."""
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text), delimiter=separator) if row]
+    except csv.Error:
+        return 0
+    same = sum(len(row) == len(rows[0]) for row in rows)
+    return len(rows[0]) if same * 10 >= len(rows) * 9 else 0
