@@ -35,7 +35,9 @@ def sessions_by_gap(
     base = np.maximum.accumulate(np.where(other_user[first], np.arange(len(first)), 0))
     place = np.arange(len(first)) - base + 1
     names = users.take(pa.array(sorted_user[first])).cast(pa.large_string())
-    ids = pc.binary_join_element_wise(names, pa.array(place).cast(pa.large_string()), ":")
+    ids = pc.binary_join_element_wise(
+        names, pa.array(place).cast(pa.large_string()), pa.scalar(":", pa.large_string())
+    )
     return session, ids
 
 
