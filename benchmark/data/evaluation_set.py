@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 from benchmark.data.requests import Requests
 from benchmark.data.spans import spread
 
-__all__ = ["PROTOCOLS", "CandidateLists", "EvaluationSet", "Protocol", "Relevant", "Repeated"]
+__all__ = [
+    "PROTOCOLS",
+    "CandidateLists",
+    "EvaluationSet",
+    "Part",
+    "Protocol",
+    "Relevant",
+    "Repeated",
+]
+
+Part = Literal["validation", "test"]
 
 Protocol = Literal["full", "sampled", "given"]
 PROTOCOLS: tuple[Protocol, ...] = ("full", "sampled", "given")

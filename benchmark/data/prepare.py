@@ -16,8 +16,7 @@ from benchmark.data.candidates import WordSearch, recommendation_candidates, sea
 from benchmark.data.card import Analyser, Card
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.copies import without_copies
-from benchmark.data.dataset import Part
-from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
+from benchmark.data.evaluation_set import CandidateLists, Part, Protocol, Relevant
 from benchmark.data.events import NO_QUERY, EventLog, EventSource, by_user_and_time
 from benchmark.data.grouping import Groups, Shown, group_events
 from benchmark.data.locate import source_files
@@ -40,7 +39,7 @@ from benchmark.data.split import Parts, split
 from benchmark.data.unmatched import unmatched
 from benchmark.errors import InputError, did_you_mean
 
-__all__ = ["prepare"]
+__all__ = ["prepare", "prepare_source"]
 
 
 def prepare(card: Card, folder: Path) -> Prepared:
@@ -53,7 +52,23 @@ def prepare(card: Card, folder: Path) -> Prepared:
     Raises:
         InputError: malformed files.
     """
-    source = _read(card, folder)
+    columns = (*card.title_columns(), *card.text)
+    wanted = Wanted(columns, card.grade, Cleaning(card.strict))
+    source = reader_of(card.format).read(source_files(card, folder), card.rules, wanted)
+    return prepare_source(card, source)
+
+
+def prepare_source(card: Card, source: Source) -> Prepared:
+    """Simulate, split and draw candidates for what was read.
+
+    Args:
+        card: the data set's card.
+        source: what its files hold.
+
+    Raises:
+        InputError: the card asks for what the source does not have.
+    """
+    _check_columns(card, source)
     inter, copies = without_copies(events_in_order(source.inter), card.copies)
     texts = texts_in_order(source.items)
     item = _rows(inter.item, inter.items, texts)
@@ -84,16 +99,12 @@ def prepare(card: Card, folder: Path) -> Prepared:
     )
 
 
-def _read(card: Card, folder: Path) -> Source:
-    columns = (*card.title_columns(), *card.text)
-    wanted = Wanted(columns, card.grade, Cleaning(card.strict))
-    source = reader_of(card.format).read(source_files(card, folder), card.rules, wanted)
+def _check_columns(card: Card, source: Source) -> None:
     if source.items.columns:
-        for name in columns:
+        for name in (*card.title_columns(), *card.text):
             if name not in source.items.columns:
                 fields = f"items have no field '{name}'{did_you_mean(name, source.items.columns)}"
                 raise InputError(f"card '{card.name}': {fields}")
-    return source
 
 
 def _lost_exposures(groups: Mapping[Task, Groups]) -> Iterator[str]:
@@ -133,6 +144,9 @@ def _searches(
     if card.queries is not None:
         if given is not None and len(given):
             raise InputError(f"card '{card.name}': the files hold queries; drop the query protocol")
+        if inter.grade is not None:
+            text = "queries cannot be simulated for graded events; drop the grades or the queries"
+            raise InputError(f"card '{card.name}': {text}")
         columns = {"item_id": texts.ids.to_pylist(), **_lists(texts)}
         simulated = simulate(card.queries, item, columns, analyser)
         digest = queries_digest(inter.user, item, simulated.query, simulated.queries)

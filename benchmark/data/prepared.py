@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.card import Analyser
 from benchmark.data.catalogue import Items, Queries
-from benchmark.data.dataset import Part
-from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
+from benchmark.data.evaluation_set import CandidateLists, Part, Protocol, Relevant
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Task
 

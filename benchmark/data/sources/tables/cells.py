@@ -28,7 +28,7 @@ def plain_type(column: pa.Array) -> pa.Array:
     if isinstance(column, pa.ExtensionArray):
         return plain_type(column.storage)
     if pa.types.is_dictionary(column.type):
-        return plain_type(column.dictionary_decode())
+        return plain_type(column.dictionary).take(column.indices)
     if pa.types.is_string_view(column.type) or pa.types.is_binary_view(column.type):
         return column.cast(pa.large_string())
     return column

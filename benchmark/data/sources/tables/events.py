@@ -116,13 +116,18 @@ def blaming_cells(table: Table, column: str, start: int) -> Iterator[None]:
         start: the row that the cells which are looked at begin on.
 
     Raises:
-        InputError: a ``CellError`` was raised inside.
+        InputError: a ``CellError`` was raised inside, or Arrow does not know the type.
     """
     try:
         yield
     except CellError as error:
         line = None if error.row is None else table.line(start + error.row)
         raise complain(table.path, line, f"column '{shown(column)}' {error}") from None
+    except pa.ArrowException as error:
+        said = str(error).partition("\n")[0][:120]
+        raise complain(
+            table.path, None, f"column '{shown(column)}' cannot be read: {said}"
+        ) from None
 
 
 def _read(table: Table, rules: TableRules) -> _Rows:

@@ -17,7 +17,7 @@ import pyarrow.json as paj
 
 from benchmark.data.recognise import foreign_text
 from benchmark.data.sources.diagnose import LONGEST_LINE, complain
-from benchmark.data.sources.tables.open_file import opened
+from benchmark.data.sources.tables.packing import opened
 from benchmark.data.sources.tables.table import Batches, Table
 
 __all__ = ["json_table"]

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from benchmark.data.recognise import HEAD, foreign_text, recognise
-from benchmark.data.sources.checksum import open_file
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain, reading
+from benchmark.data.sources.diagnose import complain
+from benchmark.data.sources.tables.json_lines import json_table
+from benchmark.data.sources.tables.packing import SEPARATORS, opened
+from benchmark.data.sources.tables.parquet import parquet_table
 from benchmark.data.sources.tables.rules import FileKind, Reading
+from benchmark.data.sources.tables.separated import csv_table
 from benchmark.data.sources.tables.table import Table
 
-__all__ = ["SEPARATORS", "open_table", "opened"]
+__all__ = ["open_table"]
 
-SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "pipes"}
-"""What may stand between fields and is recognised by itself."""
-_GZIP = b"\x1f\x8b"
 _LINES = 64 * 2**10
 """Bytes of a file's beginning by which its separator is told."""
 
@@ -45,39 +40,11 @@ def open_table(path: Path, how: Reading, cleaning: Cleaning, rule: str) -> Table
         raise complain(path, None, "the file is empty; its first line must name the columns")
     kind = how.kind or _kind(path, head)
     if kind == "parquet":
-        from benchmark.data.sources.tables.parquet import parquet_table
-
         return parquet_table(path)
     if kind == "jsonl":
-        from benchmark.data.sources.tables.json_lines import json_table
-
         return json_table(path)
-    from benchmark.data.sources.tables.separated import csv_table
-
-    separator = how.separator or ("\t" if kind == "tsv" else _separator(path, head, rule))
+    separator = how.separator or ("	" if kind == "tsv" else _separator(path, head, rule))
     return csv_table(path, separator, cleaning)
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file, unpacked if gzip has packed it; whatever fails inside is told in one line.
-
-    Raises:
-        InputError: it is no regular file, cannot be read, or is cut short.
-    """
-    try:
-        with reading(path), open_file(path) as file:
-            packed = file.read(2) == _GZIP
-            file.seek(0)
-            if packed:
-                with gzip.GzipFile(fileobj=file) as inner:
-                    yield cast(BinaryIO, inner)
-            else:
-                yield file
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise complain(
-            path, None, f"its packing by gzip is damaged or cut short ({error})"
-        ) from None
 
 
 def _kind(path: Path, head: bytes) -> FileKind:

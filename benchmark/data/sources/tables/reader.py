@@ -50,7 +50,9 @@ def read_tables(tables: Mapping[str, Table], rules: TableRules, wanted: Wanted) 
     cleaning, missing = wanted.cleaning, rules.missing
     items = queries = None
     if "items" in tables:
-        items = read_texts(tables["items"], rules.items.id, wanted.columns, missing, cleaning)
+        items = read_texts(
+            tables["items"], rules.item_columns.id, wanted.columns, missing, cleaning
+        )
     elif wanted.columns:
         names = ", ".join(wanted.columns)
         raise complain(
@@ -59,8 +61,8 @@ def read_tables(tables: Mapping[str, Table], rules: TableRules, wanted: Wanted) 
     listed = None if items is None else items.ids
     inter = read_events(tables["events"], rules, cleaning, listed)
     if "queries" in tables:
-        text = rules.queries.text
-        read = read_texts(tables["queries"], rules.queries.id, (text,), missing, cleaning)
+        text = rules.query_columns.text
+        read = read_texts(tables["queries"], rules.query_columns.id, (text,), missing, cleaning)
         queries = Texts(read.ids, {"query": read.columns[text]})
         inter = _of_known_queries(inter, queries, tables, cleaning)
     elif len(inter.queries):

@@ -118,8 +118,8 @@ class TableRules(Rules):
 
     Attributes:
         columns: of the events.
-        items: of the file of items.
-        queries: of the file of queries.
+        item_columns: of the file of items.
+        query_columns: of the file of queries.
         time: how times are written; ``auto`` recognises it and says so. ``order`` takes numbers for
             positions and no clock.
         events: by event type, its grade (a number), or an :class:`EventType`; types that are not
@@ -132,8 +132,8 @@ class TableRules(Rules):
     """
 
     columns: EventColumns = EventColumns()
-    items: ItemColumns = ItemColumns()
-    queries: QueryColumns = QueryColumns()
+    item_columns: ItemColumns = ItemColumns()
+    query_columns: QueryColumns = QueryColumns()
     time: TimeFormat = "auto"
     events: dict[str, EventType] = Field(default_factory=dict)
     at_least: AtLeast = AtLeast()

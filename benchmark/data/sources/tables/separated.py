@@ -16,7 +16,7 @@ import pyarrow.csv as pacsv
 from benchmark.data.recognise import foreign_text
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import LONGEST_LINE, complain
-from benchmark.data.sources.tables.open_file import SEPARATORS, opened
+from benchmark.data.sources.tables.packing import SEPARATORS, opened
 from benchmark.data.sources.tables.table import Batches, Table
 from benchmark.errors import InputError
 
