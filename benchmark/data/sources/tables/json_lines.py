@@ -20,7 +20,7 @@ from benchmark.data.sources.diagnose import LONGEST_LINE, complain
 from benchmark.data.sources.tables.packing import opened
 from benchmark.data.sources.tables.table import Batches, Table
 
-__all__ = ["json_table"]
+__all__ = ["field_names", "json_table"]
 
 _BLOCK = 4 * 2**20
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
@@ -144,3 +144,18 @@ def _line(path: Path, row: int) -> int:
                     return place
                 seen += 1
     return row + 1
+
+
+def field_names(path: Path) -> tuple[str, ...]:
+    """Return the fields of the objects in the first few thousand lines.
+
+    Raises:
+        InputError: a line is no object.
+    """
+    names: dict[str, None] = {}
+    for number, block in _blocks(path):
+        for place, line in enumerate(block.split(b"\n")[:5_000], number):
+            if line.strip():
+                names.update(dict.fromkeys(_object(path, place, line)))
+        break
+    return tuple(names)
