@@ -137,4 +137,5 @@ def _joined(column: pa.Array) -> pa.Array:
     inner = as_text(column.flatten()).fill_null("")
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
-    return pc.binary_join(pa.LargeListArray.from_arrays(offsets, inner), " ")
+    blank = pa.scalar(" ", inner.type)
+    return pc.binary_join(pa.LargeListArray.from_arrays(offsets, inner), blank)

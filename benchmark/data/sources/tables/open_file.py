@@ -59,20 +59,21 @@ def _kind(path: Path, head: bytes) -> FileKind:
 
 
 def _separator(path: Path, head: bytes, rule: str) -> str:
-    """Return the separator that parts the first lines into most fields, as many in each."""
+    """Return the separator that parts the first lines most evenly, then into most fields."""
     try:
         text = head.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # else a letter that the end of what was read has cut
+        whole = len(head) < _LINES
+        if whole or error.start < len(head) - 4:  # else the end of what was read has cut a letter
             line = head[: error.start].count(b"\n")
             raw = head.split(b"\n")[line]
             raise complain(path, line + 1, f"the line is {foreign_text(raw)}") from None
         text = head[: error.start].decode("utf-8-sig")
     lines = text.splitlines()
     whole = "\n".join(lines if len(head) < _LINES else lines[:-1] or lines)
-    widths = {each: _width(whole, each) for each in SEPARATORS}
-    best = max(widths, key=lambda each: widths[each])
-    if widths[best] < 2:
+    fits = {each: _fit(whole, each) for each in SEPARATORS}
+    best = max(fits, key=lambda each: fits[each])
+    if not fits[best][0]:
         known = ", ".join(SEPARATORS.values())
         raise complain(
             path,
@@ -82,11 +83,15 @@ def _separator(path: Path, head: bytes, rule: str) -> str:
     return best
 
 
-def _width(text: str, separator: str) -> int:
-    """Return how many fields the lines have if most have as many as the first, else 0."""
+def _fit(text: str, separator: str) -> tuple[float, int]:
+    """Return the share of lines with as many fields as the first, and how many these are.
+
+    Both are 0 where the first has only one.
+    """
     try:
         rows = [row for row in csv.reader(io.StringIO(text), delimiter=separator) if row]
     except csv.Error:
-        return 0
-    same = sum(len(row) == len(rows[0]) for row in rows)
-    return len(rows[0]) if same * 10 >= len(rows) * 9 else 0
+        return 0.0, 0
+    if not rows or len(rows[0]) < 2:
+        return 0.0, 0
+    return sum(len(row) == len(rows[0]) for row in rows) / len(rows), len(rows[0])

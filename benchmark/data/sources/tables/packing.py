@@ -26,16 +26,15 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     Raises:
         InputError: it is no regular file, cannot be read, or is cut short.
     """
-    try:
-        with reading(path), open_file(path) as file:
-            packed = file.read(2) == _GZIP
-            file.seek(0)
-            if packed:
-                with gzip.GzipFile(fileobj=file) as inner:
-                    yield cast(BinaryIO, inner)
-            else:
-                yield file
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise complain(
-            path, None, f"its packing by gzip is damaged or cut short ({error})"
-        ) from None
+    with reading(path), open_file(path) as file:
+        packed = file.read(2) == _GZIP
+        file.seek(0)
+        if not packed:
+            yield file
+            return
+        try:
+            with gzip.GzipFile(fileobj=file) as inner:
+                yield cast(BinaryIO, inner)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            text = f"its packing by gzip is damaged or cut short ({error})"
+            raise complain(path, None, text) from None

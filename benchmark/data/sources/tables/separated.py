@@ -22,7 +22,8 @@ from benchmark.errors import InputError
 
 __all__ = ["csv_table"]
 
-_BLOCK = 4 * 2**20
+_BLOCK = LONGEST_LINE
+"""Bytes read at once; a row may reach over the end of one such block, and no further."""
 
 
 class _Watched(io.RawIOBase):

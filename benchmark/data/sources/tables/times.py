@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -16,7 +17,6 @@ from benchmark.data.sources.tables.cells import (
     as_numbers,
     first_failing,
     is_text,
-    neat,
     plain_type,
 )
 from benchmark.data.sources.tables.rules import TimeFormat
@@ -92,11 +92,26 @@ class Clock:
         self._missing.append(missing)
 
     def _of_text(self, column: pa.Array) -> tuple[NDArray, NDArray[np.bool_], str]:
-        text = neat(column.cast(pa.large_string()), self._none)
+        text = pc.ascii_trim_whitespace(column.cast(pa.large_string()))
+        none = pc.is_in(text, value_set=pa.array(["", *self._none], text.type))
+        text = pc.if_else(none, pa.scalar(None, text.type), text) if none.true_count else text
         given = text.drop_null()
-        if not len(given) or pc.all(pc.match_substring_regex(given, _NUMBER)).as_py():
-            values, missing = as_numbers(text, ())
-            return values, missing, "number"
+        if not len(given) or pc.match_substring_regex(given[:1], _NUMBER)[0].as_py():
+            try:
+                return *as_numbers(text, ()), "number"
+            except CellError as error:
+                raise CellError(
+                    "is no time, or not written as those before it", error.row
+                ) from None
+        for zone in ("UTC", None):  # what most files hold, without a look at each letter
+            with suppress(pa.ArrowInvalid):
+                found = _moments(text.cast(pa.timestamp("us", zone)))
+                self._zones.add(zone is not None)
+                return *found, "iso"
+        return *_moments(self._tidied(text)), "iso"
+
+    def _tidied(self, text: pa.Array) -> pa.Array:
+        """Return times of any spelling of ISO 8601, each with a zone."""
         for pattern, better in _TIDY:
             text = pc.replace_substring_regex(text, pattern, better)
         for pattern, better in _ENDS:
@@ -106,7 +121,7 @@ class Clock:
         self._zones.update(zone.drop_null().unique().to_pylist())
         text = pc.if_else(zone, text, _joined(text, "Z"))
         try:
-            return *_moments(text.cast(pa.timestamp("ns", "UTC"))), "iso"
+            return text.cast(pa.timestamp("ns", "UTC"))
         except pa.ArrowInvalid:
             row = first_failing(text, pa.timestamp("ns", "UTC"))
             raise CellError("is no time; write it as in 2024-05-31T09:30:00+02:00", row) from None
