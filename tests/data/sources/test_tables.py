@@ -360,7 +360,7 @@ def test_texts_of_any_type_become_words_and_the_first_of_an_id_counts(tmp_path: 
         }
     )
     pq.write_table(items, tmp_path / "i")
-    (tmp_path / "e").write_text(GOOD.replace(",i", ","), encoding="utf-8")
+    (tmp_path / "e").write_text(f"{HEAD}u,1,5\nu,2,6\n", encoding="utf-8")
     files = {"events": tmp_path / "e", "items": tmp_path / "i"}
     source = read(files, {}, ("tags", "year", "kind"))
     assert source.items.ids.to_pylist() == ["1", "2"]
