@@ -101,6 +101,7 @@ def read_events(
         sessions=sessions,
         row=rows.row,
         origin=lambda row: (table.path, table.line(row)),
+        steps=rows.time.second or 1,
         grade=grade,
     )
     return _core(found, table, rules, cleaning).compact()

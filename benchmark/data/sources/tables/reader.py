@@ -71,7 +71,7 @@ def read_tables(tables: Mapping[str, Table], rules: TableRules, wanted: Wanted) 
         items = Texts(inter.items, {})
     elif rules.at_least.item > 1:
         items = only_listed(items, inter.items)
-    return Source(inter, items, queries, tuple(cleaning.notes))
+    return Source(inter, items, queries)
 
 
 def _of_known_queries(
