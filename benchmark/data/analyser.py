@@ -10,23 +10,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 
 import bm25s
+import pyarrow as pa
+import pyarrow.compute as pc
 import Stemmer
 
 from benchmark.data.card import Analyser
 from benchmark.data.scripts import (
     Words,
     folded,
-    has_letters,
     has_unspaced,
     take_unspaced,
     tokens,
     unspaced_letters,
 )
+from benchmark.data.text_column import TextColumn
 
 __all__ = ["analyse", "analyser_for"]
 
+_UNSPACED_SCRIPTS = (
+    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\x{30fc}]"
+)
+"""Signs of scripts that put no blanks between words, among them some that are no letters."""
 _SAMPLE = 10_000
 """Texts that are looked at to tell a share."""
 _WORDS = Words(r"\w\w+")
@@ -65,24 +72,27 @@ def analyse(
     )
 
 
-def analyser_for(texts: Sequence[str], named: Analyser | None) -> tuple[Analyser, tuple[str, ...]]:
+def analyser_for(
+    named: Analyser | None, *columns: Sequence[str]
+) -> tuple[Analyser, tuple[str, ...]]:
     """Return the analyser of a data set, and a line about it where there is something to tell.
 
     Where none is named, texts without a single letter but with numbers are ``tokens``; ``bigrams``
     are taken where any text is written without blanks, as they leave all other text alone.
 
     Args:
-        texts: of items and given queries.
         named: by the card.
+        columns: texts of items and given queries.
     """
-    unspaced = any(map(has_unspaced, texts))
-    if named is None and not any(map(has_letters, texts)) and any(map(tokens, texts)):
+    texts = [TextColumn(column) for column in columns]
+    unspaced = any(map(_some_unspaced, texts))
+    if named is None and not _any(texts, r"\p{L}") and _any(texts, r"[\p{N}_]"):
         note = "texts hold numbers and no letter: word search takes each number for a word"
         return "tokens", (f"{note} (analyser: tokens)",)
     if named is None:
         if not unspaced:
             return "english", ()
-        share = unspaced_letters(texts[:: 1 + len(texts) // _SAMPLE])
+        share = unspaced_letters(chain(*(text[:: 1 + len(text) // _SAMPLE] for text in texts)))
         return "bigrams", (
             f"{share:.0%} of the letters of all texts are written without blanks between words:"
             " word search takes pairs of them for words (analyser: bigrams)",
@@ -93,6 +103,19 @@ def analyser_for(texts: Sequence[str], named: Analyser | None) -> tuple[Analyser
             " takes each run of them for one word; 'bigrams' would find parts of it",
         )
     return named, ()
+
+
+def _any(columns: Sequence[TextColumn], pattern: str) -> bool:
+    return any(_matching(column, pattern).true_count > 0 for column in columns)
+
+
+def _some_unspaced(column: TextColumn) -> bool:
+    some = column.array.filter(_matching(column, _UNSPACED_SCRIPTS))
+    return any(map(has_unspaced, TextColumn(some)))
+
+
+def _matching(column: TextColumn, pattern: str) -> pa.BooleanArray:
+    return pc.match_substring_regex(column.array, pattern)
 
 
 def _terms(text: str) -> list[str]:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from benchmark.data.catalogue import Items, Queries
-from benchmark.data.evaluation_set import CandidateLists, EvaluationSet, Part, Protocol, Relevant
+from benchmark.data.evaluation_set import (
+    PROTOCOLS,
+    CandidateLists,
+    EvaluationSet,
+    Part,
+    Protocol,
+    Relevant,
+)
 from benchmark.data.events import NO_QUERY, EventLog
 from benchmark.data.repeats import without_repeats
 from benchmark.data.requests import Requests, Task
 from benchmark.data.short_lists import with_a_choice
+from benchmark.data.terms import Seen
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +39,6 @@ __all__ = [
     "Part",
     "Protocol",
     "Relevant",
-    "Seen",
     "TrainView",
     "check_seen",
     "digest_of",
@@ -39,8 +46,6 @@ __all__ = [
 
 DATA_VERSION = 3
 """Counts changes of this package that change what is prepared from the same files and card."""
-
-Seen = Literal["exclude", "keep"]
 
 
 @dataclass(frozen=True)
@@ -67,10 +72,11 @@ class About:
     """What a data set is and which choices were made, for tables, records and the audit.
 
     Attributes:
-        split: ``leave-one-out`` or ``temporal``.
+        split: ``leave-one-out``, ``temporal`` or ``official``.
         leakage: ``safe`` or ``paper``.
-        seen: ``exclude`` or ``keep``: whether the full protocol of recommendation leaves out
-            items of the history.
+        seen: ``exclude`` or ``keep``: whether the full protocol leaves out items of the history.
+        exclude_seen: the tasks of which it does; none where ``seen`` is ``keep``.
+        protocols: those that the card names; none where it leaves it to the data.
         negatives: how many the card wants in a sampled list; lists may be shorter.
         notes: choices made and compromises, one line each.
     """
@@ -78,6 +84,8 @@ class About:
     split: str = "leave-one-out"
     leakage: str = "safe"
     seen: str = "exclude"
+    exclude_seen: tuple[str, ...] = ("rec",)
+    protocols: tuple[Protocol, ...] = ()
     negatives: int = 99
     description: str = ""
     source: str = ""
@@ -105,7 +113,7 @@ class Dataset:
     digest: str
     candidates_digest: str
     log: EventLog
-    users: tuple[str, ...]
+    users: Sequence[str]
     items: Items
     queries: Queries
     train: TrainView
@@ -126,10 +134,14 @@ class Dataset:
         train_log = prepared.log.select(prepared.train)
         used = np.unique(train_log.query)
         queries = prepared.queries.only(used[used != NO_QUERY])
+        exclude_seen = card.exclude_seen if seen == "exclude" else ()
+        full = "full" in (card.candidates.protocols or PROTOCOLS)
         about = About(
             split=card.split.name,
             leakage=card.split.leakage,
             seen=seen,
+            exclude_seen=exclude_seen,
+            protocols=card.candidates.protocols or (),
             negatives=card.candidates.negatives,
             description=card.description,
             source=card.source,
@@ -149,7 +161,8 @@ class Dataset:
             evaluation={
                 which: evaluation
                 for which, asked in prepared.requests.items()
-                if (evaluation := _evaluation_set(prepared, which, asked, seen)) is not None
+                if (evaluation := _evaluation_set(prepared, which, asked, exclude_seen, full))
+                is not None
             },
             about=about,
         )
@@ -204,7 +217,7 @@ def check_seen(seen: str) -> None:
     Raises:
         InputError: it is none.
     """
-    if seen not in ("exclude", "keep"):
+    if seen not in get_args(Seen):
         raise InputError(f"seen '{seen}': write exclude or keep")
 
 
@@ -214,7 +227,11 @@ def digest_of(values: dict[str, Any]) -> str:
 
 
 def _evaluation_set(
-    prepared: Prepared, which: tuple[Part, Task], asked: PreparedRequests, seen: Seen
+    prepared: Prepared,
+    which: tuple[Part, Task],
+    asked: PreparedRequests,
+    exclude_seen: tuple[str, ...],
+    full: bool,
 ) -> EvaluationSet | None:
     """Return the requests that are asked, ``None`` where every one of them repeats."""
     log, rows, task = prepared.log, asked.first, which[1]
@@ -227,8 +244,8 @@ def _evaluation_set(
         query=log.query[rows],
         queries=prepared.queries,
         items=len(prepared.items),
-        exclude_seen=task is Task.REC and seen == "exclude",
+        exclude_seen=str(task) in exclude_seen,
     ).without(asked.omit)
-    whole = EvaluationSet(requests, asked.relevant, asked.lists)
+    whole = EvaluationSet(requests, asked.relevant, asked.lists, full=full)
     asking = without_repeats(whole) if requests.exclude_seen else whole
     return None if asking is None else with_a_choice(asking, int(np.diff(log.offsets).max()))

@@ -40,10 +40,10 @@ def prepare_frames(
     """
     card = _card(frames, rules)
     tables = {what: frame_table(frame, what) for what, frame in frames.items()}
-    columns = (*card.title_columns(), *card.text)
-    wanted = Wanted(columns, None, Cleaning(card.strict))
+    cleaning = Cleaning(card.strict)
+    wanted = Wanted(card.item_columns(), None, cleaning)
     source = read_tables(tables, card.rules, wanted)  # type: ignore[arg-type]
-    return card, prepare_source(card, source), _content(source)
+    return card, prepare_source(card, source, cleaning), _content(source)
 
 
 def _card(frames: Mapping[str, Any], rules: Mapping[str, Any]) -> Card:

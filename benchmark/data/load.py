@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from benchmark.data.cache import cache_folder, fetch, store
 from benchmark.data.card import Card
-from benchmark.data.dataset import DATA_VERSION, Dataset, Seen, check_seen, digest_of
+from benchmark.data.dataset import DATA_VERSION, Dataset, check_seen, digest_of
 from benchmark.data.locate import Notify, card_names, resolve, source_files
 from benchmark.data.places import remember
 from benchmark.data.prepared import Prepared
-from benchmark.data.sources.checksum import scan
+from benchmark.data.sources.known_files import KnownFiles
+from benchmark.data.terms import Leakage, Seen
 from benchmark.errors import InputError
 
-__all__ = ["DATA_VERSION", "Seen", "load_dataset"]
+__all__ = ["DATA_VERSION", "load_dataset"]
 
 
 def load_dataset(
@@ -24,7 +24,7 @@ def load_dataset(
     cache: Path | None = None,
     notify: Notify | None = None,
     seen: Seen = "exclude",
-    leakage: Literal["safe", "paper"] | None = None,
+    leakage: Leakage | None = None,
 ) -> Dataset:
     """Load a data set, preparing it unless the cache holds it.
 
@@ -32,9 +32,9 @@ def load_dataset(
         name_or_path: a card's name, a folder with a ``card.yaml``, or a folder of atomic files.
         cache: folder of prepared data sets; by default ``$BENCHMARK_CACHE`` or the user's own.
         notify: is called with each line worth telling the user.
-        seen: whether the full protocol of recommendation leaves out the history's items. A
-            relevant item that lies in its request's own history then is taken out, and a request
-            that has no other is not asked.
+        seen: whether the full protocol leaves out the history's items, of recommendation or of the
+            tasks that the card names. A relevant item that lies in its request's own history then
+            is taken out, and a request that has no other is not asked.
         leakage: overrules the card's rule.
 
     Raises:
@@ -45,7 +45,7 @@ def load_dataset(
     card, folder = resolve(name_or_path, tell)
     if leakage is not None:
         card = card.model_copy(update={"split": card.split.model_copy(update={"leakage": leakage})})
-    sums = _check_files(card, folder)
+    sums = _check_files(card, folder, KnownFiles(cache_folder(cache)))
     key = digest_of({"version": DATA_VERSION, "card": card.deciding(), "files": sums})
     prepared = _prepared(card, folder, key, cache_folder(cache), tell)
     _check_frozen(card, prepared.queries_digest)
@@ -88,10 +88,10 @@ def _prepared(card: Card, folder: Path, key: str, cache: Path, notify: Notify) -
     return made
 
 
-def _check_files(card: Card, folder: Path) -> dict[str, str]:
+def _check_files(card: Card, folder: Path, known: KnownFiles) -> dict[str, str]:
     sums: dict[str, str] = {}
     for kind, path in source_files(card, folder).items():
-        source, found = card.files[kind], scan(path).sha256
+        source, found = card.files[kind], known.scan(path).sha256
         if source.sha256 is not None and found != source.sha256:
             raise InputError(
                 f"{source.name}: checksum {found[:12]}… is not the {source.sha256[:12]}… of card "

@@ -13,7 +13,6 @@ __all__ = [
     "Words",
     "cut_unspaced",
     "folded",
-    "has_letters",
     "has_unspaced",
     "letters_outside_latin",
     "take_unspaced",
@@ -97,11 +96,6 @@ def take_unspaced(text: str) -> tuple[str, list[str]]:
 def tokens(text: str) -> list[str]:
     """Return the tokens of a text that was made unreadable, such as whole numbers, in order."""
     return _TOKEN.findall(text)
-
-
-def has_letters(text: str) -> bool:
-    """Return whether a text has a letter of any script."""
-    return _LETTERS.search(text) is not None
 
 
 def unspaced_letters(texts: Iterable[str]) -> float:

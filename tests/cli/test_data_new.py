@@ -152,7 +152,7 @@ def test_hostile_names_are_names_and_no_yaml(name: str, command: Command, tmp_pa
     quoted = '"' + name.replace('"', '""') + '"'
     rows = "".join(f"u{n % 3},i{n % 5},{quoted},{1_714_521_600 + n}\n" for n in range(60))
     for n in (1, 2):
-        rows += f"u{n},i{n},view,{1_714_521_600 + n}\n"
+        rows += f"u{n},i{n},view,{1_714_522_600 + n}\n"
     (tmp_path / "log.csv").write_text(f"user_id,item_id,type,{quoted}\n" + rows, encoding="utf-8")
     done = command("data", "new", tmp_path / "log.csv", "--out", "made")
     if "\n" in name:  # a header over two lines names no columns

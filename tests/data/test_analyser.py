@@ -146,15 +146,15 @@ def test_nothing_is_said_where_every_search_has_a_word_or_nobody_searches() -> N
 def test_the_analyser_is_chosen_by_script_and_any_but_the_usual_is_said(
     texts: list[str], wanted: str
 ) -> None:
-    found, notes = analyser_for(texts, None)
+    found, notes = analyser_for(None, texts)
     assert found == wanted
     assert [f"(analyser: {wanted})" in note for note in notes] == [True] * (wanted != "english")
 
 
 def test_a_card_has_the_last_word_on_the_analyser() -> None:
-    assert analyser_for(["red"], "tokens") == ("tokens", ())
-    assert analyser_for(["红色木制椅子"], "bigrams") == ("bigrams", ())
-    named, (note,) = analyser_for(["红色木制椅子"], "english")
+    assert analyser_for("tokens", ["red"]) == ("tokens", ())
+    assert analyser_for("bigrams", ["红色木制椅子"]) == ("bigrams", ())
+    named, (note,) = analyser_for("english", ["红色木制椅子"])
     assert named == "english"
     assert "'bigrams' would find parts" in note
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,9 @@ def events_of(source: Source) -> set[Event]:
 
 
 def read(files: dict[str, Path], rules: dict[str, Any], columns: tuple[str, ...] = ()) -> Source:
-    return READER.read(files, READER.rules.model_validate(rules), Wanted(columns))
+    wanted = Wanted(columns)
+    source = READER.read(files, READER.rules.model_validate(rules), wanted)
+    return replace(source, notes=tuple(wanted.cleaning.notes))
 
 
 @given(cases(), st.sets(st.sampled_from("xyzw"), min_size=1) | st.none())
@@ -280,7 +283,7 @@ def test_rows_of_another_width_are_counted_and_left_out_and_lines_still_right(
     assert source.inter.items.to_pylist() == ["i 1", "i3"]
     assert [source.inter.where(event)[1] for event in range(2)] == [2, 7]
     assert any(
-        "log.csv:4: 2 fields where the header names 3 (2 of 4 rows)" in n for n in source.notes
+        "log.csv:4: 2 fields where the header names 3 (2 of 4 rows)" in n for n in cleaning.notes
     )
     with pytest.raises(InputError, match="take 'strict' out"):
         READER.read(

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.source import Interactions
 from benchmark.data.sources.tables.cells import CellError, as_numbers
 from benchmark.data.sources.tables.coded import Coded
@@ -21,6 +21,7 @@ from benchmark.data.sources.tables.table import Table
 from benchmark.data.sources.tables.times import Clock, Times
 from benchmark.data.sources.tables.visits import core, sessions_by_gap
 from benchmark.errors import did_you_mean
+from benchmark.plain_text import plain
 
 __all__ = ["blaming_cells", "read_events"]
 
@@ -82,7 +83,7 @@ def read_events(
     rows = _read(table, rules)
     if not len(rows):
         raise complain(table.path, None, "the table holds no events")
-    cleaning.notes.extend(f"{shown(table.path.name, 80)}: {note}" for note in rows.time.notes)
+    cleaning.notes.extend(f"{plain(table.path.name, 80)}: {note}" for note in rows.time.notes)
     rows = _whole(rows, table, cleaning)
     rows, graded = _counted(rows, table, rules, cleaning)
     rows, grade = _graded(rows, table, rules, cleaning, graded)
@@ -101,6 +102,7 @@ def read_events(
         sessions=sessions,
         row=rows.row,
         origin=lambda row: (table.path, table.line(row)),
+        steps=rows.time.second or 1,
         grade=grade,
     )
     return _core(found, table, rules, cleaning).compact()
@@ -122,11 +124,11 @@ def blaming_cells(table: Table, column: str, start: int) -> Iterator[None]:
         yield
     except CellError as error:
         line = None if error.row is None else table.line(start + error.row)
-        raise complain(table.path, line, f"column '{shown(column)}' {error}") from None
+        raise complain(table.path, line, f"column '{plain(column, 40)}' {error}") from None
     except pa.ArrowException as error:
         said = str(error).partition("\n")[0][:120]
         raise complain(
-            table.path, None, f"column '{shown(column)}' cannot be read: {said}"
+            table.path, None, f"column '{plain(column, 40)}' cannot be read: {said}"
         ) from None
 
 
@@ -200,7 +202,7 @@ def _counted(
             text = f"no rating is {rules.at_least.rating:g} or more; no event is left"
             raise complain(table.path, None, text)
         cleaning.notes.append(
-            f"{shown(table.path.name, 80)}: {(~keep).sum()} of {len(keep)} events are rated below"
+            f"{plain(table.path.name, 80)}: {(~keep).sum()} of {len(keep)} events are rated below"
             f" {rules.at_least.rating:g}, or not at all, and left out"
         )
         rows, graded = rows.only(keep), None if graded is None else graded[keep]
@@ -211,19 +213,19 @@ def _by_type(
     rows: _Rows, table: Table, rules: TableRules, cleaning: Cleaning
 ) -> tuple[_Rows, NDArray[np.float64]]:
     names = rows.ids["type"].to_pylist() if len(rows.ids["type"]) < 10**6 else []
-    place, code = shown(table.path.name, 80), rows.codes["type"]
+    place, code = plain(table.path.name, 80), rows.codes["type"]
     kinds = [rules.events.get(name) for name in names]
     for name in rules.events:
         if name not in names:
-            known = did_you_mean(name, map(shown, names))
-            cleaning.notes.append(f"{place}: no event is of type '{shown(name)}'{known}")
+            known = did_you_mean(name, map(plain, names))
+            cleaning.notes.append(f"{place}: no event is of type '{plain(name, 40)}'{known}")
     count = np.bincount(code + 1, minlength=len(names) + 1)
     other = {name: count[i + 1] for i, name in enumerate(names) if kinds[i] is None}
     if count[0]:
         other["(none)"] = count[0]
     if other:
         most = sorted(other.items(), key=lambda each: -each[1])[:5]
-        told = ", ".join(f"'{shown(name)}' {number}" for name, number in most)
+        told = ", ".join(f"'{plain(name, 40)}' {number}" for name, number in most)
         cleaning.notes.append(
             f"{place}: {sum(other.values())} of {len(code)} events are of types that the card's"
             f" rules do not name and left out ({told}{', …' if len(other) > 5 else ''})"
@@ -278,7 +280,7 @@ def _listed(
     lost = ~known[rows.codes["item"]]
     if not lost.any():
         return rows, grade
-    first = shown(ids[int(rows.codes["item"][np.argmax(lost)])].as_py())
+    first = plain(ids[int(rows.codes["item"][np.argmax(lost)])].as_py(), 40)
     fault = f"item '{first}' is not in the table of items"
     rows = _report(rows, lost, table, fault, cleaning)
     return rows, None if grade is None else grade[~lost]
@@ -307,7 +309,7 @@ def _core(inter: Interactions, table: Table, rules: TableRules, cleaning: Cleani
         return inter
     left = inter.only(keep)
     cleaning.notes.append(
-        f"{shown(table.path.name, 80)}: where {wanted} are needed, {keep.sum()} of {len(keep)}"
+        f"{plain(table.path.name, 80)}: where {wanted} are needed, {keep.sum()} of {len(keep)}"
         f" rows stay, of {len(np.unique(left.user))} of {len(np.unique(inter.user))} users and"
         f" {len(np.unique(left.item))} of {len(np.unique(inter.item))} items"
     )

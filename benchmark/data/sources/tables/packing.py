@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from benchmark.data.sources.checksum import open_file
-from benchmark.data.sources.diagnose import complain, reading
+from benchmark.data.sources.diagnose import complain, open_file
 
 __all__ = ["SEPARATORS", "opened"]
 
@@ -26,7 +25,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     Raises:
         InputError: it is no regular file, cannot be read, or is cut short.
     """
-    with reading(path), open_file(path) as file:
+    with open_file(path) as file:
         packed = file.read(2) == _GZIP
         file.seek(0)
         if not packed:

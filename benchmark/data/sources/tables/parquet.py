@@ -8,8 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.data.sources.checksum import open_file
-from benchmark.data.sources.diagnose import complain, reading
+from benchmark.data.sources.diagnose import complain, open_file
 from benchmark.data.sources.tables.table import Batches, Table
 from benchmark.errors import InputError
 
@@ -24,7 +23,7 @@ def parquet_table(path: Path) -> Table:
     Raises:
         InputError: it is none, or is cut short.
     """
-    with reading(path), open_file(path) as file:
+    with open_file(path) as file:
         try:
             names = tuple(pq.ParquetFile(file).schema_arrow.names)
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -39,7 +38,7 @@ def parquet_table(path: Path) -> Table:
 
 
 def _batches(path: Path, columns: Sequence[str]) -> Batches:
-    with reading(path), open_file(path) as file:
+    with open_file(path) as file:
         try:
             for batch in pq.ParquetFile(file).iter_batches(_ROWS, columns=list(columns)):
                 yield {name: batch.column(name) for name in columns}

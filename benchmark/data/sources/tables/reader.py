@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.reader import Reader, Wanted
 from benchmark.data.sources.source import Interactions, Source, Texts
 from benchmark.data.sources.tables.events import read_events
@@ -17,6 +17,7 @@ from benchmark.data.sources.tables.open_file import open_table
 from benchmark.data.sources.tables.rules import Reading, TableRules
 from benchmark.data.sources.tables.table import Table
 from benchmark.data.sources.tables.texts import only_listed, read_texts
+from benchmark.plain_text import plain
 
 __all__ = ["READER", "read_tables"]
 
@@ -71,7 +72,7 @@ def read_tables(tables: Mapping[str, Table], rules: TableRules, wanted: Wanted) 
         items = Texts(inter.items, {})
     elif rules.at_least.item > 1:
         items = only_listed(items, inter.items)
-    return Source(inter, items, queries, tuple(cleaning.notes))
+    return Source(inter, items, queries)
 
 
 def _of_known_queries(
@@ -84,7 +85,7 @@ def _of_known_queries(
         return inter
     event = int(np.argmax(lost))
     (path, line), value = inter.where(event), inter.queries[int(inter.query[event])].as_py()
-    fault = f"query '{shown(value)}' is not in {shown(tables['queries'].path.name)}"
+    fault = f"query '{plain(value, 40)}' is not in {plain(tables['queries'].path.name, 40)}"
     count = f"{lost.sum()} of {len(lost)} events"
     if lost.all():
         raise complain(path, line, f"{fault}, nor is that of any event")

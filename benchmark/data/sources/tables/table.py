@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.errors import did_you_mean
+from benchmark.plain_text import plain
 
 __all__ = ["Batches", "Table"]
 
@@ -46,9 +47,9 @@ class Table:
         if self.names is None:
             return
         for name in columns:
-            count, called = self.names.count(name), f"column '{shown(name)}'"
+            count, called = self.names.count(name), f"column '{plain(name, 40)}'"
             if not count:
-                known = did_you_mean(name, map(shown, self.names))
+                known = did_you_mean(name, map(plain, self.names))
                 raise complain(self.path, self.head, f"{called} is missing{known}")
             if count > 1:
                 raise complain(self.path, self.head, f"{called} is named twice; rename one")

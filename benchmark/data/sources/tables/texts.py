@@ -10,12 +10,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.source import Texts
 from benchmark.data.sources.tables.cells import as_text, neat
 from benchmark.data.sources.tables.coded import Coded
 from benchmark.data.sources.tables.events import blaming_cells
 from benchmark.data.sources.tables.table import Table
+from benchmark.plain_text import plain
 
 __all__ = ["only_listed", "read_texts"]
 
@@ -73,7 +74,7 @@ def _kept(
     kept = rows[np.sort(np.unique(codes[rows], return_index=True)[1])]
     if len(kept) < len(rows):
         again = int(np.setdiff1d(rows, kept)[0])
-        fault = f"id '{shown(ids[int(codes[again])].as_py())}' stands on an earlier line too"
+        fault = f"id '{plain(ids[int(codes[again])].as_py(), 40)}' stands on an earlier line too"
         count = f"{len(rows) - len(kept)} of {len(rows)} rows"
         line, remedy = table.line(again), "the first of each is kept"
         cleaning.report(table.path, line, fault, count, remedy)
