@@ -93,7 +93,7 @@ def new_card(
             unfinished.write_text(text, encoding="utf-8")
     else:
         _write(folder, files, names, text)
-    return NewCard(folder, name, found, not inside, tuple(cleaning.notes))
+    return NewCard(folder, name, found, not inside, tuple(dict.fromkeys(cleaning.notes)))
 
 
 def _name(events: Path, name: str | None, taken: tuple[str, ...]) -> str:
