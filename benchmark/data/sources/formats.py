@@ -12,6 +12,7 @@ __all__ = ["FORMATS", "reader_of"]
 FORMATS = {
     "atomic": "atomic_files",
     "hetrec-lastfm": "hetrec_lastfm",
+    "movielens": "movielens",
     "table": "tables.reader",
 }
 """The module of each format, which holds its :class:`Reader` as ``READER``."""
