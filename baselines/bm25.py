@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import bm25s
@@ -12,6 +13,7 @@ import Stemmer
 from numpy.typing import NDArray
 
 from benchmark.data.analyser import analyse
+from benchmark.data.card import Analyser
 from benchmark.data.requests import Requests, Task
 from benchmark.data.text_column import TextColumn
 from benchmark.data.word_index import index_texts, score_pairs
@@ -64,9 +66,8 @@ class BM25(Model[BM25Settings]):
         Raises:
             InputError: no text has one.
         """
-        if not any(
-            map(any, map(self._words, TextColumn(train.items.texts).batches(TEXTS_AT_ONCE)))
-        ):
+        texts = TextColumn(train.items.texts).batches(TEXTS_AT_ONCE)
+        if not any(any(self._words(batch, train.analyser)) for batch in texts):
             raise InputError("word search needs items with a text; no item has a word in it")
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
@@ -76,21 +77,22 @@ class BM25(Model[BM25Settings]):
             InputError: no text has a word.
         """
         self.check(train, context.tasks)
-        settings = self.settings
-        self.index = index_texts(train.items.texts, settings.k1, settings.b, self._words)
+        settings, self.analyser = self.settings, train.analyser
+        words = partial(self._words, analyser=train.analyser)
+        self.index = index_texts(train.items.texts, settings.k1, settings.b, words)
 
-    def _words(self, texts: Sequence[str]) -> list[list[str]]:
-        return analyse(texts, self.settings.language, self.settings.stop_words)
+    def _words(self, texts: Sequence[str], analyser: Analyser) -> list[list[str]]:
+        return analyse(texts, analyser, self.settings.language, self.settings.stop_words)
 
     def score(self, requests: Requests) -> NDArray[np.float32]:
         """Return BM25 scores; a query without a known word scores 0 everywhere."""
         texts = requests.query_texts()
         if requests.candidates is not None:
-            return score_pairs(self.index, self._words(texts), requests.candidates)
+            return score_pairs(self.index, self._words(texts, self.analyser), requests.candidates)
         distinct = sorted(set(texts))
         rows = {text: row for row, text in enumerate(distinct)}
         table = np.zeros((len(distinct), requests.items), dtype=np.float32)
-        for row, words in enumerate(self._words(distinct)):
+        for row, words in enumerate(self._words(distinct, self.analyser)):
             if words:
                 table[row] = self.index.get_scores(words)
         return table[[rows[text] for text in texts]]
@@ -101,10 +103,12 @@ class BM25(Model[BM25Settings]):
         return arrays, {
             "num_docs": int(self.index.scores["num_docs"]),
             "vocabulary": self.index.vocab_dict,
+            "analyser": self.analyser,
         }
 
     def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
         """Take back the index."""
+        self.analyser = values.get("analyser", "bigrams")
         self.index = bm25s.BM25(k1=self.settings.k1, b=self.settings.b)
         self.index.scores = {**arrays, "num_docs": values["num_docs"]}
         self.index.nonoccurrence_array = None

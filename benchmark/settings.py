@@ -12,6 +12,7 @@ from benchmark.errors import InputError, did_you_mean
 from benchmark.type_faults import first_fault
 
 __all__ = [
+    "BUNDLED",
     "IMPORTED",
     "PRESETS",
     "build_settings",
@@ -21,6 +22,9 @@ __all__ = [
     "settings_from_json",
 ]
 
+BUNDLED = "minilm"
+"""Names, in a setting, the text encoder that needs no hub: sentence-transformers/all-MiniLM-L6-v2,
+which has learned English only."""
 PRESETS = ("quick", "standard", "thorough", "paper")
 IMPORTED = "imported"
 """What stands for the preset of answers of outside systems, of which less is known."""

@@ -35,6 +35,7 @@ from benchmark.registry import available, find, offers
 from benchmark.results.record import read_run
 from benchmark.settings import PRESETS
 from benchmark.testing import CHECKS, Subject
+from tests.data.generated.shop_log import write_shop_log
 from tests.support import looks_installed
 
 if sys.version_info >= (3, 11):
@@ -140,7 +141,7 @@ site.getsitepackages = lambda: [*before(), os.path.dirname(__file__)]
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the README's files, where its package looks installed."""
+    """A folder with the README's files and a shop's log, where its package looks installed."""
     folder = tmp_path_factory.mktemp("readme")
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -149,6 +150,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = []
     for group, points in project["entry-points"].items():
         lines += [f"[{group}]", *(f"{name} = {target}" for name, target in points.items())]
+    write_shop_log(folder)
     about = folder / "tfidf" / f"{project['name']}-{project['version']}.dist-info"
     about.mkdir()
     (about / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")

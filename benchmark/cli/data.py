@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from benchmark.cli.data_new import new
 from benchmark.cli.output import remarks, show_json, show_table
 from benchmark.errors import CheckFailedError
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(help="Prepare, describe and audit data sets.", no_args_is_help=True)
+app.command()(new)
 
 NameOrPath = Annotated[
     str, typer.Argument(help="A card's name, a folder with a card, or a folder of atomic files.")

@@ -135,6 +135,7 @@ def load_planned(
     from benchmark.data.load import load_dataset
     from benchmark.progress_lines import ProgressLines
     from benchmark.running.plan_rules import check_runnable, restricted
+    from benchmark.running.unread_scripts import unread_scripts
 
     with remarks() as notify, ProgressLines().step(f"loading {dataset}"):
         data = load_dataset(dataset, seen=seen.value, notify=notify)
@@ -144,6 +145,8 @@ def load_planned(
         if ablations:
             plans = [part for plan in plans for part in plan.with_ablations()]
         check_runnable(plans, data, device.value)
+        for line in unread_scripts(plans, data):
+            notify(line)
     return data, plans
 
 

@@ -30,8 +30,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Items, Queries
-from benchmark.data.dataset import Part
-from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
+from benchmark.data.evaluation_set import CandidateLists, Part, Protocol, Relevant
 from benchmark.data.events import EventLog
 from benchmark.data.prepared import Prepared, PreparedRequests
 from benchmark.data.requests import Task
@@ -158,6 +157,7 @@ def _write(draft: Path, key: str, prepared: Prepared) -> None:
         "content_digest": prepared.content_digest,
         "candidates_digest": prepared.candidates_digest,
         "notes": list(prepared.notes),
+        "analyser": prepared.analyser,
         "files": {file.name: _sum(file) for file in sorted(draft.iterdir())},
     }
     manifest["checksum"] = _manifest_sum(manifest)
@@ -201,6 +201,8 @@ def _read(entry: Path, key: str) -> Prepared:
         content_digest=manifest["content_digest"],
         candidates_digest=manifest["candidates_digest"],
         notes=tuple(manifest["notes"]),
+        # Entries written before there was a choice were made by this one.
+        analyser=manifest.get("analyser", "bigrams"),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.card import Analyser
 from benchmark.data.evaluation_set import CandidateLists, Relevant
 from benchmark.data.events import EventLog, EventSource
 
@@ -118,15 +119,17 @@ class WordSearch:
 
     Args:
         item_texts: ``[items]``.
+        analyser: tells the words of items and queries.
 
     Attributes:
         terms: of each item, as :func:`benchmark.data.analyser.analyse` finds them.
     """
 
-    def __init__(self, item_texts: Sequence[str]) -> None:
+    def __init__(self, item_texts: Sequence[str], analyser: Analyser = "bigrams") -> None:
         from benchmark.data.analyser import analyse
 
-        self.terms = analyse(item_texts)
+        self._analyser = analyser
+        self.terms = analyse(item_texts, analyser)
 
     @cached_property
     def _index(self) -> Any:
@@ -152,7 +155,8 @@ class WordSearch:
         best: dict[int, NDArray[np.int64]] = {}
         if self._index is None:
             return best
-        for query, terms in zip(query_texts, analyse(list(query_texts.values())), strict=True):
+        words = analyse(list(query_texts.values()), self._analyser)
+        for query, terms in zip(query_texts, words, strict=True):
             known = [term for term in terms if term in self._index.vocab_dict]
             if known:
                 best[query] = _ranked(self._index.get_scores(known), wanted[query])

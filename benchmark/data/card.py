@@ -29,6 +29,7 @@ from benchmark.names import is_name, leads_out
 from benchmark.plain_text import plain
 
 __all__ = [
+    "Analyser",
     "Card",
     "CategoryProtocol",
     "Copies",
@@ -44,6 +45,8 @@ __all__ = [
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Analyser = Literal["english", "bigrams", "tokens"]
+"""What word search takes for words: see :mod:`benchmark.data.analyser`."""
 
 
 def _named(text: str) -> str:
@@ -250,6 +253,8 @@ class Card(_Strict):
         title: template over item columns for what a person calls an item, ``"{movie_title}"``;
             ``None`` leaves the item's id.
         text: further item columns that a model may read, after the title.
+        analyser: what word search and simulated queries take for words: ``english``, ``bigrams``
+            or ``tokens``; ``None`` chooses by the script of the texts, and says so.
         grade: a column of the ``.inter`` file that grades events: 0 was shown and not taken, and
             is a candidate of the request that it was shown in; more is the grade of the event.
         exclude_seen: the tasks of which the full protocol leaves out the items of the history,
@@ -271,6 +276,7 @@ class Card(_Strict):
     split: Split = Split()
     title: str | None = None
     text: tuple[str, ...] = ()
+    analyser: Analyser | None = None
     grade: str | None = None
     exclude_seen: tuple[Literal["rec", "search"], ...] = ("rec",)
     strict: bool = False
@@ -317,7 +323,7 @@ class Card(_Strict):
     def deciding(self) -> dict[str, Any]:
         """Return, JSON-ready, the fields that decide what is prepared; defaults are left out."""
         names = ("name", "format", "rules", "split", "title", "text", "grade", "strict", "copies")
-        chosen = {*names, "exclude_seen", "queries", "candidates"}
+        chosen = {*names, "analyser", "exclude_seen", "queries", "candidates"}
         return self.model_dump(mode="json", include=chosen, exclude_defaults=True)
 
 

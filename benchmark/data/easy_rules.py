@@ -257,7 +257,7 @@ class EasyRules:
     @cached_property
     def words(self) -> ItemWords:
         """The words of the catalogue."""
-        return ItemWords(self._dataset.items.texts)
+        return ItemWords(self._dataset.items.texts, self._dataset.train.analyser)
 
     @cached_property
     def clicks(self) -> Clicks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,17 @@ from benchmark.data.requests import Requests
 from benchmark.data.spans import find_in_spans, spread
 from benchmark.data.terms import PROTOCOLS, Protocol
 
-__all__ = ["PROTOCOLS", "CandidateLists", "EvaluationSet", "Protocol", "Relevant", "Repeated"]
+__all__ = [
+    "PROTOCOLS",
+    "CandidateLists",
+    "EvaluationSet",
+    "Part",
+    "Protocol",
+    "Relevant",
+    "Repeated",
+]
+
+Part = Literal["validation", "test"]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
 from benchmark.data.analyser import analyse
+from benchmark.data.card import Analyser
 
 __all__ = ["ItemWords", "QueryWords"]
 
@@ -33,10 +34,12 @@ class ItemWords:
 
     Args:
         texts: ``[items]``.
+        analyser: tells the words of items and queries.
     """
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        corpus = analyse(texts)
+    def __init__(self, texts: Sequence[str], analyser: Analyser = "bigrams") -> None:
+        self._analyser = analyser
+        corpus = analyse(texts, analyser)
         vocabulary = sorted({word for words in corpus for word in words})
         self._row = {word: row for row, word in enumerate(vocabulary)}
         self.counts = self._counted(corpus)
@@ -45,7 +48,7 @@ class ItemWords:
 
     def of_queries(self, texts: Sequence[str]) -> QueryWords:
         """Return the words of queries, ``[queries]``."""
-        asked = analyse(texts)
+        asked = analyse(texts, self._analyser)
         return QueryWords(self._counted(asked), np.array([len(set(words)) for words in asked]))
 
     def vectors(self) -> csr_array:

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
-
-import numpy as np
 
 from benchmark.data.cache import cache_folder, fetch, store
 from benchmark.data.card import Card
-from benchmark.data.dataset import About, Dataset, EvaluationSet, Part, TrainView
-from benchmark.data.evaluation_set import PROTOCOLS
+from benchmark.data.dataset import DATA_VERSION, Dataset, check_seen, digest_of
 from benchmark.data.locate import Notify, card_names, resolve, source_files
 from benchmark.data.places import remember
-from benchmark.data.prepared import Prepared, PreparedRequests
-from benchmark.data.repeats import without_repeats
-from benchmark.data.requests import Task
-from benchmark.data.short_lists import with_a_choice
+from benchmark.data.prepared import Prepared
 from benchmark.data.sources.known_files import KnownFiles
 from benchmark.data.terms import Leakage, Seen
 from benchmark.errors import InputError
 
 __all__ = ["DATA_VERSION", "load_dataset"]
-
-DATA_VERSION = 3
-"""Counts changes of this package that change what is prepared from the same files and card."""
 
 
 def load_dataset(
@@ -52,19 +40,18 @@ def load_dataset(
     Raises:
         InputError: an unknown name, a wrong card, or malformed or missing files.
     """
-    if seen not in get_args(Seen):
-        raise InputError(f"seen '{seen}': write exclude or keep")
+    check_seen(seen)
     tell = notify or (lambda line: None)
     card, folder = resolve(name_or_path, tell)
     if leakage is not None:
         card = card.model_copy(update={"split": card.split.model_copy(update={"leakage": leakage})})
     sums = _check_files(card, folder, KnownFiles(cache_folder(cache)))
-    key = _digest({"version": DATA_VERSION, "card": card.deciding(), "files": sums})
+    key = digest_of({"version": DATA_VERSION, "card": card.deciding(), "files": sums})
     prepared = _prepared(card, folder, key, cache_folder(cache), tell)
     _check_frozen(card, prepared.queries_digest)
     for note in prepared.notes:
         tell(f"{card.name}: {note}")
-    dataset = _assemble(card, prepared, key, seen)
+    dataset = Dataset.of(card, prepared, key, seen)
     if isinstance(name_or_path, Path) or name_or_path not in card_names():
         remember(cache_folder(cache), dataset.digest, Path(name_or_path).expanduser())
     for line in _not_asked(prepared, dataset):
@@ -120,63 +107,3 @@ def _check_frozen(card: Card, digest: str) -> None:
             f"card '{card.name}': the simulated queries ({digest[:12]}…) differ from the frozen "
             f"ones ({card.digests.queries[:12]}…); restore the protocol, or renew digests.queries"
         )
-
-
-def _digest(values: dict) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
-    digest = _digest({"key": key, "seen": seen, "content": prepared.content_digest})
-    train_log = prepared.log.select(prepared.train)
-    used = np.zeros(len(prepared.queries) + 1, dtype=np.bool_)
-    used[train_log.query] = True  # NO_QUERY, -1, is the last
-    queries = prepared.queries.only(np.flatnonzero(used[:-1]))
-    exclude_seen = card.exclude_seen if seen == "exclude" else ()
-    full = "full" in (card.candidates.protocols or PROTOCOLS)
-    about = About(
-        split=card.split.name,
-        leakage=card.split.leakage,
-        seen=seen,
-        exclude_seen=exclude_seen,
-        protocols=card.candidates.protocols or (),
-        negatives=card.candidates.negatives,
-        description=card.description,
-        source=card.source,
-        licence=card.licence,
-        citation=card.citation,
-        notes=prepared.notes,
-    )
-    return Dataset(
-        name=card.name,
-        digest=digest,
-        candidates_digest=prepared.candidates_digest,
-        log=prepared.log,
-        users=prepared.users,
-        items=prepared.items,
-        queries=prepared.queries,
-        train=TrainView(train_log, prepared.items, queries, digest),
-        evaluation={
-            which: evaluation
-            for which, asked in prepared.requests.items()
-            if (evaluation := _evaluation_set(prepared, which, asked, exclude_seen, full))
-            is not None
-        },
-        about=about,
-    )
-
-
-def _evaluation_set(
-    prepared: Prepared,
-    which: tuple[Part, Task],
-    asked: PreparedRequests,
-    exclude_seen: tuple[str, ...],
-    full: bool,
-) -> EvaluationSet | None:
-    """Return the requests that are asked, ``None`` where every one of them repeats."""
-    log, task = prepared.log, which[1]
-    exclude = str(task) in exclude_seen
-    requests = asked.asking(log, task, prepared.queries, len(prepared.items), exclude)
-    whole = EvaluationSet(requests, asked.relevant, asked.lists, full=full)
-    asking = without_repeats(whole, asked.repeats) if requests.exclude_seen else whole
-    return None if asking is None else with_a_choice(asking, int(np.diff(log.offsets).max()))

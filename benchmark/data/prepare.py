@@ -11,16 +11,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from benchmark.data.analyser import analyser_for
 from benchmark.data.candidates import WordSearch, recommendation_candidates, search_candidates
-from benchmark.data.card import Card
+from benchmark.data.card import Analyser, Card
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.catalogue_texts import catalogue_of
 from benchmark.data.copies import without_copies
-from benchmark.data.dataset import Part
 from benchmark.data.evaluation_set import (
     PROTOCOLS,
     CandidateLists,
     EvaluationSet,
+    Part,
     Protocol,
     Relevant,
 )
@@ -48,7 +49,7 @@ from benchmark.data.text_column import TextColumn
 from benchmark.data.unmatched import unmatched
 from benchmark.errors import InputError, did_you_mean
 
-__all__ = ["prepare"]
+__all__ = ["prepare", "prepare_source"]
 
 
 def prepare(card: Card, folder: Path) -> Prepared:
@@ -62,17 +63,36 @@ def prepare(card: Card, folder: Path) -> Prepared:
         InputError: malformed files.
     """
     cleaning = Cleaning(card.strict)
-    source = _read(card, folder, cleaning)
+    wanted = Wanted(card.item_columns(), card.grade, cleaning)
+    source = reader_of(card.format).read(source_files(card, folder), card.rules, wanted)
+    return prepare_source(card, source, cleaning)
+
+
+def prepare_source(card: Card, source: Source, cleaning: Cleaning) -> Prepared:
+    """Simulate, split and draw candidates for what was read.
+
+    Args:
+        card: the data set's card.
+        source: what its files hold.
+        cleaning: was told what is cleaned.
+
+    Raises:
+        InputError: the card asks for what the source does not have.
+    """
+    source = _with_named_columns(card, source)
     inter = without_copies(events_in_order(source.inter), card.copies, cleaning)
     texts = texts_in_order(source.items)
     item = _rows(inter.item, inter.items, texts)
-    query, queries, simulated = _searches(card, inter, item, texts, source.queries)
+    items = catalogue_of(card, texts)
+    given = () if source.queries is None else source.queries.columns["query"]
+    analyser, chosen = analyser_for(card.analyser, items.texts, TextColumn(given))
+    query, queries, simulated = _searches(card, inter, item, texts, source.queries, analyser)
     events = _Events.of(inter, item, query, twins=card.queries is not None and card.queries.twins)
-    log, items = events.log, catalogue_of(card, texts)
+    log = events.log
     groups = {task: group_events(log, task, events.shown) for task in Task}
     parts = split(log, len(items), card.split, groups, events.part)
-    requests, told = _requests(card, events, items, queries, groups, parts)
-    notes = [*cleaning.notes, *source.notes, *parts.notes, *_lost_exposures(groups)]
+    requests, told = _requests(card, events, items, queries, groups, parts, analyser)
+    notes = [*cleaning.notes, *source.notes, *chosen, *parts.notes, *_lost_exposures(groups)]
     if inter.steps > 1:
         notes.append(f"timestamps are fractional: kept in 1/{inter.steps} of the source's unit")
     return Prepared(
@@ -86,19 +106,18 @@ def prepare(card: Card, folder: Path) -> Prepared:
         content_digest=digest_content(log, items, queries, parts.train, requests),
         candidates_digest=digest_candidates(requests),
         notes=(*notes, *told),
+        analyser=analyser,
     )
 
 
-def _read(card: Card, folder: Path, cleaning: Cleaning) -> Source:
+def _with_named_columns(card: Card, source: Source) -> Source:
     """Return the source, of items with no other columns than the card names."""
-    wanted = Wanted(card.item_columns(), card.grade, cleaning)
-    source = reader_of(card.format).read(source_files(card, folder), card.rules, wanted)
     columns = source.items.columns
     for name in (*card.title_columns(), *card.text):
         if name not in columns:
             fields = f"items have no field '{name}'{did_you_mean(name, columns)}"
             raise InputError(f"card '{card.name}': {fields}")
-    kept = {name: columns[name] for name in wanted.columns if name in columns}
+    kept = {name: columns[name] for name in card.item_columns() if name in columns}
     return replace(source, items=Texts(source.items.ids, kept))
 
 
@@ -126,6 +145,7 @@ def _searches(
     item: NDArray[np.int32],
     texts: Texts,
     given: Texts | None,
+    analyser: Analyser,
 ) -> tuple[NDArray[np.int32], Queries, str]:
     """Return the events' queries, their table, and the digest of simulated ones.
 
@@ -135,13 +155,17 @@ def _searches(
         item: of each event, ``[events]``.
         texts: of the items.
         given: the queries that the files hold.
+        analyser: tells the words of simulated queries.
     """
     if card.queries is not None:
         if given is not None and len(given):
             raise InputError(f"card '{card.name}': the files hold queries; drop the query protocol")
+        if inter.grade is not None:
+            text = "queries cannot be simulated for graded events; drop the grades or the queries"
+            raise InputError(f"card '{card.name}': {text}")
         columns = {"item_id": TextColumn(texts.ids)}
         columns |= {name: TextColumn(values) for name, values in texts.columns.items()}
-        simulated = simulate(card.queries, item, columns)
+        simulated = simulate(card.queries, item, columns, analyser)
         digest = queries_digest(inter.user, item, simulated.query, simulated.queries)
         return simulated.query, simulated.queries, digest
     if given is None:
@@ -218,13 +242,14 @@ def _requests(
     queries: Queries,
     groups: Mapping[Task, Groups],
     parts: Parts,
+    analyser: Analyser,
 ) -> tuple[dict[tuple[Part, Task], PreparedRequests], list[str]]:
     """Return the requests with what is relevant and their lists, and what there is to tell."""
     log, shown = events.log, events.shown
     wanted = card.candidates.protocols or PROTOCOLS
     searched = any(task is Task.SEARCH for _, task in parts.requests)
     # Whoever looks at given lists only does not read the catalogue.
-    words = WordSearch(items.texts if searched and set(wanted) - {"given"} else ())
+    words = WordSearch(items.texts if searched and set(wanted) - {"given"} else (), analyser)
     requests: dict[tuple[Part, Task], PreparedRequests] = {}
     searches: dict[str, NDArray[np.int32]] = {}
     notes: list[str] = []
@@ -263,7 +288,7 @@ def _requests(
             " lists of candidates; name full or sampled there"
         )
     if set(wanted) != {"given"}:
-        notes += unmatched(words.terms, queries.texts, searches)
+        notes += unmatched(words.terms, queries.texts, searches, analyser)
     return requests, notes
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.card import Analyser
 from benchmark.data.catalogue import Items, Queries
-from benchmark.data.dataset import Part
-from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
+from benchmark.data.evaluation_set import CandidateLists, Part, Protocol, Relevant
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Requests, Task
 from benchmark.data.text_column import TextColumn
@@ -72,6 +72,7 @@ class Prepared:
         content_digest: over everything derived but the candidates.
         candidates_digest: over all lists of candidates.
         notes: compromises to tell the user, one line each.
+        analyser: what word search takes for words.
     """
 
     log: EventLog
@@ -84,6 +85,7 @@ class Prepared:
     content_digest: str
     candidates_digest: str
     notes: tuple[str, ...]
+    analyser: Analyser = "bigrams"
 
 
 def digest_candidates(requests: RequestsByPart) -> str:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from unicodedata import normalize
 
 import regex
 
-__all__ = ["Words", "cut_unspaced", "folded", "take_unspaced"]
+__all__ = [
+    "Words",
+    "cut_unspaced",
+    "folded",
+    "has_unspaced",
+    "letters_outside_latin",
+    "take_unspaced",
+    "tokens",
+    "unspaced_letters",
+]
 
 _UNSPACED = regex.compile(
     r"(?V1)(?:[[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30fc]"
@@ -16,6 +26,9 @@ _UNSPACED = regex.compile(
 )
 """A run of letters of scripts that put no blanks between words (Korean puts some), with marks."""
 _LETTER = regex.compile(r"\X")
+_LETTERS = regex.compile(r"\p{L}")
+_OUTSIDE_LATIN = regex.compile(r"(?V1)[\p{L}--\p{Latin}]")
+_TOKEN = re.compile(r"\w+")
 _HAN = regex.compile(r"\p{Han}")
 _MARKED = regex.compile(r"(?<=\p{L})\p{M}")
 _VARIANTS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
@@ -59,7 +72,7 @@ def cut_unspaced(text: str) -> str:
     Pairs stand for words there, as in Lucene's analyser for Chinese, Japanese and Korean; a lone
     letter stands for itself. Other text is returned as it is.
     """
-    if not _has_unspaced(text):
+    if not has_unspaced(text):
         return text
     return _UNSPACED.sub(lambda run: f" {' '.join(_pairs(run[0]))} ", text)
 
@@ -69,7 +82,7 @@ def take_unspaced(text: str) -> tuple[str, list[str]]:
 
     That is their pairs of letters and, so that a query of one is answered, each Han letter.
     """
-    if not _has_unspaced(text):
+    if not has_unspaced(text):
         return text, []
     found: list[str] = []
     for run in _UNSPACED.findall(text):
@@ -80,7 +93,31 @@ def take_unspaced(text: str) -> tuple[str, list[str]]:
     return _UNSPACED.sub(" ", text), found
 
 
-def _has_unspaced(text: str) -> bool:
+def tokens(text: str) -> list[str]:
+    """Return the tokens of a text that was made unreadable, such as whole numbers, in order."""
+    return _TOKEN.findall(text)
+
+
+def unspaced_letters(texts: Iterable[str]) -> float:
+    """Return the share of letters that stand in runs without blanks, 0 where there is none."""
+    return _share(texts, lambda text: sum(map(len, _UNSPACED.findall(text))))
+
+
+def letters_outside_latin(texts: Iterable[str]) -> float:
+    """Return the share of letters that are of another script than Latin, 0 where there is none."""
+    return _share(texts, lambda text: len(_OUTSIDE_LATIN.findall(text)))
+
+
+def _share(texts: Iterable[str], count: Callable[[str], int]) -> float:
+    part = whole = 0
+    for text in texts:
+        whole += len(_LETTERS.findall(text))
+        part += 0 if text.isascii() else count(text)
+    return min(part / whole, 1.0) if whole else 0.0
+
+
+def has_unspaced(text: str) -> bool:
+    """Return whether a text has letters of a script that puts no blanks between words."""
     return not text.isascii() and _UNSPACED.search(text) is not None
 
 

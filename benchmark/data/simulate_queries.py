@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from benchmark.data.card import CategoryProtocol, KnownItemProtocol, Level, QueryProtocol
+from benchmark.data.card import Analyser, CategoryProtocol, KnownItemProtocol, Level, QueryProtocol
 from benchmark.data.catalogue import Queries
 from benchmark.data.keys import distinct, order_by
+from benchmark.data.scripts import tokens
 from benchmark.data.spans import find_in_spans
 from benchmark.data.text_column import TextColumn
 from benchmark.data.words import searchable_words, words
@@ -42,7 +43,12 @@ class Simulated:
     queries: Queries
 
 
-def simulate(protocol: QueryProtocol, item: NDArray[np.int32], columns: Columns) -> Simulated:
+def simulate(
+    protocol: QueryProtocol,
+    item: NDArray[np.int32],
+    columns: Columns,
+    analyser: Analyser = "bigrams",
+) -> Simulated:
     """Turn a share of events into searches and give each its words.
 
     An event whose item has no words for the kind that was drawn gets the other kind; where
@@ -52,6 +58,7 @@ def simulate(protocol: QueryProtocol, item: NDArray[np.int32], columns: Columns)
         protocol: shares, parameters and seed.
         item: int32 ``[events]``, each event's item.
         columns: the items' columns as text, ``{name: [items]}``.
+        analyser: tells the words of a text.
 
     Raises:
         InputError: the protocol names a column that the items do not have.
@@ -63,8 +70,8 @@ def simulate(protocol: QueryProtocol, item: NDArray[np.int32], columns: Columns)
     searched, kind_draw = generator.random((2, len(item)))
     events = np.flatnonzero(searched < protocol.share)
     items = item[events]
-    category = _category(protocol.category, items, columns, generator)
-    known = _known_item(protocol.known_item, items, columns, generator)
+    category = _category(protocol.category, items, columns, analyser, generator)
+    known = _known_item(protocol.known_item, items, columns, analyser, generator)
     share = protocol.category.share if protocol.category else 0.0
     first = kind_draw[events] < share
     use_category = (category.text >= 0) & (first | (known.text < 0))
@@ -106,11 +113,12 @@ def _level_values(level: Level, cell: str) -> list[str]:
     return [v for v in values if v not in level.missing] or [""]
 
 
-def path_query(path: Sequence[str]) -> str:
+def path_query(path: Sequence[str], analyser: Analyser = "bigrams") -> str:
     """Return the words along a category path, each at its last place; "" for a single level."""
     if len(path) < 2:
         return ""
-    found = [word for level in path for word in words(level)]
+    read = tokens if analyser == "tokens" else words
+    found = [word for level in path for word in read(level)]
     last = dict.fromkeys(reversed(found))
     return " ".join(reversed(last))
 
@@ -158,6 +166,7 @@ def _category(
     protocol: CategoryProtocol | None,
     items: NDArray[np.int32],
     columns: Columns,
+    analyser: Analyser,
     generator: np.random.Generator,
 ) -> _Drawn:
     """Draw one of the queries of each event's item; an item may have none."""
@@ -171,7 +180,9 @@ def _category(
     for cells in zip(*(TextColumn(columns[name]).take(rows) for name in names), strict=True):
         if cells not in made:  # many items are of one category
             own = {name: [cell] for name, cell in zip(names, cells, strict=True)}
-            texts = filter(None, map(path_query, category_paths(protocol, own, 0)))
+            texts = filter(
+                None, (path_query(path, analyser) for path in category_paths(protocol, own, 0))
+            )
             made[cells] = [number.setdefault(text, len(number)) for text in dict.fromkeys(texts)]
         choices.extend(made[cells])
         lengths.append(len(made[cells]))
@@ -201,6 +212,7 @@ def _known_item(
     protocol: KnownItemProtocol | None,
     items: NDArray[np.int32],
     columns: Columns,
+    analyser: Analyser,
     generator: np.random.Generator,
 ) -> _Drawn:
     """Draw the words of a query for each event's item.
@@ -213,7 +225,7 @@ def _known_item(
     """
     if protocol is None or len(items) == 0:
         return _Drawn.none(len(items))
-    terms = _index(protocol, columns)
+    terms = _index(protocol, columns, analyser)
     start, stop = terms.offsets[items], terms.offsets[items + 1]
     has_words = stop > start
     wanted = 1 + _poisson(protocol, generator.random(len(items)))
@@ -280,11 +292,11 @@ def _poisson(protocol: KnownItemProtocol, draw: NDArray[np.float64]) -> NDArray[
     return np.searchsorted(np.array(bounds), draw, side="right").astype(np.int64)
 
 
-def _index(protocol: KnownItemProtocol, columns: Columns) -> _Terms:
+def _index(protocol: KnownItemProtocol, columns: Columns, analyser: Analyser) -> _Terms:
     number: dict[str, int] = {}
     terms, often, lengths = array("q"), array("d"), array("q")
     for cells in zip(*(columns[name] for name in protocol.fields), strict=True):
-        count = Counter(searchable_words(" ".join(cells)))
+        count = Counter(searchable_words(" ".join(cells), analyser))
         lengths.append(len(count))
         terms.extend([number.setdefault(word, len(number)) for word in count])
         often.extend(count.values())

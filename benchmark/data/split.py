@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.card import Split
-from benchmark.data.dataset import Part
+from benchmark.data.evaluation_set import Part
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.grouping import Groups, group_events, kind_of
 from benchmark.data.keys import distinct

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.analyser import analyse
+from benchmark.data.card import Analyser
 from benchmark.plain_text import plain
 
 __all__ = ["unmatched"]
@@ -17,6 +18,7 @@ def unmatched(
     item_terms: Sequence[Sequence[str]],
     query_texts: Sequence[str],
     asked: Mapping[str, NDArray[np.integer]],
+    analyser: Analyser = "bigrams",
 ) -> Iterator[str]:
     """Yield a line for each kind of request whose words meet no item's, with counts.
 
@@ -24,6 +26,7 @@ def unmatched(
         item_terms: the terms of each item's text, ``[items]``.
         query_texts: ``[queries]``.
         asked: by name, the query of each request, ``[requests]``.
+        analyser: by which ``item_terms`` were found.
     """
     if not any(len(query) for query in asked.values()):
         return
@@ -34,7 +37,7 @@ def unmatched(
             f"{silent} of {len(item_terms)} items have no word in their text: word search misses"
             " them"
         )
-    queries = analyse(query_texts)
+    queries = analyse(query_texts, analyser)
     empty = np.array([not found for found in queries])
     lost = np.array([known.isdisjoint(found) for found in queries])
     for which, query in asked.items():

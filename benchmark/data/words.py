@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmark.data.scripts import Words, cut_unspaced, folded
+from benchmark.data.card import Analyser
+from benchmark.data.scripts import Words, cut_unspaced, folded, tokens
 
 __all__ = ["STOP_WORDS", "searchable_words", "words"]
 
@@ -53,6 +54,12 @@ def words(text: str) -> list[str]:
     return [w for w in _WORDS.find(folded(text)) if w not in STOP_WORDS]
 
 
-def searchable_words(text: str) -> list[str]:
-    """Return what :func:`words` does, but pairs of letters where no blanks part the words."""
-    return words(cut_unspaced(folded(text)))
+def searchable_words(text: str, analyser: Analyser = "bigrams") -> list[str]:
+    """Return the words of ``text`` that a query can hold, in order.
+
+    Those of :func:`words`; under ``bigrams`` pairs of letters where no blanks part the words;
+    under ``tokens`` the tokens.
+    """
+    if analyser == "tokens":
+        return tokens(text)
+    return words(cut_unspaced(folded(text)) if analyser == "bigrams" else folded(text))

@@ -11,14 +11,13 @@ import torch
 
 from benchmark.errors import BenchmarkError
 from benchmark.learning.quiet import without_progress_bars
+from benchmark.settings import BUNDLED
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["BUNDLED", "load_encoder"]
+__all__ = ["load_encoder"]
 
-BUNDLED = "minilm"
-"""Names the encoder that needs no hub, sentence-transformers/all-MiniLM-L6-v2."""
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of ``model.safetensors`` of sentence-transformers/all-MiniLM-L6-v2, as published."""
 

@@ -4,12 +4,14 @@ import math
 import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import Stemmer
 
 from baselines.bm25 import BM25, BM25Settings
+from benchmark.data.card import Analyser
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Requests, Task
@@ -96,3 +98,24 @@ def test_candidates_have_the_scores_that_they_have_in_the_catalogue(tiny: Datase
 def test_a_catalogue_without_a_word_is_refused_in_one_line(tiny: Dataset, text: str) -> None:
     with pytest.raises(InputError, match="no item has a word"):
         _fitted(tiny, (text,) * len(tiny.items), BM25Settings())
+
+
+@pytest.mark.parametrize(
+    ("analyser", "query", "found"),
+    [
+        ("tokens", "7 2", [True, False, True]),
+        ("bigrams", "椅子", [False, True, False]),
+        ("english", "椅子", [False] * 3),
+    ],
+)
+def test_a_stored_index_reads_queries_as_it_read_the_items(
+    analyser: Analyser, query: str, found: list[bool], tiny: Dataset, tmp_path: Path
+) -> None:
+    texts = ("7 1 5", "红色木制椅子", "2 2 9")
+    train = replace(tiny.train, items=Items(texts, texts, texts, {}), analyser=analyser)
+    model = BM25(BM25Settings())
+    model.fit(train, HarnessValidation(tiny, (Task.SEARCH,)), TrainingContext((Task.SEARCH,), 1))
+    model.save(tmp_path / "model")
+    asked = _search(tiny, (query,), len(texts))
+    for each in (model, BM25.load(tmp_path / "model")):
+        assert (each.score(asked)[0] > 0).tolist() == found

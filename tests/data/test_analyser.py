@@ -9,7 +9,7 @@ import Stemmer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.data.analyser import analyse
+from benchmark.data.analyser import analyse, analyser_for
 from benchmark.data.candidates import WordSearch
 from benchmark.data.card import KnownItemProtocol, QueryProtocol
 from benchmark.data.item_words import ItemWords
@@ -114,7 +114,7 @@ def test_searches_without_a_known_word_are_counted_before_anything_is_trained(
     items = [(f"i{item}", "chair" if item else "", "") for item in range(9)]
     told: list[str] = []
     load_dataset(make_folder(inter, items, queries), notify=told.append)
-    found = [line for line in told if "word" in line]
+    found = [line for line in told if "word" in line and "analyser" not in line]
     assert len(found) == 3
     assert "1 of 9 items have no word" in found[0]
     for line, part in zip(found[1:], ("validation", "test"), strict=True):
@@ -128,3 +128,58 @@ def test_nothing_is_said_where_every_search_has_a_word_or_nobody_searches() -> N
     assert not list(unmatched([["chair"]], ["chairs"], ask))
     assert not list(unmatched([[], ["xx"]], ["the"], {"test search": np.array([], dtype=np.int64)}))
     assert not list(unmatched([[]], [], {}))
+
+
+@pytest.mark.parametrize(
+    ("texts", "wanted"),
+    [
+        (["red chair", "Stuhl aus Holz"], "english"),
+        (["красный стул"], "english"),
+        (["red chair", "红色木制椅子"], "bigrams"),
+        (["무선이어폰", ""], "bigrams"),
+        (["1024 77", "[5, 3]", ""], "tokens"),
+        (["1024 77", "5 x"], "english"),
+        (["", "…"], "english"),
+        ([], "english"),
+    ],
+)
+def test_the_analyser_is_chosen_by_script_and_any_but_the_usual_is_said(
+    texts: list[str], wanted: str
+) -> None:
+    found, notes = analyser_for(None, texts)
+    assert found == wanted
+    assert [f"(analyser: {wanted})" in note for note in notes] == [True] * (wanted != "english")
+
+
+def test_a_card_has_the_last_word_on_the_analyser() -> None:
+    assert analyser_for("tokens", ["red"]) == ("tokens", ())
+    assert analyser_for("bigrams", ["红色木制椅子"]) == ("bigrams", ())
+    named, (note,) = analyser_for("english", ["红色木制椅子"])
+    assert named == "english"
+    assert "'bigrams' would find parts" in note
+
+
+@given(st.lists(st.text(st.characters(max_codepoint=0x2FF), max_size=20), max_size=5))
+def test_pairs_of_letters_change_nothing_where_words_are_parted(texts: list[str]) -> None:
+    assert analyse(texts, "bigrams") == analyse(texts, "english")
+
+
+def test_tokens_are_neither_stemmed_nor_left_out() -> None:
+    assert analyse(["[7, 7, 12]", "the running A a"], "tokens") == [
+        ["7", "7", "12"],
+        ["the", "running", "A", "a"],
+    ]
+
+
+def test_words_alone_do_not_find_a_part_of_a_chinese_title() -> None:
+    titles = ["红色木制椅子家用", "蓝色陶瓷花瓶"]
+    assert WordSearch(titles, "english").best({0: "椅子"}, {0: 2}) == {}
+    assert WordSearch(titles, "bigrams").best({0: "椅子"}, {0: 2})[0].tolist() == [0]
+
+
+def test_a_simulated_query_of_tokens_holds_tokens() -> None:
+    protocol = QueryProtocol(
+        share=1.0, seed=1, known_item=KnownItemProtocol(share=1.0, fields=("title",), noise=0.0)
+    )
+    made = simulate(protocol, np.zeros(20, np.int32), {"title": ["3 14 15", "9 2 6"]}, "tokens")
+    assert {token for text in made.queries.texts for token in text.split()} == {"3", "14", "15"}
