@@ -23,7 +23,7 @@ from benchmark.data.sources.logged_requests import LoggedRequests, ids_of, inter
 from benchmark.data.sources.parquet_files import ParquetTable
 from benchmark.data.sources.qilin_notes import read_notes
 from benchmark.data.sources.qilin_qrels import compare_qrels
-from benchmark.data.sources.qilin_tables import SERVICES, Shown, read_table
+from benchmark.data.sources.qilin_tables import SERVICES, Action, Shown, read_table
 from benchmark.data.sources.reader import Reader, Rules, Wanted, files_of
 from benchmark.data.sources.source import TEST, TRAINING, Origin, Source, Texts
 
@@ -33,7 +33,6 @@ _PAD = 1983938
 """Fills lists of recent clicks; the number of notes as published."""
 
 
-Action = Literal["click", "like", "collect", "comment", "share"]
 Grade = Annotated[float, Field(ge=1e-6, le=1e6)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +21,9 @@ from benchmark.data.sources.parquet_files import (
 )
 from benchmark.errors import did_you_mean
 
-__all__ = ["ACTIONS", "SERVICES", "Service", "Shown", "read_table"]
+__all__ = ["SERVICES", "Action", "Service", "Shown", "read_table"]
 
-ACTIONS = ("click", "like", "collect", "comment", "share")
+Action = Literal["click", "like", "collect", "comment", "share"]
 _RECENT = "recent_clicked_note_idxs"
 _LATEST = 2.0**53
 """Whole seconds beyond which floats skip some, and any clock is long broken."""
@@ -80,7 +81,10 @@ class Shown:
 
 
 def read_table(
-    table: ParquetTable, service: Service, grades: Mapping[str, float], min_page_time: float | None
+    table: ParquetTable,
+    service: Service,
+    grades: Mapping[Action, float],
+    min_page_time: float | None,
 ) -> Shown:
     """Read the columns that matter; the words of recommendations are none that a user typed.
 
@@ -157,7 +161,7 @@ def _check(table: ParquetTable, service: Service) -> str:
         table.refuse_type(service.details, "lists of structs")
     fields = {field.name: field.type for field in details.value_type}
     clock = next((name for name in service.clocks if name in fields), service.clocks[0])
-    for name in ("note_idx", clock, "page_time", *ACTIONS):
+    for name in ("note_idx", clock, "page_time", *get_args(Action)):
         place = f"{service.details}.{name}"
         if name not in fields:
             raise complain(table.paths[0], None, f"{place} is missing{did_you_mean(name, fields)}")
@@ -188,7 +192,7 @@ def _whole_numbers(values: pa.Array) -> NDArray[np.int64]:
 
 
 def _grades(
-    shown: pa.StructArray, grades: Mapping[str, float], min_page_time: float | None
+    shown: pa.StructArray, grades: Mapping[Action, float], min_page_time: float | None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the grade of each note that was shown, and whether it was clicked."""
     grade = np.zeros(len(shown), dtype=np.float32)
