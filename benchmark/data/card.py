@@ -89,13 +89,13 @@ class Split(_Strict):
     """How events become training, validation and test.
 
     Attributes:
-        name: ``leave-one-out`` or ``temporal``.
+        name: ``leave-one-out``, ``temporal``, or ``official``: as the source or its rules say.
         leakage: ``safe`` removes twins and target pairs, ``paper`` does as published code.
         limit: under ``temporal``, the most requests drawn for each part and task.
         seed: for that draw.
     """
 
-    name: Literal["leave-one-out", "temporal"] = "leave-one-out"
+    name: Literal["leave-one-out", "temporal", "official"] = "leave-one-out"
     leakage: Literal["safe", "paper"] = "safe"
     limit: Annotated[int, Field(gt=0)] | None = None
     seed: Seed = 1

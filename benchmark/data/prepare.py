@@ -60,7 +60,7 @@ def prepare(card: Card, folder: Path) -> Prepared:
     events = _Events.of(inter, item, query, twins=card.queries is not None and card.queries.twins)
     log, items = events.log, _catalogue(card, texts)
     groups = {task: group_events(log, task, events.shown) for task in Task}
-    parts = split(log, len(items), card.split, groups)
+    parts = split(log, len(items), card.split, groups, events.part)
     requests, told = _requests(card, events, items, queries, groups, parts)
     notes = [*source.notes, *copies, *parts.notes, *_lost_exposures(groups)]
     if inter.scaled:
@@ -147,11 +147,13 @@ class _Events:
         log: the events.
         gain: float32 ``[events]``, the grade of each, above 0.
         shown: what was shown and not taken, where the source tells.
+        part: uint8 ``[events]``, as the source splits them, where it does.
     """
 
     log: EventLog
     gain: NDArray[np.float32]
     shown: Shown | None
+    part: NDArray[np.uint8] | None
 
     @classmethod
     def of(
@@ -177,7 +179,8 @@ class _Events:
             inter.user[rows], item[rows], inter.time[rows], kind, query, inter.session[rows], users
         )
         order = by_user_and_time(inter.user[rows], inter.time[rows], users)
-        return cls(log, grade[rows][order], shown)
+        part = None if inter.part is None else inter.part[rows][order]
+        return cls(log, grade[rows][order], shown, part)
 
 
 def _shown(
