@@ -39,7 +39,7 @@ def told_before(requests: list[SlowRequest]) -> list[tuple[Event, str]]:
     """Return the recent clicks that no request shows, each with the part that first tells it."""
     taken = {(r.user, item) for r in requests for item in r.relevant()}
     found: dict[tuple[str, str], tuple[Event, str]] = {}
-    for r in sorted(requests, key=lambda r: r.time):
+    for r in sorted(requests, key=lambda r: (r.time, r.part != "train")):
         for item in r.recent:
             if (r.user, item) not in taken and (r.user, item) not in found:
                 found[r.user, item] = ((r.user, item, r.time - 1, None), r.part)

@@ -6,7 +6,8 @@ with the same words at different times are asked apart.
 Such logs also tell, with a request, what its user had clicked *recently*, without a moment and
 without the request that led there. These clicks stand in histories and are never asked for. A list
 may well hold what its user clicks in this very request, or later: so only what the log never shows
-its user to take is taken from it, once, a unit of time before the first request that tells it.
+its user to take is taken from it, once, a unit of time before the first request that tells it (of
+one moment, one that trains).
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ def _told(
         item: of each event.
     """
     pairs = log.user[log.recent_request].astype(np.int64) * len(log.items) + log.recent_item
-    first = _once(pairs, log.row[log.recent_request], log.time[log.recent_request])
+    first = _once(pairs, log.part[log.recent_request], log.time[log.recent_request])
     known = log.user[request].astype(np.int64) * len(log.items) + item
     first = first[~np.isin(pairs[first], known)]
     return log.recent_request[first], log.recent_item[first]
