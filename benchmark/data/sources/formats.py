@@ -12,6 +12,7 @@ __all__ = ["FORMATS", "reader_of"]
 FORMATS = {
     "atomic": "atomic_files",
     "qilin": "qilin",
+    "kuaisearch": "kuaisearch",
     "hetrec-lastfm": "hetrec_lastfm",
 }
 """The module of each format, which holds its :class:`Reader` as ``READER``."""
