@@ -51,7 +51,7 @@ def slow_official(
 ) -> tuple[Counter[Event], dict[tuple[str, str], list[Asked]]]:
     """Return what trains, and what is asked by part and task, as ``leakage: safe`` has it."""
     recent = told_before(requests)
-    lowest = min([0, *(r.time for r in requests), *(event[2] for event, _ in recent)])
+    lowest = min([0, *(r.time for r in requests if r.shown), *(event[2] for event, _ in recent)])
     requests = [
         SlowRequest(r.user, r.time - lowest, r.words, r.part, r.shown, r.recent) for r in requests
     ]

@@ -188,7 +188,7 @@ def one(user: int, moment: int, clicks: list[int], others: list[int], recent: li
 TWELVE = [one(0, moment, [moment % 4], [4, 5], [6, 7]) for moment in range(12)]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(REQUESTS, RULES)
 @example(
     {
