@@ -44,7 +44,7 @@ def _why(dataset: Dataset, task: Task) -> str:
             " users are left; give more events, or name the split temporal in a card"
         )
     left = f"{told} and {enough} users have the {LEAST} that leave-one-out needs, but"
-    if task is Task.SEARCH:  # nothing is left out for what stands in a history
+    if str(task) not in dataset.about.exclude_seen:
         return f"{left} every item answers what they ask; give more items"
     return (
         f"{left} what they ask for repeats their own history or leaves no wrong item; run with"

@@ -20,9 +20,9 @@ import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
 from benchmark.data.recognise import HEAD, recognise
-from benchmark.data.sources.checksum import open_file
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import LONGEST_LINE, complain, reading, shown
+from benchmark.data.sources.diagnose import LONGEST_LINE, complain, open_file
+from benchmark.plain_text import plain
 
 __all__ = ["Layout", "coded", "read_table"]
 
@@ -96,13 +96,15 @@ def read_table(path: Path, layout: Layout, cleaning: Cleaning) -> pa.Table:
             header; a line is too long or holds a NUL byte; not a single row is one.
     """
     state = _Reading(path, layout)
-    with reading(path), open_file(path) as file:
+    with open_file(path) as file:
         _look(path, file.read(HEAD), layout)
     tables = [_block(state, first, data) for first, data in _blocks(path)]
     faults = state.faults
-    if faults.count == state.rows > 0 or not tables:
+    if faults.count == state.rows:
         names = ", ".join(layout.fields)
-        text = f"{faults.text}; no line holds" if faults.count else "the file is empty; a row holds"
+        text = (
+            f"{faults.text}; no line holds" if faults.count else "the file holds no rows; one has"
+        )
         how = {"\t": "tabs", ",": "commas"}.get(layout.separator, f"'{layout.separator}'")
         raise complain(path, faults.line or None, f"{text} the fields {names}, separated by {how}")
     if faults.count:
@@ -131,14 +133,14 @@ def _look(path: Path, head: bytes, layout: Layout) -> None:
     line = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0].rstrip(b"\r").decode("latin-1")
     names = [cell.strip().strip('"') for cell in line.split(layout.separator)]
     if names != list(layout.fields):
-        how = shown(layout.separator.join(layout.fields).replace("\t", "<tab>"), 120)
+        how = plain(layout.separator.join(layout.fields).replace("\t", "<tab>"), 120)
         raise complain(path, 1, f"the first line is no header of this table; it must be {how}")
 
 
 def _blocks(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield whole lines, about 8 MB at once, each time with the number of the first."""
     number, rest = 1, b""
-    with reading(path), open_file(path) as file:
+    with open_file(path) as file:
         while chunk := file.read(_BLOCK):
             data = rest + (chunk if number > 1 or rest else chunk.removeprefix(b"\xef\xbb\xbf"))
             end = data.rfind(b"\n") + 1
@@ -227,7 +229,7 @@ def _line_by_line(state: _Reading, first: int, data: bytes) -> pa.Table:
         row = {n: _value(c, wanted[n]) for n, c in zip(names, cells, strict=True) if n in wanted}
         bad = next((name for name, value in row.items() if value is None), None)
         if bad is not None:
-            cell = shown(cells[names.index(bad)].decode("utf-8", "replace"))
+            cell = plain(cells[names.index(bad)].decode("utf-8", "replace"), 40)
             state.faults.note(line, f"{bad} '{cell}' is not a number")
             continue
         for name, value in (row | {"line": line}).items():

@@ -1,8 +1,8 @@
 """Format ``hetrec-lastfm``: listens and user-typed tags of Last.fm (HetRec 2011), as one joint log.
 
 A tag that a user gave an artist is a search of the user for that artist, with the tag as the query;
-an artist that a user listened to and never tagged is a recommendation. ``docs/data/hetrec-lastfm.md``
-has the files, the rules and what they leave open.
+an artist that a user listened to and never tagged is a recommendation. Files, rules and what they
+leave open: ``docs/data/hetrec-lastfm.md``.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from pydantic import Field
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.delimited import Layout, coded, read_table
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.drawn_parts import in_order_of_lots, parts_by_lot
 from benchmark.data.sources.hypersar import read_hypersar
 from benchmark.data.sources.reader import Reader, Rules, Wanted
 from benchmark.data.sources.source import TEST, TRAINING, Interactions, Source, Texts
 from benchmark.errors import InputError
+from benchmark.plain_text import plain
 
 __all__ = ["READER", "LastfmRules"]
 
@@ -89,7 +90,7 @@ def _read(files: Mapping[str, Path], rules: LastfmRules, wanted: Wanted) -> Sour
         assert names is not None
         inter, queries = _joint(files, rules, names, wanted.cleaning)
     items = Texts(inter.items, {} if names is None else {"name": _looked_up(inter.items, names)})
-    return Source(inter, items, queries, tuple(wanted.cleaning.notes))
+    return Source(inter, items, queries)
 
 
 def _names(path: Path, cleaning: Cleaning) -> pa.Table:
@@ -134,7 +135,7 @@ def _with_words(tagged: pa.Table, files: Mapping[str, Path], cleaning: Cleaning)
     empty = pc.equal(words, "").to_numpy(zero_copy_only=False)
     if empty.any():
         first = int(np.argmax(empty))
-        fault = f"tagID '{shown(tagged.column('tagID')[first].as_py())}' has no words in tags"
+        fault = f"tagID '{plain(tagged.column('tagID')[first].as_py(), 40)}' has no words in tags"
         count = f"{empty.sum()} of {len(empty)} tag assignments"
         line = tagged.column("line")[first].as_py()
         cleaning.report(path, line, fault, count, "they are left out")
@@ -148,7 +149,7 @@ def _tell_of_years(path: Path, tagged: pa.Table, cleaning: Cleaning) -> None:
     if odd.any():
         line = tagged.column("line")[int(np.argmax(odd))].as_py()
         cleaning.notes.append(
-            f"{shown(path.name)}:{line}: {odd.sum()} of {len(odd)} tag assignments are dated"
+            f"{plain(path.name, 40)}:{line}: {odd.sum()} of {len(odd)} tag assignments are dated"
             f" {year[odd].min()} to {year[odd].max()}; they are kept, as no date is used"
         )
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.delimited import Layout, coded, read_table
@@ -99,7 +98,8 @@ def _check(path: Path, table: pa.Table, column: str, known: int) -> None:
     wrong = (values < 0) | (values >= known)
     if wrong.any():
         first = int(np.argmax(wrong))
-        text = f"{column} {values[first]} is not in the dictionary ({wrong.sum()} of {len(wrong)} rows)"
+        count = f"{wrong.sum()} of {len(wrong)} rows"
+        text = f"{column} {values[first]} is not in the dictionary ({count})"
         raise complain(path, table.column("line")[first].as_py(), text)
 
 
