@@ -14,6 +14,7 @@ FORMATS = {
     "qilin": "qilin",
     "kuaisearch": "kuaisearch",
     "hetrec-lastfm": "hetrec_lastfm",
+    "movielens": "movielens",
 }
 """The module of each format, which holds its :class:`Reader` as ``READER``."""
 
