@@ -14,9 +14,10 @@ import pyarrow.json as pajson
 from numpy.typing import NDArray
 
 from benchmark.data.recognise import HEAD, foreign_text, recognise
-from benchmark.data.sources.diagnose import LONGEST_LINE, complain, reading, shown
+from benchmark.data.sources.diagnose import LONGEST_LINE, complain, reading
 from benchmark.errors import InputError, did_you_mean
 from benchmark.files import open_regular
+from benchmark.plain_text import plain
 
 __all__ = ["Kind", "Records", "json_lines"]
 
@@ -143,9 +144,9 @@ def _fault(
         for name, kind in fields.items():
             if not _is(record.get(name), kind):
                 wanted = {"integer": "an integer", "text": "text", "integers": "a list of integers"}
-                value = shown(json.dumps(record[name], ensure_ascii=False))
+                value = plain(json.dumps(record[name], ensure_ascii=False), 40)
                 return complain(path, number, f"{name} must be {wanted[kind]}, not {value}")
-    return complain(path, line, f"cannot be parsed from here on: {shown(reason, 120)}")
+    return complain(path, line, f"cannot be parsed from here on: {plain(reason, 120)}")
 
 
 def _record(path: Path, line: int, raw: bytes) -> dict[str, object]:

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.json_lines import json_lines
 from benchmark.data.sources.kuaisearch_tables import Log, read_rank, read_recall
 from benchmark.data.sources.logged_requests import LoggedRequests, ids_of, interactions
 from benchmark.data.sources.reader import Reader, Rules, Wanted
 from benchmark.data.sources.source import Origin, Source, Texts
+from benchmark.plain_text import plain
 
 __all__ = ["READER", "KuaiSearchRules"]
 
@@ -195,7 +196,7 @@ def _items(
         lost = row < 0
         if lost.any():
             first = int(np.argmax(lost))
-            fault = f"item_id {number[first]} is not in {shown(files['items'].name)}"
+            fault = f"item_id {number[first]} is not in {plain(files['items'].name, 40)}"
             what = "shown" if column == "item" else "recent"
             count = f"{lost.sum()} of {len(lost)} {what} items"
             line = int(log.line[owner[first]])
@@ -221,7 +222,7 @@ def _check_users(path: Path, log: LoggedRequests, origin: Origin, cleaning: Clea
     lost = ~pc.is_in(number, value_set=listed.combine_chunks()).to_numpy(zero_copy_only=False)
     if lost.any():
         first = int(np.argmax(lost[log.user]))
-        fault = f"user_id {number[int(log.user[first])]} is not in {shown(path.name)}"
+        fault = f"user_id {number[int(log.user[first])]} is not in {plain(path.name, 40)}"
         count = f"{lost.sum()} of {len(lost)} users"
         cleaning.report(*origin(int(log.row[first])), fault, count, "their events are kept")
 

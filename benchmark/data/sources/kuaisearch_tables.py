@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.json_lines import Kind, Records, json_lines
 from benchmark.data.sources.source import TEST, TRAINING, VALIDATION
+from benchmark.plain_text import plain
 
 __all__ = ["Log", "read_rank", "read_recall"]
 
@@ -188,7 +189,7 @@ class _Parts:
         if place.null_count:
             first = pc.index(pc.is_null(place), True).as_py()
             value, known = split[first].as_py(), ", ".join(_PARTS)
-            text = f"split '{shown(value or '')}' is none of {known}"
+            text = f"split '{plain(value or '', 40)}' is none of {known}"
             raise complain(self._path, int(line[first]), text)
         return values[place.to_numpy()]
 

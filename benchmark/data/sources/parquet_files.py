@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from benchmark.data.sources.diagnose import LONGEST_LINE, complain, reading, shown
+from benchmark.data.sources.diagnose import LONGEST_LINE, complain, reading
 from benchmark.errors import did_you_mean
 from benchmark.files import open_regular
+from benchmark.plain_text import plain
 
 __all__ = ["ParquetTable", "integers", "is_list", "real_numbers", "text"]
 
@@ -71,13 +72,15 @@ class ParquetTable:
         types = []
         for path, schema in zip(self.paths, self._schemas, strict=True):
             if column not in schema.names:
-                text = f"column '{shown(column)}' is missing{did_you_mean(column, schema.names)}"
+                text = (
+                    f"column '{plain(column, 40)}' is missing{did_you_mean(column, schema.names)}"
+                )
                 raise complain(path, None, text)
             types.append(schema.field(column).type)
             if types[-1] != types[0]:
-                first, own = shown(str(types[0]), 80), shown(str(types[-1]), 80)
-                where = shown(self.paths[0].name, 80)
-                text = f"column '{shown(column)}' is of type {own}, in {where} of type {first}"
+                first, own = plain(str(types[0]), 80), plain(str(types[-1]), 80)
+                where = plain(self.paths[0].name, 80)
+                text = f"column '{plain(column, 40)}' is of type {own}, in {where} of type {first}"
                 raise complain(path, None, text)
         return types[0]
 
@@ -87,8 +90,8 @@ class ParquetTable:
         Raises:
             InputError: always.
         """
-        own = shown(str(self.type_of(column)), 80)
-        text = f"column '{shown(column)}' must hold {wanted}, not {own}"
+        own = plain(str(self.type_of(column)), 80)
+        text = f"column '{plain(column, 40)}' must hold {wanted}, not {own}"
         raise complain(self.paths[0], None, text)
 
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
@@ -121,7 +124,7 @@ def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
         except (pa.ArrowException, ValueError, EOFError, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
-            reason = shown(str(error).partition("\n")[0], 120)
+            reason = plain(str(error).partition("\n")[0], 120)
             text = f"is no Parquet file, or is damaged ({reason}); fetch it anew"
             raise complain(path, None, text) from None
 
@@ -132,7 +135,7 @@ def _check_texts(path: Path, row: int, batch: pa.RecordBatch) -> None:
             length = pc.binary_length(column)
             if (pc.max(length).as_py() or 0) > LONGEST_LINE:
                 first = row + pc.index(length, pc.max(length)).as_py() + 1
-                fault = f"{shown(name)} is longer than {LONGEST_LINE:,} bytes; shorten it"
+                fault = f"{plain(name, 40)} is longer than {LONGEST_LINE:,} bytes; shorten it"
                 raise complain(path, first, fault)
 
 

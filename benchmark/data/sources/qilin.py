@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.logged_requests import LoggedRequests, ids_of, interactions
 from benchmark.data.sources.parquet_files import ParquetTable
 from benchmark.data.sources.qilin_notes import read_notes
@@ -26,6 +26,7 @@ from benchmark.data.sources.qilin_qrels import compare_qrels
 from benchmark.data.sources.qilin_tables import SERVICES, Action, Shown, read_table
 from benchmark.data.sources.reader import Reader, Rules, Wanted, files_of
 from benchmark.data.sources.source import TEST, TRAINING, Origin, Source, Texts
+from benchmark.plain_text import plain
 
 __all__ = ["READER", "QilinRules"]
 
@@ -217,7 +218,7 @@ def _check_users(
     lost = number >= listed
     if lost.any():
         first = int(np.argmax(lost[log.user]))
-        fault = f"user_idx {number[log.user[first]]} is not in {shown(paths[0].name)}"
+        fault = f"user_idx {number[log.user[first]]} is not in {plain(paths[0].name, 40)}"
         count = f"{lost.sum()} of {len(lost)} users"
         cleaning.report(*origin(int(log.row[first])), fault, count, "their events are kept")
 

@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.parquet_files import ParquetTable, integers, text
 from benchmark.data.sources.source import Texts
+from benchmark.plain_text import plain
 
 __all__ = ["read_notes"]
 
@@ -55,7 +56,9 @@ def _check(table: ParquetTable, name: str) -> None:
     if name not in _TEXTS and table.has(name):
         reason = "counters are totals that tell test clicks, and other columns are no texts"
         known = ", ".join(_TEXTS)
-        fault = f"column '{shown(name)}' of notes is not read: {reason}; a card may name {known}"
+        fault = (
+            f"column '{plain(name, 40)}' of notes is not read: {reason}; a card may name {known}"
+        )
         raise complain(table.paths[0], None, fault)
     kind = table.type_of(name)
     if name in ("note_title", "note_content") or not pa.types.is_integer(kind):

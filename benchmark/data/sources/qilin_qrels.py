@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain, lines, shown
+from benchmark.data.sources.diagnose import complain, lines
 from benchmark.data.sources.parquet_files import ParquetTable
 from benchmark.data.sources.qilin_tables import Shown
+from benchmark.plain_text import plain
 
 __all__ = ["compare_qrels"]
 
@@ -43,7 +44,7 @@ def compare_qrels(path: Path, table: ParquetTable, rows: Shown, cleaning: Cleani
     else:
         line, key = 1, int(less[0])
         fault = f"note {key % _WIDTH}, a click of row {key // _WIDTH}, is missing"
-    file = shown(table.paths[0].name)
+    file = plain(table.paths[0].name, 40)
     count = f"{len(more)} pairs are only here and {len(less)} only there, of {len(clicked)} clicks"
     cleaning.report(path, line, f"{fault} of {file}", count, "the clicks are what is relevant")
 
@@ -58,7 +59,7 @@ def _read(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         elif text.strip():
             found = re.fullmatch(r"\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*", text)
             if found is None:
-                fault = f"'{shown(text)}' must be a row of the test table and a note_idx"
+                fault = f"'{plain(text, 40)}' must be a row of the test table and a note_idx"
                 raise complain(path, line, fault)
             number.append(line)
             pairs.append(int(found[1]) * _WIDTH + int(found[2]))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.parquet_files import (
     ParquetTable,
     integers,
@@ -20,6 +20,7 @@ from benchmark.data.sources.parquet_files import (
     text,
 )
 from benchmark.errors import did_you_mean
+from benchmark.plain_text import plain
 
 __all__ = ["SERVICES", "Action", "Service", "Shown", "read_table"]
 
@@ -166,10 +167,10 @@ def _check(table: ParquetTable, service: Service) -> str:
         if name not in fields:
             raise complain(table.paths[0], None, f"{place} is missing{did_you_mean(name, fields)}")
         if name == "note_idx" and not pa.types.is_integer(fields[name]):
-            own = shown(str(fields[name]), 80)
+            own = plain(str(fields[name]), 80)
             raise complain(table.paths[0], None, f"{place} must hold integers, not {own}")
         if not _is_number(fields[name]):
-            own = shown(str(fields[name]), 80)
+            own = plain(str(fields[name]), 80)
             raise complain(table.paths[0], None, f"{place} must hold numbers, not {own}")
     return clock
 
