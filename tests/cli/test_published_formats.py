@@ -49,7 +49,7 @@ def test_a_folder_is_described_and_popularity_runs_on_it(
     folder = tmp_path / "data"
     card = WRITERS[name](folder, users=40, seed=3)
     (folder / "card.yaml").write_text(yaml.safe_dump(card), encoding="utf-8")
-    told = command("data", "describe", "--dataset", folder, "--json")
+    told = command("data", "describe", folder, "--json")
     assert told.status == 0, told.err
     assert min(told.json["events"].values()) > 0
     assert command("data", "audit", folder).status == 0

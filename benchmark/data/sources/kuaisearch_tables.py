@@ -29,6 +29,9 @@ _SEARCH: dict[str, Kind] = {
 }
 _PARTS = {"train": TRAINING, "valid": VALIDATION, "validation": VALIDATION, "test": TEST}
 
+_LATEST = 2**53
+"""Far from any order of searches, and near enough to 0 that differences do not overflow."""
+
 
 @dataclass(frozen=True)
 class Log:
@@ -159,7 +162,7 @@ class _Parts:
         before = self._searches
         for name, column in (("user", "user_id"), ("session", "session_id")):
             self._columns[name].append(table.column(column).to_numpy())
-        self._columns["time"].append(table.column("time_index").to_numpy())
+        self._columns["time"].append(self._time(table.column("time_index").to_numpy(), line))
         self._columns["part"].append(self._part(table.column("split"), line))
         self._columns["line"].append(line)
         self._words += pc.fill_null(table.column("query"), "").chunks
@@ -182,6 +185,13 @@ class _Parts:
         """Return all that was added."""
         columns = {name: np.concatenate(parts) for name, parts in self._columns.items()}
         return Log(**columns, words=pa.chunked_array(self._words, pa.string()))
+
+    def _time(self, time: NDArray[np.int64], line: NDArray[np.int64]) -> NDArray[np.int64]:
+        wild = np.flatnonzero((time > _LATEST) | (time < -_LATEST))
+        if len(wild):
+            text = f"time_index {time[wild[0]]} is beyond {_LATEST:,}; times are counted from 0"
+            raise complain(self._path, int(line[wild[0]]), text)
+        return time
 
     def _part(self, split: pa.ChunkedArray, line: NDArray[np.int64]) -> NDArray[np.uint8]:
         names, values = pa.array([*_PARTS]), np.array([*_PARTS.values()], dtype=np.uint8)

@@ -238,6 +238,11 @@ FAULTS: dict[str, tuple[str, Callable[[str], str], str]] = {
         lambda line: changed(line, user_id=2**70),
         r"recall.jsonl:3: user_id must be an integer",
     ),
+    "a time beyond any order": (
+        "recall",
+        lambda line: changed(line, time_index=-(2**62)),
+        r"recall.jsonl:3: time_index -\d+ is beyond 9,007,199,254,740,992",
+    ),
     "another part": (
         "recall",
         lambda line: changed(line, split="tset"),
