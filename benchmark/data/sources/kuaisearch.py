@@ -98,7 +98,7 @@ def _read(files: Mapping[str, Path], rules: KuaiSearchRules, wanted: Wanted) -> 
         _check_users(files["users"], log, _origin(files), cleaning)
     inter, told = interactions(log, _origin(files))
     queries = Texts(inter.queries, {"query": inter.queries.cast(pa.large_string())})
-    return Source(inter, catalogue.texts, queries, (*cleaning.notes, *told))
+    return Source(inter, catalogue.texts, queries, told)
 
 
 def _read_items(path: Path, wanted: tuple[str, ...], cleaning: Cleaning) -> _Catalogue:

@@ -104,7 +104,7 @@ def _read(files: Mapping[str, Path], rules: QilinRules, wanted: Wanted) -> Sourc
         inter,
         items,
         Texts(words, {"query": words.cast(pa.large_string())}),
-        (*cleaning.notes, *_moments(tables), *told),
+        (*_moments(tables), *told),
     )
 
 

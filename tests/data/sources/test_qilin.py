@@ -305,7 +305,7 @@ def refused(folder: Path, message: str) -> None:
         load_dataset(folder, cache=cache)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400 + len(str(folder))
-    assert not list(cache.rglob("*"))
+    assert not list((cache / "data").rglob("*"))
 
 
 # --- oddities -----------------------------------------------------------------------------------
