@@ -18,9 +18,10 @@ from pydantic import Field
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.delimited import Layout, coded, read_table
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.reader import Reader, Rules, Wanted
 from benchmark.data.sources.source import Interactions, Source, Texts
+from benchmark.plain_text import plain
 
 __all__ = ["LABELS", "READER", "MovieLensRules"]
 
@@ -108,7 +109,7 @@ def _read(files: Mapping[str, Path], rules: MovieLensRules, wanted: Wanted) -> S
         raise complain(files["ratings"], None, "no event is left by the rules of the card")
     inter = _in_bursts(inter.only(keep).compact(), rules.burst)
     queries = Texts(inter.queries, {"query": inter.queries}) if "tags" in files else None
-    return Source(inter, items, queries, tuple(cleaning.notes))
+    return Source(inter, items, queries)
 
 
 def _films(path: Path, layout: Layout, cleaning: Cleaning) -> Texts:
@@ -206,20 +207,24 @@ def _are_queries(
 ) -> NDArray[np.bool_]:
     """Return which events have a tag that is a query: no label, no lone number, not empty."""
     tags = inter.queries
-    plain = pc.utf8_lower(pc.replace_substring_regex(tags, r"[-_\s]+", " "))
-    labels = pa.array([label.lower() for label in rules.labels], type=_TEXT)
-    personal = pc.is_in(pc.utf8_trim_whitespace(plain), value_set=labels)
+    labels = pa.array(rules.labels, type=_TEXT)
+    personal = pc.is_in(_plain_words(tags), value_set=_plain_words(labels))
     if rules.lone_numbers == "drop":
         personal = pc.or_(personal, pc.match_substring_regex(tags, _LONE_NUMBER))
     personal = pc.or_(personal, pc.equal(tags, "")).to_numpy(zero_copy_only=False)
     lost = np.append(personal, False)[inter.query]
     if lost.any():
-        example = shown(tags[int(inter.query[np.argmax(lost)])].as_py())
+        example = plain(tags[int(inter.query[np.argmax(lost)])].as_py(), 40)
         cleaning.notes.append(
             f"{personal.sum()} of {len(tags)} tags are personal labels or numbers, as '{example}',"
             f" and no queries ({lost.sum()} of {(inter.query >= 0).sum()} tagged rows are left out)"
         )
     return ~lost & (inter.query >= 0)
+
+
+def _plain_words(tags: pa.Array) -> pa.Array:
+    spaced = pc.replace_substring_regex(tags, r"[-_\s]+", " ")
+    return pc.utf8_trim_whitespace(pc.utf8_lower(spaced))
 
 
 def _in_bursts(inter: Interactions, burst: int) -> Interactions:

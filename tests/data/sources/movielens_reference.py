@@ -27,7 +27,7 @@ def rows_of(path: Path) -> list[list[str]]:
 
 
 def _personal(tag: str, labels: tuple[str, ...], lone_numbers: str) -> bool:
-    plain = " ".join(re.split(r"[-_\s]+", tag.lower()))
+    plain, *labels = (" ".join(re.split(r"[-_\s]+", each.lower())) for each in (tag, *labels))
     number = re.fullmatch(r"#?\d+([.,/:]\d+)?%?", tag, re.ASCII) is not None
     return plain in labels or not tag or (number and lone_numbers == "drop")
 
