@@ -112,9 +112,10 @@ def split(
     groups = groups or {task: group_events(log, task) for task in Task}
     told = np.zeros(len(log), dtype=np.uint8) if official is None else official
     uses = {task: _uses(groups[task], told) for task in Task}
+    fit = {task: np.flatnonzero(each <= TEST) for task, each in uses.items()}
     train = told != HISTORY
     if how.name == "leave-one-out":
-        asked = _leave_one_out(log, groups, uses)
+        asked = _leave_one_out(log, groups, fit)
     elif how.name == "official":
         if official is None:
             raise InputError(_NO_PARTS)
@@ -122,7 +123,7 @@ def split(
         train &= log.time < late
     else:
         begin, end = _cuts(log.time[told <= TEST])
-        asked = _temporal(log, groups, uses, begin, end)
+        asked = _temporal(log, groups, fit, begin, end)
         # A session that straddles the first cut asks for nothing; its later part is not trained on.
         train &= log.time < begin
     for (_, task), chosen in asked.items():
@@ -221,16 +222,15 @@ def _uses(groups: Groups, told: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _leave_one_out(
-    log: EventLog, groups: dict[Task, Groups], uses: dict[Task, NDArray[np.uint8]]
+    log: EventLog, groups: dict[Task, Groups], fit: dict[Task, NDArray[np.int64]]
 ) -> Asked:
     asked: Asked = {}
     for task in Task:
-        whole = np.flatnonzero(uses[task] <= TEST)
-        ends = np.searchsorted(groups[task].first[whole], log.offsets)
+        ends = np.searchsorted(groups[task].first[fit[task]], log.offsets)
         last = ends[1:][np.diff(ends) >= LEAST] - 1
         if len(last):
-            asked["validation", task] = whole[last - 1]
-            asked["test", task] = whole[last]
+            asked["validation", task] = fit[task][last - 1]
+            asked["test", task] = fit[task][last]
     return asked
 
 
@@ -246,15 +246,15 @@ def _cuts(time: NDArray[np.int64]) -> tuple[int, int]:
 def _temporal(
     log: EventLog,
     groups: dict[Task, Groups],
-    uses: dict[Task, NDArray[np.uint8]],
+    fit: dict[Task, NDArray[np.int64]],
     begin: int,
     end: int,
 ) -> Asked:
     asked: Asked = {}
     for task in Task:
-        time, whole = log.time[groups[task].first], uses[task] <= TEST
-        validation = np.flatnonzero(whole & (time >= begin) & (time < end))
-        test = np.flatnonzero(whole & (time >= end))
+        time = log.time[groups[task].first[fit[task]]]
+        validation = fit[task][(time >= begin) & (time < end)]
+        test = fit[task][time >= end]
         if len(validation):
             asked["validation", task] = validation
         if len(test):

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain
-from benchmark.data.sources.json_lines import json_lines
+from benchmark.data.sources.json_records import json_records
 from benchmark.data.sources.kuaisearch_tables import Log, read_rank, read_recall
 from benchmark.data.sources.logged_requests import LoggedRequests, ids_of, interactions
 from benchmark.data.sources.reader import Reader, Rules, Wanted
@@ -106,7 +106,7 @@ def _read_items(path: Path, wanted: tuple[str, ...], cleaning: Cleaning) -> _Cat
     numbers, lines = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     columns = list(dict.fromkeys(wanted))
     parts: dict[str, list[pa.Array]] = {name: [] for name in columns}
-    for records in json_lines(path, {"item_id": "integer", **dict.fromkeys(columns, "text")}):
+    for records in json_records(path, {"item_id": "integer", **dict.fromkeys(columns, "text")}):
         number = records.table.column("item_id")
         if number.null_count:
             place = pc.index(pc.is_null(number), True).as_py()
@@ -216,7 +216,7 @@ def _origin(files: Mapping[str, Path]) -> Origin:
 
 def _check_users(path: Path, log: LoggedRequests, origin: Origin, cleaning: Cleaning) -> None:
     """Tell of users without a line; their events stay, as nothing else is taken from that file."""
-    records = json_lines(path, {"user_id": "integer"})
+    records = json_records(path, {"user_id": "integer"})
     listed = pa.chunked_array([c for r in records for c in r.table.column(0).chunks], pa.int64())
     number = log.users.cast(pa.int64())
     lost = ~pc.is_in(number, value_set=listed.combine_chunks()).to_numpy(zero_copy_only=False)

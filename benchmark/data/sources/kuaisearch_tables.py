@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain
-from benchmark.data.sources.json_lines import Kind, Records, json_lines
+from benchmark.data.sources.json_records import Kind, Records, json_records
 from benchmark.data.sources.source import TEST, TRAINING, VALIDATION
 from benchmark.plain_text import plain
 
@@ -140,7 +140,7 @@ class _Parts:
 
     def searches(self, fields: Mapping[str, Kind]) -> Iterator[tuple[Records, pa.Array]]:
         """Yield records, and which of them have a user, a session and a time."""
-        for records in json_lines(self._path, fields):
+        for records in json_records(self._path, fields):
             keys = [records.table.column(n) for n in ("user_id", "session_id", "time_index")]
             kept = pc.and_(pc.and_(*map(pc.is_valid, keys[:2])), pc.is_valid(keys[2]))
             lost = np.flatnonzero(~kept.to_numpy())

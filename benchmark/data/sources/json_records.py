@@ -19,7 +19,7 @@ from benchmark.errors import InputError, did_you_mean
 from benchmark.files import open_regular
 from benchmark.plain_text import plain
 
-__all__ = ["Kind", "Records", "json_lines"]
+__all__ = ["Kind", "Records", "json_records"]
 
 Kind = Literal["integer", "text", "integers"]
 _ARROW = {"integer": pa.int64(), "text": pa.string(), "integers": pa.list_(pa.int64())}
@@ -41,7 +41,7 @@ class Records:
     line: NDArray[np.int64]
 
 
-def json_lines(path: Path, fields: Mapping[str, Kind]) -> Iterator[Records]:
+def json_records(path: Path, fields: Mapping[str, Kind]) -> Iterator[Records]:
     """Yield the records of a file, block by block; blank lines are none.
 
     Args:
