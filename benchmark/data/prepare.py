@@ -58,6 +58,8 @@ def prepare(card: Card, folder: Path) -> Prepared:
     source = _read(card, folder, cleaning)
     inter = without_copies(events_in_order(source.inter), card.copies, cleaning)
     texts = texts_in_order(source.items)
+    # Nothing holds the texts in the order of the files any more; of millions they are gigabytes.
+    source = replace(source, items=texts)
     item = _rows(inter.item, inter.items, texts)
     query, queries, simulated = _searches(card, inter, item, texts, source.queries)
     events = _Events.of(inter, item, query, twins=card.queries is not None and card.queries.twins)
