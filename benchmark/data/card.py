@@ -248,7 +248,8 @@ class Card(_Strict):
 
     Attributes:
         format: of the files, a name of :data:`benchmark.data.sources.formats.FORMATS`.
-        files: by what they hold, as the format's reader names them.
+        files: by what they hold, as the format's reader names them; a table that lies in several
+            has its further ones as ``NAME-2``, ``NAME-3`` and so on.
         rules: of the format's reader, which documents them.
         title: template over item columns for what a person calls an item, ``"{movie_title}"``;
             ``None`` leaves the item's id.
@@ -293,7 +294,8 @@ class Card(_Strict):
             if kind not in self.files:
                 raise ValueError(f"files must name '{kind}'")
         for kind in self.files:
-            if kind not in (known := (*reader.needed, *reader.optional)):
+            if not reader.takes(kind, self.files):
+                known = (*reader.needed, *reader.optional)
                 raise ValueError(f"files: unknown '{plain(kind, 40)}'{did_you_mean(kind, known)}")
         if self.grade is not None and self.format != "atomic":
             raise ValueError(f"format '{self.format}' grades events by its rules; drop grade")

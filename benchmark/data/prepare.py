@@ -82,6 +82,8 @@ def prepare_source(card: Card, source: Source, cleaning: Cleaning) -> Prepared:
     source = _with_named_columns(card, source)
     inter = without_copies(events_in_order(source.inter), card.copies, cleaning)
     texts = texts_in_order(source.items)
+    # Nothing holds the texts in the order of the files any more; of millions they are gigabytes.
+    source = replace(source, items=texts)
     item = _rows(inter.item, inter.items, texts)
     items = catalogue_of(card, texts)
     given = () if source.queries is None else source.queries.columns["query"]

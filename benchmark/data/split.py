@@ -13,13 +13,14 @@ from benchmark.data.events import EventLog, EventSource
 from benchmark.data.grouping import Groups, group_events, kind_of
 from benchmark.data.keys import distinct
 from benchmark.data.requests import PAD, Task
-from benchmark.data.sources.source import TEST, VALIDATION
+from benchmark.data.sources.source import HISTORY, TEST, TRAINING, VALIDATION
 from benchmark.errors import InputError
 
 __all__ = ["LEAST", "Parts", "RequestRows", "split"]
 
 LEAST = 3
 """Requests of a task that leave-one-out needs of a user: to train, to validate and to test."""
+_NO_PARTS = "the files do not say what trains and what tests; name another split than official"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,11 @@ def split(
     ``limit`` of them, drawn for each part and task).
 
     ``official``: the source says of each event what it is for. A request is asked in the latest
-    part that any of its events is of; everything else trains.
+    part that any of its events is of; everything else trains. Where the source has no validation,
+    the last tenth of the requests that train, of both tasks together and at most, validates:
+    requests of the same moment stay together, and nothing trains that is as late.
+
+    Events whose request is not known (``BACKGROUND`` and ``HISTORY``) are asked for by no split.
 
     ``leakage: safe``: the history of a request is what its user did strictly earlier, outside of
     the request's own session, later parts included: a test request knows the validation event
@@ -105,14 +110,20 @@ def split(
         InputError: nothing is left to train on, or the source has no parts that ``official`` needs.
     """
     groups = groups or {task: group_events(log, task) for task in Task}
-    train = np.ones(len(log), dtype=np.bool_)
+    told = np.zeros(len(log), dtype=np.uint8) if official is None else official
+    uses = {task: _uses(groups[task], told) for task in Task}
+    fit = {task: np.flatnonzero(each <= TEST) for task, each in uses.items()}
+    train = told != HISTORY
     if how.name == "leave-one-out":
-        asked = _leave_one_out(log, groups)
+        asked = _leave_one_out(log, groups, fit)
     elif how.name == "official":
-        asked = _official(groups, official)
+        if official is None:
+            raise InputError(_NO_PARTS)
+        asked, late = _official(log, groups, uses)
+        train &= log.time < late
     else:
-        begin, end = _cuts(log)
-        asked = _temporal(log, groups, begin, end)
+        begin, end = _cuts(log.time[told <= TEST])
+        asked = _temporal(log, groups, fit, begin, end)
         # A session that straddles the first cut asks for nothing; its later part is not trained on.
         train &= log.time < begin
     for (_, task), chosen in asked.items():
@@ -203,30 +214,47 @@ def _events(
     return owner[owner != PAD], groups.rows[owner != PAD]
 
 
-def _leave_one_out(log: EventLog, groups: dict[Task, Groups]) -> Asked:
+def _uses(groups: Groups, told: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the latest part that events of each group are of, ``[groups]``."""
+    if not len(groups.rows):
+        return told[:0]
+    return np.maximum.reduceat(told[groups.rows], groups.offsets[:-1])
+
+
+def _leave_one_out(
+    log: EventLog, groups: dict[Task, Groups], fit: dict[Task, NDArray[np.int64]]
+) -> Asked:
     asked: Asked = {}
     for task in Task:
-        ends = np.searchsorted(groups[task].first, log.offsets)
+        ends = np.searchsorted(groups[task].first[fit[task]], log.offsets)
         last = ends[1:][np.diff(ends) >= LEAST] - 1
         if len(last):
-            asked["validation", task] = last - 1
-            asked["test", task] = last
+            asked["validation", task] = fit[task][last - 1]
+            asked["test", task] = fit[task][last]
     return asked
 
 
-def _cuts(log: EventLog) -> tuple[int, int]:
+def _cuts(time: NDArray[np.int64]) -> tuple[int, int]:
     """Return the moments at which validation and test begin."""
-    first, second = len(log) * 8 // 10, len(log) * 9 // 10
-    ordered = np.partition(log.time, [min(first, len(log) - 1), min(second, len(log) - 1)])
+    if not len(time):
+        return 0, 0
+    first, second = len(time) * 8 // 10, len(time) * 9 // 10
+    ordered = np.partition(time, [min(first, len(time) - 1), min(second, len(time) - 1)])
     return int(ordered[first]), int(ordered[second])
 
 
-def _temporal(log: EventLog, groups: dict[Task, Groups], begin: int, end: int) -> Asked:
+def _temporal(
+    log: EventLog,
+    groups: dict[Task, Groups],
+    fit: dict[Task, NDArray[np.int64]],
+    begin: int,
+    end: int,
+) -> Asked:
     asked: Asked = {}
     for task in Task:
-        time = log.time[groups[task].first]
-        validation = np.flatnonzero((time >= begin) & (time < end))
-        test = np.flatnonzero(time >= end)
+        time = log.time[groups[task].first[fit[task]]]
+        validation = fit[task][(time >= begin) & (time < end)]
+        test = fit[task][time >= end]
         if len(validation):
             asked["validation", task] = validation
         if len(test):
@@ -234,19 +262,33 @@ def _temporal(log: EventLog, groups: dict[Task, Groups], begin: int, end: int) -
     return asked
 
 
-def _official(groups: dict[Task, Groups], official: NDArray[np.uint8] | None) -> Asked:
-    if official is None:
-        text = "the files do not say what trains and what tests; name another split than official"
-        raise InputError(text)
-    names: dict[Part, int] = {"validation": VALIDATION, "test": TEST}
+def _official(
+    log: EventLog, groups: dict[Task, Groups], uses: dict[Task, NDArray[np.uint8]]
+) -> tuple[Asked, int]:
+    """Return what is asked, and the moment from which on nothing trains."""
+    late = np.iinfo(np.int64).max
+    if not any((each == VALIDATION).any() for each in uses.values()):
+        time = {task: log.time[groups[task].first] for task in Task}
+        late = _last_tenth(np.concatenate([time[task][uses[task] == TRAINING] for task in Task]))
+        uses = {
+            task: np.where((each == TRAINING) & (time[task] >= late), np.uint8(VALIDATION), each)
+            for task, each in uses.items()
+        }
     asked: Asked = {}
+    names: dict[Part, int] = {"validation": VALIDATION, "test": TEST}
     for task in Task:
-        rows, offsets = groups[task].rows, groups[task].offsets
-        latest = np.maximum.reduceat(official[rows], offsets[:-1]) if len(rows) else official[:0]
         for part, value in names.items():
-            if len(chosen := np.flatnonzero(latest == value)):
+            if len(chosen := np.flatnonzero(uses[task] == value)):
                 asked[part, task] = chosen
-    return asked
+    return asked, late
+
+
+def _last_tenth(time: NDArray[np.int64]) -> int:
+    """Return the moment from which on at most a tenth of the requests are, as many as can be."""
+    ordered = np.sort(time)
+    kept, later = np.split(ordered, [len(ordered) - len(ordered) // 10])
+    later = later[later > kept[-1]] if len(later) else later
+    return int(later[0] if len(later) else np.iinfo(np.int64).max)
 
 
 def _draw(chosen: NDArray[np.int64], how: Split, stream: int) -> NDArray[np.int64]:

@@ -8,15 +8,37 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmark.data.locate import cards_folder
+from tests.data.generated import kuaisearch, qilin
 from tests.data.generated.lastfm import write_hypersar, write_lastfm
 from tests.data.generated.movielens import write_movielens
 
 from .conftest import Command
 
+
+def of_published_card(name: str, files: dict) -> dict:
+    """Return a card that is published, with the names of the files written."""
+    text = (cards_folder() / name / "card.yaml").read_text(encoding="utf-8")
+    return {**yaml.safe_load(text), "files": files}
+
+
+def write_qilin(folder: Path, users: int, seed: int) -> dict:
+    size = qilin.Size(users, 900, 9 * users, 2 * users, 9 * users, 2 * users, 8, 8, 2)
+    qilin.write_folder(folder, size, seed)
+    return of_published_card("qilin", qilin.files_of(size))
+
+
+def write_kuaisearch(folder: Path, users: int, seed: int) -> dict:
+    kuaisearch.write_folder(folder, kuaisearch.Size(users, 300, 9 * users), seed)
+    return of_published_card("kuaisearch", dict(kuaisearch.FILES))
+
+
 WRITERS: dict[str, Callable[..., dict]] = {
     "lastfm": write_lastfm,
     "lastfm-hypersar": write_hypersar,
     "movielens": write_movielens,
+    "qilin": write_qilin,
+    "kuaisearch": write_kuaisearch,
 }
 
 

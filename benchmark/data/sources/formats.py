@@ -11,6 +11,8 @@ __all__ = ["FORMATS", "reader_of"]
 
 FORMATS = {
     "atomic": "atomic_files",
+    "qilin": "qilin",
+    "kuaisearch": "kuaisearch",
     "hetrec-lastfm": "hetrec_lastfm",
     "movielens": "movielens",
     "table": "tables.reader",

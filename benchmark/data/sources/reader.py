@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.source import Source
 
-__all__ = ["Reader", "Rules", "Wanted"]
+__all__ = ["Reader", "Rules", "Wanted", "files_of"]
 
 
 class Rules(BaseModel):
@@ -46,9 +48,27 @@ class Reader:
         rules: what a card's ``rules`` may hold.
         read: from the files by name, and an instance of ``rules``, to the source; raises
             ``InputError`` for malformed files.
+        several: those that may lie in several files each, whose rows follow one another: a card
+            names them ``notes``, ``notes-2``, ``notes-3`` and so on.
     """
 
     needed: tuple[str, ...]
     optional: tuple[str, ...]
     rules: type[Rules]
     read: Callable[[Mapping[str, Path], Any, Wanted], Source]
+    several: tuple[str, ...] = ()
+
+    def takes(self, kind: str, named: Container[str]) -> bool:
+        """Return whether a card may name a file ``kind`` beside those of ``named``."""
+        if kind in (*self.needed, *self.optional):
+            return True
+        what, _, number = kind.rpartition("-")
+        if what not in self.several or not re.fullmatch("[1-9][0-9]{0,5}", number) or number == "1":
+            return False
+        return (what if number == "2" else f"{what}-{int(number) - 1}") in named
+
+
+def files_of(files: Mapping[str, Path], what: str) -> list[Path]:
+    """Return the files ``what``, ``what-2``, ``what-3`` and so on, as many as there are."""
+    names = chain([what], (f"{what}-{number}" for number in count(2)))
+    return [files[name] for name in takewhile(files.__contains__, names)]

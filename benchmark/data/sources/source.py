@@ -11,10 +11,27 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-__all__ = ["TEST", "TRAINING", "VALIDATION", "Interactions", "Origin", "Source", "Texts"]
+__all__ = [
+    "BACKGROUND",
+    "HISTORY",
+    "TEST",
+    "TRAINING",
+    "VALIDATION",
+    "Interactions",
+    "Origin",
+    "Source",
+    "Texts",
+]
 
 TRAINING, VALIDATION, TEST = 0, 1, 2
-"""Values of :attr:`Interactions.part`."""
+"""Values of :attr:`Interactions.part`: the source uses the event to train, to validate, to test."""
+
+BACKGROUND, HISTORY = 3, 4
+"""Further values, of events whose request is not known: no split ever asks for them.
+
+A ``BACKGROUND`` event trains like any other that is not asked for; one of ``HISTORY`` does not, as
+it is told with a request that is held out. Both stand in the histories of later requests.
+"""
 
 _CODED = {"user": "users", "item": "items", "query": "queries", "session": "sessions"}
 
@@ -39,7 +56,7 @@ class Interactions:
         grade: float32 ``[events]``: 0 was shown and not taken, and is a candidate of its request;
             more is the grade of the event. ``None`` where all events count alike.
         part: uint8 ``[events]``, ``TRAINING``, ``VALIDATION`` or ``TEST`` as the source splits its
-            events; ``None`` where it does not.
+            events, ``BACKGROUND`` or ``HISTORY``; ``None`` where it does not tell.
     """
 
     user: NDArray[np.int32]

@@ -1,0 +1,343 @@
+"""KuaiSearch's JSON lines, against dictionaries and loops, and with whatever may be wrong there."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchmark.data.audit import audit
+from benchmark.data.load import load_dataset
+from benchmark.errors import InputError
+from tests.data.generated.kuaisearch import DEMO, FILES, Size, write_folder
+from tests.data.slow_requests import SlowRequest, found_in, slow_official
+
+ITEMS = 8
+Row = dict[str, Any]
+
+
+def card_of(folder: Path, files: dict[str, Any], **changes: Any) -> Path:
+    fields = {
+        "name": "kuaisearch",
+        **dict.fromkeys(("description", "source", "licence", "citation"), "x"),
+        "format": "kuaisearch",
+        "files": files,
+        "split": {"name": "official"},
+        "copies": {"keep": True},
+        "title": "{item_title}",
+        "text": ["brand_name"],
+        "candidates": {"negatives": 5},
+        **changes,
+    }
+    (folder / "card.yaml").write_text(json.dumps(fields), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Path:
+    return card_of(write_folder(tmp_path / "kuaisearch", DEMO), dict(FILES))
+
+
+# --- against a slow reference -------------------------------------------------------------------
+
+KEYS = {
+    "user_id": st.sampled_from([1, 2, 2, None]),
+    "session_id": st.sampled_from([1, 2, 7]),
+    "time_index": st.integers(-2, 20),
+    "query": st.sampled_from(["红酒", "酒", "", None]),
+    "split": st.sampled_from(["train", "train", "test", "Train"]),
+}
+LISTS = st.lists(st.sampled_from([*range(1, ITEMS + 1), 99]), max_size=4)
+FLAG = st.sampled_from([0, 1, None])
+RECALL = st.fixed_dictionaries(
+    {**KEYS, **{f"{n}_item_ids": LISTS for n in ("impressed", "clicked", "purchased")}}
+)
+RANK = st.fixed_dictionaries(
+    {
+        **KEYS,
+        "recently_clicked_item_ids": LISTS,
+        "recently_purchased_item_ids": st.one_of(st.none(), LISTS),
+        "target_item_id": st.sampled_from([*range(1, ITEMS + 1), 99, None]),
+        "is_clicked": FLAG,
+        "is_purchased": FLAG,
+        "user_statistical_features": st.just({"a": [1]}),
+    }
+)
+TIMES = st.integers(1, 3)
+"""How often a line of ``rank`` stands there, one behind the other."""
+RULES = st.fixed_dictionaries(
+    {"requests": st.sampled_from(["recall", "rank"])},
+    optional={
+        "clicked": st.sampled_from([1, 2]),
+        "purchased": st.sampled_from([1, 3]),
+        "recent": st.sampled_from(["clicked", "both", "ignore"]),
+    },
+)
+
+
+def write_lines(folder: Path, name: str, rows: list[Row]) -> None:
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def slow_reading(tables: dict[str, list[Row]], rules: dict[str, Any]) -> list[SlowRequest]:
+    """Return the searches as the rules of the format have them."""
+    found: dict[tuple, SlowRequest] = {}
+
+    def search(row: Row) -> SlowRequest:
+        user, time, words = str(row["user_id"]), row["time_index"], row["query"] or ""
+        part = row["split"].lower()
+        key = (user, row["session_id"], time, words, part)
+        return found.setdefault(key, SlowRequest(user, time, words, part, [], []))
+
+    clicked, purchased = rules.get("clicked", 1), rules.get("purchased", 1)
+    known = range(1, ITEMS + 1)
+    for row in tables["recall"] if rules["requests"] == "recall" else []:
+        if row["user_id"] is not None:
+            for name, grade in (("impressed", 0), ("clicked", clicked), ("purchased", purchased)):
+                items = [item for item in row[f"{name}_item_ids"] if item in known]
+                search(row).shown.extend((str(item), grade) for item in items)
+    recent = rules.get("recent", "clicked")
+    lists = {"clicked": ["clicked"], "both": ["clicked", "purchased"], "ignore": []}[recent]
+    before: tuple = ()
+    for row in tables["rank"]:
+        key = tuple(row[name] for name in ("user_id", "session_id", "time_index", "query", "split"))
+        if row["user_id"] is None:
+            continue
+        if rules["requests"] == "rank" and row["target_item_id"] in known:
+            grade = max(clicked * bool(row["is_clicked"]), purchased * bool(row["is_purchased"]))
+            search(row).shown.append((str(row["target_item_id"]), grade))
+        # Lines of one search that follow each other tell the same recent items; one is read.
+        if (rules["requests"] == "rank" or lists) and key != before:
+            for name in lists:
+                items = row[f"recently_{name}_item_ids"] or []
+                search(row).recent.extend(str(item) for item in items if item in known)
+        before = key
+    return list(found.values())
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(RECALL, min_size=1, max_size=16),
+    st.lists(st.tuples(RANK, TIMES), min_size=1, max_size=12),
+    RULES,
+)
+def test_everything_equals_a_slow_reading(
+    recall: list[Row], rank: list[tuple[Row, int]], rules: dict[str, Any]
+) -> None:
+    tables = {"recall": recall, "rank": [row for row, times in rank for _ in range(times)]}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        items = [
+            {"item_id": i, "item_title": f"红酒{i}", "brand_name": "UNKNOWN" if i % 2 else f"b{i}"}
+            for i in range(ITEMS, 0, -1)
+        ]
+        for table, rows in {"items": items, **tables}.items():
+            write_lines(folder, table, rows)
+        files = {table: FILES[table] for table in ("items", "recall", "rank")}
+        card_of(folder, files, rules=rules)
+        requests = slow_reading(tables, rules)
+        trained, asked = slow_official(requests)
+        if not trained or not any(each.relevant() for each in requests):
+            with pytest.raises(InputError, match=r"to train on|that was clicked or purchased"):
+                load_dataset(folder, cache=folder / "cache", seen="keep")
+            return
+        dataset = load_dataset(folder, cache=folder / "cache", seen="keep")
+        found = found_in(dataset)
+        assert found[0] == trained
+        assert found[1] == asked
+        report = audit(dataset)
+        assert report.ok, report.problems
+        texts = dict(zip(dataset.items.ids, dataset.items.texts, strict=True))
+        assert (texts["3"], texts["4"]) == ("红酒3", "红酒4 b4")
+
+
+def test_both_tables_of_the_demo_tell_the_same_searches(demo: Path) -> None:
+    one, two = (
+        found_in(load_dataset(card_of(demo, dict(FILES), rules={"requests": table})))
+        for table in ("recall", "rank")
+    )
+    assert one == two
+    assert {task for _, task in one[1]} == {"search"}
+
+
+@pytest.mark.parametrize("table", ["recall", "rank"])
+def test_a_card_may_name_one_table_only(demo: Path, table: str) -> None:
+    card_of(demo, {n: FILES[n] for n in ("items", table)}, rules={"requests": table})
+    load_dataset(demo)
+    other = "rank" if table == "recall" else "recall"
+    card_of(demo, {n: FILES[n] for n in ("items", table)}, rules={"requests": other})
+    refused(demo, rf"rules.requests is '{other}', so files must name '{other}'")
+
+
+# --- whatever may be wrong ----------------------------------------------------------------------
+
+
+def refused(folder: Path, message: str) -> None:
+    """Check that a folder is refused in one line that matches, and nothing is left behind."""
+    cache = folder / "cache"
+    with pytest.raises(InputError, match=message) as caught:
+        load_dataset(folder, cache=cache)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400 + len(str(folder))
+    assert not list((cache / "data").rglob("*"))
+
+
+def changed(line: str, **fields: Any) -> str:
+    return json.dumps({**json.loads(line), **fields})
+
+
+FAULTS: dict[str, tuple[str, Callable[[str], str], str]] = {
+    "no JSON": ("recall", lambda line: line[:-9], r"recall.jsonl:3: is no JSON"),
+    "an unclosed list": (
+        "recall",
+        lambda line: line.replace("]", "", 1),
+        r"recall.jsonl:3: is no JSON",
+    ),
+    "a literal of Python": (
+        "recall",
+        lambda line: "{'user_id': __import__('os').system('true')}",
+        r"recall.jsonl:3: is no JSON",
+    ),
+    "a list": ("recall", lambda line: f"[{line}]", r"recall.jsonl:3: is JSON, but no record"),
+    "two records": ("recall", lambda line: line + line, r"recall.jsonl:3: is no JSON"),
+    "a user in quotes": (
+        "recall",
+        lambda line: changed(line, user_id="7"),
+        r'recall.jsonl:3: user_id must be an integer, not "7"',
+    ),
+    "a time with a fraction": (
+        "rank",
+        lambda line: changed(line, time_index=1.5),
+        r"rank.jsonl:3: time_index must be an integer, not 1.5",
+    ),
+    "a list in quotes": (
+        "recall",
+        lambda line: changed(line, clicked_item_ids="[1, 2]"),
+        r"recall.jsonl:3: clicked_item_ids must be a list of integers, not",
+    ),
+    "a list of lists": (
+        "recall",
+        lambda line: changed(line, clicked_item_ids=[[1]]),
+        r"recall.jsonl:3: clicked_item_ids must be a list of integers, not \[\[1\]\]",
+    ),
+    "a query that is a number": (
+        "recall",
+        lambda line: changed(line, query=5),
+        r"recall.jsonl:3: query must be text, not 5",
+    ),
+    "a number beyond 64 bits": (
+        "recall",
+        lambda line: changed(line, user_id=2**70),
+        r"recall.jsonl:3: user_id must be an integer",
+    ),
+    "a time beyond any order": (
+        "recall",
+        lambda line: changed(line, time_index=-(2**62)),
+        r"recall.jsonl:3: time_index -\d+ is beyond 9,007,199,254,740,992",
+    ),
+    "another part": (
+        "recall",
+        lambda line: changed(line, split="tset"),
+        r"recall.jsonl:3: split 'tset' is none of train, valid, validation, test",
+    ),
+    "no part": ("recall", lambda line: changed(line, split=None), r"recall.jsonl:3: split '' is"),
+    "a huge line": (
+        "items",
+        lambda line: changed(line, item_title="x" * (2**20 + 5)),
+        r"items.jsonl:3: the line is longer than 1,048,576 bytes",
+    ),
+    "deep brackets": (
+        "items",
+        lambda line: changed(line, more=1)[:-2] + "[" * 500_000 + "]" * 500_000 + "}",
+        r"items.jsonl:3: more than 10,000 brackets",
+    ),
+    "no UTF-8": (
+        "items",
+        lambda line: line.replace('"item_title": "', '"item_title": "\udcff'),
+        r"items.jsonl:3: byte \d+ is ",
+    ),
+    "no item": (
+        "items",
+        lambda line: changed(line, item_id=None),
+        r"items.jsonl:3: item_id is missing",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_wrong_line_is_told_with_its_number(demo: Path, fault: str) -> None:
+    table, change, message = FAULTS[fault]
+    file = demo / f"{table}.jsonl"
+    lines = file.read_text(encoding="utf-8").split("\n")
+    lines[2] = change(lines[2])
+    file.write_text("\n".join(lines), encoding="utf-8", errors="surrogateescape")
+    refused(demo, message)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"recall.jsonl: the file is empty"),
+        (b"\n \n", r"recall.jsonl: the file is empty"),
+        (b"\x1f\x8b" + b"0" * 50, r"recall.jsonl: the file is"),
+        (b"PAR1" * 20, r"recall.jsonl: the file is"),
+        (b"user_id,session_id\n1,2\n", r"recall.jsonl:1: is no JSON"),
+        (b'{"user_id": 1, "session_id": 2}\n', r"recall.jsonl:1: field 'time_index' is missing"),
+        (b'{"userid": 1}\n', r"recall.jsonl:1: field 'user_id' is missing; did you mean 'userid'"),
+        (b"x" * 3_000_000, r"recall.jsonl:1: the line is longer"),
+    ],
+)
+def test_another_kind_of_file_is_one_line(demo: Path, content: bytes, message: str) -> None:
+    (demo / "recall.jsonl").write_bytes(content)
+    refused(demo, message)
+
+
+def test_legal_variants_read_the_same(demo: Path) -> None:
+    wanted = load_dataset(demo).digest
+    for name in FILES:
+        file = demo / f"{name}.jsonl"
+        whole = file.read_bytes()
+        file.write_bytes(b"\xef\xbb\xbf" + whole.replace(b"\n", b"\r\n\r\n").rstrip())
+    other = load_dataset(demo)
+    assert found_in(other) == found_in(load_dataset(demo))
+    assert other.digest != wanted
+    content = {load_dataset(demo).candidates_digest}
+    assert len(content) == 1
+
+
+def test_what_is_left_out_is_told_with_counts(demo: Path) -> None:
+    items = (demo / "items.jsonl").read_text(encoding="utf-8").splitlines()
+    few = [line for line in items if json.loads(line)["item_id"] != 7]
+    (demo / "items.jsonl").write_text("\n".join([*few, few[0]]) + "\n", encoding="utf-8")
+    (demo / "users.jsonl").write_text('{"user_id": 1}\n', encoding="utf-8")
+    lines = (demo / "recall.jsonl").read_text(encoding="utf-8").splitlines()
+    lines[4] = changed(lines[4], user_id=None)
+    (demo / "recall.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    told: list[str] = []
+    load_dataset(demo, notify=told.append)
+    for pattern in (
+        r"items.jsonl:200: item_id 1 is there already \(1 of 200 items\); the first of each",
+        r"recall.jsonl:\d+: item_id 7 is not in items.jsonl \(\d+ of \d+ shown items\)",
+        r"recall.jsonl:5: user_id, session_id or time_index is missing \(1 of 200 lines\)",
+        r"recall.jsonl:\d+: user_id \d+ is not in users.jsonl \(\d+ of \d+ users\)",
+    ):
+        assert sum(bool(re.search(pattern, line)) for line in told) == 1, (pattern, told)
+    card_of(demo, dict(FILES), strict=True)
+    refused(demo, r"items.jsonl:200: item_id 1 is there already")
+
+
+def test_blocks_of_a_large_file_join_without_a_seam(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = card_of(write_folder(tmp_path / "k", Size(50, 300, 300)), dict(FILES))
+    wanted = found_in(load_dataset(folder, cache=tmp_path / "one"))
+    monkeypatch.setattr("benchmark.data.sources.json_records._BLOCK", 997)
+    assert found_in(load_dataset(folder, cache=tmp_path / "two")) == wanted
