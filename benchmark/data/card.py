@@ -91,12 +91,15 @@ class Split(_Strict):
     Attributes:
         name: ``leave-one-out`` or ``temporal``.
         leakage: ``safe`` removes twins and target pairs, ``paper`` does as published code.
+        both_before: ask only for what a user did after an event of each kind, as the preprocessing
+            of UniSAR and GenSAR does.
         limit: under ``temporal``, the most requests drawn for each part and task.
         seed: for that draw.
     """
 
     name: Literal["leave-one-out", "temporal"] = "leave-one-out"
     leakage: Literal["safe", "paper"] = "safe"
+    both_before: bool = False
     limit: Annotated[int, Field(gt=0)] | None = None
     seed: Seed = 1
 

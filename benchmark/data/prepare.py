@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,9 +57,13 @@ def prepare(card: Card, folder: Path) -> Prepared:
     texts = texts_in_order(source.items)
     item = _rows(inter.item, inter.items, texts)
     query, queries, simulated = _searches(card, inter, item, texts, source.queries)
+    if card.split.leakage != "paper":
+        inter = replace(inter, place=None)
     events = _Events.of(inter, item, query, twins=card.queries is not None and card.queries.twins)
     log, items = events.log, _catalogue(card, texts)
     groups = {task: group_events(log, task, events.shown) for task in Task}
+    if events.line is not None:
+        groups[Task.REC] = groups[Task.REC].dealt(log, events.line)
     parts = split(log, len(items), card.split, groups)
     requests, told = _requests(card, events, items, queries, groups, parts)
     notes = [*source.notes, *copies, *parts.notes, *_lost_exposures(groups)]
@@ -147,11 +151,14 @@ class _Events:
         log: the events.
         gain: float32 ``[events]``, the grade of each, above 0.
         shown: what was shown and not taken, where the source tells.
+        line: int64 ``[events]``, the row of the files that each comes from, where published
+            preprocessing orders a moment's events otherwise.
     """
 
     log: EventLog
     gain: NDArray[np.float32]
     shown: Shown | None
+    line: NDArray[np.int64] | None
 
     @classmethod
     def of(
@@ -164,6 +171,8 @@ class _Events:
         if not len(rows):
             path, _ = inter.where(0)
             raise complain(path, None, "every grade is 0; an event needs one above 0")
+        if inter.place is not None:
+            rows = rows[np.argsort(inter.place[rows], kind="stable")]
         kind = np.where(query >= 0, EventSource.SEARCHED, EventSource.RECOMMENDED).astype(np.uint8)
         if twins:
             copies = rows[query[rows] >= 0]
@@ -177,7 +186,8 @@ class _Events:
             inter.user[rows], item[rows], inter.time[rows], kind, query, inter.session[rows], users
         )
         order = by_user_and_time(inter.user[rows], inter.time[rows], users)
-        return cls(log, grade[rows][order], shown)
+        line = None if inter.place is None else inter.row[rows][order]
+        return cls(log, grade[rows][order], shown, line)
 
 
 def _shown(

@@ -17,18 +17,21 @@ __all__ = ["in_history", "without_repeats"]
 _REQUESTS_AT_ONCE = 4096
 
 
-def in_history(requests: Requests, owner: NDArray[np.int64], item: NDArray) -> NDArray[np.bool_]:
+def in_history(
+    requests: Requests, owner: NDArray[np.int64], item: NDArray, own_time: bool = False
+) -> NDArray[np.bool_]:
     """Return which items stand in the history of their request, ``[rows]``.
 
     Args:
         requests: the requests.
         owner: int64 ``[rows]``, ascending numbers of requests.
         item: ``[rows]``.
+        own_time: look only at what the history holds of the request's own time.
     """
     parts = [np.zeros(0, dtype=np.bool_)]
     for start in range(0, len(requests), _REQUESTS_AT_ONCE):
         stop = min(start + _REQUESTS_AT_ONCE, len(requests))
-        offsets, seen = requests[start:stop].seen()
+        offsets, seen = requests[start:stop].seen(own_time)
         own = np.repeat(np.arange(start, stop), np.diff(offsets)) * requests.items + seen
         part = slice(*np.searchsorted(owner, [start, stop]))
         parts.append(np.isin(owner[part] * requests.items + item[part], own))
@@ -53,7 +56,9 @@ def without_repeats(whole: EvaluationSet) -> EvaluationSet | None:
         protocol: _without(candidates, repeats, whole.requests.items)
         for protocol, candidates in whole.lists.items()
     }
-    counted = Repeated(int(again.sum()), len(whole) - len(kept))
+    now = in_history(whole.requests, repeats.request, repeats.item, own_time=True)
+    twins = len(np.unique(repeats.request[now]))
+    counted = Repeated(int(again.sum()), len(whole) - len(kept), twins)
     return EvaluationSet(whole.requests, relevant, lists, counted).at(kept)
 
 

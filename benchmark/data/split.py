@@ -81,6 +81,9 @@ def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | No
     item and time), and the history is every row above the request's, others of its moment included;
     it loses the asked-for item only where that is the very latest event of the other kind.
 
+    ``both_before``: requests before which their user has not an event of each kind are not asked
+    and do not count; their events train.
+
     Models never train on events that are asked for.
 
     Args:
@@ -94,11 +97,12 @@ def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | No
     """
     groups = groups or {task: group_events(log, task) for task in Task}
     train = np.ones(len(log), dtype=np.bool_)
+    fit = {task: _fit(log, each.first, how) for task, each in groups.items()}
     if how.name == "leave-one-out":
-        asked = _leave_one_out(log, groups)
+        asked = _leave_one_out(log, groups, fit)
     else:
         begin, end = _cuts(log)
-        asked = _temporal(log, groups, begin, end)
+        asked = _temporal(log, groups, fit, begin, end)
         # A session that straddles the first cut asks for nothing; its later part is not trained on.
         train &= log.time < begin
     for (_, task), chosen in asked.items():
@@ -171,12 +175,28 @@ def _request_rows(
 ) -> RequestRows:
     first = groups.first[chosen]
     owner, events = _events(groups, chosen)
+    stop = _stop(log, first, how)
     if how.leakage == "safe":
-        stop = log.first_of_moment[first]
         omit = log.earlier_in_session(first, stop)
     else:
-        stop, omit = first, _latest_of_other_kind(log, first, kind_of(task))
+        leading = groups.rows[groups.offsets[:-1][chosen]]
+        omit = _latest_of_other_kind(log, first, log.item[leading], kind_of(task))
     return RequestRows(chosen, first, stop, omit, owner, events)
+
+
+def _stop(log: EventLog, first: NDArray[np.int64], how: Split) -> NDArray[np.int64]:
+    return log.first_of_moment[first] if how.leakage == "safe" else first
+
+
+def _fit(log: EventLog, first: NDArray[np.int64], how: Split) -> NDArray[np.int64]:
+    """Return the groups that may be asked, ascending."""
+    if not how.both_before:
+        return np.arange(len(first))
+    stop, start = _stop(log, first, how), log.offsets[log.user[first]]
+    fit = np.ones(len(first), dtype=np.bool_)
+    for rows in log.rows_of_kind.values():
+        fit &= np.searchsorted(rows, start) < np.searchsorted(rows, stop)
+    return np.flatnonzero(fit)
 
 
 def _events(
@@ -189,14 +209,16 @@ def _events(
     return owner[owner != PAD], groups.rows[owner != PAD]
 
 
-def _leave_one_out(log: EventLog, groups: dict[Task, Groups]) -> Asked:
+def _leave_one_out(
+    log: EventLog, groups: dict[Task, Groups], fit: dict[Task, NDArray[np.int64]]
+) -> Asked:
     asked: Asked = {}
     for task in Task:
-        ends = np.searchsorted(groups[task].first, log.offsets)
+        ends = np.searchsorted(groups[task].first[fit[task]], log.offsets)
         last = ends[1:][np.diff(ends) >= LEAST] - 1
         if len(last):
-            asked["validation", task] = last - 1
-            asked["test", task] = last
+            asked["validation", task] = fit[task][last - 1]
+            asked["test", task] = fit[task][last]
     return asked
 
 
@@ -207,12 +229,18 @@ def _cuts(log: EventLog) -> tuple[int, int]:
     return int(ordered[first]), int(ordered[second])
 
 
-def _temporal(log: EventLog, groups: dict[Task, Groups], begin: int, end: int) -> Asked:
+def _temporal(
+    log: EventLog,
+    groups: dict[Task, Groups],
+    fit: dict[Task, NDArray[np.int64]],
+    begin: int,
+    end: int,
+) -> Asked:
     asked: Asked = {}
     for task in Task:
-        time = log.time[groups[task].first]
-        validation = np.flatnonzero((time >= begin) & (time < end))
-        test = np.flatnonzero(time >= end)
+        time = log.time[groups[task].first[fit[task]]]
+        validation = fit[task][(time >= begin) & (time < end)]
+        test = fit[task][time >= end]
         if len(validation):
             asked["validation", task] = validation
         if len(test):
@@ -244,17 +272,15 @@ def _pairs(log: EventLog, items: int, asked: list[NDArray[np.int64]]) -> NDArray
 
 
 def _latest_of_other_kind(
-    log: EventLog, rows: NDArray[np.int64], kind: EventSource
+    log: EventLog, rows: NDArray[np.int64], item: NDArray[np.int32], kind: EventSource
 ) -> NDArray[np.int64]:
-    """Return the latest earlier row of the other kind where it is the same item, else ``PAD``."""
+    """Return the latest earlier row of the other kind where it is of ``item``, else ``PAD``."""
     others = np.flatnonzero(log.kind != kind)
     omit = np.full((len(rows), 1), PAD, dtype=np.int64)
     if len(others) == 0:
         return omit
     place = np.searchsorted(others, rows) - 1
     latest = others[np.maximum(place, 0)]
-    same = (
-        (place >= 0) & (log.user[latest] == log.user[rows]) & (log.item[latest] == log.item[rows])
-    )
+    same = (place >= 0) & (log.user[latest] == log.user[rows]) & (log.item[latest] == item)
     omit[same, 0] = latest[same]
     return omit
