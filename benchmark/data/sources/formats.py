@@ -10,7 +10,9 @@ from benchmark.errors import InputError, did_you_mean
 __all__ = ["FORMATS", "reader_of"]
 
 FORMATS = {
+    "amazon": "amazon",
     "atomic": "atomic_files",
+    "jdsearch": "jdsearch",
 }
 """The module of each format, which holds its :class:`Reader` as ``READER``."""
 
