@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
+from benchmark.data.sources.codes import coded
 from benchmark.data.sources.json_lines import json_tables
 from benchmark.data.sources.line_blocks import Lines
 
-__all__ = ["Reviews", "coded", "read_reviews"]
+__all__ = ["Reviews", "read_reviews"]
 
 _FIELDS = {
     2014: ("reviewerID", "asin", "unixReviewTime", "overall"),
@@ -73,8 +74,8 @@ def read_reviews(path: Path, release: int, cleaning: Cleaning) -> Reviews:
         tables.append(table)
     lines.tell(cleaning)
     table = pa.concat_tables(tables)
-    user, users = coded(table.column(names[0]))
-    item, items = coded(table.column(names[1]))
+    user, users = coded(table.column(names[0]).chunks)
+    item, items = coded(table.column(names[1]).chunks)
     return Reviews(
         path=path,
         line=np.concatenate(numbers),
@@ -85,16 +86,3 @@ def read_reviews(path: Path, release: int, cleaning: Cleaning) -> Reviews:
         users=users,
         items=items,
     )
-
-
-def coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
-    """Return the codes of a column of text, ``[rows]``, and the distinct texts, in order."""
-    chunks = column.dictionary_encode().unify_dictionaries().chunks
-    if not chunks:
-        return np.zeros(0, dtype=np.int32), pa.array([], pa.string())
-    ids = chunks[0].dictionary
-    order = pc.sort_indices(ids)
-    number = np.empty(len(ids), dtype=np.int32)
-    number[order.to_numpy()] = np.arange(len(ids), dtype=np.int32)
-    codes = np.concatenate([chunk.indices.to_numpy(zero_copy_only=False) for chunk in chunks])
-    return number[codes], ids.take(order)
