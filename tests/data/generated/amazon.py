@@ -22,8 +22,14 @@ __all__ = ["Shop", "write_amazon", "write_card"]
 
 _DAY = 86_400
 _FIRST = 1_262_304_000
-_GROUPS = ("Camera, Photo", "Computers & Accessories", "Audio > Video", "Cell Phones", "eBook Readers")
-_KINDS = ("Digital Camera Lenses", "Bags &amp; Cases", "The Cables", "Batteries", "Camera Batteries")
+_GROUPS = (
+    "Camera, Photo", "Computers & Accessories", "Audio > Video", "Cell Phones", "eBook Readers",
+    "GPS &amp; Navigation", "Car Electronics", "Office",
+)  # fmt: skip
+_KINDS = (
+    "Digital Camera Lenses", "Bags &amp; Cases", "The Cables", "Batteries", "Camera Batteries",
+    "Mounts", "Remote Controls", "Cleaning | Care", "Screen Protectors", "Adapters",
+)  # fmt: skip
 _ADJECTIVES = ("Black", "Slim", "10&quot;", "USB 3.0", "Men&#39;s", "Wireless", "(Refurbished)", "Pro")
 _MADE_BY = ("Canon", "AmazonBasics", "Belkin", "O'Neill", 'The "Best"', "")
 
