@@ -45,6 +45,8 @@ def tab_tables(
 
 def _at_once(block: Block, names: Sequence[str]) -> pa.Table | None:
     """Return a block's rows by Arrow, ``None`` where not every line is a well-formed one."""
+    if block.data.startswith(b"\n") or b"\n\n" in block.data:
+        return None  # Arrow takes an empty line for a row of empty fields.
     try:
         table = pacsv.read_csv(
             io.BytesIO(block.data),

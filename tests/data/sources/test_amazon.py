@@ -28,6 +28,7 @@ from benchmark.errors import InputError
 from tests.data.generated.amazon import Shop, write_amazon, write_card
 
 from .amazon_reference import Read, gensar_leaks, read_amazon
+from .broken_files import BREAKAGES, broken, one_line
 from .plain_split import asked_by, leave_one_out, log_of_dataset, ordered
 
 RULES = st.fixed_dictionaries(
@@ -51,11 +52,11 @@ PATH = st.lists(NASTY, max_size=3)
 @st.composite
 def shops(draw: st.DrawFn, release: int) -> dict[str, list]:
     """Draw what files hold: reviews, metadata and rows of Ai et al., as values."""
-    number = draw(st.integers(1, 30))
+    number = draw(st.integers(1, 30) | st.just(40))
     reviews = [
         {
             "user": f"U{draw(st.integers(0, 2))}",
-            "item": f"B{draw(st.integers(0, 5))}",
+            "item": f"B{draw(st.integers(0, 9))}",
             "time": draw(st.integers(0, 6)) * 86_400,
             "stars": draw(st.sampled_from([1.0, 3.0, 4.0, 5.0, None])),
         }
@@ -65,21 +66,22 @@ def shops(draw: st.DrawFn, release: int) -> dict[str, list]:
     body = NASTY if release == 2014 else st.lists(NASTY, max_size=2)
     meta = [
         {
-            "item": f"B{draw(st.integers(0, 7))}",
+            "item": f"B{draw(st.integers(0, 11))}",
             "title": draw(NASTY),
             "description": draw(body),
             "brand": draw(st.none() | NASTY),
             "categories": draw(paths),
         }
-        for _ in range(draw(st.integers(1, 10)))
+        for _ in range(draw(st.integers(1, 14)))
     ]
-    pairs = [(r["user"], r["item"]) for r in reviews]
+    pairs = sorted({(r["user"], r["item"]) for r in reviews})
     row = st.tuples(st.sampled_from(pairs), st.integers(0, 2), st.sampled_from([0, 1, 1, 1]))
+    most = [(pair, k % 3, 1) for k, pair in enumerate(pairs) if k % draw(st.integers(2, 9))]
     return {
         "reviews": reviews,
         "meta": meta,
-        "train": draw(st.lists(row, min_size=1, max_size=20)),
-        "test": draw(st.lists(row, min_size=1, max_size=10)),
+        "train": most + draw(st.lists(row, max_size=10)),
+        "test": draw(st.lists(row, max_size=10)),
         "lines": sorted(draw(st.sets(st.integers(0, number - 1), min_size=1))),
     }
 
@@ -109,10 +111,13 @@ def write(folder: Path, shop: Mapping[str, list], release: int, queries: bool) -
             "query_text": "q.gz", "train_qrels": "train.gz", "test_qrels": "test.gz",
             "train_reviews": "id.gz",
         }  # fmt: skip
-        packed(folder / "q.gz", ["photo digital camera lenses", "bags", "two words "])
-        for part in ("train", "test"):
-            rows = [f"{u}_{q} 0 {i} {label} " for (u, i), q, label in shop[part]]
-            packed(folder / f"{part}.gz", [*rows, f"{shop['reviews'][0]['user']}_0 0 {shop['reviews'][0]['item']} 1 "])
+        packed(folder / "q.gz", ["photo digital camera lenses", "bags", "two words ", "last"])
+        # A row of both files would be two events of one moment, of which one stays by lot.
+        trained = [(pair, query) for pair, query, _ in shop["train"]]
+        tested = [row for row in shop["test"] if row[:2] not in trained]
+        first = shop["reviews"][0]["user"], shop["reviews"][0]["item"]
+        for part, rows in (("train", [*shop["train"], (first, 2, 1)]), ("test", [*tested, (first, 3, 1)])):
+            packed(folder / f"{part}.gz", [f"{u}_{q} 0 {i} {v} " for (u, i), q, v in rows])
         packed(folder / "id.gz", [f"line_{n}" for n in shop["lines"]])
     return names
 
@@ -159,7 +164,7 @@ def once(read: Read) -> list:
 
 
 @pytest.mark.parametrize("release", [2014, 2018, 2023])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data(), rules=RULES, queries=st.booleans())
 def test_the_source_is_that_of_a_slow_reader(
     release: int, data: st.DataObject, rules: dict, queries: bool
@@ -187,7 +192,7 @@ def test_the_source_is_that_of_a_slow_reader(
     assert texts == expected.texts
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     shop=shops(2014),
     rules=RULES,
@@ -291,3 +296,134 @@ def write_names(folder: Path) -> dict[str, str]:
 
     card = yaml.safe_load((folder / "card.yaml").read_text())
     return {what: source["name"] for what, source in card["files"].items()}
+
+
+@pytest.mark.parametrize("release", [2018, 2023])
+def test_regenerated_queries_are_paths_of_their_items_and_leak_on_request_only(
+    tmp_path: Path, release: int
+) -> None:
+    names = write_amazon(tmp_path, Shop(users=80, items=150, reviews=900, release=release, days=20))
+    queries = {"share": 0.7, "twins": True, "category": {"share": 1.0, "paths": "categories"}}
+    split = {"name": "leave-one-out", "both_before": True}
+    write_card(tmp_path, names, rules={"release": release}, split=split, queries=queries)
+    dataset = load_dataset(tmp_path)
+    log, paths = dataset.log, dataset.items.fields["categories"]
+    searches = np.flatnonzero(log.query >= 0)
+    assert len(searches) > 300
+    for item, query in zip(log.item[searches].tolist(), log.query[searches].tolist(), strict=True):
+        words = dataset.queries.texts[query].split()
+        levels = [path.lower().replace(">", " ") for path in paths[item].split("|")]
+        assert any(set(words) <= set(path.replace(",", " ").split()) for path in levels)
+        assert len(words) == len(set(words))
+    assert audit(dataset).ok
+    paper = counts(tmp_path, "paper")
+    assert paper["test", "search"].twins_in_training > 0
+    if release == 2018:
+        assert paper["test", "search"].twins_in_history > 0, "times are days"
+
+
+def test_a_repeated_word_of_a_path_stands_at_its_last_place() -> None:
+    assert path_query(["Camera, Photo", "Digital Camera Lenses"]) == "photo digital camera lenses"
+
+
+def test_texts_are_cleaned_as_documented() -> None:
+    raw = 'Men&#39;s <b>10&quot;</b>\n"Tablet" &amp; case. . .'
+    assert cleaned(raw) == "Men's 10 Tablet & case."
+    assert cleaned("a < b > c.") == "a < b > c."
+    assert cleaned("x" * 2000, 2000) == ""
+    assert cleaned("x" * 1999, 2000) == "x" * 1999
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    what=st.sampled_from(["reviews", "meta", "query_text", "train_qrels", "test_qrels", "train_reviews"]),
+    how=BREAKAGES,
+    packed=st.booleans(),
+    strict=st.booleans(),
+)
+def test_a_broken_file_is_one_line_or_a_count(
+    what: str, how: tuple, packed: bool, strict: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        names = write_amazon(folder, Shop(users=8, items=10, reviews=40, queries=True))
+        broken(folder / names[what], how, packed)
+        files = {each: folder / names[each] for each in names}
+        try:
+            source = READER.read(files, AmazonRules(qrels="split"), Wanted(cleaning=Cleaning(strict)))
+        except InputError as error:
+            assert one_line(error, *(Path(each).name for each in names.values()), "review")
+            return
+    assert all("\n" not in note for note in source.notes)
+    assert len(source.inter.user) > 0
+
+
+def lines_of(path: Path) -> list[str]:
+    return gzip.decompress(path.read_bytes()).decode().splitlines()
+
+
+FAULTS: list[tuple[str, Any, str]] = [
+    ("reviews", "{'reviewerID': 'A'}", r":3: the line is no JSON object \(Expecting property"),
+    ("reviews", "[" * 200_000, r":3: the line is no JSON object"),
+    ("reviews", '{"reviewerID": "A", "asin": 7, "unixReviewTime": 1}', r":3: reviewerID, asin or unix"),
+    ("reviews", '{"reviewerID": "A", "asin": "B", "unixReviewTime": "1"}', r":3: reviewerID, asin or"),
+    ("reviews", '{"reviewerID": "A", "asin": "B", "unixReviewTime": -9}', r":3: reviewerID, asin or"),
+    ("meta", "{'asin': __import__('os').system('touch HERE')}", r":3: the line is no literal"),
+    ("meta", "{'asin': 'B', 'title': open('HERE', 'w')}", r":3: the line is no literal"),
+    ("meta", "{'asin': 'B', 'categories': [['A'}", r":3: the line is no literal"),
+    ("meta", "(" * 100_000, r":3: the line is no literal"),
+    ("meta", "\\'" * 100_000, r":3: the line is no literal"),
+    ("meta", "{'title': 'no id'}", r":3: asin is missing"),
+    ("train_qrels", "A1,2,B,1", r":3: the line has another form"),
+    ("train_qrels", "NOBODY_0 0 B001 1 ", r":3: no review is of user 'NOBODY'"),
+    ("train_reviews", "line_-4", r":3: the line has another form"),
+    ("train_reviews", "line_99999999", r":3: the reviews end before line 99999999"),
+]
+
+
+@pytest.mark.parametrize(("what", "line", "told"), FAULTS)
+def test_a_faulty_line_is_counted_or_under_strict_refused(
+    tmp_path: Path, what: str, line: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = write_amazon(tmp_path, Shop(users=9, items=12, reviews=60, queries=True))
+    lines = lines_of(tmp_path / names[what])
+    packed(tmp_path / names[what], [*lines[:2], line, *lines[2:]])
+    files = {each: tmp_path / names[each] for each in names}
+    rules = AmazonRules(qrels="split")
+    source = READER.read(files, rules, Wanted())
+    assert any(f"(1 of {len(lines) + 1} lines); they are left out" in note for note in source.notes)
+    with pytest.raises(InputError, match=f"{Path(names[what]).name}{told}"):
+        READER.read(files, rules, Wanted(cleaning=Cleaning(strict=True)))
+    assert not (tmp_path / "HERE").exists()
+
+
+def test_a_line_without_end_is_not_read_into_memory(tmp_path: Path) -> None:
+    names = write_amazon(tmp_path, Shop(users=9, items=12, reviews=60))
+    packed(tmp_path / names["reviews"], ["x" * 3_000_000])
+    with pytest.raises(InputError, match=r"reviews_Electronics_5.json.gz:1: the line is longer"):
+        read_source(tmp_path, names, {})
+
+
+def test_a_cut_off_gzip_file_says_where_it_ends(tmp_path: Path) -> None:
+    names = write_amazon(tmp_path, Shop(users=9, items=12, reviews=60))
+    path = tmp_path / names["reviews"]
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(InputError, match="the gzip file is damaged or cut off"):
+        read_source(tmp_path, names, {})
+
+
+def test_a_part_of_the_query_files_is_refused(tmp_path: Path) -> None:
+    names = write_amazon(tmp_path, Shop(users=9, items=12, reviews=60, queries=True))
+    for missing in ("query_text", "train_qrels", "test_qrels"):
+        some = {what: name for what, name in names.items() if what != missing}
+        with pytest.raises(InputError, match=f"need {missing} too"):
+            read_source(tmp_path, some, {})
+    with pytest.raises(InputError, match="need train_reviews too"):
+        read_source(tmp_path, {w: n for w, n in names.items() if w != "train_reviews"}, {"qrels": "split"})
+
+
+def test_the_release_of_another_year_says_which_fields_it_wants(tmp_path: Path) -> None:
+    names = write_amazon(tmp_path, Shop(users=9, items=12, reviews=60, release=2023))
+    with pytest.raises(InputError, match=r"reviewerID, asin or unixReviewTime \(release 2014\)"):
+        read_source(tmp_path, names, {"release": 2014})

@@ -29,6 +29,7 @@ from tests.data.generated.jdsearch import (
     write_jdsearch,
 )
 
+from .broken_files import BREAKAGES, broken, one_line
 from .jdsearch_reference import Read, read_jdsearch
 from .plain_split import asked_by, leave_one_out, log_of_dataset, ordered
 
@@ -136,7 +137,7 @@ def expected_sessions(read: Read) -> set[frozenset]:
     return {frozenset(each) for each in found.values()}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(mall=malls(), rules=RULES)
 def test_the_source_is_that_of_a_slow_reader(mall: tuple, rules: dict) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -159,7 +160,7 @@ def test_the_source_is_that_of_a_slow_reader(mall: tuple, rules: dict) -> None:
     assert all(f"({expected.left_out} of " in note for note in told)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(mall=malls(), rules=RULES)
 def test_loaded_requests_are_those_of_a_slow_split(mall: tuple, rules: dict) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -181,3 +182,106 @@ def test_loaded_requests_are_those_of_a_slow_split(mall: tuple, rules: dict) -> 
     train, asked = leave_one_out(events, len(dataset.items), shown=read.shown)
     assert len(dataset.train.log) == len(train)
     assert asked_by(dataset) == asked
+
+
+@pytest.fixture
+def mall(tmp_path: Path) -> Path:
+    """Return a folder of generated files with a card."""
+    return write_card(tmp_path, write_jdsearch(tmp_path, Mall()))
+
+
+def test_the_test_query_is_the_last_search_with_graded_and_given_candidates(mall: Path) -> None:
+    asked = load_dataset(mall, seen="keep").evaluation["test", Task.SEARCH]
+    assert "given" in asked.protocols
+    assert set(asked.relevant.gain.tolist()) == {1.0, 2.0, 3.0}
+    shown = {}
+    for number, line in enumerate((mall / "release_data.txt").read_text().splitlines()[1:], 2):
+        cells = line.split("\t")
+        shown[str(number)] = set(cells[1].split("_"))
+    dataset = load_dataset(mall, seen="keep")
+    for i in range(len(asked)):
+        user = dataset.users[int(asked.requests.user[i])]
+        mine = asked.lists["given"].at(np.array([i])).items.tolist()
+        assert {dataset.items.ids[k] for k in mine} == shown[user]
+    assert audit(dataset).ok
+
+
+def test_positions_read_the_history_as_it_is_shipped(mall: Path) -> None:
+    by_gaps = load_dataset(mall, seen="keep").evaluation["test", Task.SEARCH]
+    names = {"log": "release_data.txt", "products": "product_data.txt"}
+    write_card(mall, names, rules={"time": "positions"}, copies={"keep": True})
+    dataset = load_dataset(mall, seen="keep")
+    asked = dataset.evaluation["test", Task.SEARCH]
+    lines = (mall / "release_data.txt").read_text().split("\n")
+    offsets, _ = asked.requests.history_rows()
+    for user, length in zip(asked.requests.user.tolist(), np.diff(offsets).tolist(), strict=True):
+        cells = lines[int(dataset.users[user]) - 1].split("\t")
+        assert length == len(cells[4].split("_"))
+    lengths = np.diff(by_gaps.requests.history_rows()[0])
+    assert lengths.sum() < np.diff(offsets).sum(), "some test queries share a moment"
+
+
+@settings(max_examples=50, deadline=None)
+@given(what=st.sampled_from(["log", "products"]), how=BREAKAGES, strict=st.booleans())
+def test_a_broken_file_is_one_line_or_a_count(what: str, how: tuple, strict: bool) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        names = write_jdsearch(folder, Mall(users=6, products=20, events=40))
+        broken(folder / names[what], how, packed=False)
+        files = {each: folder / names[each] for each in names}
+        wanted = Wanted(columns=("name",), cleaning=Cleaning(strict))
+        try:
+            source = READER.read(files, JDsearchRules(), wanted)
+        except InputError as error:
+            assert one_line(error, *names.values())
+            return
+    assert all("\n" not in note for note in source.notes)
+    assert len(source.inter.user) > 0
+
+
+SOUND = "12\x1832\t5_6\t1.0_0.0\t-1_7\t8_9\tORD_CLICK\t0_3_4"
+LINES = [
+    ("12,5_6,1.0_0.0,-1,8,ORD,0_3", "separated by commas; they must be by tabs"),
+    ("12\t5_6", "2 fields in place of 7, separated by tabs"),
+    (SOUND.replace("5_6", "5_6_7"), "as many labels as candidates"),
+    (SOUND.replace("-1_7", "-1"), "as many queries and types as products"),
+    (SOUND.replace("0_3_4", "0_3"), "one gap more than products"),
+    (SOUND.replace("1.0_", "4.0_"), "a label is not 0, 1, 2 or 3"),
+    (SOUND.replace("1.0_", "x_"), "a label is not 0, 1, 2 or 3"),
+    (SOUND.replace("_3_", "_-3_"), "a gap is no whole number"),
+    (SOUND.replace("_3_", "_99999999999_"), "a gap is no whole number"),
+    (SOUND.replace("ORD", "LIKE"), "a type is none of CLICK, CART, ORD, FLW"),
+    (SOUND.replace("8_9", "8_"), "a product or query of a list is empty"),
+    (SOUND.replace("12\x1832\t", "\t"), "there is no test query"),
+    ("", "1 fields in place of 7"),
+]
+
+
+@pytest.mark.parametrize(("line", "told"), LINES)
+def test_a_faulty_line_is_counted_or_under_strict_refused(
+    tmp_path: Path, line: str, told: str
+) -> None:
+    files = {"log": tmp_path / "release_data.txt"}
+    files["log"].write_text("\n".join([SOUND, SOUND, line, SOUND, ""]))
+    source = READER.read(files, JDsearchRules(), Wanted())
+    assert any("release_data.txt:3: " in n and told in n and "(1 of 4 " in n for n in source.notes)
+    assert len(source.inter.users) == 3
+    with pytest.raises(InputError, match=r"release_data\.txt:3: "):
+        READER.read(files, JDsearchRules(), Wanted(cleaning=Cleaning(strict=True)))
+
+
+def test_files_of_another_kind_are_refused_at_their_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "release_data.txt"
+    for text in ("a,b\n1,2\n", "\x00\x01", "x" * 3_000_000, "", LOG_HEADER + "\n"):
+        path.write_text(text)
+        with pytest.raises(InputError, match=r"release_data\.txt"):
+            READER.read({"log": path}, JDsearchRules(), Wanted())
+    path.unlink()
+    with pytest.raises(InputError, match="no such file"):
+        READER.read({"log": path}, JDsearchRules(), Wanted())
+
+
+def test_a_column_that_products_have_not_is_refused_with_the_nearest(mall: Path) -> None:
+    names = {"log": "release_data.txt", "products": "product_data.txt"}
+    with pytest.raises(InputError, match="no field 'brand'.*brand_id"):
+        load_dataset(write_card(mall, names, title="{name}", text=["brand"]))
