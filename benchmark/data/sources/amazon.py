@@ -103,7 +103,9 @@ def _chosen(reviews: Reviews, rules: AmazonRules, notes: list[str]) -> NDArray[n
     kept = np.ones(len(reviews.user), dtype=np.bool_)
     if rules.least_rating > 0:
         kept = reviews.rating >= rules.least_rating
-        told = f"{(~kept).sum()} of {len(kept)} reviews have fewer than {rules.least_rating:g} stars"
+        told = (
+            f"{(~kept).sum()} of {len(kept)} reviews have fewer than {rules.least_rating:g} stars"
+        )
         notes.append(f"{told} and are left out (rule least_rating)")
     if rules.core > 1:
         rows = np.flatnonzero(kept)

@@ -111,7 +111,9 @@ def read_items(
     """
     layout, lines = _LAYOUTS[rules.release], Lines(path)
     rows_of = np.flatnonzero(asked).tolist()
-    wanted: dict[str, int] = dict(zip(ids.take(pa.array(rows_of, pa.int64())).to_pylist(), rows_of, strict=True))
+    wanted: dict[str, int] = dict(
+        zip(ids.take(pa.array(rows_of, pa.int64())).to_pylist(), rows_of, strict=True)
+    )
     mentioned = {name.encode() for name in wanted}
     rows: dict[int, tuple[str, ...]] = {}
     odd, again = _Odd(), _Odd()

@@ -216,9 +216,7 @@ def _rows(
     return _Rows(review[good], query[good])
 
 
-def _one_each(
-    rows: _Rows, reviews: Reviews, earliest: _Earliest, queries: int, seed: int
-) -> _Rows:
+def _one_each(rows: _Rows, reviews: Reviews, earliest: _Earliest, queries: int, seed: int) -> _Rows:
     """Draw one query for each user and item.
 
     The pairs stand in the order of their ids; of the n queries of a pair, in the order of their

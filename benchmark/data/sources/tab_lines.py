@@ -16,9 +16,7 @@ from benchmark.data.sources.line_blocks import Block, Lines, blocks
 __all__ = ["tab_tables"]
 
 
-def tab_tables(
-    lines: Lines, names: Sequence[str]
-) -> Iterator[tuple[NDArray[np.int64], pa.Table]]:
+def tab_tables(lines: Lines, names: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], pa.Table]]:
     """Yield the numbers of lines, and their fields as columns of text.
 
     The first line may be a header that names the fields. Lines of another width are left out.

@@ -18,7 +18,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-__all__ = ["Shop", "write_amazon", "write_card"]
+__all__ = ["Shop", "item_id", "write_amazon", "write_card"]
 
 _DAY = 86_400
 _FIRST = 1_262_304_000
@@ -30,7 +30,16 @@ _KINDS = (
     "Digital Camera Lenses", "Bags &amp; Cases", "The Cables", "Batteries", "Camera Batteries",
     "Mounts", "Remote Controls", "Cleaning | Care", "Screen Protectors", "Adapters",
 )  # fmt: skip
-_ADJECTIVES = ("Black", "Slim", "10&quot;", "USB 3.0", "Men&#39;s", "Wireless", "(Refurbished)", "Pro")
+_ADJECTIVES = (
+    "Black",
+    "Slim",
+    "10&quot;",
+    "USB 3.0",
+    "Men&#39;s",
+    "Wireless",
+    "(Refurbished)",
+    "Pro",
+)
 _MADE_BY = ("Canon", "AmazonBasics", "Belkin", "O'Neill", 'The "Best"', "")
 
 
@@ -133,7 +142,7 @@ def _title(rng: np.random.Generator, number: int) -> str:
 def _description(rng: np.random.Generator, number: int) -> str:
     if rng.random() < 0.02:
         return "long " * 500
-    return f"It's <b>item</b> {number}.\n\"Good\" for {rng.choice(_KINDS)}" if number % 7 else ""
+    return f'It\'s <b>item</b> {number}.\n"Good" for {rng.choice(_KINDS)}' if number % 7 else ""
 
 
 def _rows(
@@ -209,7 +218,10 @@ def _items_2014(rng: np.random.Generator, paths: list[list[list[str]]]) -> Itera
             record["related"] = {"also_bought": near, "bought_together": near[:2]}
         if number % 29:
             record["title"] = _title(rng, number)
-        record |= {"price": round(float(rng.random() * 90), 2), "salesRank": {"Electronics": number}}
+        record |= {
+            "price": round(float(rng.random() * 90), 2),
+            "salesRank": {"Electronics": number},
+        }
         record |= {"imUrl": f"http://ecx.images-amazon.com/{number}.jpg"}
         record |= {"brand": str(rng.choice(_MADE_BY))} if rng.random() < 0.5 else {}
         record["categories"] = own

@@ -58,12 +58,18 @@ def read_amazon(files: Mapping[str, Path], rules: Mapping[str, Any]) -> Read:
     lines = {r[4] for r in reviews}
     searches = [s for s in searches if s[0] in lines]
     twinned = {s[0] for s in searches}
-    trained = {int(line[5:]) for line in _lines(files["train_reviews"])} if "train_reviews" in files else set()
+    trained = (
+        {int(line[5:]) for line in _lines(files["train_reviews"])}
+        if "train_reviews" in files
+        else set()
+    )
     rows = []
     for who, what, when, rating, number in reviews:
         if rules.get("twins", True) or number not in twinned:
             event = Event(who, what, when, line=number)
-            rows.append((who, when, rating, number, event, "train" if number in trained else "test"))
+            rows.append(
+                (who, when, rating, number, event, "train" if number in trained else "test")
+            )
     by_line = {r[4]: r for r in reviews}
     for number, words, session, part in searches:
         who, what, when = by_line[number][:3]

@@ -12,7 +12,9 @@ __all__ = ["BREAKAGES", "broken", "one_line"]
 BREAKAGES = st.tuples(
     st.sampled_from(["cut", "flip", "insert", "repeat", "swap"]),
     st.floats(0, 1),
-    st.sampled_from([b"\0", b"\xff\xfe", b"\n", b"\t", b"[", b"{'", b'"', b"_", b"(" * 3000, b"\x18"]),
+    st.sampled_from(
+        [b"\0", b"\xff\xfe", b"\n", b"\t", b"[", b"{'", b'"', b"_", b"(" * 3000, b"\x18"]
+    ),
 )
 """A way, a place from start to end, and what is put there."""
 

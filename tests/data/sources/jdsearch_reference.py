@@ -96,7 +96,9 @@ def _table(path: Path, first: str) -> tuple[list[str], dict[int, list[str]]]:
     return names, rows
 
 
-def _fits(query: str, wids: list, labels: list, queries: list, items: list, types: list, gaps: list) -> bool:
+def _fits(
+    query: str, wids: list, labels: list, queries: list, items: list, types: list, gaps: list
+) -> bool:
     return (
         len(wids) == len(labels)
         and len(queries) == len(items) == len(types) == len(gaps) - 1

@@ -63,7 +63,9 @@ def log_of_dataset(dataset: Dataset) -> list[tuple[str, str, int, str | None]]:
     ]
 
 
-def ordered(events: Iterable[Event], like: Sequence[tuple[str, str, int, str | None]]) -> list[Event]:
+def ordered(
+    events: Iterable[Event], like: Sequence[tuple[str, str, int, str | None]]
+) -> list[Event]:
     """Return the events in the order of a log that holds the same ones; others fail."""
     waiting: dict[tuple, list[Event]] = defaultdict(list)
     for event in events:
@@ -90,7 +92,8 @@ def asked_by(dataset: Dataset) -> Asked:
                     time=int(requests.time[i]),
                     query=None if query == NO_QUERY else dataset.queries.texts[query],
                     relevant=frozenset(
-                        (ids[k], g) for k, g in zip(one.item.tolist(), one.gain.tolist(), strict=True)
+                        (ids[k], g)
+                        for k, g in zip(one.item.tolist(), one.gain.tolist(), strict=True)
                     ),
                     history=tuple(log[r] for r in rows[offsets[i] : offsets[i + 1]].tolist()),
                     given=frozenset(ids[k] for k in mine) if mine else None,
@@ -119,11 +122,7 @@ def leave_one_out(
     by_user: dict[str, list[Event]] = defaultdict(list)
     for event in events:
         by_user[event.user].append(event)
-    raw = [
-        each
-        for user, rows in by_user.items()
-        for each in _of_user(rows, leakage, both_before)
-    ]
+    raw = [each for user, rows in by_user.items() for each in _of_user(rows, leakage, both_before)]
     gone = {id(event) for _, _, group, _, _ in raw for event in group}
     train = [event for event in events if id(event) not in gone]
     if leakage == "safe":
@@ -202,9 +201,7 @@ def _by_line(event: Event) -> tuple[int, int]:
     return event.time, event.line
 
 
-def _history(
-    rows: list[Event], first: int, stop: int, target: Event, leakage: str
-) -> list[Event]:
+def _history(rows: list[Event], first: int, stop: int, target: Event, leakage: str) -> list[Event]:
     if leakage == "safe":
         own = rows[first].session
         return [event for event in rows[:stop] if own is None or event.session != own]

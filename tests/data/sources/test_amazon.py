@@ -25,7 +25,7 @@ from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.reader import Wanted
 from benchmark.data.sources.source import TEST, Source
 from benchmark.errors import InputError
-from tests.data.generated.amazon import Shop, write_amazon, write_card
+from tests.data.generated.amazon import Shop, item_id, write_amazon, write_card
 
 from .amazon_reference import Read, gensar_leaks, read_amazon
 from .broken_files import BREAKAGES, broken, one_line
@@ -116,7 +116,10 @@ def write(folder: Path, shop: Mapping[str, list], release: int, queries: bool) -
         trained = [(pair, query) for pair, query, _ in shop["train"]]
         tested = [row for row in shop["test"] if row[:2] not in trained]
         first = shop["reviews"][0]["user"], shop["reviews"][0]["item"]
-        for part, rows in (("train", [*shop["train"], (first, 2, 1)]), ("test", [*tested, (first, 3, 1)])):
+        for part, rows in (
+            ("train", [*shop["train"], (first, 2, 1)]),
+            ("test", [*tested, (first, 3, 1)]),
+        ):
             packed(folder / f"{part}.gz", [f"{u}_{q} 0 {i} {v} " for (u, i), q, v in rows])
         packed(folder / "id.gz", [f"line_{n}" for n in shop["lines"]])
     return names
@@ -137,12 +140,27 @@ def events_of(source: Source) -> Counter[tuple]:
     inter = source.inter
     words = [] if source.queries is None else source.queries.columns["query"].to_pylist()
     users, items = inter.users.to_pylist(), inter.items.to_pylist()
-    place = {name: i for i, name in enumerate([] if source.queries is None else source.queries.ids.to_pylist())}
+    place = {
+        name: i
+        for i, name in enumerate([] if source.queries is None else source.queries.ids.to_pylist())
+    }
     ids = inter.queries.to_pylist()
-    parts = ["train"] * len(inter.user) if inter.part is None else ["test" if p == TEST else "train" for p in inter.part.tolist()]
-    rows = zip(inter.user.tolist(), inter.item.tolist(), inter.time.tolist(), inter.query.tolist(), parts, strict=True)
+    parts = (
+        ["train"] * len(inter.user)
+        if inter.part is None
+        else ["test" if p == TEST else "train" for p in inter.part.tolist()]
+    )
+    rows = zip(
+        inter.user.tolist(),
+        inter.item.tolist(),
+        inter.time.tolist(),
+        inter.query.tolist(),
+        parts,
+        strict=True,
+    )
     return Counter(
-        (users[u], items[i], t, None if q < 0 else words[place[ids[q]]], p) for u, i, t, q, p in rows
+        (users[u], items[i], t, None if q < 0 else words[place[ids[q]]], p)
+        for u, i, t, q, p in rows
     )
 
 
@@ -263,10 +281,7 @@ LEAKS = (
 
 
 def test_paper_has_both_leaks_of_gensar_and_the_audit_counts_them(electronics: Path) -> None:
-    files = {
-        what: electronics / source
-        for what, source in write_names(electronics).items()
-    }
+    files = {what: electronics / source for what, source in write_names(electronics).items()}
     events = read_amazon(files, {}).events
     leaks, tests = gensar_leaks(events)
     assert leaks["rec"] > 0 and leaks["search"] > 0
@@ -336,7 +351,9 @@ def test_texts_are_cleaned_as_documented() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    what=st.sampled_from(["reviews", "meta", "query_text", "train_qrels", "test_qrels", "train_reviews"]),
+    what=st.sampled_from(
+        ["reviews", "meta", "query_text", "train_qrels", "test_qrels", "train_reviews"]
+    ),
     how=BREAKAGES,
     packed=st.booleans(),
     strict=st.booleans(),
@@ -350,7 +367,9 @@ def test_a_broken_file_is_one_line_or_a_count(
         broken(folder / names[what], how, packed)
         files = {each: folder / names[each] for each in names}
         try:
-            source = READER.read(files, AmazonRules(qrels="split"), Wanted(cleaning=Cleaning(strict)))
+            source = READER.read(
+                files, AmazonRules(qrels="split"), Wanted(cleaning=Cleaning(strict))
+            )
         except InputError as error:
             assert one_line(error, *(Path(each).name for each in names.values()), "review")
             return
@@ -365,12 +384,28 @@ def lines_of(path: Path) -> list[str]:
 FAULTS: list[tuple[str, Any, str]] = [
     ("reviews", "{'reviewerID': 'A'}", r":3: the line is no JSON object \(Expecting property"),
     ("reviews", "[" * 200_000, r":3: the line is no JSON object"),
-    ("reviews", '{"reviewerID": "A", "asin": 7, "unixReviewTime": 1}', r":3: reviewerID, asin or unix"),
-    ("reviews", '{"reviewerID": "A", "asin": "B", "unixReviewTime": "1"}', r":3: reviewerID, asin or"),
-    ("reviews", '{"reviewerID": "A", "asin": "B", "unixReviewTime": -9}', r":3: reviewerID, asin or"),
+    (
+        "reviews",
+        '{"reviewerID": "A", "asin": 7, "unixReviewTime": 1}',
+        r":3: reviewerID, asin or unix",
+    ),
+    (
+        "reviews",
+        '{"reviewerID": "A", "asin": "B", "unixReviewTime": "1"}',
+        r":3: reviewerID, asin or",
+    ),
+    (
+        "reviews",
+        '{"reviewerID": "A", "asin": "B", "unixReviewTime": -9}',
+        r":3: reviewerID, asin or",
+    ),
     ("meta", "{'asin': __import__('os').system('touch HERE')}", r":3: the line is no literal"),
-    ("meta", "{'asin': 'B', 'title': open('HERE', 'w')}", r":3: the line is no literal"),
-    ("meta", "{'asin': 'B', 'categories': [['A'}", r":3: the line is no literal"),
+    (
+        "meta",
+        f"{{'asin': '{item_id(0)}', 'title': open('HERE', 'w')}}",
+        r":3: the line is no literal",
+    ),
+    ("meta", f"{{'asin': '{item_id(0)}', 'categories': [['A'}}", r":3: the line is no literal"),
     ("meta", "(" * 100_000, r":3: the line is no literal"),
     ("meta", "\\'" * 100_000, r":3: the line is no literal"),
     ("meta", "{'title': 'no id'}", r":3: asin is missing"),
@@ -420,7 +455,9 @@ def test_a_part_of_the_query_files_is_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=f"need {missing} too"):
             read_source(tmp_path, some, {})
     with pytest.raises(InputError, match="need train_reviews too"):
-        read_source(tmp_path, {w: n for w, n in names.items() if w != "train_reviews"}, {"qrels": "split"})
+        read_source(
+            tmp_path, {w: n for w, n in names.items() if w != "train_reviews"}, {"qrels": "split"}
+        )
 
 
 def test_the_release_of_another_year_says_which_fields_it_wants(tmp_path: Path) -> None:

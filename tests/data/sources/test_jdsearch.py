@@ -68,7 +68,9 @@ def users(draw: st.DrawFn) -> str:
     ]
     odd = draw(st.integers(0, 24))
     if odd < 7 and cells[odd]:
-        cells[odd] = draw(st.sampled_from([cells[odd][1:], [*cells[odd], ""], ["x", *cells[odd][1:]]]))
+        cells[odd] = draw(
+            st.sampled_from([cells[odd][1:], [*cells[odd], ""], ["x", *cells[odd][1:]]])
+        )
     return "\t".join("_".join(each) for each in cells)
 
 
