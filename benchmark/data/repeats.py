@@ -6,6 +6,8 @@ put it out of reach of whoever generates; so it is not asked for.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,7 +61,7 @@ def without_repeats(whole: EvaluationSet) -> EvaluationSet | None:
     now = in_history(whole.requests, repeats.request, repeats.item, own_time=True)
     twins = len(np.unique(repeats.request[now]))
     counted = Repeated(int(again.sum()), len(whole) - len(kept), twins)
-    return EvaluationSet(whole.requests, relevant, lists, counted).at(kept)
+    return replace(whole, relevant=relevant, lists=lists, repeated=counted).at(kept)
 
 
 def _without(lists: CandidateLists, repeats: Relevant, items: int) -> CandidateLists:

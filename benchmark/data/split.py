@@ -12,6 +12,7 @@ from benchmark.data.dataset import Part
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.grouping import Groups, group_events, kind_of
 from benchmark.data.requests import PAD, Task
+from benchmark.data.sources.source import TEST, VALIDATION
 from benchmark.errors import InputError
 
 __all__ = ["LEAST", "Parts", "RequestRows", "split"]
@@ -61,7 +62,13 @@ Asked = dict[tuple[Part, Task], NDArray[np.int64]]
 """The groups that each part and task asks for, ascending."""
 
 
-def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | None = None) -> Parts:
+def split(
+    log: EventLog,
+    items: int,
+    how: Split,
+    groups: dict[Task, Groups] | None = None,
+    official: NDArray[np.uint8] | None = None,
+) -> Parts:
     """Split a log into requests and events to train on.
 
     ``leave-one-out``: for each user and task the last request tests, the one before validates and
@@ -70,6 +77,9 @@ def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | No
     ``temporal``: requests are cut at two moments so that about 8:1:1 of the events lie before,
     between and after; events of the same moment stay together. Every later request is asked (or
     ``limit`` of them, drawn for each part and task).
+
+    ``official``: the source says of each event what it is for. A request is asked in the latest
+    part that any of its events is of; everything else trains.
 
     ``leakage: safe``: the history of a request is what its user did strictly earlier, outside of
     the request's own session, later parts included: a test request knows the validation event
@@ -91,15 +101,19 @@ def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | No
         items: size of the catalogue.
         how: the split, the leakage rule and the draw's limit and seed.
         groups: which events make a request, by task; as the log itself tells if not given.
+        official: uint8 ``[events]``, the source's own parts, values of
+            :attr:`benchmark.data.sources.source.Interactions.part`.
 
     Raises:
-        InputError: nothing is left to train on.
+        InputError: nothing is left to train on, or the source has no parts that ``official`` needs.
     """
     groups = groups or {task: group_events(log, task) for task in Task}
     train = np.ones(len(log), dtype=np.bool_)
     fit = {task: _fit(log, each.first, how) for task, each in groups.items()}
     if how.name == "leave-one-out":
         asked = _leave_one_out(log, groups, fit)
+    elif how.name == "official":
+        asked = _official(groups, official)
     else:
         begin, end = _cuts(log)
         asked = _temporal(log, groups, fit, begin, end)
@@ -245,6 +259,21 @@ def _temporal(
             asked["validation", task] = validation
         if len(test):
             asked["test", task] = test
+    return asked
+
+
+def _official(groups: dict[Task, Groups], official: NDArray[np.uint8] | None) -> Asked:
+    if official is None:
+        text = "the files do not say what trains and what tests; name another split than official"
+        raise InputError(text)
+    names: dict[Part, int] = {"validation": VALIDATION, "test": TEST}
+    asked: Asked = {}
+    for task in Task:
+        rows, offsets = groups[task].rows, groups[task].offsets
+        latest = np.maximum.reduceat(official[rows], offsets[:-1]) if len(rows) else official[:0]
+        for part, value in names.items():
+            if len(chosen := np.flatnonzero(latest == value)):
+                asked[part, task] = chosen
     return asked
 
 

@@ -8,58 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import Field
 
 from benchmark.data.sources.amazon_items import read_items
 from benchmark.data.sources.amazon_queries import Searches, read_searches
 from benchmark.data.sources.amazon_reviews import Reviews, read_reviews
+from benchmark.data.sources.amazon_rules import AmazonRules
 from benchmark.data.sources.core import iterated_core
 from benchmark.data.sources.diagnose import complain
-from benchmark.data.sources.reader import Reader, Rules, Wanted
+from benchmark.data.sources.reader import Reader, Wanted
 from benchmark.data.sources.source import Interactions, Source, Texts
 from benchmark.errors import InputError
 
-__all__ = ["READER", "AmazonRules"]
+__all__ = ["READER"]
 
 _QRELS = ("query_text", "train_qrels", "test_qrels")
-
-
-class AmazonRules(Rules):
-    """What the papers choose, or leave unsaid.
-
-    Attributes:
-        release: the year of the files, which says how their fields are named.
-        least_rating: reviews with fewer stars are left out; those without stars too, if above 0.
-        core: reviews that every user and every item must have, again and again until nothing
-            changes, after ``least_rating``; 0 where the files are a core already.
-        without_text: what becomes of the reviews of items without title and description: ``drop``,
-            as GenSAR does (the core is not looked for again), or ``keep``.
-        clean: unescape HTML entities; take out tags, quotation marks and line ends; make several
-            dots at the end one.
-        longest_text: characters from which on a title or description is blanked, as it then is
-            mostly no text but a page; ``None`` for no limit.
-        qrels: ``merged`` takes both files of Ai et al. together and draws one query for each user
-            and item, as GenSAR does; ``split`` takes every row, those of one user and query as one
-            session, and the files' own split.
-        seed: of that draw.
-        twins: whether a review with a query is a recommendation and a search, as the published data
-            have it, or a search only.
-    """
-
-    release: Literal[2014, 2018, 2023] = 2014
-    least_rating: Annotated[float, Field(ge=0, le=5)] = 0
-    core: Annotated[int, Field(ge=0, le=1000)] = 0
-    without_text: Literal["drop", "keep"] = "drop"
-    clean: bool = True
-    longest_text: Annotated[int, Field(gt=0)] | None = 2000
-    qrels: Literal["merged", "split"] = "merged"
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
-    twins: bool = True
 
 
 def _read(files: Mapping[str, Path], rules: AmazonRules, wanted: Wanted) -> Source:
@@ -86,7 +52,7 @@ def _read(files: Mapping[str, Path], rules: AmazonRules, wanted: Wanted) -> Sour
     inter = _interactions(reviews, kept, searches, rules, notes).compact()
     rows = np.flatnonzero(np.bincount(reviews.item[kept], minlength=len(reviews.items)))
     texts = None if searches is None else searches.texts
-    return Source(inter, items.take(rows), texts, (*wanted.cleaning.notes, *notes))
+    return Source(inter, items.take(rows), texts, tuple(notes))
 
 
 def _check(files: Mapping[str, Path], rules: AmazonRules) -> None:
@@ -113,8 +79,8 @@ def _chosen(reviews: Reviews, rules: AmazonRules, notes: list[str]) -> NDArray[n
         kept = np.zeros_like(kept)
         kept[rows[core]] = True
         notes.append(
-            f"{len(rows) - core.sum()} of {len(rows)} reviews do not belong to the {rules.core}-core"
-            " and are left out (rule core)"
+            f"{len(rows) - core.sum()} of {len(rows)} reviews do not belong to the"
+            f" {rules.core}-core and are left out (rule core)"
         )
     return kept
 
@@ -145,7 +111,9 @@ def _interactions(
         told = len(searches.review)
         searches = searches.only(kept[searches.review])
         search = searches.review
-        notes.append(f"{told - len(search)} of {told} searches lead to reviews that are left out")
+        if told > len(search):
+            lost = told - len(search)
+            notes.append(f"{lost} of {told} searches are of reviews that are left out")
         if not rules.twins:
             rec = np.setdiff1d(rec, search)
     rows = np.concatenate([rec, search])

@@ -7,36 +7,26 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from benchmark.data.sources.amazon_rules import AmazonRules
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import shown
 from benchmark.data.sources.json_lines import parsed
 from benchmark.data.sources.line_blocks import Lines, blocks
 from benchmark.data.sources.literals import literal
 from benchmark.data.sources.source import Texts
+from benchmark.plain_text import plain
 
-__all__ = ["TextRules", "cleaned", "read_items"]
+__all__ = ["cleaned", "read_items"]
 
 COLUMNS = ("title", "brand", "description", "features", "price", "categories")
 BETWEEN_PATHS, BETWEEN_LEVELS = "|", ">"
 """As a card's category protocol separates them, unless it says otherwise."""
 _TAG = re.compile(r"</?[A-Za-z!][^<>]*>")
-
-
-class TextRules(Protocol):
-    """The rules that metadata are read by; see ``AmazonRules``."""
-
-    @property
-    def release(self) -> int: ...
-    @property
-    def clean(self) -> bool: ...
-    @property
-    def longest_text(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -90,7 +80,7 @@ _LAYOUTS = {
 
 
 def read_items(
-    path: Path, rules: TextRules, ids: pa.Array, asked: NDArray[np.bool_], cleaning: Cleaning
+    path: Path, rules: AmazonRules, ids: pa.Array, asked: NDArray[np.bool_], cleaning: Cleaning
 ) -> tuple[Texts, NDArray[np.bool_]]:
     """Read what the metadata tell of the items that are asked for.
 
@@ -133,7 +123,7 @@ def read_items(
             if (row := wanted.get(name)) is None:
                 continue
             if row in rows:
-                again.note(number, f"{layout.key} '{shown(name)}' stands there again")
+                again.note(number, f"{layout.key} '{plain(name, 40)}' stands there again")
                 continue
             rows[row] = _columns(record, layout, rules, odd, number)
     lines.tell(cleaning)
@@ -168,7 +158,7 @@ class _Odd:
 
 
 def _columns(
-    record: dict[str, Any], layout: _Layout, rules: TextRules, odd: _Odd, number: int
+    record: dict[str, Any], layout: _Layout, rules: AmazonRules, odd: _Odd, number: int
 ) -> tuple[str, ...]:
     values = []
     for column in COLUMNS:
@@ -205,7 +195,7 @@ def _sound(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _paths(value: Any, rules: TextRules) -> str | None:
+def _paths(value: Any, rules: AmazonRules) -> str | None:
     """Return category paths as one text; a list of texts is one path."""
     if value is None:
         return ""
@@ -222,7 +212,7 @@ def _all_text(values: Iterable[Any]) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
-def _levels(path: list[str], rules: TextRules) -> list[str]:
+def _levels(path: list[str], rules: AmazonRules) -> list[str]:
     texts = (cleaned(_sound(level)) if rules.clean else _sound(level) for level in path)
     bare = (text.replace(BETWEEN_PATHS, " ").replace(BETWEEN_LEVELS, " ").strip() for text in texts)
     return [level for level in bare if level]

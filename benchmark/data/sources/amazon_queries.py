@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -17,24 +16,17 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.amazon_reviews import Reviews
+from benchmark.data.sources.amazon_rules import AmazonRules
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.line_blocks import Lines, blocks
 from benchmark.data.sources.source import TEST, TRAINING, Texts
+from benchmark.plain_text import plain
 
 __all__ = ["Searches", "read_searches"]
 
 _ROW = r"^(?P<user>\S+)_(?P<query>[0-9]{1,9})\s+\S+\s+(?P<item>\S+)\s+(?P<label>-?[0-9]{1,9})\s*$"
 _LINE = r"^line_(?P<line>[0-9]{1,15})\s*$"
-
-
-class QueryRules(Protocol):
-    """The rules that queries are read by; see ``AmazonRules``."""
-
-    @property
-    def qrels(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -87,7 +79,7 @@ class _Rows:
 
 
 def read_searches(
-    files: Mapping[str, Path], rules: QueryRules, reviews: Reviews, cleaning: Cleaning
+    files: Mapping[str, Path], rules: AmazonRules, reviews: Reviews, cleaning: Cleaning
 ) -> Searches:
     """Read the queries, and turn the rows of both files into copies of their reviews.
 
@@ -208,7 +200,9 @@ def _rows(
     ):
         if lost.any():
             at = int(np.argmax(lost))
-            names = {name: shown(row.field(name)[at].as_py()) for name in ("user", "item", "query")}
+            names = {
+                name: plain(row.field(name)[at].as_py(), 40) for name in ("user", "item", "query")
+            }
             lines.leave_out(int(numbers[at]), fault.format(**names), int(lost.sum()))
     lines.tell(cleaning)
     good = (review >= 0) & (query < queries)

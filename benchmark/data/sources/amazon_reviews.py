@@ -69,9 +69,8 @@ def read_reviews(path: Path, release: int, cleaning: Cleaning) -> Reviews:
             fault = f"{names[0]}, {names[1]} or {names[2]} (release {release}) is missing or no "
             fault += "such value"
             lines.leave_out(int(number[np.argmin(good)]), fault, int((~good).sum()))
-            number, table = number[good], table.filter(pa.array(good))
-        numbers.append(number)
-        tables.append(table)
+        numbers.append(number[good])
+        tables.append(table.filter(pa.array(good)))
     lines.tell(cleaning)
     table = pa.concat_tables(tables)
     user, users = coded(table.column(names[0]).chunks)

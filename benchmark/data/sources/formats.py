@@ -12,6 +12,7 @@ __all__ = ["FORMATS", "reader_of"]
 FORMATS = {
     "amazon": "amazon",
     "atomic": "atomic_files",
+    "hetrec-lastfm": "hetrec_lastfm",
     "jdsearch": "jdsearch",
 }
 """The module of each format, which holds its :class:`Reader` as ``READER``."""

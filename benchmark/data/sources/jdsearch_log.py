@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.codes import coded
 from benchmark.data.sources.jdsearch_products import BETWEEN_TERMS
+from benchmark.data.sources.jdsearch_rules import JDsearchRules
 from benchmark.data.sources.line_blocks import Lines
 from benchmark.data.sources.source import TEST, TRAINING, Interactions
 from benchmark.data.sources.tab_lines import tab_tables
@@ -30,21 +30,10 @@ FIELDS = (
     "history_type_list",
     "history_time_list",
 )
-_TYPES = ("CLICK", "CART", "ORD", "FLW")
+TYPES: tuple[Literal["CLICK", "CART", "ORD", "FLW"], ...] = ("CLICK", "CART", "ORD", "FLW")
 _LABEL = r"^[0-3](\.0+)?$"
 _GAP = r"^[0-9]{1,10}(\.0+)?$"
 _NO_QUERY = "-1"
-
-
-class LogRules(Protocol):
-    """The rules that the log is read by; see ``JDsearchRules``."""
-
-    @property
-    def time(self) -> str: ...
-    @property
-    def sessions(self) -> str: ...
-    @property
-    def grades(self) -> Mapping: ...
 
 
 @dataclass(frozen=True)
@@ -86,7 +75,9 @@ class _Columns:
     part: list[NDArray[np.uint8]] = field(default_factory=list)
 
 
-def read_log(path: Path, rules: LogRules, cleaning: Cleaning, notes: list[str]) -> Interactions:
+def read_log(
+    path: Path, rules: JDsearchRules, cleaning: Cleaning, notes: list[str]
+) -> Interactions:
     """Read what users did, and what they were shown for the test query.
 
     Lines whose lists do not fit together are left out. Of a line without a label above 0 the
@@ -103,10 +94,10 @@ def read_log(path: Path, rules: LogRules, cleaning: Cleaning, notes: list[str]) 
     """
     lines, columns = Lines(path), _Columns()
     counts = np.zeros(3, dtype=np.int64)
-    for number, table in tab_tables(lines, FIELDS):
-        number, table = _sound(lines, number, table)
+    for numbers, table in tab_tables(lines, FIELDS):
+        number, whole = _sound(lines, numbers, table)
         if len(number):
-            counts += _append(columns, number, table, rules)
+            counts += _append(columns, number, whole, rules)
     lines.tell(cleaning)
     users, unasked, tied = counts.tolist()
     if unasked:
@@ -147,8 +138,8 @@ def _sound(
             "a gap is no whole number of at most 10 digits",
         ),
         (
-            types.lines_with(pc.invert(pc.is_in(types.members, value_set=pa.array(_TYPES)))),
-            f"a type is none of {', '.join(_TYPES)}",
+            types.lines_with(pc.invert(pc.is_in(types.members, value_set=pa.array(TYPES)))),
+            f"a type is none of {', '.join(TYPES)}",
         ),
         (
             shown.lines_with(pc.equal(shown.members, ""))
@@ -162,8 +153,8 @@ def _sound(
         ),
     )
     good = np.ones(len(number), dtype=np.bool_)
-    for bad, fault in faults:
-        bad = bad & good
+    for odd, fault in faults:
+        bad = odd & good
         if bad.any():
             lines.leave_out(int(number[np.argmax(bad)]), fault, int(bad.sum()))
             good &= ~bad
@@ -171,7 +162,7 @@ def _sound(
 
 
 def _append(
-    columns: _Columns, number: NDArray[np.int64], table: pa.Table, rules: LogRules
+    columns: _Columns, number: NDArray[np.int64], table: pa.Table, rules: JDsearchRules
 ) -> NDArray[np.int64]:
     """Append the events of sound lines.
 
@@ -189,8 +180,8 @@ def _append(
     grades = label.members.cast(pa.float64()).to_numpy().astype(np.float32)
     asks = np.bincount(label.owner[grades > 0], minlength=len(number)) > 0
 
-    kind = pc.index_in(types.members, value_set=pa.array(_TYPES)).to_numpy()
-    grade = np.array([rules.grades.get(name, 0) for name in _TYPES], dtype=np.float32)[kind]
+    kind = pc.index_in(types.members, value_set=pa.array(TYPES)).to_numpy()
+    grade = np.array([rules.grades.get(name, 0) for name in TYPES], dtype=np.float32)[kind]
     taken = grade > 0
     _add(
         columns,
@@ -238,7 +229,7 @@ def _add(
     columns.part.append(np.full(len(line), part, dtype=np.uint8))
 
 
-def _times(gaps: _Lists, rules: LogRules) -> NDArray[np.int64]:
+def _times(gaps: _Lists, rules: JDsearchRules) -> NDArray[np.int64]:
     """Return the time of every event and test query, counted from its user's first."""
     if rules.time == "gaps":
         steps = gaps.members.cast(pa.float64()).to_numpy().astype(np.int64)
@@ -249,7 +240,7 @@ def _times(gaps: _Lists, rules: LogRules) -> NDArray[np.int64]:
     return total - np.repeat(total[first], gaps.lengths)
 
 
-def _runs(queries: _Lists, rules: LogRules) -> NDArray[np.int64]:
+def _runs(queries: _Lists, rules: JDsearchRules) -> NDArray[np.int64]:
     """Return the number of each event's search among its user's, from 1; 0 where it has none."""
     words = queries.members
     if rules.sessions == "none" or not len(words):

@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.codes import coded, first_rows
-from benchmark.data.sources.diagnose import shown
 from benchmark.data.sources.line_blocks import Lines
 from benchmark.data.sources.source import Texts
 from benchmark.data.sources.tab_lines import tab_tables
 from benchmark.errors import InputError, did_you_mean
+from benchmark.plain_text import plain
 
 __all__ = ["BETWEEN_TERMS", "FIELDS", "read_products"]
 
@@ -47,11 +47,11 @@ def read_products(path: Path, wanted: Sequence[str], cleaning: Cleaning) -> Text
         if not named.all():
             count = int((~named).sum())
             lines.leave_out(int(number[np.argmin(named)]), "wid is empty", count)
-            number, table = number[named], table.filter(pa.array(named))
-        numbers.append(number)
-        ids += table.column("wid").chunks
+        whole = table.filter(pa.array(named))
+        numbers.append(number[named])
+        ids += whole.column("wid").chunks
         for name in names:
-            text = pc.replace_substring(table.column(name), BETWEEN_TERMS, " ")
+            text = pc.replace_substring(whole.column(name), BETWEEN_TERMS, " ")
             columns[name] += text.cast(pa.large_string()).chunks
     lines.tell(cleaning)
     code, distinct = coded(ids)
@@ -59,8 +59,8 @@ def read_products(path: Path, wanted: Sequence[str], cleaning: Cleaning) -> Text
     if len(first) < len(code):
         line = np.concatenate(numbers)
         again = int(np.setdiff1d(np.arange(len(code)), first)[0])
-        fault = f"wid '{shown(distinct[int(code[again])].as_py())}' stands there again"
-        count = f"{len(code) - len(first)} of {len(code)} lines"
-        cleaning.report(path, int(line[again]), fault, count, "the first line of each is read")
+        fault = f"wid '{plain(distinct[int(code[again])].as_py(), 40)}' stands there again"
+        told = f"{len(code) - len(first)} of {len(code)} lines"
+        cleaning.report(path, int(line[again]), fault, told, "the first line of each is read")
     rows = pa.array(first)
     return Texts(distinct, {n: pa.concat_arrays(c).take(rows) for n, c in columns.items()})

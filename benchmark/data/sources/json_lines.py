@@ -1,4 +1,4 @@
-"""JSON lines as columns: by Arrow, block by block; a block with an odd line is read line by line."""
+"""JSON lines as columns: by Arrow, block by block; where a line is odd, line by line."""
 
 from __future__ import annotations
 

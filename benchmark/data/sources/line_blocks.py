@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.recognise import foreign_text
-from benchmark.data.sources.checksum import open_file
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import LONGEST_LINE, complain, reading, shown
+from benchmark.data.sources.diagnose import LONGEST_LINE, complain, open_file
+from benchmark.plain_text import plain
 
 __all__ = ["Block", "Lines", "blocks"]
 
@@ -123,7 +123,7 @@ def blocks(path: Path) -> Iterator[Block]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    with reading(path), open_file(path) as raw:
+    with open_file(path) as raw:
         packed = raw.read(2) == _GZIP
         raw.seek(0)
         if not packed:
@@ -137,7 +137,7 @@ def _read(path: Path, file: BinaryIO, number: int) -> bytes:
     try:
         return file.read(_BLOCK)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        reason = shown(str(error) or "it ends too early", 80)
+        reason = plain(str(error) or "it ends too early", 80)
         text = f"the gzip file is damaged or cut off ({reason}); fetch it anew"
         raise complain(path, number, text) from None
 

@@ -29,16 +29,19 @@ def tab_tables(lines: Lines, names: Sequence[str]) -> Iterator[tuple[NDArray[np.
         InputError: the file cannot be read.
     """
     header = "\t".join(names).encode()
-    for block in blocks(lines.path):
-        if block.first == 1:
-            line, _, rest = block.data.partition(b"\n")
-            if line.removesuffix(b"\r") == header:
-                if not rest:
-                    continue
-                block = Block(2, rest)
-        lines.total += len(block)
-        table = _at_once(block, names)
-        yield (block.numbers, table) if table is not None else _one_by_one(lines, block, names)
+    for whole in blocks(lines.path):
+        block = _without_header(whole, header)
+        if len(block):
+            lines.total += len(block)
+            table = _at_once(block, names)
+            yield (block.numbers, table) if table is not None else _one_by_one(lines, block, names)
+
+
+def _without_header(block: Block, header: bytes) -> Block:
+    line, _, rest = block.data.partition(b"\n")
+    if block.first == 1 and line.removesuffix(b"\r") == header:
+        return Block(2, rest)
+    return block
 
 
 def _at_once(block: Block, names: Sequence[str]) -> pa.Table | None:

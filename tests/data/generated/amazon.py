@@ -129,9 +129,10 @@ def _pairs(rng: np.random.Generator, shop: Shop) -> tuple[NDArray[np.int64], NDA
 def _paths(rng: np.random.Generator) -> list[list[str]]:
     """Return one or two category paths, now and then of one level only."""
     paths = [["Electronics"]] if rng.random() < 0.05 else []
-    for _ in range(int(rng.integers(1, 3))):
-        paths.append(["Electronics", str(rng.choice(_GROUPS)), str(rng.choice(_KINDS))])
-    return paths
+    more = range(int(rng.integers(1, 3)))
+    return paths + [
+        ["Electronics", str(rng.choice(_GROUPS)), str(rng.choice(_KINDS))] for _ in more
+    ]
 
 
 def _title(rng: np.random.Generator, number: int) -> str:

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from benchmark.data.audit import AuditRow, audit
 from benchmark.data.load import load_dataset
-from benchmark.data.requests import Task
 from benchmark.data.simulate_queries import path_query
-from benchmark.data.sources.amazon import READER, AmazonRules
+from benchmark.data.sources.amazon import READER
 from benchmark.data.sources.amazon_items import cleaned
+from benchmark.data.sources.amazon_rules import AmazonRules
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.reader import Wanted
 from benchmark.data.sources.source import TEST, Source
@@ -367,13 +367,12 @@ def test_a_broken_file_is_one_line_or_a_count(
         broken(folder / names[what], how, packed)
         files = {each: folder / names[each] for each in names}
         try:
-            source = READER.read(
-                files, AmazonRules(qrels="split"), Wanted(cleaning=Cleaning(strict))
-            )
+            cleaning = Cleaning(strict)
+            source = READER.read(files, AmazonRules(qrels="split"), Wanted(cleaning=cleaning))
         except InputError as error:
             assert one_line(error, *(Path(each).name for each in names.values()), "review")
             return
-    assert all("\n" not in note for note in source.notes)
+    assert all("\n" not in note for note in (*cleaning.notes, *source.notes))
     assert len(source.inter.user) > 0
 
 
@@ -426,8 +425,10 @@ def test_a_faulty_line_is_counted_or_under_strict_refused(
     packed(tmp_path / names[what], [*lines[:2], line, *lines[2:]])
     files = {each: tmp_path / names[each] for each in names}
     rules = AmazonRules(qrels="split")
-    source = READER.read(files, rules, Wanted())
-    assert any(f"(1 of {len(lines) + 1} lines); they are left out" in note for note in source.notes)
+    cleaning = Cleaning()
+    READER.read(files, rules, Wanted(cleaning=cleaning))
+    count = f"(1 of {len(lines) + 1} lines); they are left out"
+    assert any(count in note for note in cleaning.notes)
     with pytest.raises(InputError, match=f"{Path(names[what]).name}{told}"):
         READER.read(files, rules, Wanted(cleaning=Cleaning(strict=True)))
     assert not (tmp_path / "HERE").exists()

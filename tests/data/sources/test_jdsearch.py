@@ -17,7 +17,8 @@ from benchmark.data.audit import audit
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.jdsearch import READER, JDsearchRules
+from benchmark.data.sources.jdsearch import READER
+from benchmark.data.sources.jdsearch_rules import JDsearchRules
 from benchmark.data.sources.reader import Wanted
 from benchmark.data.sources.source import TEST, TRAINING, Source
 from benchmark.errors import InputError
@@ -96,8 +97,9 @@ def write(folder: Path, mall: tuple[list[str], list[str]]) -> dict[str, Path]:
 COLUMNS = tuple(PRODUCT_HEADER.split("\t")[1:])
 
 
-def read_source(files: Mapping[str, Path], rules: Mapping) -> Source:
-    return READER.read(files, JDsearchRules.model_validate(rules), Wanted(columns=COLUMNS))
+def read_source(files: Mapping[str, Path], rules: Mapping, cleaning: Cleaning) -> Source:
+    wanted = Wanted(columns=COLUMNS, cleaning=cleaning)
+    return READER.read(files, JDsearchRules.model_validate(rules), wanted)
 
 
 def rows_of(source: Source) -> Counter[tuple]:
@@ -116,13 +118,13 @@ def rows_of(source: Source) -> Counter[tuple]:
 def sessions_of(source: Source) -> set[frozenset]:
     """Return the events of each session."""
     inter = source.inter
+    users, items = inter.users.to_pylist(), inter.items.to_pylist()
     found: dict[int, set] = {}
     for row, session in enumerate(inter.session.tolist()):
         if session >= 0:
             found.setdefault(session, set()).add(
-                (inter.users[int(inter.user[row])].as_py(), inter.items[int(inter.item[row])].as_py(),
-                 int(inter.time[row]))
-            )  # fmt: skip
+                (users[inter.user[row]], items[inter.item[row]], int(inter.time[row]))
+            )
     return {frozenset(each) for each in found.values()}
 
 
@@ -144,9 +146,9 @@ def expected_sessions(read: Read) -> set[frozenset]:
 def test_the_source_is_that_of_a_slow_reader(mall: tuple, rules: dict) -> None:
     with tempfile.TemporaryDirectory() as name:
         files = write(Path(name), mall)
-        expected = read_jdsearch(files, rules)
+        expected, cleaning = read_jdsearch(files, rules), Cleaning()
         try:
-            source = read_source(files, rules)
+            source = read_source(files, rules, cleaning)
         except InputError as error:
             assert not expected.events, error
             return
@@ -157,7 +159,7 @@ def test_the_source_is_that_of_a_slow_reader(mall: tuple, rules: dict) -> None:
         for row, item in enumerate(source.items.ids.to_pylist())
     }
     assert texts == expected.texts
-    told = [note for note in source.notes if "lines); they are left out" in note]
+    told = [note for note in cleaning.notes if "lines); they are left out" in note]
     assert bool(told) == bool(expected.left_out)
     assert all(f"({expected.left_out} of " in note for note in told)
 
@@ -231,13 +233,14 @@ def test_a_broken_file_is_one_line_or_a_count(what: str, how: tuple, strict: boo
         names = write_jdsearch(folder, Mall(users=6, products=20, events=40))
         broken(folder / names[what], how, packed=False)
         files = {each: folder / names[each] for each in names}
-        wanted = Wanted(columns=("name",), cleaning=Cleaning(strict))
+        cleaning = Cleaning(strict)
+        wanted = Wanted(columns=("name",), cleaning=cleaning)
         try:
             source = READER.read(files, JDsearchRules(), wanted)
         except InputError as error:
             assert one_line(error, *names.values())
             return
-    assert all("\n" not in note for note in source.notes)
+    assert all("\n" not in note for note in (*cleaning.notes, *source.notes))
     assert len(source.inter.user) > 0
 
 
@@ -265,8 +268,11 @@ def test_a_faulty_line_is_counted_or_under_strict_refused(
 ) -> None:
     files = {"log": tmp_path / "release_data.txt"}
     files["log"].write_text("\n".join([SOUND, SOUND, line, SOUND, ""]))
-    source = READER.read(files, JDsearchRules(), Wanted())
-    assert any("release_data.txt:3: " in n and told in n and "(1 of 4 " in n for n in source.notes)
+    cleaning = Cleaning()
+    source = READER.read(files, JDsearchRules(), Wanted(cleaning=cleaning))
+    assert any(
+        "release_data.txt:3: " in n and told in n and "(1 of 4 " in n for n in cleaning.notes
+    )
     assert len(source.inter.users) == 3
     with pytest.raises(InputError, match=r"release_data\.txt:3: "):
         READER.read(files, JDsearchRules(), Wanted(cleaning=Cleaning(strict=True)))
@@ -285,5 +291,5 @@ def test_files_of_another_kind_are_refused_at_their_first_line(tmp_path: Path) -
 
 def test_a_column_that_products_have_not_is_refused_with_the_nearest(mall: Path) -> None:
     names = {"log": "release_data.txt", "products": "product_data.txt"}
-    with pytest.raises(InputError, match="no field 'brand'.*brand_id"):
+    with pytest.raises(InputError, match=r"no field 'brand'.*brand_id"):
         load_dataset(write_card(mall, names, title="{name}", text=["brand"]))
