@@ -306,8 +306,8 @@ def _write_queries(
     paths: list[list[list[str]]],
 ) -> dict[str, str]:
     """Write Ai et al.'s folder: 30% of the reviews are hidden, 30% of the queries test."""
-    own = folder / "reviews_Electronics_5"
-    own.mkdir()
+    own = folder / "Amazon-Product-Search-Datasets" / "reviews_Electronics_5.json.gz"
+    own.mkdir(parents=True)
     of_item = [sorted({_query(path) for path in each if len(path) > 1}) for each in paths]
     texts = sorted({text for each in of_item for text in each})
     number = {text: i for i, text in enumerate(texts)}
@@ -329,7 +329,7 @@ def _write_queries(
     _write(own / names["train_qrels"], rows["train"])
     _write(own / names["test_qrels"], rows["test"])
     _write(own / names["train_reviews"], (f"line_{n}" for n in np.flatnonzero(~hidden).tolist()))
-    return {what: f"{own.name}/{name}" for what, name in names.items()}
+    return {what: f"{own.relative_to(folder)}/{name}" for what, name in names.items()}
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
