@@ -465,3 +465,34 @@ def test_the_release_of_another_year_says_which_fields_it_wants(tmp_path: Path) 
     names = write_amazon(tmp_path, Shop(users=9, items=12, reviews=60, release=2023))
     with pytest.raises(InputError, match=r"reviewerID, asin or unixReviewTime \(release 2014\)"):
         read_source(tmp_path, names, {"release": 2014})
+
+
+def test_the_official_split_asks_what_ai_et_al_test(tmp_path: Path) -> None:
+    names = write_amazon(tmp_path, Shop(users=60, items=80, reviews=600, queries=True))
+    write_card(
+        tmp_path,
+        names,
+        rules={"qrels": "split", "without_text": "keep"},
+        split={"name": "official"},
+    )
+    asked = asked_by(load_dataset(tmp_path, seen="keep"))
+    words = lines_of(tmp_path / names["query_text"])
+    expected: dict[tuple[str, str], set[str]] = {}
+    for line in lines_of(tmp_path / names["test_qrels"]):
+        name, _, item, _ = line.split()
+        user, _, query = name.rpartition("_")
+        expected.setdefault((user, words[int(query)]), set()).add(item)
+    found = {(r.user, r.query): {item for item, _ in r.relevant} for r in asked["test", "search"]}
+    assert found == expected
+    trains = {int(line[5:]) for line in lines_of(tmp_path / names["train_reviews"])}
+    reviews = [json.loads(line) for line in lines_of(tmp_path / names["reviews"])]
+    hidden = {(r["reviewerID"], r["asin"]) for n, r in enumerate(reviews) if n not in trains}
+    assert {(r.user, item) for r in asked["test", "rec"] for item, _ in r.relevant} == hidden
+    assert ("validation", "search") not in asked
+
+
+def test_the_official_split_has_no_requests_of_users_who_did_both(tmp_path: Path) -> None:
+    names = write_amazon(tmp_path, Shop(users=9, items=12, reviews=60))
+    write_card(tmp_path, names, split={"name": "official", "both_before": True})
+    with pytest.raises(InputError, match="official asks what the source asks; drop both_before"):
+        load_dataset(tmp_path)

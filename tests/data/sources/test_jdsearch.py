@@ -293,3 +293,22 @@ def test_a_column_that_products_have_not_is_refused_with_the_nearest(mall: Path)
     names = {"log": "release_data.txt", "products": "product_data.txt"}
     with pytest.raises(InputError, match=r"no field 'brand'.*brand_id"):
         load_dataset(write_card(mall, names, title="{name}", text=["brand"]))
+
+
+def test_the_official_split_asks_the_test_queries_that_have_a_label_and_nothing_else(
+    mall: Path,
+) -> None:
+    names = {"log": "release_data.txt", "products": "product_data.txt"}
+    write_card(mall, names, split={"name": "official"})
+    asked = asked_by(load_dataset(mall, seen="keep"))
+    assert set(asked) == {("test", "search")}
+    expected = {}
+    for number, line in enumerate((mall / "release_data.txt").read_text().split("\n")[1:-1], 2):
+        query, items, labels, *_ = line.split("\t")
+        pairs = list(zip(items.split("_"), map(float, labels.split("_")), strict=True))
+        if any(label for _, label in pairs):
+            best = {item: max(v for i, v in pairs if i == item) for item, _ in pairs}
+            graded = frozenset((item, label) for item, label in best.items() if label)
+            shown = frozenset(best) if len(graded) < len(best) else None
+            expected[str(number), query.replace("\x18", " ")] = graded, shown
+    assert {(r.user, r.query): (r.relevant, r.given) for r in asked["test", "search"]} == expected
