@@ -93,8 +93,8 @@ class Split(_Strict):
     Attributes:
         name: ``leave-one-out``, ``temporal``, or ``official``: as the source or its rules say.
         leakage: ``safe`` removes twins and target pairs, ``paper`` does as published code.
-        both_before: ask only for what a user did after an event of each kind, as the preprocessing
-            of UniSAR and GenSAR does; not with ``official``.
+        both_before: ask only for what a user did after an event of each kind, as published
+            preprocessing of joint data does; not with ``official``.
         limit: under ``temporal``, the most requests drawn for each part and task.
         seed: for that draw.
     """

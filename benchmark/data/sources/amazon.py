@@ -126,7 +126,7 @@ def _interactions(
         if (split := searches.split) is not None:
             session, sessions = np.concatenate([none, split.session]), split.sessions
             part = np.concatenate([split.review_part[rec], split.part])
-    # GenSAR sorts a day by rating; searches stand behind it, as if they had 10,000 stars.
+    # Published preprocessing sorts a day by stars; searches follow, as if they had 10,000.
     place = np.empty(len(reviews.user), dtype=np.int64)
     place[np.lexsort((reviews.line, reviews.rating))] = np.arange(len(place))
     return Interactions(

@@ -12,7 +12,10 @@ __all__ = ["AmazonRules"]
 
 
 class AmazonRules(Rules):
-    """What the papers choose, or leave unsaid.
+    """What the papers choose, or leave unsaid; the defaults are those of Shi et al. 2025.
+
+    They prepare Electronics of 2014 for joint search and recommendation (arXiv 2504.05730), in
+    notebooks that ``docs/data/amazon.md`` describes.
 
     Attributes:
         release: the year of the files, which says how their fields are named.
@@ -20,14 +23,14 @@ class AmazonRules(Rules):
         core: reviews that every user and every item must have, again and again until nothing
             changes, after ``least_rating``; 0 where the files are a core already.
         without_text: what becomes of the reviews of items without title and description: ``drop``,
-            as GenSAR does (the core is not looked for again), or ``keep``.
+            and the core is not looked for again, or ``keep``.
         clean: unescape HTML entities; take out tags, quotation marks and line ends; make several
             dots at the end one.
         longest_text: characters from which on a title or description is blanked, as it then is
             mostly no text but a page; ``None`` for no limit.
         qrels: ``merged`` takes both files of Ai et al. together and draws one query for each user
-            and item, as GenSAR does; ``split`` takes every row, those of one user and query as one
-            session, and the files' own split.
+            and item; ``split`` takes every row, those of one user and query as one session, and the
+            files' own split.
         seed: of that draw.
         twins: whether a review with a query is a recommendation and a search, as the published data
             have it, or a search only.
