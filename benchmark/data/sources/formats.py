@@ -14,6 +14,7 @@ FORMATS = {
     "atomic": "atomic_files",
     "hetrec-lastfm": "hetrec_lastfm",
     "jdsearch": "jdsearch",
+    "movielens": "movielens",
 }
 """The module of each format, which holds its :class:`Reader` as ``READER``."""
 
