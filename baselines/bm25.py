@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from benchmark.data.analyser import analyse
 from benchmark.data.requests import Requests, Task
+from benchmark.data.text_column import TextColumn
+from benchmark.data.word_index import index_texts, score_pairs
 from benchmark.errors import InputError
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.search_space import Dimension, Range
@@ -49,6 +51,7 @@ class BM25(Model[BM25Settings]):
     """
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
+    scores_candidates = True
     Settings = BM25Settings
     search_space: ClassVar[Mapping[str, Dimension | None]] = {
         "b": Range(0.0, 1.0),
@@ -61,9 +64,9 @@ class BM25(Model[BM25Settings]):
         Raises:
             InputError: no text has one.
         """
-        texts = list(dict.fromkeys(train.items.texts))
-        starts = range(0, len(texts), TEXTS_AT_ONCE)
-        if not any(any(self._words(texts[start : start + TEXTS_AT_ONCE])) for start in starts):
+        if not any(
+            map(any, map(self._words, TextColumn(train.items.texts).batches(TEXTS_AT_ONCE)))
+        ):
             raise InputError("word search needs items with a text; no item has a word in it")
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
@@ -73,27 +76,24 @@ class BM25(Model[BM25Settings]):
             InputError: no text has a word.
         """
         self.check(train, context.tasks)
-        self._index(list(train.items.texts))
+        settings = self.settings
+        self.index = index_texts(train.items.texts, settings.k1, settings.b, self._words)
 
-    def _index(self, texts: list[str]) -> None:
-        words = self._words(texts)
-        self.index = bm25s.BM25(k1=self.settings.k1, b=self.settings.b)
-        self.index.index(words, show_progress=False)
-
-    def _words(self, texts: list[str]) -> list[list[str]]:
+    def _words(self, texts: Sequence[str]) -> list[list[str]]:
         return analyse(texts, self.settings.language, self.settings.stop_words)
 
     def score(self, requests: Requests) -> NDArray[np.float32]:
         """Return BM25 scores; a query without a known word scores 0 everywhere."""
         texts = requests.query_texts()
+        if requests.candidates is not None:
+            return score_pairs(self.index, self._words(texts), requests.candidates)
         distinct = sorted(set(texts))
         rows = {text: row for row, text in enumerate(distinct)}
         table = np.zeros((len(distinct), requests.items), dtype=np.float32)
         for row, words in enumerate(self._words(distinct)):
             if words:
                 table[row] = self.index.get_scores(words)
-        scores = table[[rows[text] for text in texts]]
-        return requests.of_candidates(scores)
+        return table[[rows[text] for text in texts]]
 
     def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return bm25s's sparse score matrix and vocabulary."""

@@ -17,6 +17,7 @@ class Popularity(Model[NoSettings]):
     """Counts items by their number of training events, for both tasks alike."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC, Task.SEARCH})
+    scores_candidates = True
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Count."""

@@ -144,6 +144,10 @@ class Model(ABC, Generic[S]):
     """Whether ``score`` ranks the whole catalogue at bearable cost. Where it does, the harness
     takes both protocols from one pass; where it does not, it asks ``retrieve`` for the full one."""
 
+    scores_candidates: ClassVar[bool] = False
+    """Whether ``score`` of given candidates looks at nothing else, however large the catalogue is.
+    Where it does, and only lists are asked for, the harness leaves the catalogue alone."""
+
     uses_gpu: ClassVar[bool] = False
     """Whether it computes on its :class:`TrainingContext`'s device; else on the CPU."""
 

@@ -88,6 +88,20 @@ def decode(as_json: AsJson = False) -> None:
     _show(found, [each.to_dict() for each in found] if as_json else None)
 
 
+@app.command()
+def load(
+    as_json: AsJson = False,
+    rows: Annotated[
+        list[int] | None, typer.Option(min=1000, help="Lines of a file; several for a slope.")
+    ] = None,
+) -> None:
+    """Loading a data set, against pandas and a loop over rows in Python."""
+    from perf.load import ROWS, measure
+
+    found = measure(rows or ROWS)
+    _show(found, [each.to_dict() for each in found] if as_json else None)
+
+
 def _show(found: list[Measurement], document: object) -> None:
     """Print the document, or else a table for each measurement; fail where answers differ."""
     if document is not None:

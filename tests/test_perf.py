@@ -22,7 +22,7 @@ from benchmark.evaluation.metrics import compute
 from benchmark.model import TrainingContext
 from gensar.engine.losses import code_loss, text_loss
 from gensar.model import GenSAR
-from perf import decode, evaluate, metrics, sasrec, significance, train
+from perf import decode, evaluate, load, load_data, metrics, sasrec, significance, train
 from perf.__main__ import app
 from perf.measurement import Measurement, import_peer
 from perf.recbole_peer import RecBolePeer
@@ -240,6 +240,42 @@ def test_the_peer_learns_by_the_loss_of_transformers(tiny_folder: Path, tmp_path
     assert len(step.codes) + len(step.texts) > 3
     assert trainer._learn(step, 1.0) == pytest.approx(total / count, rel=1e-4)
     assert model.backbone.t5.shared.weight.grad is not None
+
+
+def test_loading_counts_what_the_peers_count() -> None:
+    found = load.measure((3000, 6000))
+    assert [each.name.partition("against ")[2][:6] for each in found] == ["pandas", "a loop"]
+    for each in found:
+        assert each.agree
+        assert each.details["rows"] == [3000, 6000]
+
+
+def test_loading_that_differs_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = load._in_a_process
+
+    def wrong(side: str, *rest: Any) -> dict[str, Any]:
+        told = right(side, *rest)
+        told["counted"]["events"] += side == "loop"
+        return told
+
+    monkeypatch.setattr(load, "_in_a_process", wrong)
+    assert [each.agree for each in load.measure((2000,))] == [True, False]
+
+
+@pytest.mark.parametrize("rows", [1000, 2500])
+def test_generated_data_are_of_the_size_asked_for_and_alike_for_a_seed(
+    tmp_path: Path, rows: int
+) -> None:
+    size = load_data.Size.of(rows)
+    one, two = (load_data.write_folder(tmp_path / name, size) for name in "ab")
+    for kind, lines in (("inter", rows), ("item", size.items), ("query", size.queries)):
+        text = (one / f"big.{kind}").read_bytes()
+        assert text == (two / f"big.{kind}").read_bytes()
+        assert len(text.splitlines()) == lines + 1
+    data = load_dataset(one, cache=tmp_path / "cache")
+    assert {p for asked in data.evaluation.values() for p in asked.protocols} == {
+        *("full", "sampled", "given")
+    }
 
 
 def test_a_missing_peer_is_named_with_what_installs_it() -> None:

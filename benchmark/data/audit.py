@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.dataset import CandidateLists, Dataset, EvaluationSet
 from benchmark.data.events import NO_SESSION, EventLog, EventSource
+from benchmark.data.keys import among, distinct
 from benchmark.data.requests import Task
 from benchmark.data.text_column import TextColumn
 
@@ -145,7 +146,7 @@ def _row(dataset: Dataset, part: str, task: Task, asked: EvaluationSet) -> Audit
     owner = relevant.request
     pairs = requests.user[owner].astype(np.int64) * items + relevant.item
     keys = _keys(train, items)
-    suspects = _among(keys, np.sort(pairs))
+    suspects = among(keys, np.sort(pairs))
     trained = keys[suspects]
     exact = set(zip(trained.tolist(), train.time[suspects].tolist(), strict=True))
     wanted = zip(pairs.tolist(), requests.time[owner].tolist(), strict=True)
@@ -159,10 +160,10 @@ def _row(dataset: Dataset, part: str, task: Task, asked: EvaluationSet) -> Audit
         requests=len(requests),
         relevant=len(relevant),
         twins_in_training=_requests_with(owner, copied),
-        pairs_in_training=_requests_with(owner, _among(pairs, np.sort(trained))),
+        pairs_in_training=_requests_with(owner, among(pairs, np.sort(trained))),
         tested_pairs=0
         if part == "test"
-        else _requests_with(owner, _among(pairs, _tested_pairs(dataset))),
+        else _requests_with(owner, among(pairs, _tested_pairs(dataset))),
         later_training=float((last[requests.user] > requests.time).mean()),
         seen_targets=history["repeated"] if requests.exclude_seen else 0,
         broken_lists=sum(
@@ -192,19 +193,11 @@ def _tested_pairs(dataset: Dataset) -> NDArray[np.int64]:
 
 def _requests_with(owner: NDArray[np.int64], rows: NDArray[np.bool_]) -> int:
     """Count the requests that own one of ``rows``."""
-    return len(np.unique(owner[rows]))
+    return len(distinct(owner[rows]))
 
 
 def _keys(log: EventLog, items: int) -> NDArray[np.int64]:
     return log.user.astype(np.int64) * items + log.item
-
-
-def _among(keys: NDArray[np.int64], ascending: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which of ``keys`` occur in ``ascending``, which is sorted."""
-    if len(ascending) == 0:
-        return np.zeros(keys.shape, dtype=np.bool_)
-    place = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
-    return ascending[place] == keys
 
 
 def _histories(log: EventLog, asked: EvaluationSet) -> dict[str, int]:
@@ -218,7 +211,7 @@ def _histories(log: EventLog, asked: EvaluationSet) -> dict[str, int]:
         owner = np.repeat(np.arange(len(part)), np.diff(offsets))
         elapsed = part.requests.time[owner] - log.time[rows]
         wanted = part.relevant.request * part.requests.items + part.relevant.item
-        again = _among(owner * part.requests.items + log.item[rows], wanted)
+        again = among(owner * part.requests.items + log.item[rows], wanted)
         session = sessions[start : start + _BATCH][owner]
         events = {
             "twins": again & (elapsed == 0),
@@ -277,7 +270,7 @@ def _broken(asked: EvaluationSet, lists: CandidateLists, given: bool) -> int:
     faulty[owner[(lists.items < 0) | (lists.items >= items)]] = True
     if not given:
         relevant = asked.relevant
-        held = _among(relevant.request * items + relevant.item, np.sort(keys))
+        held = among(relevant.request * items + relevant.item, np.sort(keys))
         faulty[relevant.request[~held]] = True
         faulty &= lists.lengths > 0
     return int(faulty.sum())
@@ -295,14 +288,14 @@ def _no_negatives(
     log, items = dataset.log, len(dataset.items)
     who = asked.requests.user.astype(np.int64)
     if task is Task.REC:
-        return who, np.unique(_keys(log, items))
+        return who, distinct(_keys(log, items))
     queries = len(dataset.queries)
     searched = log.kind == EventSource.SEARCHED
     reached = log.user[searched].astype(np.int64) * queries + log.query[searched]
     names, who = np.unique(who * queries + asked.requests.query, return_inverse=True)
     place = np.minimum(np.searchsorted(names, reached), len(names) - 1)
     mine = names[place] == reached
-    return who.astype(np.int64), np.unique(place[mine] * items + log.item[searched][mine])
+    return who.astype(np.int64), distinct(place[mine] * items + log.item[searched][mine])
 
 
 def _missing_lists(dataset: Dataset, task: Task, asked: EvaluationSet) -> int:
@@ -325,8 +318,8 @@ def _wrong_negatives(dataset: Dataset, task: Task, asked: EvaluationSet) -> int:
     lists, relevant, items = asked.lists["sampled"], asked.relevant, len(dataset.items)
     who, keys = _no_negatives(dataset, task, asked)
     owner = lists.owner
-    negative = ~_among(owner * items + lists.items, relevant.request * items + relevant.item)
-    return _requests_with(owner, negative & _among(who[owner] * items + lists.items, keys))
+    negative = ~among(owner * items + lists.items, relevant.request * items + relevant.item)
+    return _requests_with(owner, negative & among(who[owner] * items + lists.items, keys))
 
 
 def _hidden_queries_shown(dataset: Dataset) -> int:

@@ -49,7 +49,7 @@ LIMIT = 20 * 10**9
 _LAYOUT = 2
 """Counts changes of what files an entry has."""
 _COLUMNS = tuple(f.name for f in fields(EventLog))
-_ROWS = ("first", "stop", "omit")
+_ROWS = ("first", "stop", "omit", "repeats")
 _RELEVANT = tuple(f.name for f in fields(Relevant))
 
 

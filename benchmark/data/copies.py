@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmark.data.card import Copies
+from benchmark.data.keys import order_by
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.source import Interactions
 from benchmark.plain_text import plain
@@ -33,7 +34,7 @@ def without_copies(inter: Interactions, rule: Copies, cleaning: Cleaning) -> Int
         return inter
     events = np.arange(len(inter.user)) if inter.grade is None else np.flatnonzero(inter.grade > 0)
     keys = [column[events] for column in (inter.time, inter.query, inter.item, inter.user)]
-    order = np.lexsort(keys)
+    order = order_by(keys)
     time, *same = (key[order] for key in keys)
     within = rule.within * inter.steps
     again = np.zeros(len(order), dtype=np.bool_)

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from benchmark.data.catalogue import Queries
 from benchmark.data.dataset import Dataset, EvaluationSet
 from benchmark.data.events import EventLog, EventSource
+from benchmark.data.keys import distinct
 from benchmark.data.repeats import in_history
 
 __all__ = ["describe"]
 
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
-_BATCH = 4096
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     events_per_user, queries, requests, notes``. ``requests`` is by part and task.
     """
     log, about = dataset.log, dataset.about
-    pairs = np.unique(log.user.astype(np.int64) * len(dataset.items) + log.item)
+    pairs = distinct(log.user.astype(np.int64) * len(dataset.items) + log.item)
     requests: dict[str, dict[str, Any]] = {}
     for (part, task), asked in dataset.evaluation.items():
         requests.setdefault(part, {})[str(task)] = _requests(asked)
@@ -74,8 +74,7 @@ def _requests(asked: EvaluationSet) -> dict[str, Any]:
     had no other; else they are asked like any other.
     """
     requests, relevant = asked.requests, asked.relevant
-    lengths = [np.diff(requests[i : i + _BATCH].seen()[0]) for i in range(0, len(asked), _BATCH)]
-    again = int(in_history(requests, relevant.request, relevant.item).sum())
+    again = int(in_history(asked).sum())
     most = relevant.per_request(len(asked))
     lists = {
         protocol: _quantiles(candidates.lengths) for protocol, candidates in asked.lists.items()
@@ -86,7 +85,7 @@ def _requests(asked: EvaluationSet) -> dict[str, Any]:
         "relevant": len(relevant),
         "relevant_per_request": _quantiles(most),
         "grades": sorted(set(relevant.gain.tolist())),
-        "history_length": _quantiles(np.concatenate(lengths)),
+        "history_length": _quantiles(requests.history_lengths()),
         "repeated_targets": asked.repeated.targets + again,
         "not_asked": asked.repeated.requests,
         "candidates": lists,
@@ -103,7 +102,7 @@ def _queries(dataset: Dataset) -> dict[str, Any]:
     query = log.query[searched]
     if len(query) == 0:
         return {"distinct": 0, "searches": 0, "kinds": {}}
-    pairs = np.unique(query.astype(np.int64) * len(dataset.items) + log.item[searched])
+    pairs = distinct(query.astype(np.int64) * len(dataset.items) + log.item[searched])
     reached = np.bincount(pairs // len(dataset.items), minlength=len(dataset.queries))
     kinds = np.array(dataset.queries.kinds)
     return {

@@ -19,6 +19,7 @@ from benchmark.data.catalogue import Queries
 from benchmark.data.dataset import Dataset, EvaluationSet
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.item_words import ItemWords
+from benchmark.data.keys import among, distinct
 from benchmark.data.requests import Requests, Task
 from benchmark.data.transition_graph import TransitionGraph
 
@@ -79,7 +80,7 @@ def in_top(rings: Sequence[Ring], asked: EvaluationSet) -> NDArray[np.bool_]:
     answered = np.zeros(count, dtype=np.bool_)
     for (keys, score), own in zip(named, taken, strict=True):
         places = TOP - (sum(taken) - own)
-        owner, relevant = keys // items, np.isin(keys, wanted)
+        owner, relevant = keys // items, among(keys, wanted)
         best = np.zeros(count)
         np.maximum.at(best, owner[relevant], score[relevant])
         rivals = ~relevant & (score >= best[owner])
@@ -93,7 +94,7 @@ def _entries(
     """Return request * items + item and the rounded score of whatever may be named."""
     owner = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
     keys, score = owner * items + scores.indices, np.round(scores.data, _DIGITS)
-    keep = (score > 0) & ~np.isin(keys, hidden)
+    keep = (score > 0) & ~among(keys, hidden)
     return keys[keep], score[keep]
 
 
@@ -103,7 +104,7 @@ def _seen(requests: Requests) -> NDArray[np.int64]:
         return np.zeros(0, dtype=np.int64)
     offsets, seen = requests.seen()
     owner = np.repeat(np.arange(len(requests)), np.diff(offsets))
-    return np.unique(owner * requests.items + seen)
+    return distinct(owner * requests.items + seen)
 
 
 @dataclass(frozen=True)

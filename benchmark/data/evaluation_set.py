@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.keys import order_by
 from benchmark.data.requests import Requests
-from benchmark.data.spans import spread
+from benchmark.data.spans import find_in_spans, spread
 from benchmark.data.terms import PROTOCOLS, Protocol
 
 __all__ = ["PROTOCOLS", "CandidateLists", "EvaluationSet", "Protocol", "Relevant", "Repeated"]
@@ -97,7 +98,7 @@ class CandidateLists:
         cls, request: NDArray[np.integer], item: NDArray[np.integer], requests: int
     ) -> CandidateLists:
         """Make the lists of ``requests`` requests from pairs in any order, which may repeat."""
-        order = np.lexsort((item, request))
+        order = order_by((item, request))
         request, item = request[order], item[order]
         new = np.ones(len(order), dtype=np.bool_)
         new[1:] = (request[1:] != request[:-1]) | (item[1:] != item[:-1])
@@ -109,6 +110,10 @@ class CandidateLists:
         lengths = self.lengths[rows]
         places = spread(self.offsets[:-1][rows], lengths)
         return CandidateLists(np.concatenate([[0], np.cumsum(lengths)]), self.items[places])
+
+    def place(self, request: NDArray[np.integer], item: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Return where in ``items`` each request's list has an item, -1 where not, ``[pairs]``."""
+        return find_in_spans(self.offsets, self.items, request, item)
 
     def rectangle(self) -> NDArray[np.int32]:
         """Return the lists as ``[requests, longest]``; a shorter one repeats its last item.

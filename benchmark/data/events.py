@@ -9,7 +9,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.keys import order_by, place_among
+
 __all__ = ["NO_QUERY", "NO_SESSION", "EventLog", "EventSource", "by_user_and_time"]
+
+_AT_ONCE = 2**22
 
 NO_QUERY = -1
 NO_SESSION = -1
@@ -56,6 +60,27 @@ class EventLog:
     def rows_of_kind(self) -> dict[EventSource, NDArray[np.int64]]:
         """The rows of each kind, ascending; found once, as every history of one kind needs them."""
         return {kind: np.flatnonzero(self.kind == kind) for kind in EventSource}
+
+    def pairs_among(
+        self, wanted: NDArray[np.int64], items: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the events whose user and item are wanted.
+
+        Args:
+            wanted: int64, ascending, keys ``user * items + item``.
+            items: size of the catalogue.
+
+        Returns:
+            The place in ``wanted`` and the row of each such event, ascending by row.
+        """
+        found = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))]
+        for start in range(0, len(self) if len(wanted) else 0, _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            places = place_among(self.user[part].astype(np.int64) * items + self.item[part], wanted)
+            rows = np.flatnonzero(places >= 0)
+            found.append((places[rows], rows + start))
+        places, rows = (np.concatenate(each) for each in zip(*found, strict=True))
+        return places, rows
 
     @cached_property
     def first_of_moment(self) -> NDArray[np.int64]:
@@ -145,10 +170,5 @@ class EventLog:
 def by_user_and_time(
     user: NDArray[np.integer], time: NDArray[np.integer], users: int
 ) -> NDArray[np.intp]:
-    """Return the stable order by (user, time); by one joint key where it fits 63 bits."""
-    first = int(time.min()) if len(time) else 0
-    span = int(time.max(initial=first)) - first + 1
-    if span * max(users, 1) >= 2**62:
-        return np.lexsort((time, user))
-    key = user.astype(np.int64) * span + (time.astype(np.int64) - first)
-    return np.argsort(key, kind="stable")
+    """Return the stable order by (user, time)."""
+    return order_by((time, user))

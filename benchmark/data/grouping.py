@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.events import NO_SESSION, EventLog, EventSource
+from benchmark.data.keys import order_by
 from benchmark.data.requests import Task
 
 __all__ = ["Groups", "Shown", "group_events", "kind_of"]
@@ -113,7 +114,7 @@ def group_events(log: EventLog, task: Task, shown: Shown | None = None) -> Group
 
 def _labels(keys: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     """Return a number for each row that rows have in common if all their ``keys`` are equal."""
-    order = np.lexsort(keys)
+    order = order_by(keys)
     new = np.zeros(len(order), dtype=np.int64)
     for key in keys:
         new[1:] |= np.diff(key[order]) != 0

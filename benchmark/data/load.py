@@ -14,12 +14,11 @@ from benchmark.data.cache import cache_folder, fetch, store
 from benchmark.data.card import Card
 from benchmark.data.dataset import About, Dataset, EvaluationSet, Part, TrainView
 from benchmark.data.evaluation_set import PROTOCOLS
-from benchmark.data.events import NO_QUERY
 from benchmark.data.locate import Notify, card_names, resolve, source_files
 from benchmark.data.places import remember
 from benchmark.data.prepared import Prepared, PreparedRequests
 from benchmark.data.repeats import without_repeats
-from benchmark.data.requests import Requests, Task
+from benchmark.data.requests import Task
 from benchmark.data.short_lists import with_a_choice
 from benchmark.data.sources.known_files import KnownFiles
 from benchmark.data.terms import Leakage, Seen
@@ -130,8 +129,9 @@ def _digest(values: dict) -> str:
 def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
     digest = _digest({"key": key, "seen": seen, "content": prepared.content_digest})
     train_log = prepared.log.select(prepared.train)
-    used = np.unique(train_log.query)
-    queries = prepared.queries.only(used[used != NO_QUERY])
+    used = np.zeros(len(prepared.queries) + 1, dtype=np.bool_)
+    used[train_log.query] = True  # NO_QUERY, -1, is the last
+    queries = prepared.queries.only(np.flatnonzero(used[:-1]))
     exclude_seen = card.exclude_seen if seen == "exclude" else ()
     full = "full" in (card.candidates.protocols or PROTOCOLS)
     about = About(
@@ -174,18 +174,9 @@ def _evaluation_set(
     full: bool,
 ) -> EvaluationSet | None:
     """Return the requests that are asked, ``None`` where every one of them repeats."""
-    log, rows, task = prepared.log, asked.first, which[1]
-    requests = Requests.before(
-        log,
-        asked.stop,
-        task=task,
-        user=log.user[rows],
-        time=log.time[rows],
-        query=log.query[rows],
-        queries=prepared.queries,
-        items=len(prepared.items),
-        exclude_seen=str(task) in exclude_seen,
-    ).without(asked.omit)
+    log, task = prepared.log, which[1]
+    exclude = str(task) in exclude_seen
+    requests = asked.asking(log, task, prepared.queries, len(prepared.items), exclude)
     whole = EvaluationSet(requests, asked.relevant, asked.lists, full=full)
-    asking = without_repeats(whole) if requests.exclude_seen else whole
+    asking = without_repeats(whole, asked.repeats) if requests.exclude_seen else whole
     return None if asking is None else with_a_choice(asking, int(np.diff(log.offsets).max()))

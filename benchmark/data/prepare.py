@@ -17,7 +17,13 @@ from benchmark.data.catalogue import Items, Queries
 from benchmark.data.catalogue_texts import catalogue_of
 from benchmark.data.copies import without_copies
 from benchmark.data.dataset import Part
-from benchmark.data.evaluation_set import PROTOCOLS, CandidateLists, Protocol, Relevant
+from benchmark.data.evaluation_set import (
+    PROTOCOLS,
+    CandidateLists,
+    EvaluationSet,
+    Protocol,
+    Relevant,
+)
 from benchmark.data.events import NO_QUERY, EventLog, EventSource, by_user_and_time
 from benchmark.data.grouping import Groups, Shown, group_events
 from benchmark.data.locate import source_files
@@ -27,6 +33,7 @@ from benchmark.data.prepared import (
     digest_candidates,
     digest_content,
 )
+from benchmark.data.repeats import in_history
 from benchmark.data.requests import Task
 from benchmark.data.short_lists import drawn_lists, given_lists
 from benchmark.data.simulate_queries import queries_digest, simulate
@@ -254,9 +261,10 @@ def _requests(
                 " for them and the card names no other protocol"
             )
             continue
-        requests[part, task] = PreparedRequests(
-            asked.first, asked.stop, asked.omit, relevant, lists
-        )
+        none = np.zeros(len(relevant), dtype=np.bool_)
+        made = PreparedRequests(asked.first, asked.stop, asked.omit, relevant, none, lists)
+        whole = EvaluationSet(made.asking(log, task, queries, len(items)), relevant, {})
+        requests[part, task] = replace(made, repeats=in_history(whole))
         if task is Task.SEARCH:
             searches[which] = log.query[asked.first]
     if not requests and parts.requests:

@@ -14,7 +14,7 @@ from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Part
 from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
 from benchmark.data.events import EventLog
-from benchmark.data.requests import Task
+from benchmark.data.requests import Requests, Task
 from benchmark.data.text_column import TextColumn
 
 __all__ = ["Prepared", "PreparedRequests", "RequestsByPart", "digest_candidates", "digest_content"]
@@ -29,6 +29,8 @@ class PreparedRequests:
         stop: int64 ``[requests]``, the log row behind the history.
         omit: int64 ``[requests, n]``, rows left out of the history; ``PAD`` fills.
         relevant: what is relevant.
+        repeats: bool ``[rows of relevant]``, what stands in its request's own history. It follows
+            from the rest, and so belongs to no digest.
         lists: candidates, ``sampled`` and where the data brings them ``given``.
     """
 
@@ -36,7 +38,24 @@ class PreparedRequests:
     stop: NDArray[np.int64]
     omit: NDArray[np.int64]
     relevant: Relevant
+    repeats: NDArray[np.bool_]
     lists: Mapping[Protocol, CandidateLists]
+
+    def asking(
+        self, log: EventLog, task: Task, queries: Queries, items: int, exclude_seen: bool = False
+    ) -> Requests:
+        """Return what models are asked."""
+        return Requests.before(
+            log,
+            self.stop,
+            task=task,
+            user=log.user[self.first],
+            time=log.time[self.first],
+            query=log.query[self.first],
+            queries=queries,
+            items=items,
+            exclude_seen=exclude_seen,
+        ).without(self.omit)
 
 
 RequestsByPart = Mapping[tuple[Part, Task], PreparedRequests]

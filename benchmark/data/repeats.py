@@ -12,58 +12,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.evaluation_set import CandidateLists, EvaluationSet, Relevant, Repeated
+from benchmark.data.keys import distinct
 from benchmark.data.requests import Requests
 
 __all__ = ["in_history", "without_repeats"]
 
-_REQUESTS_AT_ONCE = 4096
+
+def in_history(whole: EvaluationSet) -> NDArray[np.bool_]:
+    """Return which relevant items stand in the history of their request, ``[rows]``."""
+    return whole.requests.holds(whole.relevant.request, whole.relevant.item)
 
 
-def in_history(
-    requests: Requests, owner: NDArray[np.int64], item: NDArray, own_time: bool = False
-) -> NDArray[np.bool_]:
-    """Return which items stand in the history of their request, ``[rows]``.
-
-    Args:
-        requests: the requests.
-        owner: int64 ``[rows]``, ascending numbers of requests.
-        item: ``[rows]``.
-        own_time: look only at what the history holds of the request's own time.
-    """
-    parts = [np.zeros(0, dtype=np.bool_)]
-    for start in range(0, len(requests), _REQUESTS_AT_ONCE):
-        stop = min(start + _REQUESTS_AT_ONCE, len(requests))
-        offsets, seen = requests[start:stop].seen(own_time)
-        own = np.repeat(np.arange(start, stop), np.diff(offsets)) * requests.items + seen
-        part = slice(*np.searchsorted(owner, [start, stop]))
-        parts.append(np.isin(owner[part] * requests.items + item[part], own))
-    return np.concatenate(parts)
-
-
-def without_repeats(whole: EvaluationSet) -> EvaluationSet | None:
+def without_repeats(whole: EvaluationSet, again: NDArray[np.bool_]) -> EvaluationSet | None:
     """Return the requests without the relevant items of their own histories.
 
     Those are no candidates any more either. A request that has no other relevant item is left out;
     ``None`` where that leaves none.
+
+    Args:
+        whole: the requests.
+        again: bool ``[rows]``, which relevant items are such, as :func:`in_history` tells.
     """
-    again = in_history(whole.requests, whole.relevant.request, whole.relevant.item)
     if not again.any():
         return whole
     relevant = whole.relevant.only(~again)
-    kept = np.unique(relevant.request)
+    kept = distinct(relevant.request)
     if not len(kept):
         return None
     repeats = whole.relevant.only(again)
-    lists = {
-        protocol: _without(candidates, repeats, whole.requests.items)
-        for protocol, candidates in whole.lists.items()
-    }
-    now = in_history(whole.requests, repeats.request, repeats.item, own_time=True)
-    twins = len(np.unique(repeats.request[now]))
-    counted = Repeated(int(again.sum()), len(whole) - len(kept), twins)
+    lists = {protocol: _without(each, repeats) for protocol, each in whole.lists.items()}
+    counted = Repeated(int(again.sum()), len(whole) - len(kept), _twins(whole.requests, repeats))
     return replace(whole, relevant=relevant, lists=lists, repeated=counted).at(kept)
 
 
-def _without(lists: CandidateLists, repeats: Relevant, items: int) -> CandidateLists:
-    keys = lists.owner * items + lists.items
-    return lists.without(np.isin(keys, repeats.request * items + repeats.item))
+def _twins(requests: Requests, repeats: Relevant) -> int:
+    """Count the requests of which a repeat stands in the history from the request's own time."""
+    near = np.flatnonzero(requests.reach_own_time())
+    asked, items = repeats.at(near), requests.items
+    offsets, seen = requests[near].seen(own_time=True)
+    own = np.repeat(np.arange(len(near)), np.diff(offsets)) * items + seen
+    return len(np.unique(asked.request[np.isin(asked.request * items + asked.item, own)]))
+
+
+def _without(lists: CandidateLists, repeats: Relevant) -> CandidateLists:
+    places = lists.place(repeats.request, repeats.item)
+    drop = np.zeros(len(lists.items), dtype=np.bool_)
+    drop[places[places >= 0]] = True
+    return lists.without(drop)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Queries
 from benchmark.data.events import NO_QUERY, EventLog, EventSource
+from benchmark.data.keys import distinct
 from benchmark.data.terms import Task
+from benchmark.data.text_column import TextColumn
 
 __all__ = ["PAD", "History", "Requests", "Task", "events_at"]
 
@@ -163,11 +165,17 @@ class Requests:
 
     def query_texts(self) -> list[str]:
         """Return the words of each request's query, ``[requests]``; "" for recommendation."""
-        return ["" if q == NO_QUERY else self.queries.texts[q] for q in self.query.tolist()]
+        return self._of_queries(self.queries.texts)
 
     def query_kinds(self) -> list[str]:
         """Return how each request's query came to be, ``[requests]``; "" for recommendation."""
-        return ["" if q == NO_QUERY else self.queries.kinds[q] for q in self.query.tolist()]
+        return self._of_queries(self.queries.kinds)
+
+    def _of_queries(self, texts: Sequence[str]) -> list[str]:
+        real = self.query != NO_QUERY
+        found = np.full(len(self), "", dtype=object)
+        found[real] = list(TextColumn(texts).take(self.query[real]))
+        return found.tolist()
 
     def history(self, window: int, kind: EventSource | None = None) -> History:
         """Return the last ``window`` events before each request, of one kind or of both."""
@@ -187,6 +195,47 @@ class Requests:
             counts = np.bincount(owner[now], minlength=len(self))
             offsets = np.concatenate([[0], np.cumsum(counts)])
         return offsets, self._log.item[rows]
+
+    def holds(self, request: NDArray[np.int64], item: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Return which items stand in the whole history of their request, ``[pairs]``.
+
+        Only rows of the log that hold such an item of such a user are looked at, not histories.
+
+        Args:
+            request: ``[pairs]``, numbers of requests.
+            item: ``[pairs]``.
+        """
+        log, start, stop = self._log, self._log.offsets[self.user], self._stop
+        pairs = self.user[request].astype(np.int64) * self.items + item
+        wanted = distinct(pairs)
+        places, rows = log.pairs_among(wanted, self.items)
+        order = np.argsort(places, kind="stable")
+        keys = places[order] * len(log) + rows[order]
+        own = np.searchsorted(wanted, pairs) * len(log)
+        earlier = np.searchsorted(keys, own + stop[request]) - np.searchsorted(keys, own)
+        if self._omit.shape[1]:
+            inside = (self._omit >= start[:, None]) & (self._omit < stop[:, None])
+            omit = np.sort(np.where(inside, self._omit, PAD), axis=1)
+            omit[:, 1:][omit[:, 1:] == omit[:, :-1]] = PAD
+            for column in omit.T:
+                left_out = column[request]
+                real = np.flatnonzero(left_out != PAD)
+                earlier[real] -= log.item[left_out[real]] == item[real]
+        return earlier > 0
+
+    def reach_own_time(self) -> NDArray[np.bool_]:
+        """Return which histories may hold events of the time of the request, ``[requests]``."""
+        last = np.maximum(self._stop - 1, 0)
+        there = self._stop > self._log.offsets[self.user]
+        return there & (self._log.time[last] == self.time)
+
+    def history_lengths(self) -> NDArray[np.int64]:
+        """Return the number of events in each whole history, ``[requests]``."""
+        start = self._log.offsets[self.user]
+        left_out = np.sort(self._omit, axis=1)
+        inside = (left_out >= start[:, None]) & (left_out < self._stop[:, None])
+        inside[:, 1:] &= left_out[:, 1:] != left_out[:, :-1]
+        return self._stop - start - inside.sum(axis=1)
 
     def history_rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the log rows of each whole history as ``(offsets [requests + 1], rows)``."""

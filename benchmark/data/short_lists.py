@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.evaluation_set import CandidateLists, EvaluationSet, Relevant
+from benchmark.data.keys import distinct
 
 __all__ = ["drawn_lists", "given_lists", "with_a_choice"]
 
@@ -95,6 +96,6 @@ def _wrong_items(whole: EvaluationSet) -> NDArray[np.int64]:
         part = requests[start : start + _REQUESTS_AT_ONCE]
         offsets, seen = part.seen()
         owner = np.repeat(np.arange(len(part)), np.diff(offsets))
-        distinct = np.unique(owner * requests.items + seen) // requests.items
-        wrong[start : start + len(part)] -= np.bincount(distinct, minlength=len(part))
+        owner = distinct(owner * requests.items + seen) // requests.items
+        wrong[start : start + len(part)] -= np.bincount(owner, minlength=len(part))
     return wrong

@@ -7,6 +7,7 @@ turned into the choice by inversion, so that the result depends on the seed and 
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,15 @@ from itertools import product
 from math import exp, log
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.card import CategoryProtocol, KnownItemProtocol, Level, QueryProtocol
 from benchmark.data.catalogue import Queries
+from benchmark.data.keys import distinct, order_by
+from benchmark.data.spans import find_in_spans
+from benchmark.data.text_column import TextColumn
 from benchmark.data.words import searchable_words, words
 from benchmark.errors import InputError
 
@@ -60,14 +66,9 @@ def simulate(protocol: QueryProtocol, item: NDArray[np.int32], columns: Columns)
     category = _category(protocol.category, items, columns, generator)
     known = _known_item(protocol.known_item, items, columns, generator)
     share = protocol.category.share if protocol.category else 0.0
-    texts, kinds = [], []
-    for first, (c, k) in zip(
-        (kind_draw[events] < share).tolist(), zip(category, known, strict=True), strict=True
-    ):
-        use_category = bool(c) and (first or not k)
-        texts.append(c if use_category else k)
-        kinds.append("category" if use_category else "known-item")
-    return _table(len(item), events, texts, kinds)
+    first = kind_draw[events] < share
+    use_category = (category.text >= 0) & (first | (known.text < 0))
+    return _table(len(item), events, category, known, use_category)
 
 
 def queries_digest(
@@ -76,9 +77,12 @@ def queries_digest(
     """Return the SHA-256 (hex) of which event has which words, for all events in file order."""
     digest = hashlib.sha256()
     for column in (user, item, query):
-        digest.update(np.ascontiguousarray(column, dtype="<i4").tobytes())
-    for text, kind in zip(queries.texts, queries.kinds, strict=True):
-        digest.update(f"{kind}\t{text}\n".encode())
+        digest.update(np.ascontiguousarray(column, dtype="<i4").data)
+    both = [TextColumn(column).array for column in (queries.kinds, queries.texts)]
+    for lines in TextColumn(
+        pc.binary_join_element_wise(*both, pa.scalar("\t", both[0].type))
+    ).lines():
+        digest.update(lines)
     return digest.hexdigest()
 
 
@@ -111,14 +115,43 @@ def path_query(path: Sequence[str]) -> str:
     return " ".join(reversed(last))
 
 
-def _table(events: int, rows: NDArray[np.int64], texts: list[str], kinds: list[str]) -> Simulated:
-    kind_of = dict(sorted(set(zip(texts, kinds, strict=True)), reverse=True))
-    distinct = sorted(t for t in kind_of if t)
-    place = {text: i for i, text in enumerate(distinct)} | {"": -1}
+@dataclass(frozen=True)
+class _Drawn:
+    """Queries of one kind: ``text`` is int64 ``[events]``, index into ``texts``, -1 where none."""
+
+    texts: list[str]
+    text: NDArray[np.int64]
+
+    @classmethod
+    def none(cls, events: int) -> _Drawn:
+        return cls([], np.full(events, -1, dtype=np.int64))
+
+
+def _table(
+    events: int,
+    rows: NDArray[np.int64],
+    category: _Drawn,
+    known: _Drawn,
+    use_category: NDArray[np.bool_],
+) -> Simulated:
+    """Give each event at ``rows`` its words; a text that both kinds make counts as a category."""
     query = np.full(events, -1, dtype=np.int32)
-    query[rows] = [place[text] for text in texts]
-    ids = tuple("q" + hashlib.sha256(text.encode()).hexdigest()[:12] for text in distinct)
-    return Simulated(query, Queries(ids, tuple(distinct), tuple(kind_of[t] for t in distinct)))
+    parts = (
+        ("known-item", known, ~use_category & (known.text >= 0)),
+        ("category", category, use_category),
+    )
+    kind_of = {
+        drawn.texts[text]: kind
+        for kind, drawn, which in parts
+        for text in distinct(drawn.text[which]).tolist()
+    }
+    texts = sorted(kind_of)
+    place = {text: i for i, text in enumerate(texts)}
+    for _, drawn, which in parts:
+        number = np.array([place.get(text, -1) for text in drawn.texts], dtype=np.int32)
+        query[rows[which]] = number[drawn.text[which]]
+    ids = ["q" + hashlib.sha256(text.encode()).hexdigest()[:12] for text in texts]
+    return Simulated(query, Queries(ids, texts, [kind_of[text] for text in texts]))
 
 
 def _category(
@@ -126,29 +159,42 @@ def _category(
     items: NDArray[np.int32],
     columns: Columns,
     generator: np.random.Generator,
-) -> list[str]:
-    """Draw one of the queries of each event's item, "" where the item has none."""
+) -> _Drawn:
+    """Draw one of the queries of each event's item; an item may have none."""
     if protocol is None:
-        return [""] * len(items)
-    distinct = np.unique(items)
-    choices: dict[int, list[str]] = {}
-    for row in distinct.tolist():
-        made = (path_query(path) for path in category_paths(protocol, columns, row))
-        choices[row] = list(dict.fromkeys(text for text in made if text)) or [""]
-    draw = generator.random(len(items)).tolist()
-    found = (choices[row] for row in items.tolist())
-    return [texts[int(u * len(texts))] for texts, u in zip(found, draw, strict=True)]
+        return _Drawn.none(len(items))
+    names = [protocol.paths] if protocol.paths else [level.field for level in protocol.levels]
+    number: dict[str, int] = {}
+    made: dict[tuple[str, ...], list[int]] = {}
+    choices, lengths = array("q"), array("q")
+    rows = distinct(items)
+    for cells in zip(*(TextColumn(columns[name]).take(rows) for name in names), strict=True):
+        if cells not in made:  # many items are of one category
+            own = {name: [cell] for name, cell in zip(names, cells, strict=True)}
+            texts = filter(None, map(path_query, category_paths(protocol, own, 0)))
+            made[cells] = [number.setdefault(text, len(number)) for text in dict.fromkeys(texts)]
+        choices.extend(made[cells])
+        lengths.append(len(made[cells]))
+    count = np.frombuffer(lengths, np.int64)
+    row = np.searchsorted(rows, items)
+    draw = (generator.random(len(items)) * np.maximum(count, 1)[row]).astype(np.int64)
+    place = np.where(count[row] > 0, (np.cumsum(count) - count)[row] + draw, -1)
+    return _Drawn(list(number), np.append(np.frombuffer(choices, np.int64), -1)[place])
 
 
 @dataclass(frozen=True)
 class _Terms:
-    """Distinct terms of every item (CSR, in the order of the text) with selection weights."""
+    """Distinct terms of every item (CSR, in the order of the text) with selection weights.
+
+    ``by_term`` are the places of ``term``, of each item in the order of the terms' numbers.
+    """
 
     words: list[str]
     offsets: NDArray[np.int64]
     term: NDArray[np.int64]
     cumulative: NDArray[np.float64]
     background: NDArray[np.float64]
+    by_term: NDArray[np.int64]
 
 
 def _known_item(
@@ -156,7 +202,7 @@ def _known_item(
     items: NDArray[np.int32],
     columns: Columns,
     generator: np.random.Generator,
-) -> list[str]:
+) -> _Drawn:
     """Draw the words of a query for each event's item.
 
     Azzopardi et al. 2007: the number of words comes from a shifted Poisson distribution; each
@@ -166,7 +212,7 @@ def _known_item(
     the item's text, as people type names.
     """
     if protocol is None or len(items) == 0:
-        return [""] * len(items)
+        return _Drawn.none(len(items))
     terms = _index(protocol, columns)
     start, stop = terms.offsets[items], terms.offsets[items + 1]
     has_words = stop > start
@@ -189,14 +235,38 @@ def _known_item(
         rows = open_rows[new]
         chosen[rows, filled[rows]] = drawn[new]
         filled[rows] += 1
-    return [_in_order(terms, lo, hi, row) for lo, hi, row in zip(start, stop, chosen, strict=True)]
+    return _texts_of(terms, _in_order(terms, items, chosen))
 
 
-def _in_order(terms: _Terms, start: int, stop: int, chosen: NDArray[np.int64]) -> str:
-    """Return the chosen words, the item's own in the order of its text, then the others."""
-    drawn = [t for t in chosen.tolist() if t >= 0]
-    own = [t for t in terms.term[start:stop].tolist() if t in drawn]
-    return " ".join(terms.words[t] for t in own + [t for t in drawn if t not in own])
+def _in_order(
+    terms: _Terms, items: NDArray[np.int32], chosen: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the chosen words, the item's own in the order of its text, then the others.
+
+    Args:
+        terms: of the items.
+        items: int32 ``[events]``.
+        chosen: int64 ``[events, n]``, distinct terms in a row, -1 behind the last.
+    """
+    term, width = terms.term[terms.by_term], chosen.shape[1]
+    order = np.empty(chosen.shape, dtype=np.int64)
+    for column in range(width):
+        found = find_in_spans(terms.offsets, term, items, chosen[:, column])
+        other = len(term) + column + np.where(chosen[:, column] < 0, width, 0)
+        order[:, column] = np.where(found >= 0, np.append(terms.by_term, -1)[found], other)
+    return np.take_along_axis(chosen, np.argsort(order, axis=1), axis=1)
+
+
+def _texts_of(terms: _Terms, chosen: NDArray[np.int64]) -> _Drawn:
+    """Join the words of each row; equal rows are joined once."""
+    order = order_by([*chosen.T[::-1]])
+    new = np.ones(len(order), dtype=np.bool_)
+    new[1:] = (np.diff(chosen[order], axis=0) != 0).any(axis=1)
+    rows = chosen[order[new]]
+    texts = [" ".join(terms.words[t] for t in row if t >= 0) for row in rows.tolist()]
+    text = np.empty(len(order), dtype=np.int64)
+    text[order] = np.cumsum(new) - 1
+    return _Drawn(texts, np.where(chosen[:, 0] >= 0, text, -1))
 
 
 def _poisson(protocol: KnownItemProtocol, draw: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -211,23 +281,24 @@ def _poisson(protocol: KnownItemProtocol, draw: NDArray[np.float64]) -> NDArray[
 
 
 def _index(protocol: KnownItemProtocol, columns: Columns) -> _Terms:
-    rows = zip(*(columns[name] for name in protocol.fields), strict=True)
-    counts = [Counter(searchable_words(" ".join(cells))) for cells in rows]
     number: dict[str, int] = {}
-    for count in counts:
-        for word in count:
-            number.setdefault(word, len(number))
-    offsets = np.concatenate([[0], np.cumsum([len(c) for c in counts])]).astype(np.int64)
-    term = np.array([number[w] for c in counts for w in c], dtype=np.int64)
-    times = np.array([n for c in counts for n in c.values()], dtype=np.float64)
+    terms, often, lengths = array("q"), array("d"), array("q")
+    for cells in zip(*(columns[name] for name in protocol.fields), strict=True):
+        count = Counter(searchable_words(" ".join(cells)))
+        lengths.append(len(count))
+        terms.extend([number.setdefault(word, len(number)) for word in count])
+        often.extend(count.values())
+    offsets = np.concatenate([[0], np.cumsum(np.frombuffer(lengths, np.int64))]).astype(np.int64)
+    term, times = np.frombuffer(terms, np.int64), np.frombuffer(often, np.float64)
     found_in = np.bincount(term, minlength=len(number))
-    logs = np.array([log(len(counts) / n) if n else 0.0 for n in found_in.tolist()])
+    logs = np.array([log(len(lengths) / n) if n else 0.0 for n in found_in.tolist()])
     weight = times * (logs[term] if len(term) else 1.0)
     # A word that every item has weighs nothing; where an item has no other, its words weigh alike.
-    owner = np.repeat(np.arange(len(counts)), np.diff(offsets))
-    sums = np.bincount(owner, weights=weight, minlength=len(counts))
+    owner = np.repeat(np.arange(len(lengths)), np.diff(offsets))
+    sums = np.bincount(owner, weights=weight, minlength=len(lengths))
     weight = np.where(sums[owner] > 0, weight, times)
     collection = np.bincount(term, weights=times, minlength=len(number)).astype(np.float64)
     background = np.cumsum(collection)
     background /= background[-1] if len(background) else 1.0
-    return _Terms(list(number), offsets, term, np.cumsum(weight), background)
+    by_term = order_by((term, owner))
+    return _Terms(list(number), offsets, term, np.cumsum(weight), background, by_term)

@@ -11,6 +11,7 @@ from benchmark.data.card import Split
 from benchmark.data.dataset import Part
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.grouping import Groups, group_events, kind_of
+from benchmark.data.keys import distinct
 from benchmark.data.requests import PAD, Task
 from benchmark.data.sources.source import TEST, VALIDATION
 from benchmark.errors import InputError
@@ -19,7 +20,6 @@ __all__ = ["LEAST", "Parts", "RequestRows", "split"]
 
 LEAST = 3
 """Requests of a task that leave-one-out needs of a user: to train, to validate and to test."""
-_CHUNK = 2**22
 
 
 @dataclass(frozen=True)
@@ -287,16 +287,10 @@ def _draw(chosen: NDArray[np.int64], how: Split, stream: int) -> NDArray[np.int6
 
 def _pairs(log: EventLog, items: int, asked: list[NDArray[np.int64]]) -> NDArray[np.bool_]:
     """Return bool ``[events]``: the event's (user, item) is what some request asks for."""
-    if not asked:
-        return np.zeros(len(log), dtype=np.bool_)
-    rows = np.concatenate(asked)
-    targets = np.unique(log.user[rows].astype(np.int64) * items + log.item[rows])
+    rows = np.concatenate([np.zeros(0, dtype=np.int64), *asked])
+    targets = distinct(log.user[rows].astype(np.int64) * items + log.item[rows])
     hit = np.zeros(len(log), dtype=np.bool_)
-    for start in range(0, len(log), _CHUNK):
-        stop = min(start + _CHUNK, len(log))
-        keys = log.user[start:stop].astype(np.int64) * items + log.item[start:stop]
-        places = np.minimum(np.searchsorted(targets, keys), len(targets) - 1)
-        hit[start:stop] = targets[places] == keys
+    hit[log.pairs_among(targets, items)[1]] = True
     return hit
 
 

@@ -85,11 +85,16 @@ class Asking:
         self._observer = observer
         self._depths: Mapping[Protocol, int] = observer.depths if observer is not None else {}
         self._kept: dict[Protocol, _Kept] = {protocol: _Kept() for protocol in protocols}
+        lists_alone = model.scores_candidates and "full" not in self._kept
+        self._one_pass = model.scores_catalogue and not lists_alone
 
     def batches(self) -> Iterator[slice]:
         """Yield the requests in order, in batches whose scores do not take too much memory."""
         widths = [self._evaluation.lists[p].lengths.max(initial=1) for p in self._lists()]
-        widths.append(self._items if self._model.scores_catalogue else self._retrieved)
+        if self._one_pass:
+            widths.append(self._items)
+        elif "full" in self._kept:
+            widths.append(self._retrieved)
         size = max(1, min(_BATCH, SCORES_AT_ONCE // int(max(widths))))
         for start in range(0, len(self._evaluation), size):
             yield slice(start, min(start + size, len(self._evaluation)))
@@ -98,7 +103,7 @@ class Asking:
         """Ask the requests at ``rows``; batches must come in order."""
         part = self._evaluation.at(rows)
         scores = None
-        if self._model.scores_catalogue:
+        if self._one_pass:
             scores, seconds = self._scores(part.requests)
             for kept in self._kept.values():
                 kept.seconds += seconds

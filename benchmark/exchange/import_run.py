@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmark.data.dataset import Dataset, EvaluationSet
 from benchmark.data.evaluation_set import PROTOCOLS, Protocol
+from benchmark.data.keys import among
 from benchmark.data.requests import Task
 from benchmark.data.too_few import why_none
 from benchmark.errors import InputError
@@ -140,12 +141,10 @@ def _not_candidates(listing: Listing, evaluation: EvaluationSet, protocol: Proto
     listed = listing.request.astype(np.int64) * requests.items + listing.item
     if protocol != "full":
         lists = evaluation.lists[protocol]
-        return int((~np.isin(listed, lists.owner * requests.items + lists.items)).sum())
+        return int((~among(listed, lists.owner * requests.items + lists.items)).sum())
     if not requests.exclude_seen:
         return 0
-    offsets, seen = requests.seen()
-    owner = np.repeat(np.arange(len(requests)), np.diff(offsets))
-    return int(np.isin(listed, owner * requests.items + seen).sum())
+    return int(requests.holds(listing.request.astype(np.int64), listing.item).sum())
 
 
 def _identity(name: str, dataset: Dataset, seed: int) -> RunIdentity:

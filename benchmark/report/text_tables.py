@@ -57,6 +57,10 @@ class Grid:
     body: tuple[tuple[Cell, ...], ...]
 
 
+_CHOICE = {"full": "whole catalogue", "given": "given candidates", "sampled": "sampled candidates"}
+"""What is ranked by a protocol."""
+
+
 def main_grids(board: Leaderboard) -> list[Grid]:
     """Return a grid for each task and protocol, all metrics beside each other."""
     return [_main(tables) for tables in _by_protocol(board.tables, whole=True)]
@@ -85,7 +89,7 @@ def reach_grids(board: Leaderboard) -> list[Grid]:
         )
         for name in dict.fromkeys(name for of_task in rows for name in of_task)
     )
-    title = f"{SHOWN[0].upper()} (whole catalogue) with 95% intervals"
+    title = f"{SHOWN[0].upper()} ({_CHOICE[board.leading]}) with 95% intervals"
     headers = ("model", *TASKS.values(), "on the Pareto front")
     return [Grid(title, headers, body)] if body else []
 
@@ -136,16 +140,16 @@ def tradeoff_grids(board: Leaderboard) -> list[Grid]:
         )
         for each in board.tradeoff
     )
-    words = "Trade-off: NDCG@10 (whole catalogue) of one model for both tasks or for each alone"
-    return [Grid(words, (*headers, "harmonic mean"), body)]
+    words = f"Trade-off: NDCG@10 ({_CHOICE[board.leading]}) of one model for both tasks or for each"
+    return [Grid(f"{words} alone", (*headers, "harmonic mean"), body)]
 
 
 def ablation_grids(board: Leaderboard) -> list[Grid]:
     """Return a grid for each model that was run without its parts, the full model first."""
-    return [_ablations(table) for table in board.ablations]
+    return [_ablations(table, _CHOICE[board.leading]) for table in board.ablations]
 
 
-def _ablations(table: AblationTable) -> Grid:
+def _ablations(table: AblationTable, choice: str) -> Grid:
     full: list[Cell] = []
     for mean in (table.rec, table.search):
         full += [_cell(mean), Cell(""), Cell(""), Cell("")]
@@ -160,7 +164,7 @@ def _ablations(table: AblationTable) -> Grid:
     origin = ", ".join(filter(None, (table.preset, table.changed)))
     shown = ("", "change", "by seed", "p (Holm)")
     headers = ("model", *(f"{task} {words}".strip() for task in TASKS for words in shown))
-    title = f"Ablations of {table.model} ({origin}): NDCG@10 (whole catalogue)"
+    title = f"Ablations of {table.model} ({origin}): NDCG@10 ({choice})"
     return Grid(title, headers, tuple(body))
 
 
@@ -172,9 +176,10 @@ def changed_grids(board: Leaderboard) -> list[Grid]:
         line = (Cell(name), *_changes(each.rec), *_changes(each.search))
         lines.setdefault((each.model, each.preset), []).append(line)
     headers = ("setting", *(f"{t} {w}" for t in TASKS for w in ("without", "with", "change")))
+    choice = _CHOICE[board.leading]
     return [
         Grid(
-            f"Settings of {model} ({preset}): NDCG@10 (whole catalogue) without and with a change",
+            f"Settings of {model} ({preset}): NDCG@10 ({choice}) without and with a change",
             headers,
             tuple(body),
         )

@@ -21,6 +21,7 @@ from benchmark.data.dataset import Dataset, EvaluationSet
 from benchmark.data.easy import hard_requests
 from benchmark.data.easy_rules import EasyRules
 from benchmark.data.evaluation_set import PROTOCOLS, Protocol
+from benchmark.data.keys import distinct
 from benchmark.data.requests import PAD, Task
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import TaskOutcome
@@ -111,8 +112,8 @@ class _Asked:
             return np.full(len(requests), requests.items)
         offsets, seen = requests.seen()
         owner = np.repeat(np.arange(len(requests)), np.diff(offsets))
-        distinct = np.unique(owner * requests.items + seen)
-        return requests.items - np.bincount(distinct // requests.items, minlength=len(requests))
+        owner = distinct(owner * requests.items + seen) // requests.items
+        return requests.items - np.bincount(owner, minlength=len(requests))
 
     def item_events(self) -> NDArray[np.int64]:
         events = np.bincount(self.dataset.train.log.item, minlength=len(self.dataset.items))
@@ -127,14 +128,19 @@ _MAKERS: dict[str, Callable[[_Asked], NDArray]] = {
     "gain": lambda asked: asked.evaluation.relevant.gain,
     "candidates": lambda asked: asked.of_request(asked.candidates()),
     "query_kind": lambda asked: asked.of_request(np.array(asked.evaluation.requests.query_kinds())),
-    "history": lambda asked: asked.of_request(np.diff(asked.evaluation.requests.seen()[0])),
+    "history": lambda asked: asked.of_request(asked.evaluation.requests.history_lengths()),
     "item_events": lambda asked: asked.item_events(),
 }
 """Makes each column of a block of ``SHARED`` but task and protocol."""
 
 
 def shared_table(dataset: Dataset) -> pa.Table:
-    """Return what all runs on a data set have in common: columns ``SHARED`` and ``HARD``."""
+    """Return what all runs on a data set have in common: columns ``SHARED`` and ``HARD``.
+
+    Where the whole catalogue is not ranked there is no ``HARD``, which is about such rankings.
+    """
+    if not all(evaluation.full for evaluation in dataset.evaluation.values()):
+        return asked_table(dataset)
     rules, hard = EasyRules(dataset), {}
     for (part, task), evaluation in dataset.evaluation.items():
         if part == "test":

@@ -16,8 +16,9 @@ from benchmark.cli.plan import plan_models
 from benchmark.registry import ModelEntry
 from benchmark.results.record import RunRecord
 from benchmark.results.scan import scan_runs
+from perf.load_data import Size, write_folder
 
-from .conftest import Command, Done, assert_refused
+from .conftest import Command, Done, assert_refused, assert_stopped
 
 
 def stored(results: Path) -> list[RunRecord]:
@@ -290,3 +291,24 @@ def test_a_setting_with_a_models_name_leaves_other_models_alone(
     assignments = ["a.size=2", "depth=3", "b.depth=4"]
     plans = plan_models(["a", "b"], None, "standard", assignments)
     assert [plan.settings for plan in plans] == [_Size(2, 3), _Size(8, 4)]
+
+
+def test_data_with_given_lists_alone_go_all_the_way(command: Command, tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "big", Size.of(4000), protocols=("given",))
+    command("run", "--model", "popularity,bm25", "--dataset", folder)
+    for run in stored(tmp_path / "results"):
+        asked = {task: list(protocols) for task, protocols in run.info["metrics"].items()}
+        assert asked == {task: ["given"] for task in run.info["tasks"]}
+        assert "hard" not in run.requests()
+    shown = command("leaderboard", "--results", "results").out
+    assert "of the data's own lists" in shown
+    assert "given candidates" in shown
+    assert "whole catalogue" not in shown
+    brief = command("leaderboard", "--results", "results", "--brief").out
+    assert "popularity" in brief and "bm25" in brief
+    for where in ("--protocol", "full"), ("--protocol", "given,sampled"):
+        refused = command("run", "--model", "popularity", "--dataset", folder, *where)
+        assert_stopped(refused)
+        assert "big has no such candidates, but given" in refused.err
+    assert command("data", "audit", folder).status == 0
+    assert command("check", "--results", "results", "--baseline", "results").status == 0

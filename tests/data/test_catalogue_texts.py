@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.data.card import Card, SourceFile
@@ -26,6 +26,7 @@ def one_item(card: Card, own: str, cells: dict[str, str]) -> tuple[str, str]:
     return title, " ".join(filter(None, (title if known else "", further)))
 
 
+@settings(max_examples=60, deadline=None)
 @given(rows, templates, text_columns)
 def test_titles_and_texts_are_those_of_one_item_after_the_other(
     table: list[tuple[str, ...]], title: str | None, text: tuple[str, ...]

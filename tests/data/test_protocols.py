@@ -98,8 +98,6 @@ def test_given_lists_alone_are_made_and_asked_without_the_catalogue(
     widths: set[int] = set()
 
     class Narrow(Popularity):
-        scores_catalogue = False
-
         def score(self, requests: Any) -> Any:
             widths.add(requests.width)
             return super().score(requests)

@@ -74,7 +74,7 @@ def test_keep_asks_for_repeats_like_for_anything_else(make_folder: MakeFolder) -
     assert (asked.repeated.targets, asked.repeated.requests) == (0, 0)
     numbers = describe(dataset)["requests"]["test"]["rec"]
     assert (numbers["repeated_targets"], numbers["not_asked"]) == (3, 0)
-    again = in_history(asked.requests, asked.relevant.request, asked.relevant.item)
+    again = in_history(asked)
     assert again.tolist() == [True, True, True, False, False, False]
     assert audit(dataset).ok
 

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from benchmark.data import simulate_queries
 from benchmark.data.card import CategoryProtocol, KnownItemProtocol, QueryProtocol
 from benchmark.data.simulate_queries import (
     Simulated,
@@ -177,3 +181,53 @@ def test_longest_one_and_shares_are_checked() -> None:
     assert KnownItemProtocol(share=1, fields=("title",), longest=1).longest == 1
     with pytest.raises(ValueError, match="add up to 1"):
         QueryProtocol.model_validate({"share": 0.3, "category": {"share": 0.5, "paths": "c"}})
+
+
+CELLS = st.lists(st.sampled_from(["red", "sky", "blue", "sea", "the", "old"]), max_size=5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(CELLS, min_size=1, max_size=4), st.integers(0, 99), st.floats(0, 1))
+def test_words_stand_in_the_order_of_the_items_text_then_in_that_of_drawing(
+    cells: list[list[str]], seed: int, noise: float
+) -> None:
+    columns = {"title": [" ".join(cell) for cell in cells]}
+    values = {"share": 1, "fields": ["title"], "noise": noise, "mean_length": 3}
+    how = KnownItemProtocol.model_validate(values)
+    item = np.random.default_rng(seed).integers(0, len(cells), 30).astype(np.int32)
+    drawn: list[np.ndarray] = []
+
+    def seen(terms: Any, items: Any, chosen: np.ndarray) -> np.ndarray:
+        drawn.append(chosen.copy())
+        return in_order(terms, items, chosen)
+
+    in_order = simulate_queries._in_order
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulate_queries, "_in_order", seen)
+        made = simulate_queries._known_item(how, item, columns, np.random.default_rng(seed))
+    names = list(dict.fromkeys(word for text in columns["title"] for word in words(text)))
+    for event, row in enumerate(drawn[0].tolist()):
+        chosen = [names[term] for term in row if term >= 0]
+        own = list(dict.fromkeys(words(columns["title"][item[event]])))
+        expected = [word for word in own if word in chosen]
+        expected += [word for word in chosen if word not in own]
+        text = made.texts[made.text[event]] if made.text[event] >= 0 else ""
+        assert text == " ".join(expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(CELLS, min_size=1, max_size=5), st.integers(0, 99))
+def test_categories_are_drawn_by_inversion_one_event_after_the_other(
+    cells: list[list[str]], seed: int
+) -> None:
+    columns = {"class": [" ".join(cell) for cell in cells], "year": ["1995", ""] * 3}
+    levels = [{"field": "class", "use": "each", "missing": ["old"]}, {"field": "year"}]
+    how = CategoryProtocol.model_validate({"share": 1, "levels": levels})
+    item = np.random.default_rng(seed).integers(0, len(cells), 30).astype(np.int32)
+    made = simulate_queries._category(how, item, columns, np.random.default_rng(seed))
+    draw = np.random.default_rng(seed).random(30).tolist()
+    for event, u in enumerate(draw):
+        paths = category_paths(how, columns, int(item[event]))
+        texts = list(dict.fromkeys(filter(None, map(path_query, paths)))) or [""]
+        text = made.texts[made.text[event]] if made.text[event] >= 0 else ""
+        assert text == texts[int(u * len(texts))]

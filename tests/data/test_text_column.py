@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.data.catalogue import Items, Queries
@@ -30,6 +30,7 @@ def outcome(act: Any) -> Any:
         return type(error)
 
 
+@settings(max_examples=60, deadline=None)
 @given(lists, places, ends, ends, st.sampled_from([None, 1, 2, -1, -3]))
 def test_a_column_is_used_as_a_tuple_is(
     strings: list[str], place: int, start: int | None, stop: int | None, step: int | None
@@ -51,6 +52,7 @@ def test_a_column_is_used_as_a_tuple_is(
     assert b"".join(map(bytes, column.lines())) == "".join(t + "\n" for t in strings).encode()
 
 
+@settings(max_examples=60, deadline=None)
 @given(lists, lists)
 def test_a_column_equals_what_holds_the_same_strings(one: list[str], two: list[str]) -> None:
     column, same = TextColumn(one), one == two
@@ -62,6 +64,7 @@ def test_a_column_equals_what_holds_the_same_strings(one: list[str], two: list[s
     assert TextColumn(["a"]) != "a"
 
 
+@settings(max_examples=60, deadline=None)
 @given(lists.filter(bool), st.data())
 def test_rows_are_taken_in_the_order_asked_for(strings: list[str], data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.integers(0, len(strings) - 1)))
@@ -69,6 +72,7 @@ def test_rows_are_taken_in_the_order_asked_for(strings: list[str], data: st.Data
     assert column.take(np.array(rows, dtype=np.int64)) == [strings[row] for row in rows]
 
 
+@settings(max_examples=60, deadline=None)
 @given(lists, st.data())
 def test_other_rows_of_a_query_table_are_blank(strings: list[str], data: st.DataObject) -> None:
     rows = data.draw(st.sets(st.integers(0, max(0, len(strings) - 1)))) if strings else set()

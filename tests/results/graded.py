@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmark.data.dataset import CandidateLists, Dataset, EvaluationSet, Part, Relevant
-from benchmark.data.repeats import without_repeats
+from benchmark.data.repeats import in_history, without_repeats
 from benchmark.data.requests import Task
 
 __all__ = ["graded"]
@@ -38,7 +38,7 @@ def graded(dataset: Dataset, seed: int = 0, unit: float = 1.0) -> Dataset:
             owner, np.concatenate([relevant.item[listed], others]), len(whole)
         )
         made = EvaluationSet(whole.requests, relevant, {**whole.lists, "given": given})
-        kept = without_repeats(made) if whole.requests.exclude_seen else made
+        kept = without_repeats(made, in_history(made)) if whole.requests.exclude_seen else made
         assert kept is not None
         evaluation[which] = kept
     return replace(dataset, digest=f"{seed:064x}", evaluation=evaluation)

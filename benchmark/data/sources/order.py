@@ -18,11 +18,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from benchmark.data.keys import order_by
 from benchmark.data.sources.source import Interactions, Texts
 
 __all__ = ["events_in_order", "texts_in_order"]
 
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
+_AT_ONCE = 2**20
+
+Columns = tuple[tuple[pa.Array, NDArray[np.int32]], ...]
+"""Ids, and the number that each event has among them; -1 where it has none."""
 
 
 def events_in_order(inter: Interactions) -> Interactions:
@@ -31,9 +36,9 @@ def events_in_order(inter: Interactions) -> Interactions:
     items, item = _numbered(inter.items, inter.item)
     queries, query = _numbered(inter.queries, inter.query)
     sessions, session = _numbered(inter.sessions, inter.session)
-    lot = _lot(((users, user), (items, item), (queries, query), (sessions, session)))
-    grade = np.zeros(len(user)) if inter.grade is None else -inter.grade
-    order = np.lexsort((grade, lot, inter.time, user))
+    order = order_by((inter.time, user))
+    columns = ((users, user), (items, item), (queries, query), (sessions, session))
+    _draw_lots(order, user, inter.time, inter.grade, columns)
     renumbered = replace(
         inter,
         user=user,
@@ -61,13 +66,66 @@ def _numbered(ids: pa.Array, codes: NDArray[np.int32]) -> tuple[pa.Array, NDArra
     return ids.take(order), number[codes]
 
 
-def _lot(columns: tuple[tuple[pa.Array, NDArray[np.int32]], ...]) -> NDArray[np.uint64]:
+def _draw_lots(
+    order: NDArray[np.intp],
+    user: NDArray[np.int32],
+    time: NDArray[np.int64],
+    grade: NDArray[np.float32] | None,
+    columns: Columns,
+) -> None:
+    """Put the events of one user and time in the order of their lots, in place.
+
+    Args:
+        order: of the events by user and time.
+        user: ``[events]``.
+        time: ``[events]``.
+        grade: of two events with one lot the better one comes first.
+        columns: what lots are drawn by.
+    """
+    same = (np.diff(user[order]) == 0) & (np.diff(time[order]) == 0)
+    tied = np.append(same, False) | np.append(False, same)
+    places = np.flatnonzero(tied)
+    moment = np.cumsum(~np.append(False, same))[places]
+    events = order[places]
+    lot = _lot(tuple((ids, codes[events]) for ids, codes in columns))
+    # The first bits of a lot decide nearly always; so one number holds what there is to sort by.
+    bits = 62 - int(moment.max(initial=0)).bit_length()
+    key = (moment << bits) | (lot >> np.uint64(64 - bits)).astype(np.int64)
+    sorting = np.argsort(key, kind="stable")
+    same = np.diff(key[sorting]) == 0
+    doubtful = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    if len(doubtful):
+        rows = sorting[doubtful]
+        keys: list[NDArray] = [lot[rows], key[rows]]
+        if grade is not None:
+            keys.insert(0, -grade[events[rows]])
+        sorting[doubtful] = rows[np.lexsort(keys)]
+    order[places] = events[sorting]
+
+
+def _lot(columns: Columns) -> NDArray[np.uint64]:
     """Return a hash of the ids of each event, ``[events]``: the same on every machine."""
     total = np.zeros(len(columns[0][1]), dtype=np.uint64)
     for ids, codes in columns:
-        texts = np.append(ids.to_numpy(zero_copy_only=False).astype(object), "")
         # Multiplied and shifted in between, so that equal ids in two columns do not cancel out.
         total = (total ^ (total >> np.uint64(31))) * _PRIME
-        total += pd.util.hash_array(texts, categorize=False)[codes]
+        total += _hashes(ids, codes)
     total ^= total >> np.uint64(29)
     return total * _PRIME
+
+
+def _hashes(ids: pa.Array, codes: NDArray[np.int32]) -> NDArray[np.uint64]:
+    """Return the hash of each event's id, ``[events]``; that of "" where it has none.
+
+    Only ids that occur are hashed, some at a time, as each is a Python object meanwhile.
+    """
+    used = np.zeros(len(ids) + 1, dtype=np.bool_)
+    used[codes] = True
+    hashes = np.zeros(len(ids) + 1, dtype=np.uint64)
+    rows = np.flatnonzero(used[:-1])
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        texts = ids.take(pa.array(some)).to_numpy(zero_copy_only=False).astype(object)
+        hashes[some] = pd.util.hash_array(texts, categorize=False)
+    hashes[-1] = pd.util.hash_array(np.array([""], dtype=object), categorize=False)[0]
+    return hashes[codes]
