@@ -28,7 +28,8 @@ class AuditRow:
     Attributes:
         relevant: relevant items of all requests together.
         twins_in_training: a training event has a relevant item's user, item and the request's time.
-        twins_in_history: so has an event of the request's own history.
+        twins_in_history: so has an event of the request's own history; requests that are not
+            asked for it, as what stands in the history is left out, are counted here too.
         same_time_in_history: the history holds an event of the request's own time.
         own_session_in_history: the history holds an event of the request's own session.
         pairs_in_training: a training event of either kind has the user and a relevant item.
@@ -171,7 +172,7 @@ def _row(dataset: Dataset, part: str, task: Task, asked: EvaluationSet) -> Audit
         ),
         missing_lists=_missing_lists(dataset, task, asked),
         wrong_negatives=_wrong_negatives(dataset, task, asked),
-        twins_in_history=history["twins"],
+        twins_in_history=history["twins"] + asked.repeated.twins,
         same_time_in_history=history["same_time"],
         own_session_in_history=history["own_session"],
         later_in_history=history["later"],

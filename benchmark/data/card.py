@@ -96,14 +96,23 @@ class Split(_Strict):
     Attributes:
         name: ``leave-one-out``, ``temporal``, or ``official``: as the source or its rules say.
         leakage: ``safe`` removes twins and target pairs, ``paper`` does as published code.
+        both_before: ask only for what a user did after an event of each kind, as published
+            preprocessing of joint data does; not with ``official``.
         limit: under ``temporal``, the most requests drawn for each part and task.
         seed: for that draw.
     """
 
     name: Literal["leave-one-out", "temporal", "official"] = "leave-one-out"
     leakage: Leakage = "safe"
+    both_before: bool = False
     limit: Annotated[int, Field(gt=0)] | None = None
     seed: Seed = 1
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Split:
+        if self.both_before and self.name == "official":
+            raise ValueError("official asks what the source asks; drop both_before")
+        return self
 
 
 class Level(_Strict):

@@ -154,10 +154,13 @@ class Repeated:
     Attributes:
         targets: relevant items taken out of requests.
         requests: requests that had no other relevant item and are not asked.
+        twins: requests of which a target stood there from their own time, which is no repetition
+            but a leak, and occurs under ``leakage: paper`` only.
     """
 
     targets: int = 0
     requests: int = 0
+    twins: int = 0
 
 
 @dataclass(frozen=True)

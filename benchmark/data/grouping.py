@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,25 +43,39 @@ class Groups:
 
     Attributes:
         rows: int64 ``[events]``, log rows, group by group, ascending within a group.
-        offsets: int64 ``[groups + 1]``; groups are in the order of their first rows.
+        offsets: int64 ``[groups + 1]``.
+        first: int64 ``[groups]``, ascending, the log row that each request is made at: its first
+            event's, unless the requests of a moment were dealt out anew (:meth:`dealt`).
         shown: int64 ``[exposures of the task]``, the group of each exposure, -1 where none.
         exposures: int64 ``[exposures of the task]``, which of the exposures they are.
     """
 
     rows: NDArray[np.int64]
     offsets: NDArray[np.int64]
+    first: NDArray[np.int64]
     shown: NDArray[np.int64]
     exposures: NDArray[np.int64]
-
-    @property
-    def first(self) -> NDArray[np.int64]:
-        """The first log row of each group, ascending."""
-        return self.rows[self.offsets[:-1]]
 
     @property
     def owner(self) -> NDArray[np.int64]:
         """The group of each of ``rows``."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
+    def dealt(self, log: EventLog, place: NDArray[np.int64]) -> Groups:
+        """Return the requests with the events of each user and time dealt out anew, by ``place``.
+
+        The first request of a moment then asks for the event with the lowest place, and so on: the
+        published mistake of joining, by position, two lists that order a moment differently.
+        Requests of several events stay as they are.
+
+        Args:
+            log: all events.
+            place: ``[events of the log]``.
+        """
+        if len(self.first) != len(self.rows):
+            return self
+        order = np.lexsort((place[self.rows], log.time[self.rows], log.user[self.rows]))
+        return replace(self, rows=self.rows[order])
 
 
 def group_events(log: EventLog, task: Task, shown: Shown | None = None) -> Groups:
@@ -80,7 +94,7 @@ def group_events(log: EventLog, task: Task, shown: Shown | None = None) -> Group
     exposures = np.flatnonzero(shown.kind == kind_of(task)) if shown is not None else rows[:0]
     sessions = bool((log.session[rows] != NO_SESSION).any())
     if task is Task.REC and not sessions and not len(exposures):
-        return Groups(rows, np.arange(len(rows) + 1), exposures, exposures)
+        return Groups(rows, np.arange(len(rows) + 1), rows, exposures, exposures)
 
     def column(name: str) -> NDArray[np.int64]:
         parts = [getattr(log, name)[rows]]
@@ -122,4 +136,5 @@ def _numbered(
     group = number[label]
     order = np.argsort(group, kind="stable")
     counts = np.bincount(group, minlength=len(labels))
-    return Groups(rows[order], np.concatenate([[0], np.cumsum(counts)]), number[shown], exposures)
+    rows, offsets = rows[order], np.concatenate([[0], np.cumsum(counts)])
+    return Groups(rows, offsets, rows[offsets[:-1]], number[shown], exposures)

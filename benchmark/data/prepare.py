@@ -89,9 +89,13 @@ def prepare_source(card: Card, source: Source, cleaning: Cleaning) -> Prepared:
     given = () if source.queries is None else source.queries.columns["query"]
     analyser, chosen = analyser_for(card.analyser, items.texts, TextColumn(given))
     query, queries, simulated = _searches(card, inter, item, texts, source.queries, analyser)
+    if card.split.leakage != "paper":
+        inter = replace(inter, place=None)
     events = _Events.of(inter, item, query, twins=card.queries is not None and card.queries.twins)
     log = events.log
     groups = {task: group_events(log, task, events.shown) for task in Task}
+    if events.line is not None:
+        groups[Task.REC] = groups[Task.REC].dealt(log, events.line)
     parts = split(log, len(items), card.split, groups, events.part)
     requests, told = _requests(card, events, items, queries, groups, parts, analyser)
     notes = [*cleaning.notes, *source.notes, *chosen, *parts.notes, *_lost_exposures(groups)]
@@ -187,12 +191,15 @@ class _Events:
         gain: float32 ``[events]``, the grade of each, above 0.
         shown: what was shown and not taken, where the source tells.
         part: uint8 ``[events]``, as the source splits them, where it does.
+        line: int64 ``[events]``, the row of the files that each comes from, where published
+            preprocessing orders a moment's events otherwise.
     """
 
     log: EventLog
     gain: NDArray[np.float32]
     shown: Shown | None
     part: NDArray[np.uint8] | None
+    line: NDArray[np.int64] | None
 
     @classmethod
     def of(
@@ -205,6 +212,8 @@ class _Events:
         if not len(rows):
             path, _ = inter.where(0)
             raise complain(path, None, "every grade is 0; an event needs one above 0")
+        if inter.place is not None:
+            rows = rows[np.argsort(inter.place[rows], kind="stable")]
         kind = np.where(query >= 0, EventSource.SEARCHED, EventSource.RECOMMENDED).astype(np.uint8)
         if twins:
             copies = rows[query[rows] >= 0]
@@ -218,8 +227,9 @@ class _Events:
             inter.user[rows], item[rows], inter.time[rows], kind, query, inter.session[rows], users
         )
         order = by_user_and_time(inter.user[rows], inter.time[rows], users)
+        line = None if inter.place is None else inter.row[rows][order]
         part = None if inter.part is None else inter.part[rows][order]
-        return cls(log, grade[rows][order], shown, part)
+        return cls(log, grade[rows][order], shown, part, line)
 
 
 def _shown(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.evaluation_set import CandidateLists, EvaluationSet, Relevant, Repeated
 from benchmark.data.keys import distinct
+from benchmark.data.requests import Requests
 
 __all__ = ["in_history", "without_repeats"]
 
@@ -40,8 +41,17 @@ def without_repeats(whole: EvaluationSet, again: NDArray[np.bool_]) -> Evaluatio
         return None
     repeats = whole.relevant.only(again)
     lists = {protocol: _without(each, repeats) for protocol, each in whole.lists.items()}
-    counted = Repeated(int(again.sum()), len(whole) - len(kept))
+    counted = Repeated(int(again.sum()), len(whole) - len(kept), _twins(whole.requests, repeats))
     return replace(whole, relevant=relevant, lists=lists, repeated=counted).at(kept)
+
+
+def _twins(requests: Requests, repeats: Relevant) -> int:
+    """Count the requests of which a repeat stands in the history from the request's own time."""
+    near = np.flatnonzero(requests.reach_own_time())
+    asked, items = repeats.at(near), requests.items
+    offsets, seen = requests[near].seen(own_time=True)
+    own = np.repeat(np.arange(len(near)), np.diff(offsets)) * items + seen
+    return len(np.unique(asked.request[np.isin(asked.request * items + asked.item, own)]))
 
 
 def _without(lists: CandidateLists, repeats: Relevant) -> CandidateLists:

@@ -181,12 +181,19 @@ class Requests:
         """Return the last ``window`` events before each request, of one kind or of both."""
         return events_at(self._log, self._history_rows(window, kind))
 
-    def seen(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    def seen(self, own_time: bool = False) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """Return the items of each whole history as ``(offsets [requests + 1], items)``.
 
-        An item that occurs twice is listed twice.
+        An item that occurs twice is listed twice. With ``own_time`` only what is of the time of
+        the request itself counts, which no safe history holds.
         """
         offsets, rows = self.history_rows()
+        if own_time:
+            owner = np.repeat(np.arange(len(self)), np.diff(offsets))
+            now = self._log.time[rows] == self.time[owner]
+            rows = rows[now]
+            counts = np.bincount(owner[now], minlength=len(self))
+            offsets = np.concatenate([[0], np.cumsum(counts)])
         return offsets, self._log.item[rows]
 
     def holds(self, request: NDArray[np.int64], item: NDArray[np.integer]) -> NDArray[np.bool_]:
@@ -215,6 +222,12 @@ class Requests:
                 real = np.flatnonzero(left_out != PAD)
                 earlier[real] -= log.item[left_out[real]] == item[real]
         return earlier > 0
+
+    def reach_own_time(self) -> NDArray[np.bool_]:
+        """Return which histories may hold events of the time of the request, ``[requests]``."""
+        last = np.maximum(self._stop - 1, 0)
+        there = self._stop > self._log.offsets[self.user]
+        return there & (self._log.time[last] == self.time)
 
     def history_lengths(self) -> NDArray[np.int64]:
         """Return the number of events in each whole history, ``[requests]``."""

@@ -96,6 +96,9 @@ def split(
     item and time), and the history is every row above the request's, others of its moment included;
     it loses the asked-for item only where that is the very latest event of the other kind.
 
+    ``both_before``: requests before which their user has not an event of each kind are not asked
+    and do not count; their events train.
+
     Models never train on events that are asked for.
 
     Args:
@@ -112,7 +115,7 @@ def split(
     groups = groups or {task: group_events(log, task) for task in Task}
     told = np.zeros(len(log), dtype=np.uint8) if official is None else official
     uses = {task: _uses(groups[task], told) for task in Task}
-    fit = {task: np.flatnonzero(each <= TEST) for task, each in uses.items()}
+    fit = {task: _fit(log, groups[task].first, uses[task], how) for task in Task}
     train = told != HISTORY
     if how.name == "leave-one-out":
         asked = _leave_one_out(log, groups, fit)
@@ -196,12 +199,30 @@ def _request_rows(
 ) -> RequestRows:
     first = groups.first[chosen]
     owner, events = _events(groups, chosen)
+    stop = _stop(log, first, how)
     if how.leakage == "safe":
-        stop = log.first_of_moment[first]
         omit = log.earlier_in_session(first, stop)
     else:
-        stop, omit = first, _latest_of_other_kind(log, first, kind_of(task))
+        leading = groups.rows[groups.offsets[:-1][chosen]]
+        omit = _latest_of_other_kind(log, first, log.item[leading], kind_of(task))
     return RequestRows(chosen, first, stop, omit, owner, events)
+
+
+def _stop(log: EventLog, first: NDArray[np.int64], how: Split) -> NDArray[np.int64]:
+    return log.first_of_moment[first] if how.leakage == "safe" else first
+
+
+def _fit(
+    log: EventLog, first: NDArray[np.int64], use: NDArray[np.uint8], how: Split
+) -> NDArray[np.int64]:
+    """Return the groups that may be asked, ascending."""
+    fit = use <= TEST
+    if not how.both_before:
+        return np.flatnonzero(fit)
+    stop, start = _stop(log, first, how), log.offsets[log.user[first]]
+    for rows in log.rows_of_kind.values():
+        fit &= np.searchsorted(rows, start) < np.searchsorted(rows, stop)
+    return np.flatnonzero(fit)
 
 
 def _events(
@@ -309,17 +330,15 @@ def _pairs(log: EventLog, items: int, asked: list[NDArray[np.int64]]) -> NDArray
 
 
 def _latest_of_other_kind(
-    log: EventLog, rows: NDArray[np.int64], kind: EventSource
+    log: EventLog, rows: NDArray[np.int64], item: NDArray[np.int32], kind: EventSource
 ) -> NDArray[np.int64]:
-    """Return the latest earlier row of the other kind where it is the same item, else ``PAD``."""
+    """Return the latest earlier row of the other kind where it is of ``item``, else ``PAD``."""
     others = np.flatnonzero(log.kind != kind)
     omit = np.full((len(rows), 1), PAD, dtype=np.int64)
     if len(others) == 0:
         return omit
     place = np.searchsorted(others, rows) - 1
     latest = others[np.maximum(place, 0)]
-    same = (
-        (place >= 0) & (log.user[latest] == log.user[rows]) & (log.item[latest] == log.item[rows])
-    )
+    same = (place >= 0) & (log.user[latest] == log.user[rows]) & (log.item[latest] == item)
     omit[same, 0] = latest[same]
     return omit

@@ -6,7 +6,6 @@ import os
 import platform
 import resource
 import sys
-from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -39,13 +38,16 @@ def circumstances(dataset: Dataset) -> dict[str, Any]:
     ``negatives`` is what a sampled list should hold; ``repeated`` is what those rules took out of
     the requests, by task; ``harness`` is a digest of the code that is the same for all models.
     """
-    about, tests = dataset.about, dataset.evaluation.items()
+    about = dataset.about
+    tests = [(t, e.repeated) for (part, t), e in dataset.evaluation.items() if part == "test"]
     return {
         "split": about.split,
         "leakage": about.leakage,
         "seen": about.seen,
         "negatives": about.negatives,
-        "repeated": {str(t): asdict(e.repeated) for (part, t), e in tests if part == "test"},
+        "repeated": {
+            str(t): {"targets": each.targets, "requests": each.requests} for t, each in tests
+        },
         "version": __version__,
         "harness": harness_digest(),
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -10,10 +10,12 @@ from benchmark.errors import InputError, did_you_mean
 __all__ = ["FORMATS", "reader_of"]
 
 FORMATS = {
+    "amazon": "amazon",
     "atomic": "atomic_files",
     "qilin": "qilin",
     "kuaisearch": "kuaisearch",
     "hetrec-lastfm": "hetrec_lastfm",
+    "jdsearch": "jdsearch",
     "movielens": "movielens",
     "table": "tables.reader",
 }

@@ -57,6 +57,9 @@ class Interactions:
             more is the grade of the event. ``None`` where all events count alike.
         part: uint8 ``[events]``, ``TRAINING``, ``VALIDATION`` or ``TEST`` as the source splits its
             events, ``BACKGROUND`` or ``HISTORY``; ``None`` where it does not tell.
+        place: int64 ``[events]``, ascending in the order that published preprocessing gives the
+            events of one user and time, which ``leakage: paper`` follows; ``None`` where there is
+            no such order.
     """
 
     user: NDArray[np.int32]
@@ -73,6 +76,7 @@ class Interactions:
     steps: int = 1
     grade: NDArray[np.float32] | None = None
     part: NDArray[np.uint8] | None = None
+    place: NDArray[np.int64] | None = None
 
     def where(self, event: int) -> tuple[Path, int]:
         """Return the file, and the line of it, that ``event`` comes from."""
@@ -82,7 +86,7 @@ class Interactions:
         """Return some events, by a mask (``[events]``) or by place; ids stay as they are."""
         names = ("user", "item", "time", "query", "session", "row")
         columns: dict[str, Any] = {name: getattr(self, name)[keep] for name in names}
-        for name in ("grade", "part"):
+        for name in ("grade", "part", "place"):
             column = getattr(self, name)
             columns[name] = None if column is None else column[keep]
         return replace(self, **columns)
