@@ -251,18 +251,27 @@ class Card(_Strict):
 
     @model_validator(mode="after")
     def _agrees(self) -> Card:
-        reader = reader_of(self.format)
-        for kind in reader.needed:
-            if kind not in self.files:
-                raise ValueError(f"files must name '{kind}'")
-        for kind in self.files:
-            if kind not in (known := (*reader.needed, *reader.optional)):
-                raise ValueError(f"files: unknown '{plain(kind, 40)}'{did_you_mean(kind, known)}")
+        self._check_files()
         if self.grade is not None and self.format != "atomic":
             raise ValueError(f"format '{self.format}' grades events by its rules; drop grade")
         if self.grade is not None and self.queries is not None:
             raise ValueError("queries cannot be simulated for graded events; drop grade or queries")
         return self
+
+    def _check_files(self) -> None:
+        reader = reader_of(self.format)
+        if reader.archive is not None and reader.archive in self.files:
+            if len(self.files) > 1:
+                raise ValueError(f"files: '{reader.archive}' holds the others; name it alone")
+            return
+        either = f", or '{reader.archive}', which holds all" if reader.archive else ""
+        for kind in reader.needed:
+            if kind not in self.files:
+                raise ValueError(f"files must name '{kind}'{either}")
+        known = (*reader.needed, *reader.optional, *filter(None, [reader.archive]))
+        for kind in self.files:
+            if kind not in known:
+                raise ValueError(f"files: unknown '{plain(kind, 40)}'{did_you_mean(kind, known)}")
 
     def title_columns(self) -> tuple[str, ...]:
         """Return the item columns that the title's template names."""
