@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from benchmark.data.card_faults import faults
+from benchmark.data.days import is_zone
 from benchmark.data.packages import is_package_name
 from benchmark.data.sources.formats import reader_of
 from benchmark.data.sources.reader import Rules
@@ -56,6 +57,12 @@ def _file(text: str) -> str:
     return text
 
 
+def _zone(text: str) -> str:
+    if not is_zone(text):
+        raise ValueError("is no time zone; write it as Asia/Shanghai or UTC")
+    return text
+
+
 def _package(text: str) -> str:
     if not is_package_name(text):
         raise ValueError("is no name of a package")
@@ -89,16 +96,24 @@ class Split(_Strict):
     """How events become training, validation and test.
 
     Attributes:
-        name: ``leave-one-out`` or ``temporal``.
+        name: ``leave-one-out``, ``temporal`` or ``days``.
         leakage: ``safe`` removes twins and target pairs, ``paper`` does as published code.
-        limit: under ``temporal``, the most requests drawn for each part and task.
+        limit: under ``temporal`` and ``days``, the most requests drawn for each part and task.
         seed: for that draw.
+        zone: under ``days``, the time zone whose midnight begins a day, ``Asia/Shanghai``.
     """
 
-    name: Literal["leave-one-out", "temporal"] = "leave-one-out"
+    name: Literal["leave-one-out", "temporal", "days"] = "leave-one-out"
     leakage: Literal["safe", "paper"] = "safe"
     limit: Annotated[int, Field(gt=0)] | None = None
     seed: Seed = 1
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+
+    @model_validator(mode="after")
+    def _zone_of_days(self) -> Split:
+        if self.name != "days" and self.zone != "UTC":
+            raise ValueError(f"the {self.name} split knows no days; drop zone, or name it days")
+        return self
 
 
 class Level(_Strict):

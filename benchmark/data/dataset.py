@@ -46,7 +46,7 @@ class About:
     """What a data set is and which choices were made, for tables, records and the audit.
 
     Attributes:
-        split: ``leave-one-out`` or ``temporal``.
+        split: ``leave-one-out``, ``temporal`` or ``days``.
         leakage: ``safe`` or ``paper``.
         seen: ``exclude`` or ``keep``: whether the full protocol of recommendation leaves out
             items of the history.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.card import Split
 from benchmark.data.dataset import Part
+from benchmark.data.days import midnights
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.grouping import Groups, group_events, kind_of
 from benchmark.data.requests import PAD, Task
@@ -71,9 +72,12 @@ def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | No
     between and after; events of the same moment stay together. Every later request is asked (or
     ``limit`` of them, drawn for each part and task).
 
+    ``days``: as ``temporal``, but cut at two midnights of ``zone``: the last day that has an event
+    tests, the day before validates, earlier ones train.
+
     ``leakage: safe``: the history of a request is what its user did strictly earlier, outside of
     the request's own session, later parts included: a test request knows the validation event
-    before it, and under ``temporal`` what the user did earlier in the test period, as a running
+    before it, and under ``temporal`` and ``days`` what the user did earlier in the test period, as a running
     system would. No pair of user and item that any request asks for is trained on, in either task,
     and validation asks for none that a test request asks for.
 
@@ -86,24 +90,24 @@ def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | No
     Args:
         log: all events.
         items: size of the catalogue.
-        how: the split, the leakage rule and the draw's limit and seed.
+        how: the split, the leakage rule, the draw's limit and seed, and the zone of days.
         groups: which events make a request, by task; as the log itself tells if not given.
 
     Raises:
-        InputError: nothing is left to train on.
+        InputError: nothing is left to train on, or the times have no days.
     """
     groups = groups or {task: group_events(log, task) for task in Task}
     train = np.ones(len(log), dtype=np.bool_)
     if how.name == "leave-one-out":
         asked = _leave_one_out(log, groups)
     else:
-        begin, end = _cuts(log)
+        begin, end = _cuts(log) if how.name == "temporal" else _days(log, how.zone)
         asked = _temporal(log, groups, begin, end)
         # A session that straddles the first cut asks for nothing; its later part is not trained on.
         train &= log.time < begin
     for (_, task), chosen in asked.items():
         train[_events(groups[task], chosen)[1]] = False
-    if how.name == "temporal" and how.limit is not None:
+    if how.name != "leave-one-out" and how.limit is not None:
         asked = {key: _draw(chosen, how, i) for i, (key, chosen) in enumerate(asked.items())}
     requests = {
         (part, task): _request_rows(log, groups[task], chosen, how, task)
@@ -205,6 +209,14 @@ def _cuts(log: EventLog) -> tuple[int, int]:
     first, second = len(log) * 8 // 10, len(log) * 9 // 10
     ordered = np.partition(log.time, [min(first, len(log) - 1), min(second, len(log) - 1)])
     return int(ordered[first]), int(ordered[second])
+
+
+def _days(log: EventLog, zone: str) -> tuple[int, int]:
+    """Return the midnights that begin the last day and the day before it."""
+    begins = midnights(log.time, zone)
+    if len(begins) > 1:
+        return int(begins[-2]), int(begins[-1])
+    return int(begins[0]), int(begins[0])
 
 
 def _temporal(log: EventLog, groups: dict[Task, Groups], begin: int, end: int) -> Asked:

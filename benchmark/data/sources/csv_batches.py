@@ -116,6 +116,14 @@ class Faults:
             first, count = self._found.get(fault, (int(rows[0]), 0))
             self._found[fault] = first, count + len(rows)
 
+    def refused(self, total: int) -> InputError:
+        """Return the error of a table of ``total`` rows that has none without a fault."""
+        if not self._found:
+            return complain(self._file.path, None, "the file holds no rows; there is a header only")
+        fault, (first, _) = min(self._found.items(), key=lambda each: each[1][0])
+        text = f"{fault}, and none of {total} rows is whole"
+        return complain(*line_of(self._file, first), text)
+
     def tell(self, total: int, remedy: str = "they are left out") -> None:
         """Report the faults of a table of ``total`` rows, or refuse them where the card does."""
         for fault, (first, count) in self._found.items():

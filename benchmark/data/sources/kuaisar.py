@@ -103,7 +103,8 @@ def _beyond(log: Exposures, most: int) -> NDArray[np.bool_]:
     """Return the clicks on items that are not among the first ``most`` clicked of their search."""
     search = _requests(log)
     clicks = np.flatnonzero(log.grade > 0)
-    pair = _labels(search[clicks], log.item[clicks])
+    item, items = pd.factorize(log.item[clicks])
+    pair = pd.factorize(search[clicks] * np.int64(len(items)) + item)[0]
     first = np.unique(pair, return_index=True)[1]
     order = first[np.lexsort((first, search[clicks[first]]))]
     owner = search[clicks[order]]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.csv_batches import CODED, Faults, batches, header
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import shown
 from benchmark.data.sources.kuaisar_rules import KuaisarRules
 from benchmark.data.sources.table_file import TableFile
 from benchmark.data.sources.token_lists import words_of_tokens
@@ -167,8 +167,7 @@ class _Table:
     def finish(self, whole: int) -> None:
         """Tell what was left out, or refuse a file of which nothing is left."""
         if not whole:
-            what = "no row is whole" if self.rows else "there is a header only"
-            raise complain(self._file.path, None, f"{what}; a row needs {', '.join(self._kinds)}")
+            raise self.faults.refused(self.rows)
         self.faults.tell(self.rows)
 
 
