@@ -156,9 +156,12 @@ def _ids(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 
 def _among(ids: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which ids stand in ``known``, which is ascending."""
-    if not len(known):
-        return np.zeros(len(ids), dtype=np.bool_)
-    return known[np.minimum(np.searchsorted(known, ids), len(known) - 1)] == ids
+    found = np.zeros(len(ids), dtype=np.bool_)
+    if len(known):
+        order = np.argsort(ids)  # neighbours look into the same corner of a long list
+        near = np.minimum(np.searchsorted(known, ids[order]), len(known) - 1)
+        found[order] = known[near] == ids[order]
+    return found
 
 
 def _cleaned(name: str, column: pa.Array, row: NDArray[np.int64], faults: Faults) -> pa.Array:

@@ -111,19 +111,20 @@ def read_searched(file: TableFile, rules: KuaisarRules, cleaning: Cleaning) -> E
     kinds = {**_IDS, "search_session_id": pa.int64(), clock: pa.float64()}
     kinds |= {"click_cnt": pa.float64(), "keyword": CODED}
     kinds |= {} if rules.item_types is None else {"item_type": CODED}
-    table, parts, queries, whole = _Table(file, kinds, clock, cleaning), [], _Queries(), 0
+    table, parts, texts, whole = _Table(file, kinds, clock, cleaning), [], [], 0
     worth = np.float32(rules.positive.get("click", 1.0))
     for row, batch in table.whole_rows():
-        code = queries.codes(batch.column("keyword"))
-        table.faults.add("keyword is no list of integer tokens, or empty", row[code < 0])
-        keep = (code >= 0) & _of_types(batch, rules)
-        whole += int((code >= 0).sum())
+        query, proper = _query_words(batch.column("keyword"))
+        table.faults.add("keyword is no list of integer tokens, or empty", row[~proper])
+        keep = proper & _of_types(batch, rules)
+        whole += int(proper.sum())
         grade = np.where(_numbers(batch, "click_cnt") > 0, worth, np.float32(0))
         session = batch.column("search_session_id").to_numpy()
         columns = _common(batch, clock)
-        parts.append([column[keep] for column in (*columns, grade, row, session, code)])
+        parts.append([column[keep] for column in (*columns, grade, row, session)])
+        texts.append(query.filter(pa.array(keep)))
     table.finish(whole)
-    user, item, time, grade, row, session, code = _joined(parts)
+    user, item, time, grade, row, session = _joined(parts)
     notes = []
     if len(user) < whole:
         types = ", ".join(rules.item_types or ())
@@ -131,7 +132,7 @@ def read_searched(file: TableFile, rules: KuaisarRules, cleaning: Cleaning) -> E
             f"{shown(file.path.name)}: {whole - len(user)} of {whole} rows are of other item types"
             f" than {types} and are left out"
         )
-    query, words = queries.numbered(code)
+    query, words = _numbered(pa.chunked_array(texts, CODED))
     return Exposures(
         user, item, time, grade, row, session, query, words, table.rows, tuple(notes)
     )
@@ -171,29 +172,24 @@ class _Table:
         self.faults.tell(self.rows)
 
 
-class _Queries:
-    """The distinct texts of ``keyword``, numbered as they come."""
+def _query_words(column: pa.DictionaryArray) -> tuple[pa.DictionaryArray, NDArray[np.bool_]]:
+    """Return the words of each query, and which of them has any."""
+    words, _ = words_of_tokens(column.dictionary)
+    some = pc.not_equal(words, "").to_numpy(zero_copy_only=False)
+    return pa.DictionaryArray.from_arrays(column.indices, words), some[column.indices.to_numpy()]
 
-    def __init__(self) -> None:
-        self._number: dict[str, int] = {}
-        self._proper: list[bool] = []
 
-    def codes(self, column: pa.DictionaryArray) -> NDArray[np.int32]:
-        """Return the number of each cell's text, -1 where it holds no token."""
-        words, _ = words_of_tokens(column.dictionary)
-        # A loop over the distinct texts of some thousand rows.
-        number = [
-            self._number.setdefault(text, len(self._number)) if text else -1
-            for text in words.to_pylist()
-        ]
-        return np.array([*number, -1], dtype=np.int32)[column.indices.to_numpy()]
-
-    def numbered(self, code: NDArray[np.int32]) -> tuple[NDArray[np.int32], pa.Array]:
-        """Return codes of the queries that are left, and these."""
-        used = np.flatnonzero(np.bincount(code, minlength=len(self._number)))
-        place = np.full(len(self._number), -1, dtype=np.int32)
-        place[used] = np.arange(len(used), dtype=np.int32)
-        return place[code], pa.array(list(self._number), pa.string()).take(pa.array(used))
+def _numbered(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
+    """Return codes of the queries that occur, and these."""
+    column = column.unify_dictionaries()
+    code = np.concatenate([chunk.indices.to_numpy() for chunk in column.chunks])
+    # "[1,2]" and "[1, 2]" are one query, and a column of one chunk keeps them apart.
+    distinct = column.chunk(0).dictionary.dictionary_encode()
+    code, words = distinct.indices.to_numpy()[code], distinct.dictionary
+    used = np.flatnonzero(np.bincount(code, minlength=len(words)))
+    place = np.full(len(words), -1, dtype=np.int32)
+    place[used] = np.arange(len(used), dtype=np.int32)
+    return place[code], words.take(pa.array(used))
 
 
 def _common(batch: pa.RecordBatch, time: str) -> tuple[NDArray[np.int64], ...]:

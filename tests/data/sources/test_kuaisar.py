@@ -194,6 +194,8 @@ def test_rows_and_catalogue_are_those_of_the_reference(
     found = {i: dict(zip(COLUMNS, t, strict=True)) for i, *t in zip(ids, *texts, strict=True)}
     assert found == expected.catalogue
     assert len(ids) == len(found)
+    asked = source.inter.queries.to_pylist()
+    assert sorted(asked) == sorted({row["query"] for row in expected.rows} - {""})
 
 
 def asked_of(dataset: Dataset) -> dict[tuple[str, str], list]:
