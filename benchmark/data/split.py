@@ -77,9 +77,9 @@ def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | No
 
     ``leakage: safe``: the history of a request is what its user did strictly earlier, outside of
     the request's own session, later parts included: a test request knows the validation event
-    before it, and under ``temporal`` and ``days`` what the user did earlier in the test period, as a running
-    system would. No pair of user and item that any request asks for is trained on, in either task,
-    and validation asks for none that a test request asks for.
+    before it, and under ``temporal`` and ``days`` what the user did earlier in the test period, as
+    a running system would. No pair of user and item that any request asks for is trained on, in
+    either task, and validation asks for none that a test request asks for.
 
     ``leakage: paper``: as published code has it, training keeps the twins (copies of the same user,
     item and time), and the history is every row above the request's, others of its moment included;

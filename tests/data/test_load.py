@@ -31,6 +31,8 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.mark.parametrize("name", card_names())
 def test_data_are_what_the_card_says(name: str, films: Dataset) -> None:
     card = read_card(cards_folder() / name / "card.yaml")
+    if card.statistics is None:
+        pytest.skip("nobody has counted the real files")
     try:
         data_folder(card, cards_folder() / name)
     except InputError as missing:

@@ -149,9 +149,7 @@ def _fault(
     return complain(file.path, None, "cannot be read as a table; its lines are no rows")
 
 
-def _fault_of(
-    line: bytes, fields: tuple[str, ...], kinds: Mapping[str, pa.DataType]
-) -> str | None:
+def _fault_of(line: bytes, fields: tuple[str, ...], kinds: Mapping[str, pa.DataType]) -> str | None:
     if len(line) > LONGEST_LINE:
         return f"the line is longer than {LONGEST_LINE:,} bytes; shorten it"
     try:
@@ -163,11 +161,11 @@ def _fault_of(
     if len(cells) != len(fields):
         return f"{len(cells)} fields where the header names {len(fields)}"
     for name, cell in zip(fields, cells, strict=True):
-        kind, cell = kinds.get(name), cell.strip(" \t")
-        if kind is None or not pa.types.is_primitive(kind) or cell in _MISSING:
+        kind, text = kinds.get(name), cell.strip(" \t")
+        if kind is None or not pa.types.is_primitive(kind) or text in _MISSING:
             continue
         whole = pa.types.is_integer(kind)
-        if (_WHOLE if whole else _NUMBER).fullmatch(cell) is None:
+        if (_WHOLE if whole else _NUMBER).fullmatch(text) is None:
             what = "a whole number of at most 18 digits" if whole else "a number"
-            return f"{name} '{shown(cell)}' is not {what}"
+            return f"{name} '{shown(text)}' is not {what}"
     return None

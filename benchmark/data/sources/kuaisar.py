@@ -26,7 +26,7 @@ from benchmark.data.sources.kuaisar_items import (
 from benchmark.data.sources.kuaisar_log import Exposures, read_recommended, read_searched
 from benchmark.data.sources.kuaisar_rules import KuaisarRules
 from benchmark.data.sources.reader import Reader, Wanted
-from benchmark.data.sources.source import Interactions, Origin, Source, Texts
+from benchmark.data.sources.source import Interactions, Source, Texts
 from benchmark.data.sources.table_file import TableFile, members, table_file
 from benchmark.errors import InputError
 
@@ -89,7 +89,9 @@ def _searches(log: Exposures, rules: KuaisarRules) -> tuple[Exposures, list[str]
         first = np.unique(search, return_index=True)[1]
         first = first[bare[first]]
         log.grade[first] = rules.positive.get("click", 1.0)
-        notes.append(f"searches: the first result of {len(first)} without a click counts as clicked")
+        notes.append(
+            f"searches: {len(first)} without a click count as a click on their first result"
+        )
     if rules.most_clicks is not None and (beyond := _beyond(log, rules.most_clicks)).any():
         notes.append(
             f"searches: {beyond.sum()} clicks on items beyond the first {rules.most_clicks} of"

@@ -102,7 +102,7 @@ def read_recommended(file: TableFile, rules: KuaisarRules, cleaning: Cleaning) -
 
 
 def read_searched(file: TableFile, rules: KuaisarRules, cleaning: Cleaning) -> Exposures:
-    """Read ``src_inter.csv``; a row without user, item, session, time or query is left out and told.
+    """Read ``src_inter.csv``; a row without query or a needed number is left out and told.
 
     Raises:
         InputError: the file is malformed, or no row is whole.
@@ -133,9 +133,7 @@ def read_searched(file: TableFile, rules: KuaisarRules, cleaning: Cleaning) -> E
             f" than {types} and are left out"
         )
     query, words = _numbered(pa.chunked_array(texts, CODED))
-    return Exposures(
-        user, item, time, grade, row, session, query, words, table.rows, tuple(notes)
-    )
+    return Exposures(user, item, time, grade, row, session, query, words, table.rows, tuple(notes))
 
 
 class _Table:

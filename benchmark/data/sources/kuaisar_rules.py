@@ -52,7 +52,7 @@ class KuaisarRules(Rules):
     """
 
     item_types: tuple[ItemType, ...] | None = None
-    positive: dict[Label, _Grade] = {"click": 1.0}
+    positive: dict[Label, _Grade] = Field(default={"click": 1.0})
     long_view: Annotated[float, Field(gt=0)] = 18.0
     clickless: Literal["drop", "keep", "earliest"] = "drop"
     most_clicks: Annotated[int, Field(ge=1)] | None = None

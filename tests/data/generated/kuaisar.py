@@ -202,7 +202,7 @@ def _tokens(
 
 
 def _recommended(size: Size, seed: int, shown: float) -> Iterator[pa.Table]:
-    """Yield ``rec_inter.csv``: deliveries of several items at one time, about half of them taken."""
+    """Yield ``rec_inter.csv``: deliveries of several items at one time, about half taken."""
     rng = np.random.default_rng([seed, 1])
     for start, stop in _spans(size.rec_rows):
         rows = stop - start

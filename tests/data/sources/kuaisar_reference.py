@@ -1,4 +1,4 @@
-"""What a card of format ``kuaisar`` must come to, written down slowly: rows as dicts, one by one."""
+"""What a card of format ``kuaisar`` must come to, written down slowly: rows as dicts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ class Reference:
 
 
 def read(folder: Path, rules: Rules, columns: tuple[str, ...] = ()) -> Reference:
-    rows = _recommended(folder / "rec_inter.csv", rules) + _searched(folder / "src_inter.csv", rules)
+    rows = _recommended(folder / "rec_inter.csv", rules) + _searched(
+        folder / "src_inter.csv", rules
+    )
     if rules.get("exposures") == "drop":
         rows = [row for row in rows if row["grade"] > 0]
     rows = _core(rows, rules.get("core", {}))
@@ -161,8 +163,8 @@ def _text(name: str, text: str) -> str:
 def requests(reference: Reference, split: Rules) -> dict[tuple[str, str], list[Row]]:
     """Return by part and task: user, time, query, relevant, shown and history of each request.
 
-    Without exposures of that service each recommended event is a request of its own. Copies of an event (the same
-    user, item, service, query and time) count once.
+    Without exposures of that service each recommended event is a request of its own. Copies of an
+    event (the same user, item, service, query and time) count once.
     """
     given = any(row["service"] == "rec" and not row["grade"] for row in reference.rows)
     events: dict[Hashable, Row] = {}
