@@ -90,8 +90,8 @@ def _table(
     if len(first) < len(ids):
         again = np.setdiff1d(np.arange(len(ids)), first)
         fault = f"item_id {ids[again[0]]} has a row already"
-        place = line_of(file, int(row[again[0]]))
-        cleaning.report(*place, fault, f"{len(again)} of {len(ids)} rows", "the first is kept")
+        where = line_of(file, int(row[again[0]]))
+        cleaning.report(*where, fault, f"{len(again)} of {len(ids)} rows", "the first is kept")
     bare = known[~_among(known, distinct)]
     if len(bare):
         cleaning.notes.append(

@@ -58,20 +58,20 @@ class Exposures:
 
     def followed_by(self, other: Exposures) -> Exposures:
         """Return the rows of both services; ``rows`` and ``words`` are those of ``other``."""
-        columns = {
-            f.name: np.concatenate([getattr(self, f.name), mine])
-            for f in fields(self)
-            if isinstance(mine := getattr(other, f.name), np.ndarray)
-        }
-        return replace(other, **columns)
+        mine, theirs = self._columns(), other._columns()
+        changed: dict[str, Any] = {n: np.concatenate([mine[n], theirs[n]]) for n in mine}
+        return replace(other, **changed)
 
     def only(self, keep: NDArray[np.bool_]) -> Exposures:
         """Return the rows where ``keep`` holds."""
         if keep.all():
             return self
-        columns = {f.name: getattr(self, f.name) for f in fields(self)}
-        kept = {n: c[keep] for n, c in columns.items() if isinstance(c, np.ndarray)}
-        return replace(self, **kept)
+        changed: dict[str, Any] = {n: column[keep] for n, column in self._columns().items()}
+        return replace(self, **changed)
+
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: each for name, each in values.items() if isinstance(each, np.ndarray)}
 
 
 def read_recommended(file: TableFile, rules: KuaisarRules, cleaning: Cleaning) -> Exposures:
@@ -83,7 +83,8 @@ def read_recommended(file: TableFile, rules: KuaisarRules, cleaning: Cleaning) -
     labels = [label for label in rules.positive if label != "long-view"]
     watched = ["playing_time", "duration_ms"] if "long-view" in rules.positive else []
     kinds = {**_IDS, **{name: pa.float64() for name in ("timestamp", *labels, *watched)}}
-    table, parts, whole = _Table(file, kinds, "timestamp", cleaning), [], 0
+    table, whole = _Table(file, kinds, "timestamp", cleaning), 0
+    parts: list[list[NDArray[Any]]] = []
     for row, batch in table.whole_rows():
         whole += len(row)
         grade = np.zeros(len(row), dtype=np.float32)
@@ -111,7 +112,9 @@ def read_searched(file: TableFile, rules: KuaisarRules, cleaning: Cleaning) -> E
     kinds = {**_IDS, "search_session_id": pa.int64(), clock: pa.float64()}
     kinds |= {"click_cnt": pa.float64(), "keyword": CODED}
     kinds |= {} if rules.item_types is None else {"item_type": CODED}
-    table, parts, texts, whole = _Table(file, kinds, clock, cleaning), [], [], 0
+    table, whole = _Table(file, kinds, clock, cleaning), 0
+    parts: list[list[NDArray[Any]]] = []
+    texts: list[pa.DictionaryArray] = []
     worth = np.float32(rules.positive.get("click", 1.0))
     for row, batch in table.whole_rows():
         query, proper = _query_words(batch.column("keyword"))

@@ -10,6 +10,7 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -279,7 +280,7 @@ def test_requests_histories_and_training_are_those_of_the_reference(
     assert audit(dataset).ok
 
 
-TINY = FULL.scaled(2e-5)
+TINY = replace(FULL.scaled(2e-5), users=12)
 
 
 @pytest.fixture(scope="module")
