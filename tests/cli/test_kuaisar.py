@@ -26,7 +26,7 @@ split: {name: days, zone: Asia/Shanghai}
 
 
 def test_a_folder_with_a_card_is_described_and_run_on(command: Command, tmp_path: Path) -> None:
-    folder = write_folder(tmp_path / "data", replace(FULL.scaled(5e-5), users=20))
+    folder = write_folder(tmp_path / "data", replace(FULL.scaled(5e-5), users=20, hours=72.0))
     (folder / "card.yaml").write_text(CARD, encoding="utf-8")
     described = command("data", "describe", folder, "--json").json
     assert described["split"] == "days"
@@ -37,7 +37,7 @@ def test_a_folder_with_a_card_is_described_and_run_on(command: Command, tmp_path
 
 
 def test_a_spoilt_file_ends_in_one_line_and_status_2(command: Command, tmp_path: Path) -> None:
-    folder = write_folder(tmp_path / "data", replace(FULL.scaled(5e-5), users=20))
+    folder = write_folder(tmp_path / "data", replace(FULL.scaled(5e-5), users=20, hours=72.0))
     (folder / "card.yaml").write_text(CARD, encoding="utf-8")
     path = folder / FILES["rec"]
     lines = path.read_text(encoding="utf-8").split("\n")

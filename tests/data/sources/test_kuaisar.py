@@ -280,7 +280,7 @@ def test_requests_histories_and_training_are_those_of_the_reference(
     assert audit(dataset).ok
 
 
-TINY = replace(FULL.scaled(2e-5), users=12)
+TINY = replace(FULL.scaled(2e-5), users=12, hours=72.0)
 
 
 @pytest.fixture(scope="module")
