@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import stat
+import os
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import from_json
 
+from benchmark.files import open_regular
 from benchmark.plain_text import plain
 
 __all__ = ["parse_json", "read_bounded"]
@@ -18,19 +19,17 @@ _LARGEST = 2**63
 
 
 def read_bounded(file: Path, limit: int) -> bytes:
-    """Return the content of a regular file of at most ``limit`` bytes; nothing else is opened.
+    """Return the content of a regular file of at most ``limit`` bytes.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is larger, or no regular file.
+        OSError: it cannot be read, or is no regular file.
+        ValueError: it is larger.
     """
-    status = file.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{plain(file.name)} is no regular file")
-    if status.st_size > limit:
-        raise ValueError(f"{plain(file.name)} is larger than {limit / 2**20:g} MiB")
-    with file.open("rb") as stream:
-        return stream.read(status.st_size)
+    with open_regular(file) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > limit:
+            raise ValueError(f"{plain(file.name)} is larger than {limit / 2**20:g} MiB")
+        return stream.read(size)
 
 
 def parse_json(content: bytes) -> Any:

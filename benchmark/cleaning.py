@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmark.data.cache import beyond
 from benchmark.errors import BenchmarkError
 from benchmark.folders import discard, in_place
-from benchmark.locks import BusyError, is_held, locked, place_of_lock
+from benchmark.locks import BusyError, is_held, lock_file, locked, place_of_lock
 from benchmark.results.record import read_run
 from benchmark.results.shared import is_shared_name, unused
 from benchmark.unfinished import UNFINISHED, changed, is_live, size_of
@@ -92,7 +92,8 @@ def take_away(litter: Litter) -> bool:
         InputError: the place cannot be written to.
     """
     with suppress(BusyError), locked(litter.place, wait=0):
-        if litter.holds():
+        # A lock goes when it is let go of; taken away before, another could hold it as well.
+        if litter.path != lock_file(litter.place) and litter.holds():
             discard(litter.path)
     return not os.path.lexists(litter.path)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
 
@@ -53,16 +53,28 @@ def out_of_memory(error: BaseException) -> bool:
 
     torch and the system's loader have no type of their own for it.
     """
+    return any(map(_is_of_memory, _led_by(error)))
+
+
+def _led_by(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what led to it; where these lead round in a circle, each once."""
+    led: BaseException | None = error
+    met: set[int] = set()
+    while led is not None and id(led) not in met:
+        yield led
+        met.add(id(led))
+        led = led.__cause__ or led.__context__
+
+
+def _is_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
+    if not isinstance(error, (RuntimeError, OSError, ImportError)):
+        return False
     text = ""
     with suppress(Exception):  # an exception of somebody else, which may have a text of its own
         text = str(error).lower()
-    by_library = isinstance(error, (RuntimeError, OSError, ImportError))
-    if by_library and any(sign in text for sign in _NO_MEMORY):
-        return True
-    before = error.__cause__ or error.__context__
-    return before is not None and out_of_memory(before)
+    return any(sign in text for sign in _NO_MEMORY)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Exceptions of others in one line: which code failed, of what, and where."""
+"""Exceptions in one line: whose code failed, of what, and where."""
 
 from __future__ import annotations
 
@@ -12,13 +12,24 @@ from benchmark import signals
 from benchmark.errors import BenchmarkError, out_of_memory
 from benchmark.plain_text import plain
 
-__all__ = ["ForeignCodeError", "blaming", "described", "is_of_the_machine"]
+__all__ = [
+    "ForeignCodeError",
+    "OwnFaultError",
+    "blaming",
+    "described",
+    "is_of_the_machine",
+    "owning",
+]
 
 _LONGEST = 300
 
 
 class ForeignCodeError(BenchmarkError):
     """Code that is not this package's failed; the message says whose, and its cause how."""
+
+
+class OwnFaultError(BenchmarkError):
+    """This package's own code failed; the message says how, and so does its cause."""
 
 
 @contextmanager
@@ -40,6 +51,22 @@ def blaming(whom: str) -> Iterator[None]:
     except BaseException as error:
         signals.check()
         raise ForeignCodeError(f"{whom}: {described(error)}") from error
+
+
+@contextmanager
+def owning() -> Iterator[None]:
+    """Run code of this package on behalf of others, who are not to be blamed for what it raises.
+
+    Raises:
+        OwnFaultError: it raised what it should not have; one of our own errors goes on as it is.
+    """
+    try:
+        yield
+    except BenchmarkError:
+        raise
+    except Exception as error:
+        signals.check()
+        raise OwnFaultError(described(error)) from error
 
 
 def described(error: BaseException) -> str:

@@ -64,20 +64,23 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def open_regular(path: Path, pipes: bool = False) -> BinaryIO:
+def open_regular(path: Path, pipes: bool = False, links: bool = True) -> BinaryIO:
     """Open a regular file for reading bytes; nothing else is opened, so that nothing is waited for.
 
     Args:
         path: the file.
         pipes: take a pipe too, which its user named by hand, as in ``/dev/stdin``.
+        links: take what a link leads to, which else is no regular file.
 
     Raises:
         OSError: it is missing, unreadable, or a folder, device, fifo or socket.
     """
     if pipes and path.is_fifo():
         return path.open("rb")
-    _check_regular(path, path.stat().st_mode)
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    _check_regular(path, path.stat(follow_symlinks=links).st_mode)
+    # It may have been replaced by now.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags if links else flags | getattr(os, "O_NOFOLLOW", 0))
     try:
         _check_regular(path, os.fstat(descriptor).st_mode)
     except OSError:

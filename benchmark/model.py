@@ -17,6 +17,7 @@ from benchmark.bounded_json import parse_json, read_bounded
 from benchmark.data.dataset import TrainView
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import DivergedError
+from benchmark.failures import blaming
 from benchmark.run_log import RunLog
 from benchmark.sealed import DamagedError, read_sealed, write_sealed
 from benchmark.search_space import Dimension
@@ -217,12 +218,15 @@ class Model(ABC, Generic[S]):
         from safetensors.numpy import save
 
         folder.mkdir(parents=True, exist_ok=True)
-        arrays, values = self.state()
-        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        # Not save_file: that makes a file which only its owner may read.
-        (folder / "model.safetensors").write_bytes(save(contiguous))
-        config = {"settings": asdict(self.settings), "values": values}
-        (folder / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+        with blaming("its state cannot be told"):
+            arrays, values = self.state()
+            contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+            # Not save_file: that makes a file which only its owner may read.
+            weights = save(contiguous)
+            config = {"settings": asdict(self.settings), "values": values}
+            text = json.dumps(config, indent=1, default=list)  # columns of text are no lists
+        (folder / "model.safetensors").write_bytes(weights)
+        (folder / "config.json").write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Model:

@@ -2,21 +2,23 @@
 
 A package offers its models through an entry point of the group ``benchmark.models`` that leads to
 a sequence of :class:`ModelEntry`. Reading them must not import torch: an entry names its class.
+Only installed packages count (:mod:`benchmark.data.packages`), so none of a foreign working folder.
 Packages of others may do anything when they are read. One at fault is told of in one line and left
 out as a whole, so that commands that do not need it work.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from inspect import isabstract
 from typing import TYPE_CHECKING, Literal, get_args
 
+from benchmark.data.packages import installed
+from benchmark.data.terms import Task
 from benchmark.errors import BenchmarkError, InputError, did_you_mean
 from benchmark.failures import blaming
 from benchmark.names import check_name
@@ -25,7 +27,17 @@ from benchmark.remarks import remark
 if TYPE_CHECKING:
     from benchmark.model import Model
 
-__all__ = ["Group", "ModelEntry", "Offers", "available", "find", "known", "listings", "merge"]
+__all__ = [
+    "Group",
+    "ModelEntry",
+    "Offers",
+    "available",
+    "find",
+    "known",
+    "listings",
+    "merge",
+    "offers",
+]
 
 GROUP = "benchmark.models"
 OURS = "search-rec-benchmark"
@@ -97,7 +109,7 @@ def _checked(entry: object) -> ModelEntry:
     texts = (entry.summary, entry.source, entry.reference, entry.obstacle)
     if not all(isinstance(text, str) for text in texts) or ":" not in entry.source:
         raise BenchmarkError(f"model '{name}': source is no 'package.module:Class', or no text is")
-    if not (entry.tasks and isinstance(entry.tasks, tuple) and {*entry.tasks} <= {"rec", "search"}):
+    if not (entry.tasks and isinstance(entry.tasks, tuple) and {*entry.tasks} <= {*Task}):
         raise BenchmarkError(f"model '{name}': tasks are a tuple of 'rec', 'search' or both")
     if entry.group not in get_args(Group):
         raise BenchmarkError(f"model '{name}': group is one of {', '.join(get_args(Group))}")
@@ -119,7 +131,7 @@ class Offers:
     lost: Mapping[str, str]
 
 
-def merge(offers: Iterable[tuple[str, Iterable[object]]]) -> Offers:
+def merge(offered: Iterable[tuple[str, Iterable[object]]]) -> Offers:
     """Merge the entries of several packages, ``(package, entries)``.
 
     A package is left out as a whole if it cannot be read, if an entry is wrong, or if a name
@@ -129,13 +141,13 @@ def merge(offers: Iterable[tuple[str, Iterable[object]]]) -> Offers:
     owners: dict[str, str] = {}
     faults: dict[str, str] = {}
     lost: dict[str, str] = {}
-    for owner, unread in offers:
+    for owner, unread in offered:
         own: dict[str, ModelEntry] = {}
-        offered: list[object] = []
+        read: list[object] = []
         try:
             with blaming("it cannot be read"):
-                offered = list(unread)
-            for entry in map(_checked, offered):
+                read = list(unread)
+            for entry in map(_checked, read):
                 if entry.name in {**own, **entries}:
                     other = owners.get(entry.name, owner)
                     raise BenchmarkError(
@@ -144,7 +156,7 @@ def merge(offers: Iterable[tuple[str, Iterable[object]]]) -> Offers:
                 own[entry.name] = entry
         except BenchmarkError as error:
             faults[owner] = str(error)
-            lost.update({name: owner for name in _names(offered) if name not in entries})
+            lost.update({name: owner for name in _names(read) if name not in entries})
         else:
             entries.update(own)
             owners.update(dict.fromkeys(own, owner))
@@ -156,18 +168,20 @@ def _names(offered: Iterable[object]) -> list[str]:
     return [entry.name for entry in entries if isinstance(entry.name, str)]
 
 
-def _offers() -> Offers:
-    return _read(tuple(entry_points(group=GROUP)), tuple(sys.path))
-
-
 @lru_cache(maxsize=1)
-def _read(points: tuple[EntryPoint, ...], path: tuple[str, ...]) -> Offers:
-    """Read what the packages on ``path`` offer, ours first; tell once of those left out."""
-    ordered = sorted(points, key=lambda point: (not _is_ours(point), point.name))
-    offers = merge((point.value, _entries(point)) for point in ordered)
-    for owner, reason in offers.faults.items():
+def offers() -> Offers:
+    """Read once what the installed packages offer, ours first; tell of those left out."""
+    ordered = sorted(_points(), key=lambda point: (not _is_ours(point), point.name))
+    merged = merge((point.value, _entries(point)) for point in ordered)
+    for owner, reason in merged.faults.items():
         remark(f"the models of {owner} are left out: {reason}")
-    return offers
+    return merged
+
+
+def _points() -> list[EntryPoint]:
+    """Return the entry points of all installed packages, each once."""
+    points = (p for each in installed() for p in each.entry_points.select(group=GROUP))
+    return list(dict.fromkeys(points))
 
 
 def _is_ours(point: EntryPoint) -> bool:
@@ -179,7 +193,6 @@ def _entries(point: EntryPoint) -> Iterator[object]:
     yield from point.load()
 
 
-@lru_cache(maxsize=1)
 def available() -> dict[str, ModelEntry]:
     """Return all models that run here, by name."""
     return {name: entry for name, entry in known().items() if not entry.obstacle}
@@ -187,12 +200,12 @@ def available() -> dict[str, ModelEntry]:
 
 def known() -> dict[str, ModelEntry]:
     """Return all models by name, those that cannot run here too."""
-    return dict(_offers().entries)
+    return dict(offers().entries)
 
 
 def listings() -> frozenset[str]:
     """Return the modules that list models: importing one runs no model's code."""
-    return frozenset(point.module for point in entry_points(group=GROUP))
+    return frozenset(point.module for point in _points())
 
 
 def find(name: str) -> ModelEntry:
@@ -205,11 +218,11 @@ def find(name: str) -> ModelEntry:
     entries = available()
     if name in entries:
         return entries[name]
-    offers = _offers()
-    if name in offers.lost:
-        owner = offers.lost[name]
-        raise InputError(f"model '{name}': {owner} is left out: {offers.faults[owner]}")
-    if name in offers.entries:
-        raise InputError(f"model '{name}': it cannot run here: {offers.entries[name].obstacle}")
-    faults = "".join(f"; left out is {owner}: {why}" for owner, why in offers.faults.items())
+    read = offers()
+    if name in read.lost:
+        owner = read.lost[name]
+        raise InputError(f"model '{name}': {owner} is left out: {read.faults[owner]}")
+    if name in read.entries:
+        raise InputError(f"model '{name}': it cannot run here: {read.entries[name].obstacle}")
+    faults = "".join(f"; left out is {owner}: {why}" for owner, why in read.faults.items())
     raise InputError(f"unknown model '{name}'{faults}{did_you_mean(name, entries)}")

@@ -41,7 +41,7 @@ class Choice:
 
     def described(self) -> dict[str, Any]:
         """Return it JSON-ready."""
-        return {"values": list(self.values)}
+        return {"values": [list(v) if isinstance(v, tuple) else v for v in self.values]}
 
 
 Dimension = Range | Choice

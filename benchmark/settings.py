@@ -9,8 +9,10 @@ from dataclasses import field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from benchmark.errors import InputError, did_you_mean
+from benchmark.type_faults import first_fault
 
 __all__ = [
+    "IMPORTED",
     "PRESETS",
     "build_settings",
     "check_heads",
@@ -20,6 +22,8 @@ __all__ = [
 ]
 
 PRESETS = ("quick", "standard", "thorough", "paper")
+IMPORTED = "imported"
+"""What stands for the preset of answers of outside systems, of which less is known."""
 
 
 def setting(default: Any, text: str, low: float = 0, high: float = math.inf) -> Any:
@@ -100,7 +104,7 @@ def settings_from_json(kind: type, values: Mapping[str, Any]) -> Any:
         try:
             TypeAdapter(hints[name], config=strict).validate_python(value)
         except ValidationError as error:
-            raise InputError(f"setting '{name}': {error.errors()[0]['msg']}") from error
+            raise InputError(f"setting '{name}': {first_fault(error)}") from error
         _check_bounds(name, value, about[name])
     try:
         return kind(**found)

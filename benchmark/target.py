@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.errors import InputError
-from benchmark.files import flush, writing
+from benchmark.files import flush, open_regular, writing
 from benchmark.folders import workplace
 
 __all__ = ["Target", "is_stdout", "new_folder"]
@@ -124,10 +124,7 @@ def _content(option: str, path: Path) -> bytes | None:
     """Return what a file holds, ``None`` where there is none."""
     try:
         _check_kind(option, path, path.lstat().st_mode)
-        # It may have been replaced by now.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as opened:
-            _check_kind(option, path, os.fstat(descriptor).st_mode)
+        with open_regular(path, links=False) as opened:
             content = opened.read(LARGEST + 1)
     except FileNotFoundError:
         return None

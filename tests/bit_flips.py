@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field, fields
@@ -154,14 +153,18 @@ def _cache(source: Path, cache: Path) -> list[Stored]:
         for line in told:
             if "damaged" in line:
                 tell(line)
-        return data.items, data.queries, _arrays_of(data)
+        tables = (data.items.ids, data.items.titles, data.items.texts, data.queries.texts)
+        return [list(each) for each in (data.users, *tables)], _arrays_of(data)
 
-    whole = [Stored(f"cache: {f.name}", f, read) for f in sorted(entry.iterdir())]
-    arrays = entry / "arrays.npz"
-    with zipfile.ZipFile(arrays) as members:
-        info = members.getinfo("test.search.sampled.items.npy")
-        start = info.header_offset
-        return [*whole, Stored("candidates", arrays, read, start, start + info.file_size)]
+    kinds = {
+        "cache: log": "log.time.npy",
+        "cache: train": "train.npy",
+        "cache: requests": "test.rec.relevant.item.npy",
+        "cache: texts": "items.arrow",
+        "cache: manifest": "manifest.json",
+        "candidates": "test.search.sampled.items.npy",
+    }
+    return [Stored(kind, entry / name, read) for kind, name in kinds.items()]
 
 
 def _arrays_of(data: Dataset) -> str:

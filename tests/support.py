@@ -1,13 +1,22 @@
-"""A small data set with both tasks, made from atomic files like any other."""
+"""A small data set with both tasks, made from atomic files like any other; installed packages."""
 
 from __future__ import annotations
 
+import site
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 USERS, ITEMS = 60, 120
 GENRES = ("drama", "comedy", "action", "horror", "romance", "western")
+
+
+def looks_installed(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let a folder count as one that installers put packages into."""
+    before = site.getsitepackages()
+    patch.setattr(site, "getsitepackages", lambda: [*before, str(folder)])
+    patch.syspath_prepend(str(folder))
 
 
 def write_tiny(folder: Path, seed: int = 0) -> Path:

@@ -8,7 +8,7 @@ FILES = [
     *(f"record: {name}" for name in ("run.json", "requests.parquet", "top.parquet")),
     *(f"record: {name}" for name in ("checksums.json", "model.safetensors", "config.json")),
     "record: shared table",
-    *(f"cache: {name}" for name in ("arrays.npz", "texts.jsonl", "manifest.json")),
+    *(f"cache: {name}" for name in ("log", "train", "requests", "texts", "manifest")),
     *("candidates", "study", "checkpoint", "kept arrays"),
 ]
 

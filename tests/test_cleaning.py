@@ -9,7 +9,8 @@ import pytest
 
 from benchmark.cleaning import find, take_away
 from benchmark.data.cache import store
-from benchmark.locks import lock_file, locked
+from benchmark.folders import discard
+from benchmark.locks import BusyError, lock_file, locked
 from benchmark.results.record import read_run
 from benchmark.results.scan import scan_runs
 from benchmark.unfinished import unfinished_of
@@ -41,6 +42,20 @@ def of_dead(place: Path) -> Path:
         [sys.executable, "-c", script, str(place)], capture_output=True, text=True, check=True
     )
     return folder(Path(told.stdout.strip()))
+
+
+def holding(place: Path) -> subprocess.Popen[str]:
+    """Return another process, which holds the lock of a place."""
+    hold = "import sys; from pathlib import Path; from benchmark.locks import locked\n"
+    hold += "with locked(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", hold, str(place)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+    return holder
 
 
 @pytest.fixture
@@ -106,15 +121,7 @@ def test_the_only_copy_of_a_run_stays(results: Path, cache: Path) -> None:
 def test_what_is_held_stays(results: Path, cache: Path) -> None:
     run = record(results, "m", ASKED)
     checkpoints = folder(results / "checkpoints" / "toy" / "m" / run.folder.name)
-    hold = "import sys; from pathlib import Path; from benchmark.locks import locked\n"
-    hold += "with locked(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()"
-    holder = subprocess.Popen(
-        [sys.executable, "-c", hold, str(checkpoints)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+    holder = holding(checkpoints)
     (litter,) = find(results, cache, 0, 1e9)
     assert litter.path == checkpoints
     assert not take_away(litter)
@@ -123,6 +130,28 @@ def test_what_is_held_stays(results: Path, cache: Path) -> None:
     assert cleaned(results, cache) == {checkpoints, lock_file(checkpoints)}
     with locked(checkpoints):
         assert not find(results, cache, None, 1e9)
+
+
+def test_a_stale_lock_that_is_taken_away_is_never_held_twice(
+    results: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = folder(results / "runs" / "toy")
+    lock_file(place).touch()
+    (stale,) = find(results, cache, None, 1e9)
+    holders: list[subprocess.Popen[str]] = []
+
+    def discarded(path: Path) -> None:
+        """Remove something, and let another process lock the place before anything else."""
+        discard(path)
+        holders.append(holding(place))
+
+    monkeypatch.setattr("benchmark.cleaning.discard", discarded)
+    assert take_away(stale)
+    holders = holders or [holding(place)]
+    with pytest.raises(BusyError), locked(place, 0):
+        pass
+    holders[0].kill()
+    holders[0].communicate()
 
 
 def test_checkpoints_and_data_that_nobody_touched_go_if_asked(results: Path, cache: Path) -> None:

@@ -31,10 +31,11 @@ from benchmark import __version__
 from benchmark.cli.app import app, main
 from benchmark.data.dataset import Dataset
 from benchmark.data.locate import card_names
-from benchmark.registry import available, find
+from benchmark.registry import available, find, offers
 from benchmark.results.record import read_run
 from benchmark.settings import PRESETS
 from benchmark.testing import CHECKS, Subject
+from tests.support import looks_installed
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -129,6 +130,14 @@ def code_lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
 
 
+LOOKS_INSTALLED = """
+import os, site
+before = site.getsitepackages
+site.getsitepackages = lambda: [*before(), os.path.dirname(__file__)]
+"""
+"""What a process runs when it starts, for which a folder of its path is to look installed."""
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the README's files, where its package looks installed."""
@@ -145,6 +154,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (about / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     metadata = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
     (about / "METADATA").write_text(metadata, encoding="utf-8")
+    (folder / "tfidf" / "sitecustomize.py").write_text(LOOKS_INSTALLED, encoding="utf-8")
     return folder
 
 
@@ -214,10 +224,10 @@ def shell(
     monkeypatch.chdir(place)
     monkeypatch.setenv("BENCHMARK_CACHE", str(place / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.syspath_prepend(place / "tfidf")
-    available.cache_clear()
+    looks_installed(place / "tfidf", monkeypatch)
+    offers.cache_clear()
     yield Shell(place, monkeypatch, capsys)
-    available.cache_clear()
+    offers.cache_clear()
     sys.modules.pop("tfidf", None)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -12,8 +13,9 @@ import pytest
 
 from baselines.popularity import Popularity
 from benchmark.errors import BenchmarkError, InputError
-from benchmark.registry import GROUP, ModelEntry, available, find, known, merge
+from benchmark.registry import GROUP, ModelEntry, available, find, known, merge, offers
 from benchmark.running.plan_rules import plan_experiments
+from tests.support import looks_installed
 
 ENTRY = ModelEntry("mine", ("rec",), "external", "a model", "made_up.model:Mine")
 
@@ -33,12 +35,12 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         text = f"[{GROUP}]\n{module} = {point}\n"
         (about / "entry_points.txt").write_text(text, encoding="utf-8")
         monkeypatch.delitem(sys.modules, module, raising=False)
-        available.cache_clear()
+        offers.cache_clear()
 
-    monkeypatch.syspath_prepend(str(tmp_path))
+    looks_installed(tmp_path, monkeypatch)
     yield call
     sys.modules.pop("made_up", None)
-    available.cache_clear()
+    offers.cache_clear()
 
 
 def offering(name: str) -> str:
@@ -55,6 +57,25 @@ def test_models_of_another_package_are_found_by_its_entry_point(install: Install
     assert find("mine").group == "external"
 
 
+@pytest.mark.parametrize("path", [None, "."], ids=["working folder", "PYTHONPATH"])
+def test_models_of_the_working_folder_or_the_path_neither_run_nor_count(
+    install: Install, tmp_path: Path, path: str | None
+) -> None:
+    install("import os\nos.mkdir('ran')\n" + offering("mine"), "made_up:MODELS")
+    ours = str(Path(__file__).resolve().parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmark", "list", "models"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [path, ours]))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "popularity" in done.stdout and "mine" not in done.stdout
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_model_is_not_imported_before_it_is_asked_for(install: Install) -> None:
     install(offering("mine"))
     entry = find("mine")
@@ -66,7 +87,8 @@ def test_the_registry_imports_no_model() -> None:
     code = (
         "import sys; from benchmark.registry import available\n"
         "modules = {e.source.partition(':')[0] for e in available().values()}\n"
-        "sys.exit(', '.join(sorted((modules | {'torch'}) & set(sys.modules))) or 0)"
+        "slow = {'torch', 'numpy', 'pydantic'}\n"
+        "sys.exit(', '.join(sorted((modules | slow) & set(sys.modules))) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.strip()) == (0, "")
@@ -86,9 +108,9 @@ def test_our_own_models_stay_ours(install: Install, capsys: pytest.CaptureFixtur
 
 
 def test_a_package_whose_names_clash_is_left_out_as_a_whole() -> None:
-    offers = merge([("a", [entry("x")]), ("b", [entry("y"), entry("x")]), ("c", [entry("y")])])
-    assert list(offers.entries) == ["x", "y"]
-    assert offers.faults == {"b": "model 'x' is offered twice: by a and b"}
+    merged = merge([("a", [entry("x")]), ("b", [entry("y"), entry("x")]), ("c", [entry("y")])])
+    assert list(merged.entries) == ["x", "y"]
+    assert merged.faults == {"b": "model 'x' is offered twice: by a and b"}
     twice = merge([("a", [ENTRY, ENTRY])])
     assert (twice.entries, twice.lost) == ({}, {"mine": "a"})
     assert twice.faults == {"a": "model 'mine' is offered twice: by a and a"}
@@ -120,9 +142,9 @@ def test_merged_entries_are_in_the_order_of_their_names() -> None:
     ids=repr,
 )
 def test_a_wrong_entry_is_named_in_one_line_and_left_out(wrong: Any) -> None:
-    offers = merge([("good", [ENTRY]), ("bad", [wrong])])
-    assert list(offers.entries) == ["mine"]
-    (reason,) = offers.faults.values()
+    merged = merge([("good", [ENTRY]), ("bad", [wrong])])
+    assert list(merged.entries) == ["mine"]
+    (reason,) = merged.faults.values()
     assert reason.isprintable()
 
 
@@ -215,6 +237,13 @@ class Undecided(Model):
 class Loose(Popularity):
     Settings = dict
 
+@dataclass(frozen=True)
+class Several:
+    several: object = frozenset({1, 2})
+
+class Untold(Popularity):
+    Settings = Several
+
 def __getattr__(name):
     sys.exit(f"no {name}")
 """
@@ -240,6 +269,13 @@ def test_settings_that_are_no_dataclass_are_named(install: Install) -> None:
     loose = entry("mine", source="made_up:Loose")
     with pytest.raises(BenchmarkError, match=r"'mine': made_up:Loose.Settings is no dataclass"):
         plan_experiments([loose], ["rec"], "standard", [])
+
+
+def test_settings_that_no_record_could_hold_are_named(install: Install) -> None:
+    install(CLASS + "MODELS = []\n", "made_up:MODELS")
+    untold = entry("mine", source="made_up:Untold")
+    with pytest.raises(BenchmarkError, match=r"'mine' cannot be made: .* not JSON serializable"):
+        plan_experiments([untold], ["rec"], "standard", [])
 
 
 def test_an_entry_leads_to_its_class() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -32,7 +32,7 @@ class ItemSide:
         longest: of a text, in tokens.
     """
 
-    texts: tuple[str, ...]
+    texts: Sequence[str]
     item: NDArray[np.int64]
     longest: int
 

@@ -14,18 +14,15 @@ from benchmark.analysis.ablations import (
     ablation_tables,
     changed_settings,
 )
-from benchmark.analysis.relative_change import JOINT
+from benchmark.analysis.relative_change import JOINT, PROTOCOLS
 from benchmark.analysis.run_groups import RunGroup, group_runs, labelled, ran
 from benchmark.analysis.scores import SHOWN, ScoreReader
 from benchmark.analysis.tables import ALL, Row, Table, tables_of
 from benchmark.analysis.tradeoff import TradeOff, trade_offs
 from benchmark.results.record import RunRecord
-from benchmark.results.run_info import IMPORTED
+from benchmark.settings import IMPORTED
 
 __all__ = ["Curve", "Leaderboard", "Repeated", "boards", "pareto_front"]
-
-PROTOCOLS = ("full", "given", "sampled")
-"""In the order of their tables."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +82,15 @@ class Leaderboard:
     versions: int
     mixed: tuple[str, ...]
 
+    @property
+    def leading(self) -> str:
+        """The protocol to look at first: of those asked by, the first of ``PROTOCOLS``."""
+        asked = {table.protocol for table in self.tables}
+        return next((protocol for protocol in PROTOCOLS if protocol in asked), PROTOCOLS[0])
+
     def whole(self, task: str) -> dict[str, Row]:
-        """Return the rows by NDCG@10 over the whole catalogue, by model."""
-        wanted = (task, "full", ALL, SHOWN[0])
+        """Return the rows by NDCG@10 and the leading protocol over all requests, by model."""
+        wanted = (task, self.leading, ALL, SHOWN[0])
         return {
             row.entry.label: row
             for table in self.tables
@@ -96,8 +99,8 @@ class Leaderboard:
         }
 
     def brief(self) -> Leaderboard:
-        """Return the board with the tables over the whole catalogue only, without slices."""
-        kept = [t for t in self.tables if (t.protocol, t.slice) == ("full", "all")]
+        """Return the board with the tables of the leading protocol only, without slices."""
+        kept = [t for t in self.tables if (t.protocol, t.slice) == (self.leading, ALL)]
         return replace(self, tables=tuple(kept))
 
 

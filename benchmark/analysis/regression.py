@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +13,10 @@ from benchmark.analysis.scores import SHOWN, by_request, metric_values
 from benchmark.errors import InputError
 from benchmark.results.publish import newest_by_request, request_of
 from benchmark.results.record import RunRecord
+from benchmark.results.scan import LeftOut
 from benchmark.statistics.paired import LEVEL, NonInferiority, by_unit, non_inferiority
 
-__all__ = ["Checked", "Outcome", "check", "named"]
+__all__ = ["Checked", "Outcome", "check"]
 
 
 Tables = dict[tuple[str, str], tuple[pd.DataFrame, pd.DataFrame]]
@@ -52,20 +53,25 @@ class Outcome:
     Attributes:
         checked: each metric.
         problems: what kept a run of the baseline from being checked, a line each.
-        missing: runs of the baseline that the results lack.
+        unknown: likewise, of runs that may be there but cannot be read.
     """
 
     checked: tuple[Checked, ...]
     problems: tuple[str, ...]
-    missing: tuple[RunRecord, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether something is worse or not there, whatever else is unknown."""
+        return bool(self.problems) or not all(each.test.passed for each in self.checked)
 
     @property
     def passed(self) -> bool:
         """Whether nothing is worse and nothing was left unchecked."""
-        return not self.problems and all(each.test.passed for each in self.checked)
+        return not self.failed and not self.unknown
 
 
-def named(run: RunRecord, *others: RunRecord) -> str:
+def _named(run: RunRecord, *others: RunRecord) -> str:
     """Return what a run, or one of each of several seeds, was asked: in the command's words."""
     info = run.info
     changed = "".join(f" --set {name}={value}" for name, value in sorted(info["changed"].items()))
@@ -77,7 +83,10 @@ def named(run: RunRecord, *others: RunRecord) -> str:
 
 
 def check(
-    baseline: Iterable[RunRecord], fresh: Iterable[RunRecord], margin: float = 0.0
+    baseline: Iterable[RunRecord],
+    fresh: Iterable[RunRecord],
+    margin: float = 0.0,
+    left_out: Sequence[LeftOut] = (),
 ) -> Outcome:
     """Compare the runs of the baseline with the newest fresh runs of the same requests.
 
@@ -89,30 +98,35 @@ def check(
         baseline: the runs to hold up.
         fresh: the runs to look at; others than those of the baseline are ignored.
         margin: the drop of a metric that is accepted, 0 or more.
+        left_out: what stands beside the fresh runs and could not be read.
     """
     newest = newest_by_request(fresh)
     together: dict[tuple[str, ...], list[tuple[RunRecord, Tables]]] = {}
     problems: list[str] = []
-    missing: list[RunRecord] = []
+    unknown: list[str] = []
     for run in sorted(newest_by_request(baseline).values(), key=lambda run: run.info["seed"]):
         other = newest.get(request_of(run))
         if other is None:
-            missing.append(run)
-            problems.append(f"{named(run)}: no such run in the results; run it first")
+            about = run.info["dataset"], run.info["model"]
+            lost = next((each for each in left_out if each.may_hold(*about)), None)
+            if lost is None:
+                problems.append(f"{_named(run)}: no such run in the results; run it first")
+            else:
+                unknown.append(f"{_named(run)}: cannot be checked: {lost.told}")
             continue
         try:
             tables = _tables(run, other)
         except InputError as error:
-            problems.append(f"{named(run)}: {error}")
+            problems.append(f"{_named(run)}: {error}")
             continue
         data = (run.info[name] for name in ("dataset_digest", "candidates_digest"))
         key = (request_of(run, seed=False), *data, *sorted(map(str, tables)))
         together.setdefault(key, []).append((run, tables))
     checked: list[Checked] = []
     for seeds in together.values():
-        name = named(*(run for run, _ in seeds))
+        name = _named(*(run for run, _ in seeds))
         checked += _checked(name, [tables for _, tables in seeds], margin)
-    return Outcome(tuple(checked), tuple(problems), tuple(missing))
+    return Outcome(tuple(checked), tuple(problems), tuple(unknown))
 
 
 def _tables(baseline: RunRecord, fresh: RunRecord) -> Tables:

@@ -21,9 +21,10 @@ from benchmark.analysis.tables import as_recipes
 from benchmark.statistics.multiple import holm
 from benchmark.statistics.recipes import Question, Recipe, Tiers, compare_recipes
 
-__all__ = ["JOINT", "Change", "changes_of", "corrected"]
+__all__ = ["JOINT", "PROTOCOLS", "Change", "changes_of", "corrected"]
 
-PROTOCOL = "full"
+PROTOCOLS = ("full", "given", "sampled")
+"""In the order of their tables; the first by which models were asked is the one to look at."""
 JOINT = ("rec", "search")
 _SURE = math.log(1000)
 """An interval that reaches a thousandfold change says nothing, and is left out."""
@@ -31,7 +32,10 @@ _SURE = math.log(1000)
 
 @dataclass(frozen=True)
 class Change:
-    """NDCG@10 (whole catalogue) of a variant against its reference, over the same requests.
+    """NDCG@10 of a variant against its reference, over the same requests.
+
+    It is taken over the whole catalogue, or else by the first of ``PROTOCOLS`` that any was asked
+    by.
 
     Attributes:
         reference: mean of the reference; ``None`` where it was not run.
@@ -71,11 +75,13 @@ def changes_of(
     lend their spread over trainings to those that were trained once.
     """
     groups = {id(group): group for pair in pairs for group in pair if group is not None}
-    scores = {
-        name: each
-        for name, group in groups.items()
-        if (each := _scores(group, task, reader)) is not None
-    }
+    scores: dict[int, RequestScores] = {}
+    for protocol in PROTOCOLS:
+        scores = scores or {
+            name: each
+            for name, group in groups.items()
+            if (each := _scores(group, task, protocol, reader)) is not None
+        }
     means = {name: float(each.scores(SHOWN[0]).mean()) for name, each in scores.items()}
     able = [name for name, mean in means.items() if mean > 0]
     tiers = None
@@ -99,11 +105,11 @@ def corrected(columns: Sequence[Sequence[Change]]) -> list[list[Change]]:
     ]
 
 
-def _scores(group: RunGroup, task: str, reader: ScoreReader) -> RequestScores | None:
+def _scores(group: RunGroup, task: str, protocol: str, reader: ScoreReader) -> RequestScores | None:
     if task not in group.tasks:
         return None
-    entry = group.entry(task, PROTOCOL)
-    return None if entry.lacking else reader.scores(entry, task, PROTOCOL)
+    entry = group.entry(task, protocol)
+    return None if entry.lacking else reader.scores(entry, task, protocol)
 
 
 def _logarithmic(recipe: Recipe, name: str) -> Recipe:

@@ -32,69 +32,56 @@ def check(
 ) -> None:
     """Fail if a metric is worse than the baseline's, beyond noise and the margin."""
     from benchmark.analysis import regression
-    from benchmark.results.scan import scan_runs
+    from benchmark.results.scan import scan
 
     if not results.is_dir():
         raise InputError(f"--results {results}: no such folder")
     if math.isnan(margin):
         raise InputError("--margin nan: write a number from 0 to 1")
-    left_out: list[str] = []
-    fresh = list(scan_runs(results, left_out.append))
-    outcome = regression.check(_stored(baseline), fresh, margin)
-    for run in outcome.missing:
-        _refuse_if_unreadable(run, results, left_out)
-    for line in left_out:
-        remark(line)
+    fresh = scan(results)
+    outcome = regression.check(_stored(baseline), fresh.runs, margin, fresh.left_out)
+    if outcome.unknown and not (outcome.checked or outcome.problems):
+        raise InputError("; ".join(outcome.unknown))
+    for each in fresh.left_out:
+        remark(f"left out: {each.told}")
     if as_json:
         checked = [asdict(each) for each in outcome.checked]
-        show_json(
-            {"passed": outcome.passed, "checked": checked, "problems": list(outcome.problems)}
-        )
+        problems = [*outcome.problems, *outcome.unknown]
+        show_json({"passed": outcome.passed, "checked": checked, "problems": problems})
     else:
         show_table(_table(outcome.checked))
-    if not outcome.passed:
+    if outcome.failed:
         raise CheckFailedError(_summary(outcome))
+    if outcome.unknown:
+        raise InputError("; ".join(outcome.unknown))
 
 
-def _stored(folder: Path) -> list[RunRecord]:
+def _stored(folder: Path) -> tuple[RunRecord, ...]:
     """Read the baseline; a damaged run there is an error, since it would go unchecked."""
-    from benchmark.results.scan import scan_runs
+    from benchmark.results.scan import scan
 
-    def refuse(line: str) -> None:
-        raise InputError(f"--baseline {folder}: {line.removeprefix('left out: ')}")
-
-    runs = list(scan_runs(folder, refuse))
-    if not runs:
+    found = scan(folder)
+    if found.left_out:
+        raise InputError(f"--baseline {folder}: {found.left_out[0].told}")
+    if not found.runs:
         raise InputError(
             f"--baseline {folder}: holds no runs; put some there by `python -m benchmark publish`"
         )
-    return runs
-
-
-def _refuse_if_unreadable(missing: RunRecord, results: Path, left_out: list[str]) -> None:
-    """Name the record that may be the missing one, as nothing can be said of that."""
-    from benchmark.analysis.regression import named
-    from benchmark.results.record import run_folder
-
-    about = (missing.info[name] for name in ("dataset", "model", "run"))
-    place = f"{run_folder(results, *about).parent}/"
-    for line in left_out:
-        if place in line:
-            reason = line.removeprefix("left out: ")
-            raise InputError(f"{named(missing)}: cannot be checked: {reason}")
+    return found.runs
 
 
 def _summary(outcome: Outcome) -> str:
-    if outcome.problems:
-        return "; ".join(outcome.problems)
+    said = [*outcome.problems, *outcome.unknown]
     worse = [each for each in outcome.checked if not each.test.passed]
-    first = max(worse, key=lambda each: each.baseline - each.fresh)
-    return (
-        f"{len(worse)} of {len(outcome.checked)} metrics are worse than the baseline's; the largest"
-        f" drop is {-first.test.difference:.4f} of {first.metric}, {first.task} {first.protocol},"
-        f" {first.run} (p = {first.test.p:.2g}; a drop of {first.test.detectable:.4f} would be"
-        " found with a power of 80%)"
-    )
+    if worse:
+        first = max(worse, key=lambda each: each.baseline - each.fresh)
+        said.append(
+            f"{len(worse)} of {len(outcome.checked)} metrics are worse than the baseline's; the"
+            f" largest drop is {-first.test.difference:.4f} of {first.metric}, {first.task}"
+            f" {first.protocol}, {first.run} (p = {first.test.p:.2g}; a drop of"
+            f" {first.test.detectable:.4f} would be found with a power of 80%)"
+        )
+    return "; ".join(said)
 
 
 def _table(checked: tuple[Checked, ...]) -> Table:

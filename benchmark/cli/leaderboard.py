@@ -11,7 +11,7 @@ import typer
 from benchmark.cli.output import remark, show
 from benchmark.errors import CheckFailedError, InputError, did_you_mean
 from benchmark.plain_text import plain_json
-from benchmark.settings import PRESETS
+from benchmark.settings import IMPORTED, PRESETS
 
 if TYPE_CHECKING:
     from benchmark.results.record import RunRecord
@@ -55,7 +55,7 @@ def leaderboard(
     if not results.is_dir():
         raise InputError(f"--results {results}: no such folder")
     presets = None if preset is None else {part.strip() for part in preset.split(",")}
-    known = (*PRESETS, "imported")
+    known = (*PRESETS, IMPORTED)
     for name in sorted(presets or ()):
         if name not in known:
             raise InputError(f"--preset: unknown '{name}'{did_you_mean(name, known)}")

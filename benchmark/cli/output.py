@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark import signals
 from benchmark.errors import BenchmarkError, InputError
-from benchmark.failures import ForeignCodeError, described, is_of_the_machine
+from benchmark.failures import ForeignCodeError, OwnFaultError, described, is_of_the_machine
 from benchmark.plain_text import plain, plain_json
 from benchmark.progress_lines import timed
 from benchmark.remarks import remark
@@ -99,12 +99,15 @@ def show_error(error: BaseException) -> None:
     if "--debug" in sys.argv[1:]:
         for line in "".join(traceback.format_exception(error)).rstrip().split("\n"):
             remark(line)
-    foreseen = isinstance(error, BenchmarkError) or is_of_the_machine(error)
-    said = " ".join(str(error).split()) if isinstance(error, BenchmarkError) else described(error)
-    cause = error.__cause__
-    if isinstance(error, ForeignCodeError) and cause and not is_of_the_machine(cause):
+    told = isinstance(error, BenchmarkError)
+    said = " ".join(str(error).split()) if told else described(error)
+    of_others, our_own = (isinstance(error, k) for k in (ForeignCodeError, OwnFaultError))
+    cause = error.__cause__ if of_others or our_own else None
+    if is_of_the_machine(cause or error):
+        pass
+    elif of_others:
         said += "; --debug shows the traceback"
-    elif not foreseen:
+    elif our_own or not told:
         said = f"internal error: {said}; --debug shows the traceback; please report it"
     remark(f"error: {said}")
 

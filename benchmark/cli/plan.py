@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.output import remarks
+from benchmark.data.terms import Task
 from benchmark.errors import InputError, did_you_mean
 from benchmark.settings import PRESETS
 
@@ -109,7 +110,8 @@ def plan_models(
     from benchmark.registry import find
     from benchmark.running.plan_rules import plan_experiments
 
-    wanted = ("rec", "search") if tasks is None else choices("--tasks", tasks, ("rec", "search"))
+    known = tuple(map(str, Task))
+    wanted = known if tasks is None else choices("--tasks", tasks, known)
     return plan_experiments([find(name) for name in names], wanted, preset, assignments)
 
 
@@ -119,10 +121,12 @@ def load_planned(
     seen: Seen,
     device: Device,
     searches: Path | None = None,
+    ablations: bool = False,
 ) -> tuple[Dataset, list[Experiment]]:
     """Load a data set, and return it with the plans restricted to tasks that it has.
 
-    With ``searches``, a results folder, each plan's settings become those that its search chose.
+    With ``searches``, a results folder, each plan's settings become those that its search chose;
+    with ``ablations``, each plan is followed by those without one of its parts.
 
     Raises:
         InputError: there is no such data set, it has none of a model's tasks, a model cannot be
@@ -137,6 +141,8 @@ def load_planned(
         plans = [restricted(plan, data) for plan in plans]
         if searches is not None:
             plans = [_tuned(plan, data, searches, notify) for plan in plans]
+        if ablations:
+            plans = [part for plan in plans for part in plan.with_ablations()]
         check_runnable(plans, data, device.value)
     return data, plans
 

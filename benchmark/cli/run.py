@@ -49,8 +49,12 @@ def run(
     dataset: DatasetOption = "ml-100k",
     tasks: TasksOption = None,
     protocol: Annotated[
-        str, typer.Option(help="full, sampled, given: of the data itself.")
-    ] = "full,sampled",
+        str | None,
+        typer.Option(
+            help="full, sampled, given: of the data itself. Those that the card names, or the first"
+            " two."
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of training, 1 if not given.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Several seeds: 1,2,3.")] = None,
     preset: PresetOption = "standard",
@@ -69,19 +73,17 @@ def run(
 ) -> None:
     """Train, evaluate and record models; a run that is stored already is only shown."""
     from benchmark.data.dataset import Protocol
-    from benchmark.running.plan_rules import check_ablations, check_protocols, check_runnable
+    from benchmark.running.plan_rules import check_ablations, check_protocols
 
-    protocols: Any = choices("--protocol", protocol, get_args(Protocol))
+    protocols: Any = protocol and choices("--protocol", protocol, get_args(Protocol))
     numbers = _seeds(seed, seeds)
     plans = plan_models(model_names(model), tasks, preset, set_ or [])
     if ablations:
         check_ablations(plans, set_ or [])
     check_writable(results)
-    data, plans = load_planned(plans, dataset, seen, device, results if tuned else None)
+    data, plans = load_planned(plans, dataset, seen, device, results if tuned else None, ablations)
+    protocols = protocols or data.about.protocols or ("full", "sampled")
     check_protocols(protocols, data)
-    if ablations:
-        plans = [part for plan in plans for part in plan.with_ablations()]
-        check_runnable(plans, data, device.value)
 
     from benchmark.running.runner import run_model
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from benchmark.data.dataset import CandidateLists, Dataset, EvaluationSet
 from benchmark.data.events import NO_SESSION, EventLog, EventSource
 from benchmark.data.requests import Task
+from benchmark.data.text_column import TextColumn
 
 __all__ = ["AuditReport", "AuditRow", "audit"]
 
@@ -304,6 +305,8 @@ def _no_negatives(
 
 
 def _missing_lists(dataset: Dataset, task: Task, asked: EvaluationSet) -> int:
+    if "sampled" not in asked.lists:
+        return 0
     lists, items = asked.lists["sampled"], len(dataset.items)
     there = lists.lengths > 0
     if there.all() or not there.any():
@@ -316,6 +319,8 @@ def _missing_lists(dataset: Dataset, task: Task, asked: EvaluationSet) -> int:
 
 def _wrong_negatives(dataset: Dataset, task: Task, asked: EvaluationSet) -> int:
     """Count requests with a sampled negative that is none."""
+    if "sampled" not in asked.lists:
+        return 0
     lists, relevant, items = asked.lists["sampled"], asked.relevant, len(dataset.items)
     who, keys = _no_negatives(dataset, task, asked)
     owner = lists.owner
@@ -324,6 +329,7 @@ def _wrong_negatives(dataset: Dataset, task: Task, asked: EvaluationSet) -> int:
 
 
 def _hidden_queries_shown(dataset: Dataset) -> int:
-    used = set(np.unique(dataset.train.log.query).tolist())
-    texts = dataset.train.queries.texts
-    return sum(bool(text) and i not in used for i, text in enumerate(texts))
+    queries = dataset.train.queries
+    unused = np.ones(len(queries) + 1, dtype=np.bool_)
+    unused[dataset.train.log.query] = False
+    return sum(map(bool, TextColumn(queries.texts).take(np.flatnonzero(unused[:-1]))))

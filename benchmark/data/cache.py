@@ -1,23 +1,32 @@
 """Cache of prepared data sets on disk: found by key, whole or not at all, checked when read.
 
-An entry is a folder of three files without pickle: ``arrays.npz``, ``texts.jsonl`` (a line for
-each stretch of a column) and a ``manifest.json`` that holds the checksums of the other two and of
-itself. It is written beside its place and renamed, so several processes can prepare the same data
-set at once: the first to finish is kept. What was not used for longest goes when there is too much.
+An entry is a folder of an ``.npy`` file for each array, an ``.arrow`` file (Arrow IPC) for each
+table of texts, none of them with pickle, and a ``manifest.json`` that holds the checksums of all
+and of itself. It is written beside its place and renamed, so several processes can prepare the same
+data set at once: the first to finish is kept. What was not used for longest goes when there is too
+much.
+
+When an entry is opened its files are mapped into memory and their checksums looked at, so that they
+take no memory of the process but what the system can have back at any time. Nothing is flushed when
+they are written: what a power cut leaves half written fails its checksum and is made anew.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
+import xxhash
 from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Items, Queries
@@ -26,6 +35,7 @@ from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
 from benchmark.data.events import EventLog
 from benchmark.data.prepared import Prepared, PreparedRequests
 from benchmark.data.requests import Task
+from benchmark.data.text_column import TextColumn
 from benchmark.errors import InputError
 from benchmark.folders import discard, workplace
 from benchmark.names import as_name, below
@@ -36,15 +46,19 @@ __all__ = ["LIMIT", "beyond", "cache_folder", "entry_of", "fetch", "store"]
 LIMIT = 20 * 10**9
 """Bytes that all entries together take at most."""
 
+_LAYOUT = 2
+"""Counts changes of what files an entry has."""
 _COLUMNS = tuple(f.name for f in fields(EventLog))
 _ROWS = ("first", "stop", "omit")
 _RELEVANT = tuple(f.name for f in fields(Relevant))
-_BLOCK = 8 * 2**20
-_STRETCH = 2**16
 
 
 class _DamagedError(Exception):
     """An entry is there but is not what was written."""
+
+
+class _OtherLayoutError(Exception):
+    """An entry was written by another version of this package."""
 
 
 def cache_folder(chosen: Path | None) -> Path:
@@ -75,6 +89,10 @@ def fetch(folder: Path, name: str, key: str, notify: Callable[[str], object]) ->
         return None
     try:
         found = _read(entry, key)
+    except _OtherLayoutError:
+        with suppress(InputError):
+            discard(entry)
+        return None
     except (_DamagedError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         with suppress(OSError, InputError):
             # Another process may have put a good one in its place, or be about to.
@@ -123,20 +141,14 @@ def beyond(folder: Path, limit: float) -> list[Path]:
 
 
 def _write(draft: Path, key: str, prepared: Prepared) -> None:
-    arrays: dict[str, Any] = {f"log.{name}": getattr(prepared.log, name) for name in _COLUMNS}
-    arrays["train"] = prepared.train
-    for (part, task), asked in prepared.requests.items():
-        arrays |= {f"{part}.{task}.{name}": array for name, array in _arrays(asked)}
-    with (draft / "arrays.npz").open("wb") as file:
-        np.savez(file, **arrays)
-        _flush(file)
-    with (draft / "texts.jsonl").open("w", encoding="utf-8") as file:
-        for (table, column), values in _columns(prepared):
-            for start in range(0, max(1, len(values)), _STRETCH):
-                line = [table, column, values[start : start + _STRETCH]]
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        _flush(file)
+    for name, array in _arrays(prepared):
+        np.save(draft / f"{name}.npy", array, allow_pickle=False)
+    for name, columns in _tables(prepared):
+        table = pa.table({column: TextColumn(texts).array for column, texts in columns.items()})
+        with pa.ipc.new_file(draft / f"{name}.arrow", table.schema) as writer:
+            writer.write_table(table)
     manifest: dict[str, Any] = {
+        "layout": _LAYOUT,
         "key": key,
         "requests": [
             [part, str(task), list(asked.lists)]
@@ -146,44 +158,45 @@ def _write(draft: Path, key: str, prepared: Prepared) -> None:
         "content_digest": prepared.content_digest,
         "candidates_digest": prepared.candidates_digest,
         "notes": list(prepared.notes),
-        "files": {name: _sum(draft / name) for name in ("arrays.npz", "texts.jsonl")},
+        "files": {file.name: _sum(file) for file in sorted(draft.iterdir())},
     }
     manifest["checksum"] = _manifest_sum(manifest)
-    with (draft / "manifest.json").open("w", encoding="utf-8") as file:
-        json.dump(manifest, file, indent=1)
-        _flush(file)
+    (draft / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
 def _read(entry: Path, key: str) -> Prepared:
     manifest = json.loads((entry / "manifest.json").read_text(encoding="utf-8"))
     if manifest.pop("checksum") != _manifest_sum(manifest) or manifest["key"] != key:
         raise _DamagedError("manifest.json fails its checksum")
-    for name, expected in manifest["files"].items():
-        if _sum(entry / name) != expected:
-            raise _DamagedError(f"{name} fails its checksum")
-    texts: dict[str, dict[str, list[str]]]
-    texts = {"users": {}, "items": {}, "fields": {}, "queries": {}}
-    with (entry / "texts.jsonl").open(encoding="utf-8") as file:
-        for line in file:
-            table, column, values = json.loads(line)
-            texts[table].setdefault(column, []).extend(values)
-    users, items, columns, queries = (
-        {name: tuple(values) for name, values in texts[table].items()} for table in texts
-    )
-    with np.load(entry / "arrays.npz", allow_pickle=False) as arrays:
-        log = EventLog(**{name: arrays[f"log.{name}"] for name in _COLUMNS})
-        train: NDArray[np.bool_] = arrays["train"]
-        requests = {
-            (cast(Part, part), Task(task)): _requests(arrays, f"{part}.{task}.", protocols)
-            for part, task, protocols in manifest["requests"]
-        }
+    if manifest.get("layout") != _LAYOUT:
+        raise _OtherLayoutError
+    names = list(manifest["files"])
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        for name, found in zip(names, workers.map(_sum, map(entry.joinpath, names)), strict=True):
+            if found != manifest["files"][name]:
+                raise _DamagedError(f"{name} fails its checksum")
+
+    def array(name: str) -> NDArray:
+        # Copied where it is written to, as any array may be; so the file stays as it is.
+        mapped = np.load(entry / f"{name}.npy", mmap_mode="c", allow_pickle=False)
+        return mapped.view(np.ndarray)
+
+    def table(name: str) -> dict[str, TextColumn]:
+        with pa.memory_map(str(entry / f"{name}.arrow")) as file:
+            read = pa.ipc.open_file(file).read_all()
+        return {column: TextColumn(read.column(column)) for column in read.column_names}
+
+    items, fields_of_items = table("items"), table("fields")
     return Prepared(
-        log=log,
-        users=users["ids"],
-        items=Items(fields=columns, **items),
-        queries=Queries(**queries),
-        train=train,
-        requests=requests,
+        log=EventLog(**{name: array(f"log.{name}") for name in _COLUMNS}),
+        users=table("users")["ids"],
+        items=Items(**items, fields=fields_of_items),
+        queries=Queries(**table("queries")),
+        train=array("train"),
+        requests={
+            (cast(Part, part), Task(task)): _requests(array, f"{part}.{task}", protocols)
+            for part, task, protocols in manifest["requests"]
+        },
         queries_digest=manifest["queries_digest"],
         content_digest=manifest["content_digest"],
         candidates_digest=manifest["candidates_digest"],
@@ -191,40 +204,41 @@ def _read(entry: Path, key: str) -> Prepared:
     )
 
 
-def _arrays(asked: PreparedRequests) -> Iterator[tuple[str, NDArray]]:
-    for name in _ROWS:
-        yield name, getattr(asked, name)
-    for name in _RELEVANT:
-        yield f"relevant.{name}", getattr(asked.relevant, name)
-    for protocol, lists in asked.lists.items():
-        yield f"{protocol}.offsets", lists.offsets
-        yield f"{protocol}.items", lists.items
+def _arrays(prepared: Prepared) -> Iterator[tuple[str, NDArray]]:
+    for name in _COLUMNS:
+        yield f"log.{name}", getattr(prepared.log, name)
+    yield "train", prepared.train
+    for (part, task), asked in prepared.requests.items():
+        for name in _ROWS:
+            yield f"{part}.{task}.{name}", getattr(asked, name)
+        for name in _RELEVANT:
+            yield f"{part}.{task}.relevant.{name}", getattr(asked.relevant, name)
+        for protocol, lists in asked.lists.items():
+            yield f"{part}.{task}.{protocol}.offsets", lists.offsets
+            yield f"{part}.{task}.{protocol}.items", lists.items
 
 
 def _requests(
-    arrays: Mapping[str, NDArray], prefix: str, protocols: list[Protocol]
+    array: Callable[[str], NDArray], which: str, protocols: list[Protocol]
 ) -> PreparedRequests:
     return PreparedRequests(
-        **{name: arrays[prefix + name] for name in _ROWS},
-        relevant=Relevant(*(arrays[f"{prefix}relevant.{name}"] for name in _RELEVANT)),
+        **{name: array(f"{which}.{name}") for name in _ROWS},
+        relevant=Relevant(*(array(f"{which}.relevant.{name}") for name in _RELEVANT)),
         lists={
             protocol: CandidateLists(
-                arrays[f"{prefix}{protocol}.offsets"], arrays[f"{prefix}{protocol}.items"]
+                array(f"{which}.{protocol}.offsets"), array(f"{which}.{protocol}.items")
             )
             for protocol in protocols
         },
     )
 
 
-def _columns(prepared: Prepared) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
+def _tables(prepared: Prepared) -> Iterator[tuple[str, Mapping[str, Sequence[str]]]]:
     items, queries = prepared.items, prepared.queries
-    yield ("users", "ids"), prepared.users
-    for name in ("ids", "titles", "texts"):
-        yield ("items", name), getattr(items, name)
-    for name, values in items.fields.items():
-        yield ("fields", name), values
-    for name in ("ids", "texts", "kinds"):
-        yield ("queries", name), getattr(queries, name)
+    yield "users", {"ids": prepared.users}
+    yield "items", {name: getattr(items, name) for name in ("ids", "titles", "texts")}
+    yield "fields", items.fields
+    yield "queries", {name: getattr(queries, name) for name in ("ids", "texts", "kinds")}
 
 
 def _manifest_sum(manifest: dict[str, Any]) -> str:
@@ -232,13 +246,9 @@ def _manifest_sum(manifest: dict[str, Any]) -> str:
 
 
 def _sum(path: Path) -> str:
-    digest = hashlib.sha256()
+    """Return a checksum (XXH3, 128 bits) of a file: of accidents, which need no SHA-256."""
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _flush(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+        if os.fstat(file.fileno()).st_size == 0:
+            return xxhash.xxh3_128(b"").hexdigest()
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            return xxhash.xxh3_128(mapped).hexdigest()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,14 +124,19 @@ class WordSearch:
     """
 
     def __init__(self, item_texts: Sequence[str]) -> None:
-        import bm25s
-
         from benchmark.data.analyser import analyse
 
         self.terms = analyse(item_texts)
-        self._index = bm25s.BM25() if any(self.terms) else None
-        if self._index is not None:
-            self._index.index(self.terms, show_progress=False)
+
+    @cached_property
+    def _index(self) -> Any:
+        """The index of bm25s, ``None`` where no text has a word."""
+        import bm25s
+
+        index = bm25s.BM25() if any(self.terms) else None
+        if index is not None:
+            index.index(self.terms, show_progress=False)
+        return index
 
     def best(
         self, query_texts: dict[int, str], wanted: dict[int, int]

@@ -19,9 +19,11 @@ from pydantic import (
 
 from benchmark.data.card_faults import faults
 from benchmark.data.days import is_zone
+from benchmark.data.evaluation_set import PROTOCOLS, Protocol
 from benchmark.data.packages import is_package_name
 from benchmark.data.sources.formats import reader_of
 from benchmark.data.sources.reader import Rules
+from benchmark.data.terms import Leakage, TaskName
 from benchmark.data.yaml_text import read_mapping
 from benchmark.errors import InputError, did_you_mean
 from benchmark.names import is_name, leads_out
@@ -96,15 +98,16 @@ class Split(_Strict):
     """How events become training, validation and test.
 
     Attributes:
-        name: ``leave-one-out``, ``temporal`` or ``days``.
+        name: ``leave-one-out``, ``temporal``, ``days``, or ``official``: as the source or its rules
+            say.
         leakage: ``safe`` removes twins and target pairs, ``paper`` does as published code.
         limit: under ``temporal`` and ``days``, the most requests drawn for each part and task.
         seed: for that draw.
         zone: under ``days``, the time zone whose midnight begins a day, ``Asia/Shanghai``.
     """
 
-    name: Literal["leave-one-out", "temporal", "days"] = "leave-one-out"
-    leakage: Literal["safe", "paper"] = "safe"
+    name: Literal["leave-one-out", "temporal", "days", "official"] = "leave-one-out"
+    leakage: Leakage = "safe"
     limit: Annotated[int, Field(gt=0)] | None = None
     seed: Seed = 1
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"
@@ -188,10 +191,34 @@ class QueryProtocol(_Strict):
             raise ValueError("the shares of category and known-item must add up to 1")
         return self
 
+    def columns(self) -> tuple[str, ...]:
+        """Return the item columns that queries are made of."""
+        names = [level.field for level in self.category.levels] if self.category else []
+        if self.category and self.category.paths:
+            names.append(self.category.paths)
+        return (*names, *(self.known_item.fields if self.known_item else ()))
+
+
+def _in_order(protocols: tuple[Protocol, ...] | None) -> tuple[Protocol, ...] | None:
+    if protocols is None:
+        return None
+    if not protocols:
+        raise ValueError(f"name one of {', '.join(PROTOCOLS)} at least")
+    return tuple(protocol for protocol in PROTOCOLS if protocol in protocols)
+
 
 class Candidates(_Strict):
-    """The sampled protocol: how many negatives beside the target, and the seed of the draw."""
+    """What requests choose from.
 
+    Attributes:
+        protocols: which of ``full``, ``sampled`` and ``given`` there are; all that the data have
+            if not named. Over millions of items ``given`` alone spares the word search that
+            ``sampled`` needs, and rankings of everything.
+        negatives: drawn items beside the target in a ``sampled`` list.
+        seed: of the draw.
+    """
+
+    protocols: Annotated[tuple[Protocol, ...] | None, AfterValidator(_in_order)] = None
     negatives: Annotated[int, Field(ge=1, le=10**6)] = 99
     seed: Seed = 1
 
@@ -201,7 +228,7 @@ class Copies(_Strict):
 
     Attributes:
         within: the most time, in the source's unit, between an event and its copy: the same user,
-            item, kind and query again.
+            item, kind and query again. Where times say no more than an order, it counts as 0.
         keep: drop none.
     """
 
@@ -218,9 +245,9 @@ class Statistics(_Strict):
     searches: int
     queries: int
     mean_query_words: float | None = None
-    training: dict[Literal["rec", "search"], int]
-    validation: dict[Literal["rec", "search"], int]
-    test: dict[Literal["rec", "search"], int]
+    training: dict[TaskName, int]
+    validation: dict[TaskName, int]
+    test: dict[TaskName, int]
 
 
 class Frozen(_Strict):
@@ -241,7 +268,11 @@ class Card(_Strict):
         text: further item columns that a model may read, after the title.
         grade: a column of the ``.inter`` file that grades events: 0 was shown and not taken, and
             is a candidate of the request that it was shown in; more is the grade of the event.
-        strict: refuse files in which anything has to be left out or mended, instead of telling it.
+        exclude_seen: the tasks of which the full protocol leaves out the items of the history,
+            unless a run keeps them; both where no pair of user and item comes back by design.
+        strict: refuse files in which anything has to be left out or mended, instead of telling it:
+            copies of events too, and times that are missing, negative or of which only the order
+            can be kept.
     """
 
     name: Annotated[str, AfterValidator(_named)]
@@ -257,6 +288,7 @@ class Card(_Strict):
     title: str | None = None
     text: tuple[str, ...] = ()
     grade: str | None = None
+    exclude_seen: tuple[Literal["rec", "search"], ...] = ("rec",)
     strict: bool = False
     copies: Copies = Copies()
     queries: QueryProtocol | None = None
@@ -292,6 +324,11 @@ class Card(_Strict):
         """Return the item columns that the title's template names."""
         return tuple(re.findall(r"\{([^{}]+)\}", self.title or ""))
 
+    def item_columns(self) -> tuple[str, ...]:
+        """Return the item columns that title, text and query protocol name, each once."""
+        queries = self.queries.columns() if self.queries else ()
+        return tuple(dict.fromkeys((*self.title_columns(), *self.text, *queries)))
+
     @classmethod
     def of_format(cls, name: str) -> type[Card]:
         """Return the cards of a format, which take the rules of its reader.
@@ -305,7 +342,7 @@ class Card(_Strict):
     def deciding(self) -> dict[str, Any]:
         """Return, JSON-ready, the fields that decide what is prepared; defaults are left out."""
         names = ("name", "format", "rules", "split", "title", "text", "grade", "strict", "copies")
-        chosen = {*names, "queries", "candidates"}
+        chosen = {*names, "exclude_seen", "queries", "candidates"}
         return self.model_dump(mode="json", include=chosen, exclude_defaults=True)
 
 

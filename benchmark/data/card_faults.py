@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from benchmark.data.yaml_text import Lines
 from benchmark.errors import did_you_mean, nearest
 from benchmark.plain_text import plain
+from benchmark.type_faults import message_of
 
 __all__ = ["faults"]
 
@@ -48,7 +49,7 @@ def _line(place: Place, lines: Lines) -> int | None:
 
 
 def _text(problem: ErrorDetails, model: type[BaseModel], alone: bool) -> str:
-    place, message = problem["loc"], problem["msg"].removeprefix("Value error, ")
+    place, message = problem["loc"], message_of(problem)
     if place and place[-1] == "[key]":
         place = place[:-1]
     name = plain(".".join(str(part) for part in place), 80)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -46,10 +47,11 @@ class About:
     """What a data set is and which choices were made, for tables, records and the audit.
 
     Attributes:
-        split: ``leave-one-out``, ``temporal`` or ``days``.
+        split: ``leave-one-out``, ``temporal``, ``days`` or ``official``.
         leakage: ``safe`` or ``paper``.
-        seen: ``exclude`` or ``keep``: whether the full protocol of recommendation leaves out
-            items of the history.
+        seen: ``exclude`` or ``keep``: whether the full protocol leaves out items of the history.
+        exclude_seen: the tasks of which it does; none where ``seen`` is ``keep``.
+        protocols: those that the card names; none where it leaves it to the data.
         negatives: how many the card wants in a sampled list; lists may be shorter.
         notes: choices made and compromises, one line each.
     """
@@ -57,6 +59,8 @@ class About:
     split: str = "leave-one-out"
     leakage: str = "safe"
     seen: str = "exclude"
+    exclude_seen: tuple[str, ...] = ("rec",)
+    protocols: tuple[Protocol, ...] = ()
     negatives: int = 99
     description: str = ""
     source: str = ""
@@ -84,7 +88,7 @@ class Dataset:
     digest: str
     candidates_digest: str
     log: EventLog
-    users: tuple[str, ...]
+    users: Sequence[str]
     items: Items
     queries: Queries
     train: TrainView

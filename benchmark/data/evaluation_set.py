@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests
 from benchmark.data.spans import spread
+from benchmark.data.terms import PROTOCOLS, Protocol
 
 __all__ = ["PROTOCOLS", "CandidateLists", "EvaluationSet", "Protocol", "Relevant", "Repeated"]
-
-Protocol = Literal["full", "sampled", "given"]
-PROTOCOLS: tuple[Protocol, ...] = ("full", "sampled", "given")
-"""The whole catalogue, negatives that were drawn, and lists that the data itself brings."""
 
 
 @dataclass(frozen=True)
@@ -160,12 +156,14 @@ class EvaluationSet:
             A relevant item may be missing in a given list. A request whose list is empty is not
             asked by that protocol.
         repeated: what is not asked, though the data has it.
+        full: whether the whole catalogue is ranked too.
     """
 
     requests: Requests
     relevant: Relevant
     lists: Mapping[Protocol, CandidateLists]
     repeated: Repeated = Repeated()
+    full: bool = True
 
     def __len__(self) -> int:
         return len(self.requests)
@@ -173,9 +171,8 @@ class EvaluationSet:
     @property
     def protocols(self) -> tuple[Protocol, ...]:
         """The protocols by which any request is asked."""
-        return tuple(
-            p for p in PROTOCOLS if p == "full" or (p in self.lists and len(self.asked(p)))
-        )
+        lists = {p for p in self.lists if len(self.asked(p))}
+        return tuple(p for p in PROTOCOLS if p in lists or (p == "full" and self.full))
 
     def asked(self, protocol: Protocol) -> NDArray[np.int64]:
         """Return the numbers of the requests that are asked by a protocol, ascending."""
@@ -186,9 +183,9 @@ class EvaluationSet:
     def at(self, rows: slice | NDArray[np.integer]) -> EvaluationSet:
         """Return the requests at ``rows``, numbered from 0 in that order."""
         numbers = np.arange(len(self))[rows]
-        return EvaluationSet(
-            self.requests[numbers],
-            self.relevant.at(numbers),
-            {protocol: lists.at(numbers) for protocol, lists in self.lists.items()},
-            self.repeated,
+        return replace(
+            self,
+            requests=self.requests[numbers],
+            relevant=self.relevant.at(numbers),
+            lists={protocol: lists.at(numbers) for protocol, lists in self.lists.items()},
         )

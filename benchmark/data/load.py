@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 
 from benchmark.data.cache import cache_folder, fetch, store
 from benchmark.data.card import Card
 from benchmark.data.dataset import About, Dataset, EvaluationSet, Part, TrainView
+from benchmark.data.evaluation_set import PROTOCOLS
 from benchmark.data.events import NO_QUERY
 from benchmark.data.locate import Notify, card_names, resolve, source_files
 from benchmark.data.places import remember
@@ -20,15 +21,14 @@ from benchmark.data.prepared import Prepared, PreparedRequests
 from benchmark.data.repeats import without_repeats
 from benchmark.data.requests import Requests, Task
 from benchmark.data.short_lists import with_a_choice
-from benchmark.data.sources.checksum import scan
+from benchmark.data.sources.known_files import KnownFiles
+from benchmark.data.terms import Leakage, Seen
 from benchmark.errors import InputError
 
-__all__ = ["DATA_VERSION", "Seen", "load_dataset"]
+__all__ = ["DATA_VERSION", "load_dataset"]
 
 DATA_VERSION = 3
 """Counts changes of this package that change what is prepared from the same files and card."""
-
-Seen = Literal["exclude", "keep"]
 
 
 def load_dataset(
@@ -37,7 +37,7 @@ def load_dataset(
     cache: Path | None = None,
     notify: Notify | None = None,
     seen: Seen = "exclude",
-    leakage: Literal["safe", "paper"] | None = None,
+    leakage: Leakage | None = None,
 ) -> Dataset:
     """Load a data set, preparing it unless the cache holds it.
 
@@ -45,21 +45,21 @@ def load_dataset(
         name_or_path: a card's name, a folder with a ``card.yaml``, or a folder of atomic files.
         cache: folder of prepared data sets; by default ``$BENCHMARK_CACHE`` or the user's own.
         notify: is called with each line worth telling the user.
-        seen: whether the full protocol of recommendation leaves out the history's items. A
-            relevant item that lies in its request's own history then is taken out, and a request
-            that has no other is not asked.
+        seen: whether the full protocol leaves out the history's items, of recommendation or of the
+            tasks that the card names. A relevant item that lies in its request's own history then
+            is taken out, and a request that has no other is not asked.
         leakage: overrules the card's rule.
 
     Raises:
         InputError: an unknown name, a wrong card, or malformed or missing files.
     """
-    if seen not in ("exclude", "keep"):
+    if seen not in get_args(Seen):
         raise InputError(f"seen '{seen}': write exclude or keep")
     tell = notify or (lambda line: None)
     card, folder = resolve(name_or_path, tell)
     if leakage is not None:
         card = card.model_copy(update={"split": card.split.model_copy(update={"leakage": leakage})})
-    sums = _check_files(card, folder)
+    sums = _check_files(card, folder, KnownFiles(cache_folder(cache)))
     key = _digest({"version": DATA_VERSION, "card": card.deciding(), "files": sums})
     prepared = _prepared(card, folder, key, cache_folder(cache), tell)
     _check_frozen(card, prepared.queries_digest)
@@ -102,10 +102,10 @@ def _prepared(card: Card, folder: Path, key: str, cache: Path, notify: Notify) -
     return made
 
 
-def _check_files(card: Card, folder: Path) -> dict[str, str]:
+def _check_files(card: Card, folder: Path, known: KnownFiles) -> dict[str, str]:
     sums: dict[str, str] = {}
     for kind, path in source_files(card, folder).items():
-        source, found = card.files[kind], scan(path).sha256
+        source, found = card.files[kind], known.scan(path).sha256
         if source.sha256 is not None and found != source.sha256:
             raise InputError(
                 f"{source.name}: checksum {found[:12]}… is not the {source.sha256[:12]}… of card "
@@ -132,10 +132,14 @@ def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
     train_log = prepared.log.select(prepared.train)
     used = np.unique(train_log.query)
     queries = prepared.queries.only(used[used != NO_QUERY])
+    exclude_seen = card.exclude_seen if seen == "exclude" else ()
+    full = "full" in (card.candidates.protocols or PROTOCOLS)
     about = About(
         split=card.split.name,
         leakage=card.split.leakage,
         seen=seen,
+        exclude_seen=exclude_seen,
+        protocols=card.candidates.protocols or (),
         negatives=card.candidates.negatives,
         description=card.description,
         source=card.source,
@@ -155,14 +159,19 @@ def _assemble(card: Card, prepared: Prepared, key: str, seen: Seen) -> Dataset:
         evaluation={
             which: evaluation
             for which, asked in prepared.requests.items()
-            if (evaluation := _evaluation_set(prepared, which, asked, seen)) is not None
+            if (evaluation := _evaluation_set(prepared, which, asked, exclude_seen, full))
+            is not None
         },
         about=about,
     )
 
 
 def _evaluation_set(
-    prepared: Prepared, which: tuple[Part, Task], asked: PreparedRequests, seen: Seen
+    prepared: Prepared,
+    which: tuple[Part, Task],
+    asked: PreparedRequests,
+    exclude_seen: tuple[str, ...],
+    full: bool,
 ) -> EvaluationSet | None:
     """Return the requests that are asked, ``None`` where every one of them repeats."""
     log, rows, task = prepared.log, asked.first, which[1]
@@ -175,8 +184,8 @@ def _evaluation_set(
         query=log.query[rows],
         queries=prepared.queries,
         items=len(prepared.items),
-        exclude_seen=task is Task.REC and seen == "exclude",
+        exclude_seen=str(task) in exclude_seen,
     ).without(asked.omit)
-    whole = EvaluationSet(requests, asked.relevant, asked.lists)
+    whole = EvaluationSet(requests, asked.relevant, asked.lists, full=full)
     asking = without_repeats(whole) if requests.exclude_seen else whole
     return None if asking is None else with_a_choice(asking, int(np.diff(log.offsets).max()))

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-__all__ = ["is_package_name", "package_folder"]
+__all__ = ["installed", "is_package_name", "package_folder"]
 
 
 def is_package_name(name: str) -> bool:
@@ -41,21 +41,32 @@ def package_folder(package: str) -> Path | None:
 
 
 def _having(top: str) -> Iterator[Distribution]:
-    """Yield the distributions that may have a package, the one of its name first."""
-    places = list(dict.fromkeys(_places()))
-    yield from distributions(name=top, path=places)
-    for distribution in distributions(path=places):
-        if top in (distribution.read_text("top_level.txt") or "").split():
+    """Yield the distributions that may have a package, the likeliest first.
+
+    These are the one of its name, those that say they have it, and, as most installers no longer
+    write down what a distribution has at its top, those that say nothing.
+    """
+    yield from distributions(name=top, path=_places())
+    silent = []
+    for distribution in installed():
+        names = distribution.read_text("top_level.txt")
+        if names is None:
+            silent.append(distribution)
+        elif top in names.split():
             yield distribution
+    yield from silent
 
 
-def _places() -> Iterator[str]:
-    """Yield the folders that installers put packages into."""
-    yield from site.getsitepackages()
-    if site.ENABLE_USER_SITE:
-        yield site.getusersitepackages()
-    for name in ("purelib", "platlib"):
-        yield sysconfig.get_path(name)
+def installed() -> Iterator[Distribution]:
+    """Yield all installed distributions."""
+    return iter(distributions(path=_places()))
+
+
+def _places() -> list[str]:
+    """Return the folders that installers put packages into."""
+    user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    own = [sysconfig.get_path(name) for name in ("purelib", "platlib")]
+    return list(dict.fromkeys([*site.getsitepackages(), *user, *own]))
 
 
 def _roots(distribution: Distribution, top: str) -> Iterator[Path]:

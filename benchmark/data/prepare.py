@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from benchmark.data.candidates import WordSearch, recommendation_candidates, search_candidates
 from benchmark.data.card import Card
 from benchmark.data.catalogue import Items, Queries
+from benchmark.data.catalogue_texts import catalogue_of
 from benchmark.data.copies import without_copies
 from benchmark.data.dataset import Part
-from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
+from benchmark.data.evaluation_set import PROTOCOLS, CandidateLists, Protocol, Relevant
 from benchmark.data.events import NO_QUERY, EventLog, EventSource, by_user_and_time
 from benchmark.data.grouping import Groups, Shown, group_events
 from benchmark.data.locate import source_files
@@ -36,6 +37,7 @@ from benchmark.data.sources.order import events_in_order, texts_in_order
 from benchmark.data.sources.reader import Wanted
 from benchmark.data.sources.source import Interactions, Source, Texts
 from benchmark.data.split import Parts, split
+from benchmark.data.text_column import TextColumn
 from benchmark.data.unmatched import unmatched
 from benchmark.errors import InputError, did_you_mean
 
@@ -52,22 +54,23 @@ def prepare(card: Card, folder: Path) -> Prepared:
     Raises:
         InputError: malformed files.
     """
-    source = _read(card, folder)
-    inter, copies = without_copies(events_in_order(source.inter), card.copies)
+    cleaning = Cleaning(card.strict)
+    source = _read(card, folder, cleaning)
+    inter = without_copies(events_in_order(source.inter), card.copies, cleaning)
     texts = texts_in_order(source.items)
     item = _rows(inter.item, inter.items, texts)
     query, queries, simulated = _searches(card, inter, item, texts, source.queries)
     events = _Events.of(inter, item, query, twins=card.queries is not None and card.queries.twins)
-    log, items = events.log, _catalogue(card, texts)
+    log, items = events.log, catalogue_of(card, texts)
     groups = {task: group_events(log, task, events.shown) for task in Task}
-    parts = split(log, len(items), card.split, groups)
+    parts = split(log, len(items), card.split, groups, events.part)
     requests, told = _requests(card, events, items, queries, groups, parts)
-    notes = [*source.notes, *copies, *parts.notes, *_lost_exposures(groups)]
-    if inter.scaled:
-        notes.append("timestamps are fractional: kept in thousandths of the source's unit")
+    notes = [*cleaning.notes, *source.notes, *parts.notes, *_lost_exposures(groups)]
+    if inter.steps > 1:
+        notes.append(f"timestamps are fractional: kept in 1/{inter.steps} of the source's unit")
     return Prepared(
         log=log,
-        users=tuple(inter.users.to_pylist()),
+        users=TextColumn(inter.users),
         items=items,
         queries=queries,
         train=parts.train,
@@ -79,16 +82,17 @@ def prepare(card: Card, folder: Path) -> Prepared:
     )
 
 
-def _read(card: Card, folder: Path) -> Source:
-    columns = (*card.title_columns(), *card.text)
-    wanted = Wanted(columns, card.grade, Cleaning(card.strict))
+def _read(card: Card, folder: Path, cleaning: Cleaning) -> Source:
+    """Return the source, of items with no other columns than the card names."""
+    wanted = Wanted(card.item_columns(), card.grade, cleaning)
     source = reader_of(card.format).read(source_files(card, folder), card.rules, wanted)
-    if source.items.columns:
-        for name in columns:
-            if name not in source.items.columns:
-                fields = f"items have no field '{name}'{did_you_mean(name, source.items.columns)}"
-                raise InputError(f"card '{card.name}': {fields}")
-    return source
+    columns = source.items.columns
+    for name in (*card.title_columns(), *card.text):
+        if name not in columns:
+            fields = f"items have no field '{name}'{did_you_mean(name, columns)}"
+            raise InputError(f"card '{card.name}': {fields}")
+    kept = {name: columns[name] for name in wanted.columns if name in columns}
+    return replace(source, items=Texts(source.items.ids, kept))
 
 
 def _lost_exposures(groups: Mapping[Task, Groups]) -> Iterator[str]:
@@ -103,6 +107,8 @@ def _lost_exposures(groups: Mapping[Task, Groups]) -> Iterator[str]:
 
 def _rows(codes: NDArray[np.int32], ids: pa.Array, texts: Texts) -> NDArray[np.int32]:
     """Return the rows of ``texts`` that codes of ``ids`` stand for; -1 stays."""
+    if texts.ids.cast(ids.type).equals(ids):
+        return codes
     row_of = pc.index_in(ids, value_set=texts.ids.cast(ids.type))
     return np.append(row_of.to_numpy().astype(np.int32), np.int32(NO_QUERY))[codes]
 
@@ -126,16 +132,16 @@ def _searches(
     if card.queries is not None:
         if given is not None and len(given):
             raise InputError(f"card '{card.name}': the files hold queries; drop the query protocol")
-        columns = {"item_id": texts.ids.to_pylist(), **_lists(texts)}
+        columns = {"item_id": TextColumn(texts.ids)}
+        columns |= {name: TextColumn(values) for name, values in texts.columns.items()}
         simulated = simulate(card.queries, item, columns)
         digest = queries_digest(inter.user, item, simulated.query, simulated.queries)
         return simulated.query, simulated.queries, digest
     if given is None:
         return inter.query, Queries((), (), ()), ""
     given = texts_in_order(given)
-    kinds = ("given",) * len(given)
-    words = tuple(given.columns["query"].to_pylist())
-    queries = Queries(tuple(given.ids.to_pylist()), words, kinds)
+    kinds = TextColumn.repeated("given", len(given))
+    queries = Queries(TextColumn(given.ids), TextColumn(given.columns["query"]), kinds)
     return _rows(inter.query, inter.queries, given), queries, ""
 
 
@@ -147,11 +153,13 @@ class _Events:
         log: the events.
         gain: float32 ``[events]``, the grade of each, above 0.
         shown: what was shown and not taken, where the source tells.
+        part: uint8 ``[events]``, as the source splits them, where it does.
     """
 
     log: EventLog
     gain: NDArray[np.float32]
     shown: Shown | None
+    part: NDArray[np.uint8] | None
 
     @classmethod
     def of(
@@ -177,7 +185,8 @@ class _Events:
             inter.user[rows], item[rows], inter.time[rows], kind, query, inter.session[rows], users
         )
         order = by_user_and_time(inter.user[rows], inter.time[rows], users)
-        return cls(log, grade[rows][order], shown)
+        part = None if inter.part is None else inter.part[rows][order]
+        return cls(log, grade[rows][order], shown, part)
 
 
 def _shown(
@@ -204,9 +213,11 @@ def _requests(
     parts: Parts,
 ) -> tuple[dict[tuple[Part, Task], PreparedRequests], list[str]]:
     """Return the requests with what is relevant and their lists, and what there is to tell."""
-    log, shown, wanted = events.log, events.shown, card.candidates.negatives
+    log, shown = events.log, events.shown
+    wanted = card.candidates.protocols or PROTOCOLS
     searched = any(task is Task.SEARCH for _, task in parts.requests)
-    words = WordSearch(items.texts if searched else ())
+    # Whoever looks at given lists only does not read the catalogue.
+    words = WordSearch(items.texts if searched and set(wanted) - {"given"} else ())
     requests: dict[tuple[Part, Task], PreparedRequests] = {}
     searches: dict[str, NDArray[np.int32]] = {}
     notes: list[str] = []
@@ -215,20 +226,37 @@ def _requests(
         relevant = Relevant.of_events(
             asked.owner, log.item[asked.events], events.gain[asked.events]
         )
-        drawn = _sampled(card, log, words, queries, (part, task), asked.first, relevant, len(items))
-        sampled, told = drawn_lists(drawn, relevant, wanted, which)
-        lists: dict[Protocol, CandidateLists] = {"sampled": sampled}
-        notes += told
-        if shown is not None and (groups[task].shown >= 0).any():
+        lists: dict[Protocol, CandidateLists] = {}
+        if "sampled" in wanted:
+            drawn = _sampled(
+                card, log, words, queries, (part, task), asked.first, relevant, len(items)
+            )
+            negatives = card.candidates.negatives
+            lists["sampled"], told = drawn_lists(drawn, relevant, negatives, which)
+            notes += told
+        if "given" in wanted and shown is not None and (groups[task].shown >= 0).any():
             given = _given(groups[task], shown, asked.groups, relevant)
             lists["given"], told = given_lists(given, relevant, which)
             notes += told
+        if not lists and "full" not in wanted:
+            notes.append(
+                f"{which}: none of {len(asked.first)} requests is asked, as the data bring no lists"
+                " for them and the card names no other protocol"
+            )
+            continue
         requests[part, task] = PreparedRequests(
             asked.first, asked.stop, asked.omit, relevant, lists
         )
         if task is Task.SEARCH:
             searches[which] = log.query[asked.first]
-    return requests, [*notes, *unmatched(words.terms, queries.texts, searches)]
+    if not requests and parts.requests:
+        raise InputError(
+            f"card '{card.name}': candidates.protocols names given only, and the data bring no"
+            " lists of candidates; name full or sampled there"
+        )
+    if set(wanted) != {"given"}:
+        notes += unmatched(words.terms, queries.texts, searches)
+    return requests, notes
 
 
 def _given(
@@ -244,32 +272,6 @@ def _given(
         np.concatenate([shown.item[groups.exposures[mine]], relevant.item]),
         len(asked),
     )
-
-
-def _lists(texts: Texts) -> dict[str, list[str]]:
-    return {name: values.to_pylist() for name, values in texts.columns.items()}
-
-
-def _catalogue(card: Card, texts: Texts) -> Items:
-    rows = range(len(texts))
-    names = card.title_columns()
-    ids, columns = tuple(texts.ids.to_pylist()), _lists(texts)
-    titles = list(ids)
-    if card.title:
-        for row in rows:
-            title = card.title
-            for name in names:
-                title = title.replace("{" + name + "}", columns[name][row])
-            titles[row] = title.strip() or ids[row]
-    has_title = [bool(names) and any(columns[n][row] for n in names) for row in rows]
-    parts = zip(*(columns[name] for name in card.text), strict=True) if card.text else None
-    further = [" ".join(filter(None, p)) for p in parts] if parts else [""] * len(titles)
-    full = (
-        " ".join(filter(None, (title if has else "", more)))
-        for title, has, more in zip(titles, has_title, further, strict=True)
-    )
-    fields = {name: tuple(values) for name, values in columns.items()}
-    return Items(ids, tuple(titles), tuple(full), fields)
 
 
 def _sampled(

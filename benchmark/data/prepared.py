@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from benchmark.data.dataset import Part
 from benchmark.data.evaluation_set import CandidateLists, Protocol, Relevant
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Task
+from benchmark.data.text_column import TextColumn
 
 __all__ = ["Prepared", "PreparedRequests", "RequestsByPart", "digest_candidates", "digest_content"]
 
@@ -55,7 +56,7 @@ class Prepared:
     """
 
     log: EventLog
-    users: tuple[str, ...]
+    users: Sequence[str]
     items: Items
     queries: Queries
     train: NDArray[np.bool_]
@@ -96,8 +97,8 @@ def digest_content(
         _add(digest, relevant.item)
         _add(digest, relevant.gain)
     for texts in (items.ids, items.texts, queries.ids, queries.texts, queries.kinds):
-        for text in texts:
-            digest.update(text.encode() + b"\n")
+        for lines in TextColumn(texts).lines():
+            digest.update(lines)
     return digest.hexdigest()
 
 
@@ -110,4 +111,4 @@ def _add(digest: Any, column: NDArray) -> None:
     """Add an array with its type and shape, in the same bytes on every machine."""
     little = column.dtype.newbyteorder("<")
     digest.update(f"{little.str}{column.shape}".encode())
-    digest.update(np.ascontiguousarray(column, dtype=little).tobytes())
+    digest.update(np.ascontiguousarray(column, dtype=little).reshape(-1).view(np.uint8))

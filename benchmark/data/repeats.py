@@ -6,6 +6,8 @@ put it out of reach of whoever generates; so it is not asked for.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,7 +56,7 @@ def without_repeats(whole: EvaluationSet) -> EvaluationSet | None:
         for protocol, candidates in whole.lists.items()
     }
     counted = Repeated(int(again.sum()), len(whole) - len(kept))
-    return EvaluationSet(whole.requests, relevant, lists, counted).at(kept)
+    return replace(whole, relevant=relevant, lists=lists, repeated=counted).at(kept)
 
 
 def _without(lists: CandidateLists, repeats: Relevant, items: int) -> CandidateLists:

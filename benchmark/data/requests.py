@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Queries
 from benchmark.data.events import NO_QUERY, EventLog, EventSource
+from benchmark.data.terms import Task
 
 __all__ = ["PAD", "History", "Requests", "Task", "events_at"]
 
 PAD = -1
 """Fills the places of a padded array that hold no event or item."""
-
-
-class Task(str, Enum):
-    """What is ranked for."""
-
-    REC = "rec"
-    SEARCH = "search"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def simulate(protocol: QueryProtocol, item: NDArray[np.int32], columns: Columns)
     Raises:
         InputError: the protocol names a column that the items do not have.
     """
-    for name in _columns_of(protocol):
+    for name in protocol.columns():
         if name not in columns:
             raise InputError(f"query protocol: items have no field '{name}'; name one of theirs")
     generator = np.random.Generator(np.random.PCG64(protocol.seed))
@@ -109,13 +109,6 @@ def path_query(path: Sequence[str]) -> str:
     found = [word for level in path for word in words(level)]
     last = dict.fromkeys(reversed(found))
     return " ".join(reversed(last))
-
-
-def _columns_of(protocol: QueryProtocol) -> list[str]:
-    names = [level.field for level in protocol.category.levels] if protocol.category else []
-    if protocol.category and protocol.category.paths:
-        names.append(protocol.category.paths)
-    return names + (list(protocol.known_item.fields) if protocol.known_item else [])
 
 
 def _table(events: int, rows: NDArray[np.int64], texts: list[str], kinds: list[str]) -> Simulated:

@@ -13,6 +13,7 @@ from benchmark.data.days import midnights
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.grouping import Groups, group_events, kind_of
 from benchmark.data.requests import PAD, Task
+from benchmark.data.sources.source import TEST, VALIDATION
 from benchmark.errors import InputError
 
 __all__ = ["LEAST", "Parts", "RequestRows", "split"]
@@ -62,7 +63,13 @@ Asked = dict[tuple[Part, Task], NDArray[np.int64]]
 """The groups that each part and task asks for, ascending."""
 
 
-def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | None = None) -> Parts:
+def split(
+    log: EventLog,
+    items: int,
+    how: Split,
+    groups: dict[Task, Groups] | None = None,
+    official: NDArray[np.uint8] | None = None,
+) -> Parts:
     """Split a log into requests and events to train on.
 
     ``leave-one-out``: for each user and task the last request tests, the one before validates and
@@ -74,6 +81,9 @@ def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | No
 
     ``days``: as ``temporal``, but cut at two midnights of ``zone``: the last day that has an event
     tests, the day before validates, earlier ones train.
+
+    ``official``: the source says of each event what it is for. A request is asked in the latest
+    part that any of its events is of; everything else trains.
 
     ``leakage: safe``: the history of a request is what its user did strictly earlier, outside of
     the request's own session, later parts included: a test request knows the validation event
@@ -92,14 +102,19 @@ def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | No
         items: size of the catalogue.
         how: the split, the leakage rule, the draw's limit and seed, and the zone of days.
         groups: which events make a request, by task; as the log itself tells if not given.
+        official: uint8 ``[events]``, the source's own parts, values of
+            :attr:`benchmark.data.sources.source.Interactions.part`.
 
     Raises:
-        InputError: nothing is left to train on, or the times have no days.
+        InputError: nothing is left to train on, the times have no days, or the source has no parts
+            that ``official`` needs.
     """
     groups = groups or {task: group_events(log, task) for task in Task}
     train = np.ones(len(log), dtype=np.bool_)
     if how.name == "leave-one-out":
         asked = _leave_one_out(log, groups)
+    elif how.name == "official":
+        asked = _official(groups, official)
     else:
         begin, end = _cuts(log) if how.name == "temporal" else _days(log, how.zone)
         asked = _temporal(log, groups, begin, end)
@@ -107,7 +122,7 @@ def split(log: EventLog, items: int, how: Split, groups: dict[Task, Groups] | No
         train &= log.time < begin
     for (_, task), chosen in asked.items():
         train[_events(groups[task], chosen)[1]] = False
-    if how.name != "leave-one-out" and how.limit is not None:
+    if how.name in ("temporal", "days") and how.limit is not None:
         asked = {key: _draw(chosen, how, i) for i, (key, chosen) in enumerate(asked.items())}
     requests = {
         (part, task): _request_rows(log, groups[task], chosen, how, task)
@@ -229,6 +244,21 @@ def _temporal(log: EventLog, groups: dict[Task, Groups], begin: int, end: int) -
             asked["validation", task] = validation
         if len(test):
             asked["test", task] = test
+    return asked
+
+
+def _official(groups: dict[Task, Groups], official: NDArray[np.uint8] | None) -> Asked:
+    if official is None:
+        text = "the files do not say what trains and what tests; name another split than official"
+        raise InputError(text)
+    names: dict[Part, int] = {"validation": VALIDATION, "test": TEST}
+    asked: Asked = {}
+    for task in Task:
+        rows, offsets = groups[task].rows, groups[task].offsets
+        latest = np.maximum.reduceat(official[rows], offsets[:-1]) if len(rows) else official[:0]
+        for part, value in names.items():
+            if len(chosen := np.flatnonzero(latest == value)):
+                asked[part, task] = chosen
     return asked
 
 

@@ -28,6 +28,11 @@ def _why(dataset: Dataset, task: Task) -> str:
     users, most = int((of_user > 0).sum()), int(of_user.max())
     enough = int((of_user >= LEAST).sum())
     told = f"{len(groups.rows)} events of {users} users make {count} requests"
+    if dataset.about.split == "official":
+        return (
+            f"{told}, none of which the files hold out to test, or all repeat their own history or"
+            " leave no wrong item; name another split in a card"
+        )
     if dataset.about.split != "leave-one-out":
         return (
             f"{told}, none of them late enough to test, or all repeat their own history or leave no"
@@ -39,7 +44,7 @@ def _why(dataset: Dataset, task: Task) -> str:
             " users are left; give more events, or name the split temporal in a card"
         )
     left = f"{told} and {enough} users have the {LEAST} that leave-one-out needs, but"
-    if task is Task.SEARCH:  # nothing is left out for what stands in a history
+    if str(task) not in dataset.about.exclude_seen:
         return f"{left} every item answers what they ask; give more items"
     return (
         f"{left} what they ask for repeats their own history or leaves no wrong item; run with"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from benchmark.evaluation.counting import Places, count_list, count_scores
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import CUTOFFS
 from benchmark.evaluation.observer import Observer
+from benchmark.failures import blaming
 from benchmark.model import SCORES_AT_ONCE, Model
 
 __all__ = ["RETRIEVED", "TOP", "Answers", "Asking"]
@@ -131,11 +133,13 @@ class Asking:
 
     def _scores(self, requests: Requests) -> tuple[NDArray[np.float32], float]:
         """Return the model's scores ``[requests, width]`` and the seconds that they took."""
-        started = time.perf_counter()
-        scores = np.asarray(self._model.score(requests))
-        seconds = time.perf_counter() - started
+        with self._answering():
+            started = time.perf_counter()
+            scores = np.asarray(self._model.score(requests))
+            seconds = time.perf_counter() - started
+            scores = scores.astype(np.float32, copy=False)
         self._check_shape(scores, (len(requests), requests.width))
-        return scores.astype(np.float32, copy=False), seconds
+        return scores, seconds
 
     def _rank_catalogue(
         self, part: EvaluationSet, first: int, scores: NDArray[np.float32]
@@ -197,14 +201,18 @@ class Asking:
             places.columns[rows], places.scores[rows] = answer.columns, answer.scores
 
     def _best(self, requests: Requests, k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        started = time.perf_counter()
-        items, scores = self._model.retrieve(requests, k)
-        self._kept["full"].seconds += time.perf_counter() - started
+        with self._answering():
+            started = time.perf_counter()
+            found, best = self._model.retrieve(requests, k)
+            self._kept["full"].seconds += time.perf_counter() - started
+            items, scores = np.asarray(found), np.asarray(best).astype(np.float32, copy=False)
         self._check_shape(items, (len(requests), k))
         self._check_shape(scores, (len(requests), k))
+        if not np.issubdtype(items.dtype, np.integer):
+            raise BenchmarkError(f"{self._name} retrieved items that are no whole numbers")
         if items.min(initial=0) < PAD or items.max(initial=0) >= self._items:
             raise BenchmarkError(f"{self._name} retrieved an item that is not in the catalogue")
-        return items, scores.astype(np.float32, copy=False)
+        return items, scores
 
     def _rank_lists(
         self,
@@ -243,6 +251,9 @@ class Asking:
             whole.columns[rows] = np.where(places.columns == PAD, PAD, taken)
             whole.scores[rows] = places.scores
         return whole
+
+    def _answering(self) -> AbstractContextManager[None]:
+        return blaming(f"{self._name} cannot answer")
 
     def _depth(self, protocol: Protocol) -> int:
         return max(TOP, self._depths.get(protocol, 0))

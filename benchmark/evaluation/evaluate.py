@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset, Part
-from benchmark.data.evaluation_set import PROTOCOLS, EvaluationSet, Protocol
+from benchmark.data.evaluation_set import PROTOCOLS, Protocol
 from benchmark.data.requests import Task
 from benchmark.errors import DivergedError
 from benchmark.evaluation.asking import TOP, Asking
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import MAIN, compute
 from benchmark.evaluation.observer import Observer
+from benchmark.failures import owning
 from benchmark.model import Model
 from benchmark.run_log import RunLog
 
@@ -117,19 +118,35 @@ class HarnessValidation:
     tasks: tuple[Task, ...]
 
     def measure(self, model: Model, limit: int | None = None) -> dict[str, float]:
-        """Return NDCG@10 over the full catalogue by task that the model serves."""
-        measured = {}
-        for task in self.tasks:
-            whole = self.dataset.evaluation.get(("validation", task))
-            if whole is None or task not in model.tasks:
-                continue
-            # The order hangs on the data set, not on the run: all models see the same requests.
-            rng = np.random.default_rng(zlib.crc32(f"{self.dataset.digest}/{task}".encode()))
-            rows = np.sort(rng.permutation(len(whole))[: limit or len(whole)])
-            part = EvaluationSet(whole.requests[rows], whole.relevant.at(rows), lists={})
-            asking = Asking(model, type(model).__name__, part, ("full",))
-            for batch in asking.batches():
-                asking.ask(batch)
-            counts = asking.answers("full").counts
-            measured[str(task)] = float(compute(counts, (MAIN,))[MAIN].mean())
-        return measured
+        """Return NDCG@10 by task that the model serves.
+
+        It is taken over the full catalogue; where the data set leaves that out, over the lists that
+        it has, given ones first.
+
+        Raises:
+            DivergedError: a score is not finite.
+            BenchmarkError: another fault of the model's answers, or of the harness.
+        """
+        with owning():  # a model calls it
+            return {
+                str(task): self._measured(model, task, limit)
+                for task in self.tasks
+                if task in model.tasks and ("validation", task) in self.dataset.evaluation
+            }
+
+    def _measured(self, model: Model, task: Task, limit: int | None) -> float:
+        whole = self.dataset.evaluation["validation", task]
+        # The order hangs on the data set, not on the run: all models see the same requests.
+        rng = np.random.default_rng(zlib.crc32(f"{self.dataset.digest}/{task}".encode()))
+        protocol: Protocol = "full"
+        if not whole.full:
+            protocol = "given" if "given" in whole.protocols else "sampled"
+        every = whole.asked(protocol)
+        rows = every[np.sort(rng.permutation(len(every))[: limit or len(every)])]
+        lists = {name: each for name, each in whole.lists.items() if name == protocol}
+        part = replace(whole, lists=lists).at(rows)
+        asking = Asking(model, type(model).__name__, part, (protocol,))
+        for batch in asking.batches():
+            asking.ask(batch)
+        counts = asking.answers(protocol).counts
+        return float(compute(counts, (MAIN,))[MAIN].mean())

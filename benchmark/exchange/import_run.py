@@ -28,10 +28,9 @@ from benchmark.results.table import RunTables, counts_table, top_table, with_blo
 from benchmark.run_log import RunLog
 from benchmark.running.environment import circumstances
 from benchmark.running.identity import RunIdentity, harness_digest
+from benchmark.settings import IMPORTED
 
 __all__ = ["Imported", "check_name", "import_run"]
-
-PRESET = "imported"
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def _identity(name: str, dataset: Dataset, seed: int) -> RunIdentity:
     """Return what all imports of a name, data set and seed have in common."""
     return RunIdentity(
         model=name,
-        preset=PRESET,
+        preset=IMPORTED,
         settings={},
         dataset=dataset.name,
         dataset_digest=dataset.digest,

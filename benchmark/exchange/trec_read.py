@@ -1,7 +1,9 @@
 """Reader of TREC run files: one pass over the lines, and a precise complaint about the first fault.
 
 Fields may be separated by any whitespace. Items are ranked by their scores; the columns ``Q0`` and
-tag are not looked at, and ranks only for remarks.
+tag are not looked at, and ranks only for remarks. Ids of items may be encoded, as an export writes
+them, or stand as they are; where a name is the one for one item and the other for another, the
+rest of the file tells which is meant, or the file is refused.
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ from numpy.typing import NDArray
 
 from benchmark.data.recognise import HEAD, foreign_text, is_json, recognise, separator
 from benchmark.data.requests import Task
-from benchmark.data.sources.checksum import open_file
-from benchmark.data.sources.diagnose import LONGEST_LINE, complain, reading, shown
+from benchmark.data.sources.diagnose import LONGEST_LINE, complain, open_file
 from benchmark.errors import InputError
 from benchmark.exchange.trec_write import item_ids, request_ids
+from benchmark.plain_text import plain
 
 __all__ = ["Listing", "read_listing"]
 
@@ -65,7 +67,7 @@ def read_listing(path: Path, task: Task, requests: int, items: Sequence[str]) ->
     reader = _Reader(path, task, requests, items)
     digest = hashlib.sha256()
     before, parts = 0, []
-    with reading(path), open_file(path, pipes=True) as file:
+    with open_file(path, pipes=True) as file:
         while lines := file.readlines(_BLOCK):
             digest.update(b"".join(lines))
             if before == 0:
@@ -77,10 +79,33 @@ def read_listing(path: Path, task: Task, requests: int, items: Sequence[str]) ->
     if not any(len(part[0]) for part in parts):
         raise complain(path, None, f"the file is empty; its lines must read: {_FIELDS}")
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    request, item, score, rank, line = columns
+    request, name, score, rank, line = columns
+    item = reader.items_of(name, line)
     listing = Listing(request, item, score, rank, line, digest.hexdigest())
     reader.check_distinct(listing)
     return listing
+
+
+class _Names:
+    """What the items of a catalogue may be called.
+
+    Attributes:
+        number: the numbers of the names.
+        plainly: int32 ``[names]``, row of the item whose id the name is, -1 where none.
+        encoded: int32 ``[names]``, row of the item whose encoded id the name is, -1 where none.
+    """
+
+    def __init__(self, items: Sequence[str]) -> None:
+        as_written = [name.encode() for name in item_ids(items).to_pylist()]
+        as_they_are = [name.encode() for name in items]
+        names = dict.fromkeys((*as_they_are, *as_written))
+        self.number = {name: number for number, name in enumerate(names)}
+        self.plainly, self.encoded = (self._rows(each) for each in (as_they_are, as_written))
+
+    def _rows(self, names: Sequence[bytes]) -> NDArray[np.int32]:
+        rows = np.full(len(self.number), -1, dtype=np.int32)
+        rows[[self.number[name] for name in names]] = np.arange(len(names))
+        return rows
 
 
 class _Reader:
@@ -89,11 +114,10 @@ class _Reader:
         asked = request_ids(task, np.arange(requests)).to_pylist()
         self._bounds = f"{asked[0]} to {asked[-1]}"
         self._request = {name.encode(): row for row, name in enumerate(asked)}
-        names = (*items, *item_ids(items).to_pylist())  # an id that is a field is good as it is
-        self._item = {name.encode(): row % len(items) for row, name in enumerate(names)}
+        self._names = _Names(items)
 
     def parse(self, lines: list[bytes], first: int) -> tuple[NDArray, ...]:
-        """Return request, item, score, rank and line of the lines that are not blank."""
+        """Return request, item's name, score, rank and line of the lines that are not blank."""
         rows, numbers, fault = [], [], None
         for number, raw in enumerate(lines, first):
             fields = raw.split()
@@ -105,15 +129,32 @@ class _Reader:
                 numbers.append(number)
         size = len(rows)
         request = np.fromiter((self._request.get(r[0], -1) for r in rows), np.int32, size)
-        item = np.fromiter((self._item.get(r[2], -1) for r in rows), np.int32, size)
+        name = np.fromiter((self._names.number.get(r[2], -1) for r in rows), np.int32, size)
         score = np.fromiter((_number(r[4]) for r in rows), np.float64, size)
-        bad = np.flatnonzero((request < 0) | (item < 0) | np.isnan(score))
+        bad = np.flatnonzero((request < 0) | (name < 0) | np.isnan(score))
         if len(bad):
             raise self._complaint(numbers[bad[0]], rows[bad[0]])
         if fault is not None:
             raise complain(self._path, number, fault)
         rank = np.fromiter((_number(r[3]) for r in rows), np.float64, size)
-        return request, item, score, rank, np.array(numbers, dtype=np.int64)
+        return request, name, score, rank, np.array(numbers, dtype=np.int64)
+
+    def items_of(self, name: NDArray[np.int32], line: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return the rows in the catalogue of the names that a whole file gives, line by line."""
+        plainly, encoded = self._names.plainly[name], self._names.encoded[name]
+        doubtful = (plainly >= 0) & (encoded >= 0) & (plainly != encoded)
+        if not doubtful.any():
+            return np.where(plainly >= 0, plainly, encoded)
+        tells = {"plainly": bool((encoded < 0).any()), "encoded": bool((plainly < 0).any())}
+        if tells["plainly"] == tells["encoded"]:
+            first = int(np.argmax(doubtful))
+            one, other = (plain(self._items[rows[first]], 40) for rows in (plainly, encoded))
+            text = (
+                f"'{one}' is the id of an item, and '{other}' percent-encoded; write every '%' and"
+                " whitespace of ids encoded ('%25', '%20') in the whole file, or none"
+            )
+            raise complain(self._path, int(line[first]), text)
+        return plainly if tells["plainly"] else encoded
 
     def check_distinct(self, listing: Listing) -> None:
         key = listing.request.astype(np.int64) * len(self._items) + listing.item
@@ -122,15 +163,15 @@ class _Reader:
         if len(again):
             second = again[np.argmin(order[again + 1])]
             before, line = listing.line[order[[second, second + 1]]].tolist()
-            item = shown(self._items[listing.item[order[second]]])
+            item = plain(self._items[listing.item[order[second]]], 40)
             text = f"item '{item}' is already on line {before} for this request; keep one of them"
             raise complain(self._path, line, text)
 
     def _complaint(self, line: int, fields: list[bytes]) -> InputError:
-        request, _, item, _, score, _ = (shown(field.decode()) for field in fields)
+        request, _, item, _, score, _ = (plain(field.decode(), 40) for field in fields)
         if fields[0] not in self._request:
             text = f"unknown request id '{request}'; they are {self._bounds}, as exported"
-        elif fields[2] not in self._item:
+        elif fields[2] not in self._names.number:
             text = (
                 f"unknown item '{item}'; write ids as the data set does, with whitespace, control"
                 " characters and '%' percent-encoded"

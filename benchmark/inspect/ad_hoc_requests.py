@@ -87,7 +87,7 @@ def request_of_user(
         query=np.array([NO_QUERY]),
         queries=data.queries,
         items=len(data.items),
-        exclude_seen=task == Task.REC and data.about.seen == "exclude",
+        exclude_seen=str(task) in data.about.exclude_seen,
     )
     return UserRequest(request if query is None else _asked(request, query), ())
 

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from benchmark.errors import BenchmarkError
 from benchmark.model_protocols import IdentifierFacts
-from benchmark.results.run_info import Count, Share, first_fault
+from benchmark.results.run_info import Count, Share
+from benchmark.type_faults import first_fault
 
 __all__ = ["Prefix", "identifier_facts", "prefixes_of"]
 

@@ -49,7 +49,7 @@ class Progress(BaseModel):
     stopped: bool
     best_value: FiniteFloat
     best_epoch: Annotated[int, Field(ge=1)]
-    curve: list[dict[str, FiniteFloat]]
+    curve: list[dict[str, int | FiniteFloat]]
     elapsed: Annotated[list[_Seconds], Field(min_length=1)]
 
 

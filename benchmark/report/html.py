@@ -73,7 +73,7 @@ def _plain(value: Any) -> Any:
 
 def _charted(board: Leaderboard) -> dict[str, Any]:
     document = to_document([board])
-    whole = {"protocol": "full", "slice": ALL, "metric": SHOWN[0]}
+    whole = {"protocol": board.leading, "slice": ALL, "metric": SHOWN[0]}
     return {
         "tables": {
             table["task"]: table["rows"]

@@ -43,7 +43,7 @@ def _short_lists(board: Leaderboard) -> Iterator[str]:
     asked = {(t.task, t.protocol): max(r.requests or 0 for r in t.rows) for t in whole if t.rows}
     for table in whole:
         task, wanted = TASKS[table.task].lower(), board.negatives
-        every = asked.get((table.task, "full"), 0)
+        every = asked.get((table.task, "full"), 0)  # without it nobody knows how many there are
         left = every - asked.get((table.task, table.protocol), every)
         if left > 0:
             yield (

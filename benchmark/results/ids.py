@@ -20,7 +20,7 @@ def with_ids(rows: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     """
     tables = {"user": dataset.users, "query": (*dataset.queries.ids, ""), "item": dataset.items.ids}
     ids = {
-        f"{name}_id": np.array(table, dtype=object)[rows[name].to_numpy()]
+        f"{name}_id": np.array([*table], dtype=object)[rows[name].to_numpy()]
         for name, table in tables.items()
         if name in rows
     }

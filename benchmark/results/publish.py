@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmark.errors import InputError
 from benchmark.folders import discard
 from benchmark.locks import locked
-from benchmark.results.record import RunRecord, read_run, run_folder, write_run
+from benchmark.results.record import RunRecord, run_folder, write_run
 from benchmark.results.scan import scan_runs
 from benchmark.results.shared import drop_unused
 from benchmark.unfinished import sweep_below
@@ -68,16 +68,17 @@ def publish(
         for folder in folders:
             held.enter_context(locked(folder))
         older = list(scan_runs(results, report))
+        published = []
         for run, place in zip(newest.values(), places, strict=True):
             info = {name: value for name, value in run.info.items() if name != "schema"}
-            write_run(place, info, replace(run.tables(), top=None), None)
+            published.append(write_run(place, info, replace(run.tables(), top=None), None))
         for run in older:
             if _asked(run) in newest and run.folder not in places:
                 discard(run.folder)
         for folder in folders:
             drop_unused(folder)
             sweep_below(folder)
-        return [read_run(place) for place in places]
+        return published
 
 
 def _place(run: RunRecord, results: Path) -> Path:

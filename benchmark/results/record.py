@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from benchmark.bounded_json import parse_json, read_bounded
+from benchmark.bounded_json import parse_json
 from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.files import writing
@@ -32,7 +32,15 @@ from benchmark.results.shared import (
     file_of,
     made_from,
 )
-from benchmark.results.stored_files import COUNTS_FILE, INFO_FILE, TOP_FILE, read_info, stored
+from benchmark.results.stored_files import (
+    COUNTS_FILE,
+    INFO_FILE,
+    TOP_FILE,
+    checksum_of,
+    read_checked,
+    read_info,
+    stored,
+)
 from benchmark.results.table import (
     COUNTS,
     TOP,
@@ -63,6 +71,7 @@ class RunRecord:
     folder: Path
     info: dict[str, Any]
     _counts: bytes = field(repr=False, compare=False)
+    _top_sum: str | None = field(repr=False, compare=False)
     _shared: SharedTable = field(repr=False, compare=False)
 
     def requests(self) -> pd.DataFrame:
@@ -84,7 +93,7 @@ class RunRecord:
         The columns are ``task, protocol, request, rank, item``, ranks from 1.
 
         Raises:
-            BenchmarkError: they have gone since the run was read.
+            BenchmarkError: they have gone, or changed, since the run was read.
         """
         table = self._top()
         return None if table is None else table.to_pandas()
@@ -93,7 +102,8 @@ class RunRecord:
         """Return what is stored of the answers, as it is stored.
 
         Raises:
-            BenchmarkError: the lists of the best items have gone since the run was read.
+            BenchmarkError: the lists of the best items have gone, or changed, since the run was
+                read.
         """
         return RunTables(self._shared.table, self._own(), self._top())
 
@@ -101,15 +111,13 @@ class RunRecord:
         return from_bytes(self._counts, COUNTS, COUNTS_FILE)
 
     def _top(self) -> pa.Table | None:
+        if self._top_sum is None:
+            return None
         try:
-            return _top_of(standing(_place_of(self.folder)))
+            file = standing(_place_of(self.folder)) / TOP_FILE
+            return from_bytes(read_checked(file, self._top_sum), TOP, TOP_FILE)
         except (OSError, ValueError, BenchmarkError) as error:
             raise BenchmarkError(f"{self.folder}: {error}") from error
-
-
-def _top_of(place: Path) -> pa.Table | None:
-    file = place / TOP_FILE
-    return from_bytes(read_bounded(file, 2**30), TOP, TOP_FILE) if file.exists() else None
 
 
 def run_folder(results: Path, dataset: str, model: str, run_id: str) -> Path:
@@ -170,15 +178,17 @@ def _write(folder: Path, text: str, tables: RunTables, model: Model | None) -> N
 
 def _sign(folder: Path, shared: SharedTable) -> None:
     """Write the checksums of all files, and of the table that they stand on."""
-    sums = {p.name: _sha256(p) for p in sorted(folder.iterdir())}
+    sums = {p.name: checksum_of(p) for p in sorted(folder.iterdir())}
     sums[shared.name] = shared.checksum
     (folder / CHECKSUMS).write_text(json_text(sums), encoding="utf-8")
 
 
 def _place(shared: SharedTable, folder: Path) -> None:
     """Put a shared table in its place, unless it is there."""
-    file = file_of(folder, shared.name)
-    if not file.exists() or file.read_bytes() != shared.content:
+    file, there = file_of(folder, shared.name), None
+    with suppress(OSError, ValueError):
+        there = SharedTables().at(file).content
+    if there != shared.content:
         with writing(file) as unfinished:
             unfinished.write_bytes(shared.content)
 
@@ -227,11 +237,12 @@ def _checked(folder: Path, place: Path, shared: SharedTables) -> RunRecord:
     if table.checksum != checksum:
         raise ValueError(f"{name} differs from its checksum")
     counts = from_bytes(found.counts, COUNTS, COUNTS_FILE)
+    top = None if found.top is None else from_bytes(found.top, TOP, TOP_FILE)
     try:
-        check_answers(found.info["metrics"], table, counts, _top_of(place))
+        check_answers(found.info["metrics"], table, counts, top)
     except BenchmarkError as error:
         raise BenchmarkError(f"contradicts itself: {error}") from None
-    return RunRecord(folder, found.info, found.counts, table)
+    return RunRecord(folder, found.info, found.counts, found.sums.get(TOP_FILE), table)
 
 
 def _check_place(folder: Path, info: dict[str, Any]) -> None:
@@ -275,11 +286,3 @@ def _shared_by(folder: Path, wanted: list[str]) -> pa.Table | None:
         return read_run(folder).tables().shared if told == wanted else None
     except (OSError, ValueError, KeyError, TypeError, BenchmarkError):
         return None  # whoever reads runs is told of those that are damaged
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        total = sha256()
-        while block := stream.read(2**20):
-            total.update(block)
-    return total.hexdigest()

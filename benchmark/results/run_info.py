@@ -19,15 +19,16 @@ from pydantic import (
 )
 
 from benchmark.data.card import Split
+from benchmark.data.terms import Leakage, Protocol, Seen, TaskName
 from benchmark.errors import BenchmarkError
 from benchmark.names import is_name
 from benchmark.plain_text import plain
+from benchmark.settings import IMPORTED
+from benchmark.type_faults import first_fault
 
-__all__ = ["IMPORTED", "SCHEMA_VERSION", "Count", "Share", "check_info", "first_fault"]
+__all__ = ["SCHEMA_VERSION", "Count", "Share", "check_info"]
 
 SCHEMA_VERSION = 2
-IMPORTED = "imported"
-"""The preset of answers of outside systems, of which less is known."""
 
 
 def _name(text: str) -> str:
@@ -50,8 +51,6 @@ def _split(text: str) -> str:
 
 _SPLITS = get_args(Split.model_fields["name"].annotation)
 
-Task = Literal["rec", "search"]
-Protocol = Literal["full", "sampled", "given"]
 Name = Annotated[str, AfterValidator(_name)]
 Text = Annotated[str, Field(max_length=1000)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -149,7 +148,7 @@ class RunInfo(_Part):
     dataset: Name
     dataset_digest: Digest
     candidates_digest: Digest
-    tasks: Annotated[list[Task], Field(min_length=1), AfterValidator(_each_once)]
+    tasks: Annotated[list[TaskName], Field(min_length=1), AfterValidator(_each_once)]
     protocols: Annotated[list[Protocol], Field(min_length=1), AfterValidator(_each_once)]
     seed: Seed
     device: Literal["cpu", "cuda", "external"]
@@ -158,9 +157,9 @@ class RunInfo(_Part):
     ablation: Ablation | None
     changed: Values
     split: Annotated[str, AfterValidator(_split)]
-    leakage: Literal["safe", "paper"]
-    seen: Literal["exclude", "keep"]
-    repeated: dict[Task, Repeated]
+    leakage: Leakage
+    seen: Seen
+    repeated: dict[TaskName, Repeated]
     version: Text
     harness: Annotated[str, Field(pattern=r"^([0-9a-f]{64}|schema 1)$")]
     finished: Annotated[
@@ -172,7 +171,7 @@ class RunInfo(_Part):
     parameters: Count | None
     curve: list[dict[str, Annotated[float, Field(allow_inf_nan=False)]]]
     facts: Any
-    metrics: dict[Task, dict[Protocol, Means]]
+    metrics: dict[TaskName, dict[Protocol, Means]]
     negatives: Count | None = None
     place: Annotated[str, Field(max_length=4096)] | None = None
 
@@ -209,7 +208,7 @@ class TrainedInfo(RunInfo):
 class ImportedInfo(RunInfo):
     """Of answers of an outside system, each with the file that it came from."""
 
-    facts: dict[Task, dict[Protocol, Origin]]
+    facts: dict[TaskName, dict[Protocol, Origin]]
 
     @model_validator(mode="after")
     def _knows_its_files(self) -> ImportedInfo:
@@ -241,12 +240,3 @@ def check_info(info: object) -> None:
         kind.model_validate(info)
     except ValidationError as error:
         raise BenchmarkError(f"run.json: {first_fault(error)}") from None
-
-
-def first_fault(error: ValidationError) -> str:
-    """Return the first fault that was found, and how many more there are, as one line."""
-    faults = error.errors(include_url=False, include_context=False)
-    field = ".".join(plain(str(part), 60) for part in faults[0]["loc"])
-    message = faults[0]["msg"].removeprefix("Value error, ")
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return plain(f"{field}: {message}" if field else message) + more

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,10 +19,44 @@ from benchmark.results.record import RunRecord, read_run
 from benchmark.results.shared import SharedTable, SharedTables
 from benchmark.results.table import ASKED
 
-__all__ = ["scan_runs"]
+__all__ = ["LeftOut", "Scanned", "scan", "scan_runs"]
 
 Report = Callable[[str], object]
 """Takes a line worth telling the user."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A run that was left out, or a folder of runs that could not be looked into.
+
+    Attributes:
+        place: where it lies.
+        told: what is wrong with it, in one line that names the place.
+        names: of the data set, the model and the run, as far down as the place lies.
+    """
+
+    place: Path
+    told: str
+    names: tuple[str, ...]
+
+    def may_hold(self, dataset: str, model: str) -> bool:
+        """Return whether a run of the model on the data set may be what was left out."""
+        wanted = (dataset, model.replace(":", "-"))
+        return all(own == other for own, other in zip(self.names, wanted, strict=False))
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """What a results folder holds.
+
+    Attributes:
+        runs: all good ones, in the order of their folders.
+        left_out: whatever else was found.
+    """
+
+    runs: tuple[RunRecord, ...]
+    left_out: tuple[LeftOut, ...]
+
 
 _DATA = ("dataset", "dataset_digest", "candidates_digest")
 _RULES = ("split", "leakage", "seen", "negatives")
@@ -29,20 +65,39 @@ _RULES = ("split", "leakage", "seen", "negatives")
 def scan_runs(results: Path, report: Report) -> Iterator[RunRecord]:
     """Yield all good runs below ``results`` in the order of their folders.
 
-    ``report`` gets one line for each run that is left out: damaged, made under other rules, or at
-    odds with others on the same data; and for each folder that cannot be looked into.
+    ``report`` gets a line for each thing that :func:`scan` leaves out.
     """
-    shared, runs = SharedTables(), []
-    for folder in _folders(results / "runs", 3, report):
+    found = scan(results)
+    for each in found.left_out:
+        report(f"left out: {each.told}")
+    yield from found.runs
+
+
+def scan(results: Path) -> Scanned:
+    """Read all runs below ``results``.
+
+    What is damaged, made under other rules, or at odds with others on the same data is left out,
+    and so is each folder that cannot be looked into.
+    """
+    root, shared = results / "runs", SharedTables()
+    runs: list[RunRecord] = []
+    faults: list[tuple[Path, str]] = []
+    for folder in _folders(root, 3, faults):
         try:
             runs.append(read_run(folder, shared))
         except BenchmarkError as error:  # noqa: PERF203
             if os.path.lexists(standing(folder)):  # else it was removed while it was read
-                report(f"left out: {plain(str(error))}")
-    return _agreeing(runs, report)
+                faults.append((folder, plain(str(error))))
+    good = _agreeing(runs, faults)
+    return Scanned(tuple(good), tuple(_left_out(root, *fault) for fault in faults))
 
 
-def _folders(place: Path, depth: int, report: Report) -> Iterator[Path]:
+def _left_out(root: Path, place: Path, told: str) -> LeftOut:
+    parts = place.relative_to(root).parts
+    return LeftOut(place, told, tuple(unicodedata.normalize("NFC", part) for part in parts))
+
+
+def _folders(place: Path, depth: int, faults: list[tuple[Path, str]]) -> Iterator[Path]:
     """Yield the folders ``depth`` levels below ``place``, sorted, but for hidden ones.
 
     A file with an ending, such as a table that runs share or somebody's notes, is none of ours.
@@ -54,19 +109,19 @@ def _folders(place: Path, depth: int, report: Report) -> Iterator[Path]:
         if stat.S_ISREG(mode) and place.suffix[1:].isalpha():
             return
         if not stat.S_ISDIR(mode):
-            report(f"left out: {plain(str(place))}: is no folder of runs")
+            faults.append((place, f"{plain(str(place))}: is no folder of runs"))
         elif depth == 0:
             yield place
         else:
             for inner in sorted({in_place(found) for found in place.iterdir()}):
                 if not inner.name.startswith("."):
-                    yield from _folders(inner, depth - 1, report)
+                    yield from _folders(inner, depth - 1, faults)
     except OSError as error:
-        report(f"left out: {plain(str(place))}: cannot be read: {error.strerror}")
+        faults.append((place, f"{plain(str(place))}: cannot be read: {error.strerror}"))
 
 
-def _agreeing(runs: Sequence[RunRecord], report: Report) -> Iterator[RunRecord]:
-    """Yield the runs that say the same of the same data as most runs on it.
+def _agreeing(runs: Sequence[RunRecord], faults: list[tuple[Path, str]]) -> list[RunRecord]:
+    """Return the runs that say the same of the same data as most runs on it.
 
     The digests of data and candidates cover the rules and every request, so that runs which share
     them and differ in these contradict each other.
@@ -75,11 +130,9 @@ def _agreeing(runs: Sequence[RunRecord], report: Report) -> Iterator[RunRecord]:
     for run in runs:
         on_data[tuple(run.info[name] for name in _DATA)].append(run)
     odd = {id(run): line for group in on_data.values() for run, line in _odd_ones(group)}
-    for run in runs:
-        if id(run) in odd:
-            report(f"left out: {plain(str(run.folder))}: {odd[id(run)]}")
-        else:
-            yield run
+    told = ((run, odd[id(run)]) for run in runs if id(run) in odd)
+    faults += [(run.folder, f"{plain(str(run.folder))}: {line}") for run, line in told]
+    return [run for run in runs if id(run) not in odd]
 
 
 def _odd_ones(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, str]]:

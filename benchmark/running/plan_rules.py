@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from typing import TYPE_CHECKING
 
+from benchmark.data.evaluation_set import PROTOCOLS
 from benchmark.data.too_few import why_none
 from benchmark.errors import BenchmarkError, InputError, did_you_mean
 from benchmark.failures import blaming
@@ -26,6 +28,9 @@ __all__ = [
     "plan_experiments",
     "restricted",
 ]
+
+MOST_SCORES = 10**13
+"""Scores of one task over the whole catalogue; a core ranks about a thousand million a second."""
 
 
 def plan_experiments(
@@ -62,6 +67,7 @@ def plan_experiments(
         ]
         with blaming(f"model '{entry.name}' cannot be made"):
             settings = build_settings(kind.Settings, kind.presets, preset, own)
+            json.dumps(asdict(settings))  # as the record of a run will hold them
             kind(settings)  # a model may refuse what the types of its settings allow
         experiments.append(Experiment(entry, settings, preset, common))
     return experiments
@@ -120,7 +126,7 @@ def check_ablations(experiments: Sequence[Experiment], assignments: Sequence[str
 
 
 def check_protocols(protocols: Sequence[str], dataset: Dataset) -> None:
-    """Refuse a protocol that no task of the data set has candidates for.
+    """Refuse a protocol that no task has candidates for, and more scores than anybody waits for.
 
     Raises:
         InputError: there is one.
@@ -128,7 +134,18 @@ def check_protocols(protocols: Sequence[str], dataset: Dataset) -> None:
     tests = [asked for (part, _), asked in dataset.evaluation.items() if part == "test"]
     for protocol in protocols:
         if not any(protocol in asked.protocols for asked in tests):
-            raise InputError(f"--protocol {protocol}: {dataset.name} brings no such candidates")
+            names = [p for p in PROTOCOLS if any(p in asked.protocols for asked in tests)]
+            raise InputError(
+                f"--protocol {protocol}: {dataset.name} has no such candidates, but"
+                f" {', '.join(names) or 'none at all'}"
+            )
+    most, items = max(map(len, tests), default=0), len(dataset.items)
+    if "full" in protocols and most * items > MOST_SCORES:
+        raise InputError(
+            f"--protocol full: {most:,} requests over {items:,} items of {dataset.name} are"
+            f" {most * items:.0e} scores, which takes hours for the fastest model; name"
+            " --protocol given or sampled, or draw fewer requests by split.limit in the card"
+        )
 
 
 def restricted(experiment: Experiment, dataset: Dataset) -> Experiment:
@@ -158,10 +175,12 @@ def check_runnable(experiments: Sequence[Experiment], dataset: Dataset, device: 
         BenchmarkError: a model fails when it looks.
     """
     for experiment in experiments:
-        with blaming(f"model '{experiment.title}' cannot be asked whether it can run"):
-            model = experiment.entry.load()(experiment.settings)
-            resolve_device(device, model)
-            try:
+        kind, unable = experiment.entry.load(), f"model '{experiment.title}' cannot be "
+        with blaming(f"{unable}made"):
+            model = kind(experiment.settings)
+        resolve_device(device, model)
+        try:
+            with blaming(f"{unable}asked whether it can run"):
                 model.check(dataset.train, experiment.tasks)
-            except InputError as error:
-                raise InputError(f"model {experiment.title}: {error}") from error
+        except InputError as error:
+            raise InputError(f"model {experiment.title}: {error}") from error

@@ -12,7 +12,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.evaluation_set import Protocol
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation, TaskOutcome, evaluate
-from benchmark.failures import ForeignCodeError, blaming
+from benchmark.failures import blaming, owning
 from benchmark.folders import discard, prune, standing
 from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext
@@ -70,7 +70,9 @@ def run_model(
             seed.
     """
     with _naming(f"model {plan.title}, seed {seed}"):
-        model = plan.entry.load()(plan.settings)
+        kind = plan.entry.load()
+        with blaming("it cannot be made"):
+            model = kind(plan.settings)
         identity = RunIdentity.of(plan, dataset, protocols, seed, resolve_device(device, model))
         names = dataset.name, plan.entry.name, identity.run_id
         folder, checkpoints = run_folder(results, *names), below(results / "checkpoints", *names)
@@ -99,10 +101,8 @@ def run_model(
 def _naming(whose: str) -> Iterator[None]:
     """Put in front of whatever goes wrong which run it was."""
     try:
-        with blaming(whose):
+        with owning():
             yield
-    except ForeignCodeError:
-        raise
     except BenchmarkError as error:
         error.args = (f"{whose}: {error}",)
         raise
@@ -117,8 +117,9 @@ def _trained(
 ) -> tuple[dict[str, Any], list[TaskOutcome]]:
     """Train and ask a model; return what the record tells, and the answers."""
     run_log = context.run_log
-    with run_log.phase("fit"):
-        model.fit(dataset.train, HarnessValidation(dataset, plan.tasks), context)
+    validation = HarnessValidation(dataset, plan.tasks)
+    with run_log.phase("fit"), blaming("training failed"):
+        model.fit(dataset.train, validation, context)
     with run_log.phase("evaluate"):
         outcomes = evaluate(
             model, plan.entry.name, dataset, "test", plan.tasks, identity.protocols, run_log
@@ -164,6 +165,8 @@ def _info(
     run_log: RunLog,
     outcomes: list[TaskOutcome],
 ) -> dict[str, Any]:
+    with blaming("its parameters cannot be counted"):
+        parameters = model.parameters()
     return {
         "run": identity.run_id,
         **asdict(identity),
@@ -172,7 +175,7 @@ def _info(
         "environment": environment(identity.device),
         "phases": [asdict(phase) for phase in run_log.phases],
         "peak_memory_mib": peak_memory_mib(),
-        "parameters": model.parameters(),
+        "parameters": parameters,
         "curve": run_log.curve,
         "facts": run_log.facts,
         "metrics": summarise(outcomes, dataset),

@@ -16,6 +16,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.names import below
 from benchmark.running.plan import TuningSummary
 from benchmark.sealed import DamagedError, read_sealed, write_sealed
+from benchmark.type_faults import first_fault
 
 __all__ = ["Study", "Trial", "read_study", "stored_studies", "study_file", "write_study"]
 
@@ -38,7 +39,7 @@ class Trial:
         failure: why the settings are no good, or "".
     """
 
-    settings: dict[str, _Scalar]
+    settings: dict[str, _Scalar | tuple[_Scalar, ...]]
     value: _Measure | None
     by_task: dict[str, _Measure]
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -81,6 +82,9 @@ class Study:
     def __post_init__(self) -> None:
         if any(trial.settings.keys() != self.space.keys() for trial in self.trials):
             raise ValueError("a trial has other settings than the space")
+        tuples = ((n, v) for t in self.trials for n, v in t.settings.items() if type(v) is tuple)
+        if any([*v] not in (self.base.get(n), *_choices(self.space[n])) for n, v in tuples):
+            raise ValueError("a trial has several values where the space has one")
         if self.trials and self.trials[0].value is None:
             raise ValueError("the first trial has no value")
 
@@ -113,6 +117,12 @@ class Study:
         return TuningSummary(hashlib.sha256(decisive.encode()).hexdigest()[:12], summary)
 
 
+def _choices(dimension: object) -> list[Any]:
+    """Return what a dimension offers, as the file tells it; nothing for a range."""
+    values = dimension.get("values") if isinstance(dimension, dict) else None
+    return values if isinstance(values, list) else []
+
+
 def study_file(results: Path, study: Study) -> Path:
     """Return where a study lies: ``tuning/<dataset>/<model>/<name>/study.json``."""
     folder = below(results / "tuning", study.dataset, study.model, study.name)
@@ -140,9 +150,7 @@ def read_study(file: Path) -> Study:
     try:
         study = TypeAdapter(Study).validate_json(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))[:80]
-        raise DamagedError(file, f"or of another version: {where}: {first['msg']}") from error
+        raise DamagedError(file, f"or of another version: {first_fault(error)}") from error
     if study.name != file.parent.name or not study.trials:
         raise DamagedError(file, "or of another search")
     return study

@@ -20,7 +20,7 @@ import optuna
 from benchmark.data.dataset import Dataset
 from benchmark.errors import BenchmarkError, DivergedError, InputError, RefusedError
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.failures import blaming
+from benchmark.failures import blaming, owning
 from benchmark.folders import discard
 from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext
@@ -122,10 +122,12 @@ def _with_next_trial(
     settings = {**asdict(plan.settings), **(_propose(study, space) if number else {})}
     tried = {name: settings[name] for name in space}
     checkpoints = file.parent / "checkpoints"
+    with blaming(f"model '{study.model}' cannot be made"):
+        model = kind(plan.settings)
     context = TrainingContext(
         plan.tasks,
         study.seed,
-        resolve_device(device, kind(plan.settings)),
+        resolve_device(device, model),
         RunLog(title=f"{study.model} trial {number + 1}"),
         checkpoints / str(number),
         identity=json.dumps([study.name, number, tried]),
@@ -147,11 +149,12 @@ def _with_next_trial(
 def _open_where_it_fails(trial: str) -> Iterator[None]:
     """Tell in one line what stopped a trial."""
     try:
-        with blaming("it failed"):
+        with owning():
             yield
     except BenchmarkError as error:
         reason = f"{error}; it stays open, and the same command goes on with it"
-        raise BenchmarkError(f"{trial} was stopped: {reason}") from error
+        error.args = (f"{trial} was stopped: {reason}",)
+        raise
 
 
 def _try(
@@ -165,8 +168,9 @@ def _try(
     started = time.monotonic()
     validation = HarnessValidation(dataset, context.tasks)
     try:
-        model = _made(kind, settings)
-        model.fit(dataset.train, validation, context)
+        with blaming("training failed"):
+            model = _made(kind, settings)
+            model.fit(dataset.train, validation, context)
         measured = validation.measure(model)
     except (RefusedError, DivergedError) as error:
         return Trial(tried, None, {}, time.monotonic() - started, str(error) or "refused")
@@ -201,10 +205,13 @@ def _propose(study: Study, space: dict[str, Dimension]) -> dict[str, Any]:
         inside = all(trial.settings[name] in dimension for name, dimension in space.items())
         if trial.value is not None and inside:
             past = optuna.trial.create_trial(
-                params=trial.settings, distributions=distributions, value=trial.value
+                params={n: _coded(trial.settings[n], dimension) for n, dimension in space.items()},
+                distributions=distributions,
+                value=trial.value,
             )
             search.add_trial(past)
-    return search.ask(distributions).params
+    drawn = search.ask(distributions).params
+    return {name: _decoded(drawn[name], dimension) for name, dimension in space.items()}
 
 
 def _distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution:
@@ -212,7 +219,16 @@ def _distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution
         return optuna.distributions.FloatDistribution(
             dimension.low, dimension.high, log=dimension.log
         )
-    return optuna.distributions.CategoricalDistribution(dimension.values)
+    return optuna.distributions.CategoricalDistribution(tuple(range(len(dimension.values))))
+
+
+def _coded(value: Any, dimension: Dimension) -> Any:
+    """Return a value as Optuna sees it: one of a choice by its place, since it may be a tuple."""
+    return value if isinstance(dimension, Range) else dimension.values.index(value)
+
+
+def _decoded(drawn: Any, dimension: Dimension) -> Any:
+    return drawn if isinstance(dimension, Range) else dimension.values[drawn]
 
 
 def find_study(

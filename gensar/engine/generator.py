@@ -104,7 +104,7 @@ class Generator(NotebookApi, Model):
 
     def prepare(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Make identifiers and a backbone that has learned nothing yet."""
-        self.item_ids, self.item_titles = train.items.ids, train.items.titles
+        self.item_ids, self.item_titles = tuple(train.items.ids), tuple(train.items.titles)
         self.trained_for = context.tasks
         identified = self.identify(train, validation, context)
         tokenizer = tokenizer_of(self.settings, self.texts(train))

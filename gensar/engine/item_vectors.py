@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -19,7 +20,7 @@ __all__ = ["collaborative_vectors", "semantic_vectors"]
 
 
 def semantic_vectors(
-    texts: tuple[str, ...], encoder: str, context: TrainingContext
+    texts: Sequence[str], encoder: str, context: TrainingContext
 ) -> NDArray[np.float32]:
     """Encode the items' texts, ``[items, width]``, rows of unit length.
 

@@ -67,6 +67,17 @@ def test_the_full_model_each_ablation_and_each_task_are_runs(
     assert "parted (without first)" in done.out
 
 
+def test_each_is_asked_once_whether_it_can_run(
+    parted: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(
+        Parted, "check", lambda self, train, tasks: asked.append((self.settings, tasks))
+    )
+    parted("--ablations")
+    assert len(asked) == len(set(asked)) == 5
+
+
 def test_a_single_task_has_no_task_left_to_take_away(parted: Command, tmp_path: Path) -> None:
     parted("--ablations", "--tasks", "rec")
     runs = list(scan_runs(tmp_path / "results", pytest.fail))

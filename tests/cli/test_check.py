@@ -75,6 +75,42 @@ def test_a_damaged_run_is_told_and_left_out(
     assert f"{bad.folder.relative_to(tmp_path)}: damaged run" in done.err
 
 
+@pytest.mark.parametrize("level", ["runs", "toy", "mine"])
+def test_where_nothing_can_be_looked_into_no_check_has_failed(
+    command: Command, baseline: Path, tmp_path: Path, level: str
+) -> None:
+    run = record(tmp_path / "results", "mine", {FULL: GOOD})
+    place = next(folder for folder in run.folder.parents if folder.name == level)
+    place.rename(tmp_path / "moved")
+    place.symlink_to(place)  # nobody may look into it, not even a superuser
+    done = command("check", "--baseline", baseline)
+    assert_refused(done)
+    assert f"cannot be checked: {place.relative_to(tmp_path)}: " in done.err
+
+
+@pytest.mark.parametrize(("others", "status"), [(GOOD, 2), (BAD, 1)], ids=["good", "bad"])
+@pytest.mark.parametrize("damage", ["run.json", "."])
+def test_what_cannot_be_read_hides_nothing_else(
+    command: Command, baseline: Path, tmp_path: Path, others: list[int], status: int, damage: str
+) -> None:
+    record(tmp_path / "baseline", "rp:other", {FULL: GOOD})
+    run = record(tmp_path / "results", "mine", {FULL: GOOD})
+    record(tmp_path / "results", "rp:other", {FULL: others})
+    if damage == ".":
+        run.folder.parent.rename(tmp_path / "moved")
+        run.folder.parent.touch()
+    else:
+        (run.folder / damage).unlink()
+    done = command("check", "--baseline", baseline)
+    assert (done.status, done.out.count(" WORSE ")) == (status, 0 if status == 2 else 3)
+    assert done.out.count("rp:other") == 3
+    error = done.err.splitlines()[-1]
+    assert error.startswith("error: ") and "mine on toy" in error and "cannot be checked" in error
+    assert ("3 of 3 metrics are worse" in error) == (status == 1)
+    found = command("check", "--baseline", baseline, "--json").json
+    assert (found["passed"], len(found["checked"]), len(found["problems"])) == (False, 3, 1)
+
+
 def test_a_baseline_is_made_of_runs(command: Command, tmp_path: Path) -> None:
     first = record(tmp_path / "results", "mine", {FULL: GOOD}, run="first")
     done = command("publish", first.folder, "--to", "made")

@@ -50,17 +50,43 @@ class _MuteError(RuntimeError):
         raise ValueError("no text")
 
 
+def _from_itself(*arguments: object) -> None:
+    error = ValueError("odd")
+    raise error from error
+
+
+def _round_in_a_circle(*arguments: object) -> None:
+    one, other = ValueError("odd"), KeyError("x")
+    other.__cause__ = one
+    raise one from other
+
+
+def _through_many(*arguments: object) -> None:
+    error = MemoryError("Unable to allocate 9 TiB")
+    led: Exception = error
+    for _ in range(5000):
+        further = ValueError("odd")
+        further.__cause__ = led
+        led = further
+    raise led
+
+
 FAULTS: dict[str, tuple[str, Callable[..., Any], str]] = {
     "fit": ("fit", _raiser(ValueError("odd\nand long")), "ValueError: odd (test_failures.py:"),
     "exit": ("fit", _exit, "sys.exit(0) was called"),
     "score": ("score", _raiser(KeyError("x")), "KeyError: 'x'"),
     "mute": ("fit", _raiser(_MuteError()), "_MuteError (test_failures.py:"),
     "state": ("state", _raiser(AttributeError()), "AttributeError"),
+    "itself": ("fit", _from_itself, "ValueError: odd (test_failures.py:"),
+    "circle": ("fit", _round_in_a_circle, "ValueError: odd (test_failures.py:"),
+    "led to": ("fit", _through_many, "memory ran out"),
     "memory": ("fit", _raiser(MemoryError("Unable to allocate 9 TiB")), "memory ran out (Unable"),
     "array": ("fit", lambda *_: np.empty(2**50), "memory ran out (Unable to allocate"),
     "tensor": ("fit", lambda *_: torch.empty(2**50), "memory ran out ("),
     "nested": ("fit", _raiser(RecursionError("maximum")), "RecursionError"),
     "file": ("fit", lambda *_: Path("no/such").read_bytes(), "no/such: No such file"),
+    "texts": ("score", lambda *_: [["a"]], "bm25 cannot answer: ValueError: could not convert"),
+    "nothing": ("score", lambda *_: None, "bm25 answered with shape ()"),
     "shape": ("score", lambda *_: np.zeros((1, 1), np.float32), "bm25"),
     "busy": ("fit", _raiser(BusyError("r: is being written by process 7")), "by process 7"),
     "escapes": ("fit", _raiser(ValueError("\x1b[2J")), r"\x1b[2J"),
@@ -88,6 +114,49 @@ def test_a_run_that_fails_leaves_the_others_shown(
     ]
     assert sum("failed" in "".join(row) for row in rows) == 4
     assert models(tmp_path / "results") == ["popularity"] * 2 + ["random"] * 2
+
+
+OWN = [
+    ("run --model bm25", "benchmark.evaluation.asking.count_scores"),
+    ("run --model bm25", "benchmark.evaluation.evaluate.compute"),
+    ("run --model bm25", "benchmark.running.runner.evaluate"),
+    ("run --model bm25", "benchmark.running.runner.environment"),
+    ("run --model bm25", "benchmark.results.record.to_bytes"),
+    ("tune --trials 1 --model bm25", "benchmark.evaluation.asking.count_scores"),
+    ("tune --trials 1 --model bm25", "benchmark.evaluation.evaluate.compute"),
+]
+"""What the harness does around a model, while it is trained and afterwards."""
+
+
+@pytest.mark.parametrize(("asked", "ours"), OWN)
+def test_a_fault_of_the_harness_is_not_blamed_on_the_model(
+    command: Command, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, asked: str, ours: str
+) -> None:
+    def measured(self: BM25, train: Any, validation: Any, context: Any) -> None:
+        fit(self, train, validation, context)
+        validation.measure(self)
+
+    fit = BM25.fit
+    monkeypatch.setattr(BM25, "fit", measured)
+    monkeypatch.setattr(ours, _raiser(ValueError("odd")))
+    done = command(*asked.split(), "--dataset", tiny_folder)
+    assert done.status == 2
+    error = done.err.splitlines()[-1]
+    assert error.startswith("error: internal error: ") and error.endswith("please report it")
+    assert "bm25" in error and "ValueError: odd (test_failures.py:" in error
+    assert "training failed" not in error and "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("error", [MemoryError("Unable"), OSError(28, "No space left", "a/b")])
+def test_a_machine_that_fails_the_harness_is_nobodys_fault(
+    three: Command, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("benchmark.evaluation.asking.count_scores", _raiser(error))
+    done = three()
+    assert done.status == 2
+    errors = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 3
+    assert not any("internal" in line or "report" in line for line in errors)
 
 
 def test_json_holds_an_error_in_its_place(three: Command, monkeypatch: pytest.MonkeyPatch) -> None:

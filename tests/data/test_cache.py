@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+import json
+import mmap
 import multiprocessing
 import os
 from dataclasses import fields
@@ -7,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from benchmark.data import prepare as prepare_module
 from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
+from benchmark.data.text_column import TextColumn
 from tests.data.conftest import MakeFolder
 
 from .test_card import ITEMS, card_in, rows
@@ -80,7 +85,9 @@ def test_sessions_grades_and_given_lists_come_back_from_the_cache(
     same(first, load_dataset(folder, seen=seen))
 
 
-@pytest.mark.parametrize("name", ["arrays.npz", "texts.jsonl", "manifest.json"])
+@pytest.mark.parametrize(
+    "name", ["log.item.npy", "test.search.sampled.items.npy", "items.arrow", "manifest.json"]
+)
 @pytest.mark.parametrize("damage", ["byte", "cut", "gone", "empty"])
 def test_damaged_cache_is_told_and_rebuilt(
     folder: Path, own_cache: Path, name: str, damage: str
@@ -106,10 +113,46 @@ def test_damaged_cache_is_told_and_rebuilt(
 
 def test_nothing_in_the_cache_is_pickled(folder: Path, own_cache: Path) -> None:
     load_dataset(folder)
-    names = {p.name for p in entry(own_cache).iterdir()}
-    assert names == {"arrays.npz", "texts.jsonl", "manifest.json"}
-    with np.load(entry(own_cache) / "arrays.npz", allow_pickle=False) as arrays:
-        assert all(arrays[name].dtype != object for name in arrays)
+    kinds = {".npy": 0, ".arrow": 0, ".json": 0}
+    for file in entry(own_cache).iterdir():
+        kinds[file.suffix] += 1
+        if file.suffix == ".npy":
+            assert np.load(file, allow_pickle=False).dtype != object
+        elif file.suffix == ".arrow":
+            assert set(pa.ipc.open_file(file).schema.types) <= {pa.large_string()}
+    assert all(kinds.values())
+
+
+def test_an_opened_data_set_lies_in_its_files_and_leaves_them_as_they_are(
+    folder: Path, own_cache: Path
+) -> None:
+    load_dataset(folder)
+    files = {file: file.read_bytes() for file in entry(own_cache).iterdir()}
+    before = pa.total_allocated_bytes()
+    found = load_dataset(folder)
+    texts = TextColumn(found.train.queries.texts)
+    assert pa.total_allocated_bytes() - before <= texts.array.get_total_buffer_size() + 256
+    for column in (found.log.item, found.log.time):
+        base = column
+        while not isinstance(base, mmap.mmap):
+            base = base.base  # type: ignore[assignment]
+        column[:1] += 1
+    assert {file: file.read_bytes() for file in files} == files
+
+
+def test_an_entry_of_another_layout_is_made_anew_without_a_word(
+    folder: Path, own_cache: Path
+) -> None:
+    first = load_dataset(folder)
+    manifest = entry(own_cache) / "manifest.json"
+    whole = json.loads(manifest.read_text())
+    del whole["checksum"], whole["layout"]
+    text = json.dumps(whole, sort_keys=True).encode()
+    manifest.write_text(json.dumps({**whole, "checksum": hashlib.sha256(text).hexdigest()}))
+    told: list[str] = []
+    same(first, load_dataset(folder, notify=told.append))
+    assert not any("damaged" in line for line in told)
+    assert json.loads(manifest.read_text())["layout"] == 2
 
 
 def test_changed_file_or_card_is_another_entry(folder: Path, own_cache: Path) -> None:

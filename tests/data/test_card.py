@@ -33,6 +33,8 @@ def rows(users: int = 3, events: int = 6) -> list[tuple[str, str, int]]:
     return [(f"u{u}", f"i{(u * 2 + k) % 9}", k) for u in range(users) for k in range(events)]
 
 
+IN_TWO_ENCODINGS = ("tags.dat",)
+"""Of HetRec 2011's Last.fm, published in latin-1; copies in UTF-8, with letters lost, are about."""
 ITEMS = [(f"i{k}", f"thing {k}", f"brand{k % 3}") for k in range(9)]
 
 
@@ -45,7 +47,8 @@ def test_every_card_is_whole(name: str) -> None:
     # Counts and checksums are those of real files, or there are none and the card says so.
     counted = card.statistics is not None
     assert counted or "generated files only" in card.description
-    assert all((f.sha256 is not None) == counted for f in card.files.values())
+    known = [f.sha256 is not None for f in card.files.values() if f.name not in IN_TWO_ENCODINGS]
+    assert all(known) if counted else not any(known)
     assert (card.digests.queries is not None) == (card.queries is not None)
 
 

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,44 @@ def test_installed_packages_are_found_without_import(
     )
     monkeypatch.setattr("site.getsitepackages", lambda: [str(tmp_path / "site")])
     assert package_folder("thing") == tmp_path / "source" / "src" / "thing"
+
+
+def _installed(site: Path, name: str, files: tuple[str, ...]) -> None:
+    """Lay out a distribution as installers do that write no ``top_level.txt``."""
+    metadata = site / f"{name}-1.dist-info"
+    for file in files:
+        (site / file).parent.mkdir(parents=True, exist_ok=True)
+        (site / file).write_text("raise SystemExit('imported')\n")
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+    (metadata / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+
+
+def test_a_package_of_a_distribution_with_another_name_is_found_by_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, here = tmp_path / "site", tmp_path / "here"
+    _installed(place, "the_things", ("thing/__init__.py", "thing/data/x.inter", "single.py"))
+    _installed(place, "others", ("other/__init__.py",))
+    _installed(here, "local", ("nearby/__init__.py",))
+    (place / "stray").mkdir()
+    monkeypatch.setattr("site.getsitepackages", lambda: [str(place)])
+    monkeypatch.chdir(here)
+    monkeypatch.syspath_prepend(str(here))
+    assert package_folder("thing") == place / "thing"
+    assert package_folder("thing.data") == place / "thing" / "data"
+    assert package_folder("other") == place / "other"
+    for name in ("single", "stray", "nearby", "local", "the_things"):
+        assert package_folder(name) is None
+    assert "thing" not in sys.modules
+
+
+@pytest.mark.parametrize("name", ["attr", "dateutil"])
+def test_installed_packages_of_another_name_are_found_where_python_finds_them(name: str) -> None:
+    spec = find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip(f"{name} is not installed")
+    assert package_folder(name) == Path(next(iter(spec.submodule_search_locations)))
 
 
 def test_a_record_is_no_data_set_nor_is_what_lies_in_it(make_folder: MakeFolder) -> None:

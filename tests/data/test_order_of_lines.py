@@ -14,6 +14,7 @@ from benchmark.data.card import Copies
 from benchmark.data.copies import without_copies
 from benchmark.data.load import load_dataset
 from benchmark.data.sources.atomic import read_inter
+from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.order import events_in_order
 from tests.support import write_tiny
 
@@ -43,7 +44,21 @@ def _tied(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("write", [write_tiny, _tied])
+def _contradicting(folder: Path) -> Path:
+    """Write a data set that says several things of one item, and of one query."""
+    _tied(folder)
+    for kind in ("item", "query"):
+        file = folder / f"tiny.{kind}"
+        head, *rows = file.read_text().splitlines()
+        cells = [row.split("\t") for row in rows]
+        others = [[one[0], *other[1:]] for one, other in zip(cells, cells[3:], strict=False)]
+        fewer = [[one[0], *("" for _ in one[1:])] for one in cells[::2]]
+        more = ["\t".join(each) for each in others + fewer + cells[::3]]
+        file.write_text("\n".join([head, *more, *rows]) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize("write", [write_tiny, _tied, _contradicting])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_shuffled_lines_make_the_same_data_set(write, seed: int, tmp_path: Path) -> None:
     whole = write(tmp_path / "a" / "tiny")
@@ -90,7 +105,9 @@ def test_copies_are_what_a_walk_through_the_events_finds(
         if time - last.get((user, item, query), -100) > within:
             expected.append((f"u{user}", f"i{item}", time, query))
         last[user, item, query] = time
-    inter, notes = without_copies(events_in_order(read_inter(file)), Copies(within=within))
+    cleaning = Cleaning()
+    read = events_in_order(read_inter(file, cleaning=cleaning))
+    inter = without_copies(read, Copies(within=within), cleaning)
     queries = [*inter.queries.to_pylist(), ""]
     found = [
         (inter.users[int(u)].as_py(), inter.items[int(i)].as_py(), t, queries[q])
@@ -98,5 +115,19 @@ def test_copies_are_what_a_walk_through_the_events_finds(
     ]
     assert sorted(found) == sorted(expected)
     dropped = len(clicks) - len(expected)
-    assert len(notes) == bool(dropped)
-    assert not dropped or notes[0].startswith(f"{dropped} of {len(clicks)} events are copies")
+    assert len(cleaning.notes) == bool(dropped)
+    assert not dropped or f"({dropped} of {len(clicks)} events are copies)" in cleaning.notes[0]
+
+
+@pytest.mark.parametrize("times", [None, [f"{2**70 + k * 2**30}" for k in range(4)]])
+@pytest.mark.parametrize("within", [0, 1, 5])
+def test_where_times_are_only_ranks_no_distance_makes_a_copy(
+    times: list[str] | None, within: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "x.inter"
+    head, rows = "user_id:token\titem_id:token", ["u\ti"] * 4
+    if times is not None:
+        head, rows = f"{head}\ttimestamp:float", [f"u\ti\t{time}" for time in times]
+    file.write_text("\n".join([head, *rows]) + "\n")
+    read = events_in_order(read_inter(file))
+    assert len(without_copies(read, Copies(within=within), Cleaning()).item) == 4

@@ -319,3 +319,35 @@ def test_a_session_over_the_first_cut_trains_nothing_from_behind_it() -> None:
     parts = split(log, ITEMS, Split(name="temporal", leakage="paper"))
     begin = min(log.time[asked.first].min() for asked in parts.requests.values())
     assert log.time[parts.train].max() < begin
+
+
+@settings(max_examples=100, deadline=None)
+@given(EVENTS, st.lists(st.integers(0, 2), min_size=60, max_size=60))
+def test_an_official_split_asks_each_request_in_the_latest_part_of_its_events(
+    rows: list[tuple], given_parts: list[int]
+) -> None:
+    log = log_of(rows)
+    official = np.array(given_parts[: len(log)], dtype=np.uint8)
+    asked: Asked = {}
+    for task in Task:
+        for group in reference_groups(log, task):
+            latest = max(given_parts[row] for row in group)
+            if latest:
+                asked.setdefault((("validation", "test")[latest - 1], task), []).append(group)
+    train = reference_train(log, asked, safe=True)
+    if not any(train):
+        with pytest.raises(InputError, match="the official split leaves none"):
+            split(log, ITEMS, Split(name="official"), official=official)
+        return
+    parts = split(log, ITEMS, Split(name="official"), official=official)
+    assert parts.train.tolist() == train
+    assert not official[parts.train].any()
+    for (part, task), groups in reference_apart(log, asked).items():
+        got = parts.requests[part, task]
+        assert got.events.tolist() == [r for group in groups for r in group]
+        assert got.owner.tolist() == [i for i, group in enumerate(groups) for _ in group]
+
+
+def test_an_official_split_needs_a_source_that_has_one() -> None:
+    with pytest.raises(InputError, match="do not say what trains and what tests"):
+        split(log_of([(0, 1, 1, -1)]), ITEMS, Split(name="official"))

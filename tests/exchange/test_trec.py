@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from benchmark import registry
 from benchmark.data.dataset import Dataset, Protocol
-from benchmark.data.load import Seen, load_dataset
+from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
+from benchmark.data.terms import Seen
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import compute
@@ -386,6 +387,64 @@ def test_an_encoded_id_is_one_field_and_its_own(one: str, other: str) -> None:
 def test_only_what_must_be_is_encoded() -> None:
     assert encode("B00-é,'\"日本|#") == "B00-é,'\"日本|#"
     assert encode("50% a\tb") == "50%25%20a%09b"
+
+
+DOUBTFUL = ["a%20b", "a b", "c%", "d"]
+
+
+@pytest.mark.parametrize(
+    ("names", "rows"),
+    [
+        (["a%20b", "c%25"], [1, 2]),
+        (["a%20b", "c%"], [0, 2]),
+        (["d", "a%2520b", "a%20b"], [3, 0, 1]),
+        (["c%", "d"], [2, 3]),
+        (["c%25", "d"], [2, 3]),
+        (["a%20b"], None),
+        (["d", "a%20b"], None),
+        (["c%", "a%20b", "a%2520b"], None),
+    ],
+)
+def test_a_name_of_two_items_is_told_by_the_others_or_refused(
+    tmp_path: Path, names: list[str], rows: list[int] | None
+) -> None:
+    file = tmp_path / "my.run"
+    file.write_text("".join(f"rec-0 Q0 {name} 1 1 x\n" for name in names))
+    if rows is not None:
+        assert read_listing(file, Task.REC, 1, DOUBTFUL).item.tolist() == rows
+        return
+    line = names.index("a%20b") + 1
+    with pytest.raises(
+        InputError, match=rf"my\.run:{line}: 'a%20b' is the id of an item, and 'a b'"
+    ):
+        read_listing(file, Task.REC, 1, DOUBTFUL)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(st.text("a% 205", min_size=1, max_size=5), min_size=1, max_size=8, unique=True),
+    st.booleans(),
+    st.data(),
+)
+def test_no_item_is_taken_for_another(
+    tmp_path_factory: pytest.TempPathFactory, ids: list[str], encoded: bool, data: st.DataObject
+) -> None:
+    can_be_named = [row for row, name in enumerate(ids) if encoded or " " not in name]
+    listed = (
+        data.draw(st.lists(st.sampled_from(can_be_named), min_size=1, unique=True))
+        if can_be_named
+        else []
+    )
+    names = item_ids(ids).to_pylist() if encoded else ids
+    file = tmp_path_factory.mktemp("names") / "my.run"
+    file.write_text("".join(f"rec-0 Q0 {names[row]} 1 1 x\n" for row in listed))
+    try:
+        found = read_listing(file, Task.REC, 1, ids)
+    except InputError as error:
+        assert not listed or "percent-encoded; write" in str(error)
+        assert not listed or set(names) & set(item_ids(ids).to_pylist()) & set(ids)
+    else:
+        assert found.item.tolist() == listed
 
 
 ids = st.lists(

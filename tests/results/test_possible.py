@@ -326,7 +326,7 @@ def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path: Path, name: str) 
     bad = record(tmp_path, "bad", ASKED)
     (bad.folder / name).unlink()
     os.mkfifo(bad.folder / name)
-    assert f"{name} is no regular file" in _left_out(bad, tmp_path)
+    assert f"{name}: it is no regular file" in _left_out(bad, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["../outside", "..", ".", "", "/etc/hostname", "a\0b", "none"])

@@ -109,7 +109,7 @@ def _sign(folder: Path) -> None:
     """Make the checksums right again."""
     sums = json.loads((folder / "checksums.json").read_text(encoding="utf-8"))
     own = [name for name in sums if (folder / name).exists()]
-    sums.update({name: module._sha256(folder / name) for name in own})
+    sums.update({name: module.checksum_of(folder / name) for name in own})
     (folder / "checksums.json").write_text(json.dumps(sums), encoding="utf-8")
 
 
@@ -126,7 +126,7 @@ def test_a_record_of_another_version_is_left_out(tmp_path: Path, text: str) -> N
 def test_a_record_of_old_rules_says_what_to_do(tmp_path: Path) -> None:
     old = record(tmp_path, "m", ASKED)
     (old.folder / "run.json").write_text('{"schema": 1, "changed": {}}', encoding="utf-8")
-    sums = {file.name: module._sha256(file) for file in old.folder.iterdir()}
+    sums = {file.name: module.checksum_of(file) for file in old.folder.iterdir()}
     del sums["checksums.json"]
     (old.folder / "checksums.json").write_text(json.dumps(sums), encoding="utf-8")
     with pytest.raises(BenchmarkError) as caught:
@@ -141,7 +141,7 @@ def test_a_checksum_never_leads_out_of_the_folder(tmp_path: Path) -> None:
     outside = good.folder.parent / "outside"
     outside.write_text("x", encoding="utf-8")
     sums = json.loads((good.folder / "checksums.json").read_text(encoding="utf-8"))
-    sums["../outside"] = module._sha256(outside)
+    sums["../outside"] = module.checksum_of(outside)
     (good.folder / "checksums.json").write_text(json.dumps(sums), encoding="utf-8")
     with pytest.raises(BenchmarkError, match="damaged"):
         read_run(good.folder)
@@ -158,7 +158,7 @@ def _fail(*arguments: Any) -> None:
 
 
 @pytest.mark.parametrize("older", [False, True])
-@pytest.mark.parametrize("where", ["to_bytes", "save", "_sha256", "_place", "put", "rename"])
+@pytest.mark.parametrize("where", ["to_bytes", "save", "checksum_of", "_place", "put", "rename"])
 def test_an_interrupted_write_leaves_nothing_or_the_older_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, older: bool
 ) -> None:

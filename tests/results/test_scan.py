@@ -59,7 +59,7 @@ def test_a_folder_that_may_not_be_read_does_not_vanish_without_a_word(
     """As a superuser may read everything, the system's answer is feigned."""
     good, hidden = (record(tmp_path, name, ASKED, dataset=name) for name in ("good", "hidden"))
     barred = [tmp_path / "runs", *list(reversed(hidden.folder.parents))[-2:], hidden.folder][depth]
-    listing, opening = Path.iterdir, Path.open
+    listing, opening = Path.iterdir, os.open
 
     def refuse(path: Path) -> None:
         if path == barred or barred in path.parents:
@@ -69,12 +69,12 @@ def test_a_folder_that_may_not_be_read_does_not_vanish_without_a_word(
         refuse(self)
         return listing(self)
 
-    def open_(self: Path, *mode: object) -> object:
-        refuse(self)
-        return opening(self, *mode)  # type: ignore[call-overload]
+    def open_(path: Path, flags: int) -> int:
+        refuse(path)
+        return opening(path, flags)
 
     monkeypatch.setattr(Path, "iterdir", iterdir)
-    monkeypatch.setattr(Path, "open", open_)
+    monkeypatch.setattr(os, "open", open_)
     told: list[str] = []
     assert list(scan_runs(tmp_path, told.append)) == ([] if depth == 0 else [good])
     assert len(told) == 1

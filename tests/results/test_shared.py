@@ -84,15 +84,24 @@ def test_counts_that_do_not_fit_the_requests_are_refused(tmp_path: Path) -> None
             written(tmp_path, "m", made, metrics=means(tables(asked)))
 
 
+def test_a_pipe_in_place_of_a_shared_table_is_not_waited_for(tmp_path: Path) -> None:
+    run = record(tmp_path, "m", ASKED)
+    (shared,) = _shared(tmp_path)
+    shared.unlink()
+    os.mkfifo(shared)
+    assert record(tmp_path, "m", ASKED, seed=2).asked.table.equals(run.asked.table)
+    assert read_run(run.folder) == run
+
+
 def test_reading_all_runs_reads_the_shared_table_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seed in range(3):
         record(tmp_path, "m", ASKED, seed=seed)
     read: list[Path] = []
-    original = Path.open
+    original = os.open
     monkeypatch.setattr(
-        Path, "open", lambda self, *mode: (read.append(self), original(self, *mode))[1]
+        os, "open", lambda path, *flags: (read.append(Path(path)), original(path, *flags))[1]
     )
     frames = [run.requests() for run in scan_runs(tmp_path, pytest.fail)]
     frames += [run.requests() for run in scan_runs(tmp_path, pytest.fail)][:1]

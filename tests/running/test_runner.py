@@ -15,13 +15,15 @@ from baselines.popularity import Popularity
 from benchmark.data.dataset import Dataset
 from benchmark.data.evaluation_set import Repeated
 from benchmark.data.requests import PAD, Task
-from benchmark.errors import InputError
+from benchmark.errors import BenchmarkError, InputError
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.evaluate import HarnessValidation, evaluate
 from benchmark.evaluation.metrics import METRICS, TopLists, compute, describe_lists
 from benchmark.model import NoSettings, TrainingContext, TrainView, Validation
 from benchmark.registry import ModelEntry
+from benchmark.results.parquet import from_bytes, to_bytes
 from benchmark.results.record import read_run
+from benchmark.results.table import TOP
 from benchmark.run_log import RunLog
 from benchmark.running.device import resolve_device
 from benchmark.running.identity import code_digest, harness_digest
@@ -156,6 +158,22 @@ def test_stored_candidates_are_those_that_were_counted(tiny: Dataset, tmp_path: 
         part = _block(frame, str(outcome.task), outcome.protocol)
         for name in ("request", "gain", "greater", "tied", "candidates"):
             np.testing.assert_array_equal(part[name], getattr(outcome.counts, name))
+
+
+@pytest.mark.parametrize("now", ["others", "nothing"])
+def test_lists_that_are_not_those_that_were_checked_are_refused(
+    tiny: Dataset, tmp_path: Path, now: str
+) -> None:
+    record = run(tiny, tmp_path).record
+    file = record.folder / "top.parquet"
+    top = record.tables().top
+    assert top is not None and top.equals(from_bytes(file.read_bytes(), TOP, file.name))
+    file.unlink()
+    if now == "others":
+        file.write_bytes(to_bytes(top.slice(1)))
+    for read in (record.top, record.tables):
+        with pytest.raises(BenchmarkError, match=r"top\.parquet"):
+            read()
 
 
 def test_what_was_not_asked_is_counted(tiny: Dataset, tmp_path: Path) -> None:

@@ -130,6 +130,39 @@ def test_an_interrupted_search_goes_on_as_it_would_have(
     assert len(fits) == 8
 
 
+@dataclass(frozen=True)
+class ShapesSettings:
+    knob: float = field(default=0.0, metadata={"doc": "as in Knob"})
+    widths: tuple[int, ...] = field(default=(), metadata={"doc": "several values"})
+
+
+class Shapes(Knob):
+    Settings = ShapesSettings
+    search_space: ClassVar[Mapping[str, Dimension]] = {
+        "knob": Range(0.0, 1.0),
+        "widths": Choice(((32, 16), (8,), ())),
+    }
+
+
+SHAPES = ModelEntry("shapes", ("rec", "search"), "external", "", "tests.tuning.test_study:Shapes")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("start", [(), (32, 16), (5, 5)])
+def test_a_search_over_tuples_goes_on_and_is_found(
+    tiny: Dataset, tmp_path: Path, start: tuple[int, ...]
+) -> None:
+    plan = Experiment(SHAPES, ShapesSettings(widths=start), "standard", BOTH)
+    whole = tune(plan, tiny, 6, 1, "cpu", tmp_path / "whole", lambda line: None)
+    for trials in (2, 6):
+        parts = tune(plan, tiny, trials, 1, "cpu", tmp_path / "parts", lambda line: None)
+    assert [t.settings for t in parts.trials] == [t.settings for t in whole.trials]
+    assert {type(t.settings["widths"]) for t in parts.trials} == {tuple}
+    found = find_study(tmp_path / "parts", plan, tiny)
+    assert found == parts
+    assert replace(plan.settings, **found.best.settings).widths in {start, (32, 16), (8,), ()}
+
+
 def test_another_seed_searches_elsewhere(tiny: Dataset, tmp_path: Path) -> None:
     first, second = (_tune(tiny, tmp_path, 4, seed) for seed in (1, 2))
     assert [t.settings for t in first.trials[1:]] != [t.settings for t in second.trials[1:]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain, line_of_row, shown
+from benchmark.data.sources.diagnose import complain, line_of_row
 from benchmark.data.sources.header import parse_header
 from benchmark.data.sources.numbers import numbers
 from benchmark.data.sources.parse import Rows, parse
 from benchmark.data.sources.repair import Repaired
 from benchmark.data.sources.source import Interactions, Origin, Texts
+from benchmark.data.sources.times import times
+from benchmark.plain_text import plain
 
 __all__ = ["read_ids", "read_inter", "read_texts"]
 
@@ -59,10 +62,11 @@ def read_inter(
         given[name], missing = numbers(rows, name)
         keep &= ~_left_out(rows, name, missing, keep, cleaning)
     if not keep.any():
-        raise complain(path, None, "no event is left; none has a user, an item and a time")
+        needed = ", ".join((*_IDS, *given))
+        raise complain(path, None, f"no event is left; each lacks one of {needed}")
     table = rows.table.filter(pa.array(keep)) if not keep.all() else rows.table
     row = np.flatnonzero(keep)
-    time, scaled = _times(rows, given.get("timestamp"), row, cleaning)
+    time, steps = times(rows, given.get("timestamp"), row, cleaning)
     columns = {name: _codes(table, name) for name in coded}
     found = Interactions(
         user=columns["user_id"][0],
@@ -76,38 +80,51 @@ def read_inter(
         sessions=columns["session_id"][1],
         row=row,
         origin=_origin(path, rows.repaired),
-        scaled=scaled,
+        steps=steps,
         grade=None if grade is None else _grades(rows, given[grade][row], row, grade),
     )
     return found if keep.all() else found.compact()
 
 
 def read_texts(
-    path: Path, key: str, needed: dict[str, str], cleaning: Cleaning | None = None
+    path: Path,
+    key: str,
+    needed: dict[str, str],
+    cleaning: Cleaning | None = None,
+    columns: Collection[str] | None = None,
 ) -> Texts:
     """Read an ``.item`` or ``.query`` file whose rows are named by field ``key``.
 
-    Rows without a key are left out; of those that share one, the first is kept.
+    Rows without a key are left out; of those that share one, the fullest is kept, chosen by what
+    they hold and not by where they stand.
 
     Args:
         path: the file.
         key: the field that identifies a row.
         needed: required fields and their types, ``key`` among them.
         cleaning: is told what is cleaned.
+        columns: the fields that are wanted beside; all that the file has if not given, or if it
+            lacks one of them, as whoever wants it then says which there are.
 
     Raises:
         InputError: anything wrong with the file.
     """
     cleaning = cleaning or Cleaning()
     fields = parse_header(path, needed)
-    rows = parse(path, fields, {f.name: pa.string() for f in fields}, cleaning)
+    names = [field.name for field in fields]
+    if columns is not None and set(columns) <= set(names):
+        names = [name for name in names if name in columns or name in needed]
+    rows = parse(path, fields, dict.fromkeys(names, pa.string()), cleaning)
+    if len(names) < len(fields) and len(rows.table.column(key).unique()) < rows.table.num_rows:
+        # Rows of one key are compared as a whole; what is mended was told already.
+        rows = parse(path, fields, {f.name: pa.string() for f in fields}, Cleaning())
     empty = _is_empty(rows.table.column(key))
     if empty.any():
         first, count = rows.line(int(np.argmax(empty))), f"{empty.sum()} of {len(empty)} rows"
         cleaning.report(path, first, f"{key} is empty", count, "they are left out")
     row = np.flatnonzero(~empty)
     table = rows.table.take(pa.array(row))
-    kept = _first_of_each(rows, table, key, row, cleaning)
+    kept = _one_of_each(rows, table, key, row, cleaning)
     table = table if kept is None else table.take(pa.array(kept))
     columns = {name: _whole(table.column(name)) for name in table.column_names}
     return Texts(columns.pop(key), columns)
@@ -152,33 +169,53 @@ def _left_out(
     lost = missing & keep
     if lost.any():
         first = int(np.argmax(lost))
-        cell = shown(rows.table.column(name)[first].as_py())
+        cell = plain(rows.table.column(name)[first].as_py(), 40)
         fault = f"{name} '{cell}' is no finite number" if cell else f"{name} is empty"
         count = f"{lost.sum()} of {len(lost)} events"
         cleaning.report(rows.path, rows.line(first), fault, count, "they are left out")
     return lost
 
 
-def _first_of_each(
+def _one_of_each(
     rows: Rows, table: pa.Table, key: str, row: NDArray[np.int64], cleaning: Cleaning
 ) -> NDArray[np.int64] | None:
-    """Return the rows of ``table`` that have a key first, ``None`` where all keys differ."""
+    """Return the row of ``table`` that counts for each key, ``None`` where all keys differ.
+
+    It is the one with the fewest empty cells; of several, the first by its cells as UTF-8 bytes,
+    column by column in the order of their names. So the order of lines does not matter.
+    """
     codes, ids = _coded(table.column(key).dictionary_encode())
     if len(ids) == len(codes):
         return None
-    first = np.unique(codes, return_index=True)[1]
-    again = np.setdiff1d(np.arange(len(codes)), first)
-    before = first[codes[again]]
-    one, two = (table.take(pa.array(each)) for each in (before, again))
+    several = np.flatnonzero(np.bincount(codes)[codes] > 1)
+    kept = several[_by_content(table.take(pa.array(several)), codes[several])]
+    kept = kept[np.unique(codes[kept], return_index=True)[1]]
+    of_code = np.zeros(len(ids), dtype=np.int64)
+    of_code[codes[kept]] = kept
+    again = np.setdiff1d(several, kept)
+    one, two = (table.take(pa.array(each)) for each in (of_code[codes[again]], again))
     other = np.zeros(len(again), dtype=np.bool_)
     for name in table.column_names:
         other |= pc.not_equal(one.column(name), two.column(name)).to_numpy().astype(np.bool_)
-    value = shown(ids[int(codes[again[0]])].as_py())
-    fault = f"{key} '{value}' is already on line {rows.line(int(row[before[0]]))}"
+    first = np.unique(codes, return_index=True)[1]
+    second = int(np.setdiff1d(several, first)[0])
+    value = plain(ids[int(codes[second])].as_py(), 40)
+    before = rows.line(int(row[first[codes[second]]]))
+    fault = f"{key} '{value}' is already on line {before}"
     count = f"{len(again)} of {len(codes)} rows repeat one, {other.sum()} with other values"
-    line, remedy = rows.line(int(row[again[0]])), "the first of each is kept"
-    cleaning.report(rows.path, line, fault, count, remedy)
-    return np.sort(first)
+    remedy = "of each the row with the fewest empty cells is kept, then the first by its bytes"
+    cleaning.report(rows.path, rows.line(int(row[second])), fault, count, remedy)
+    return np.setdiff1d(np.arange(len(codes)), again)
+
+
+def _by_content(table: pa.Table, codes: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return the order of rows by code, then by the number of empty cells, then by the cells."""
+    columns = [table.column(name) for name in sorted(table.column_names)]
+    empty = np.sum([_is_empty(column) for column in columns], axis=0)
+    keys = [pa.array(codes), pa.array(empty), *columns]
+    names = [str(number) for number in range(len(keys))]
+    order = pc.sort_indices(pa.table(keys, names), [(name, "ascending") for name in names])
+    return order.to_numpy().astype(np.int64)
 
 
 def _codes(table: pa.Table, name: str) -> tuple[NDArray[np.int32], pa.Array]:
@@ -201,32 +238,6 @@ def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
         return np.zeros(0, dtype=np.int32), pa.array([], type=pa.string())
     codes = np.concatenate([c.indices.to_numpy(zero_copy_only=False) for c in column.chunks])
     return codes.astype(np.int32), column.chunk(0).dictionary
-
-
-def _times(
-    rows: Rows, raw: NDArray | None, row: NDArray[np.int64], cleaning: Cleaning
-) -> tuple[NDArray[np.int64], bool]:
-    """Return the times of the events at ``row`` as whole numbers from 0, and if they are scaled."""
-    if raw is None:
-        fault, remedy = "field timestamp:float is missing", "the order of the lines stands for it"
-        cleaning.report(rows.path, 1, fault, f"{len(row)} events", remedy)
-        return row, False
-    values, name = raw[row], shown(rows.path.name, 80)
-    if (below := values < 0).any():
-        line = rows.line(int(row[np.argmax(below)]))
-        cleaning.notes.append(
-            f"{name}:{line}: timestamp is negative ({below.sum()} of {len(row)} events); time is"
-            " counted from the earliest"
-        )
-        values = values - values.min()
-    if values.dtype == np.int64 and (values >= 0).all():
-        return values, False
-    scaled = bool((values != np.floor(values)).any())
-    values = np.round(values * 1000) if scaled else values
-    if (values >= 2.0**63).any() or (values < 0).any():
-        cleaning.notes.append(f"{name}: timestamps are too large; only their order is kept")
-        return np.unique(raw[row], return_inverse=True)[1].astype(np.int64), False
-    return values.astype(np.int64), scaled
 
 
 def _grades(rows: Rows, values: NDArray, row: NDArray[np.int64], name: str) -> NDArray[np.float32]:

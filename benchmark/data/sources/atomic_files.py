@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 
 from benchmark.data.sources.atomic import read_ids, read_inter, read_texts
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.reader import Reader, Rules, Wanted
 from benchmark.data.sources.source import Interactions, Source, Texts
+from benchmark.plain_text import plain
 
 __all__ = ["READER"]
 
@@ -22,7 +23,7 @@ def _read(files: Mapping[str, Path], rules: Rules, wanted: Wanted) -> Source:
     """Read the files, of which those of items, queries and users may be missing.
 
     Raises:
-        InputError: malformed files, or under ``strict`` anything that would be cleaned.
+        InputError: malformed files, or anything that would be cleaned where that is strict.
     """
     cleaning = wanted.cleaning
     inter = read_inter(files["inter"], wanted.grade, cleaning)
@@ -30,18 +31,19 @@ def _read(files: Mapping[str, Path], rules: Rules, wanted: Wanted) -> Source:
         _check_users(inter, files["user"], cleaning)
     items = queries = None
     if "item" in files:
-        items = read_texts(files["item"], "item_id", {"item_id": "token"}, cleaning)
+        needed = {"item_id": "token"}
+        items = read_texts(files["item"], "item_id", needed, cleaning, wanted.columns)
         inter = _listed_only(inter, "item", items, files["item"], cleaning)
     if "query" in files:
         needed = {"query_id": "token", "query": "token_seq"}
-        queries = read_texts(files["query"], "query_id", needed, cleaning)
+        queries = read_texts(files["query"], "query_id", needed, cleaning, ())
         inter = _listed_only(inter, "query", queries, files["query"], cleaning)
     elif len(inter.queries):
         asked = inter.query >= 0
         count = f"{asked.sum()} of {len(asked)} events"
         text = f"event with a query_id, but there is no .query file ({count})"
         raise complain(*inter.where(int(np.argmax(asked))), text)
-    return Source(inter, items or Texts(inter.items, {}), queries, tuple(cleaning.notes))
+    return Source(inter, items or Texts(inter.items, {}), queries)
 
 
 def _listed_only(
@@ -57,8 +59,8 @@ def _listed_only(
     lost = ~np.append(known.to_numpy(zero_copy_only=False), True)[codes]
     if not lost.any():
         return inter
-    event, name = int(np.argmax(lost)), shown(file.name)
-    (path, line), value = inter.where(event), shown(ids[int(codes[event])].as_py())
+    event, name = int(np.argmax(lost)), plain(file.name, 40)
+    (path, line), value = inter.where(event), plain(ids[int(codes[event])].as_py(), 40)
     fault = f"{what}_id '{value}' is not in {name}"
     if lost.all():
         raise complain(path, line, f"{fault}, nor is that of any event; add them there")
@@ -73,9 +75,9 @@ def _check_users(inter: Interactions, file: Path, cleaning: Cleaning) -> None:
     lost = ~listed.to_numpy(zero_copy_only=False)
     if lost.any():
         event = int(np.argmax(lost[inter.user]))
-        value = shown(inter.users[int(inter.user[event])].as_py())
+        value = plain(inter.users[int(inter.user[event])].as_py(), 40)
         fault, count = (
-            f"user_id '{value}' is not in {shown(file.name)}",
+            f"user_id '{value}' is not in {plain(file.name, 40)}",
             f"{lost.sum()} of {len(lost)} users",
         )
         cleaning.report(*inter.where(event), fault, count, "their events are kept")

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
-from benchmark.data.sources.diagnose import LONGEST_LINE, complain, reading
-from benchmark.files import open_regular
+from benchmark.data.sources.diagnose import LONGEST_LINE, complain, open_file
 
-__all__ = ["Scan", "open_file", "scan"]
+__all__ = ["Scan", "scan"]
 
 _BLOCK = 8 * 2**20
+_HEX = (b"0x", b"0X")
 
 
 @dataclass(frozen=True)
@@ -25,11 +24,13 @@ class Scan:
         sha256: of the whole file, in hex.
         suspicious: there is a NUL byte, a carriage return inside a line, or an overlong line.
         quotes: there is a quotation mark.
+        hexadecimal: there is what hexadecimal numbers begin with, ``0x``.
     """
 
     sha256: str
     suspicious: bool
     quotes: bool
+    hexadecimal: bool
 
 
 def scan(path: Path) -> Scan:
@@ -40,16 +41,18 @@ def scan(path: Path) -> Scan:
     """
     digest = hashlib.sha256()
     size, run, nul, returns, pairs, long_line, last = 0, 0, False, 0, 0, False, b""
-    quotes = False
-    with reading(path), open_file(path) as file:
+    quotes, hexadecimal = False, False
+    with open_file(path) as file:
         while chunk := file.read(_BLOCK):
             digest.update(chunk)
             size += len(chunk)
             nul = nul or b"\0" in chunk
             quotes = quotes or b'"' in chunk
+            ends = last + chunk[:1]
+            hexadecimal = hexadecimal or any(x in part for x in _HEX for part in (ends, chunk))
             if b"\r" in chunk or last == b"\r":
                 returns += chunk.count(b"\r")
-                pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+                pairs += chunk.count(b"\r\n") + (ends == b"\r\n")
             last = chunk[-1:]
             breaks = np.flatnonzero(np.frombuffer(chunk, dtype=np.uint8) == 10)
             if len(breaks):
@@ -61,14 +64,4 @@ def scan(path: Path) -> Scan:
             long_line = long_line or run > LONGEST_LINE
     if size == 0:
         raise complain(path, None, "the file is empty; its first line must name the fields")
-    return Scan(digest.hexdigest(), nul or long_line or returns != pairs, quotes)
-
-
-def open_file(path: Path, pipes: bool = False) -> BinaryIO:
-    """Open a source file for reading bytes, with ``pipes`` a pipe too.
-
-    Raises:
-        InputError: it is missing, unreadable, or no regular file.
-    """
-    with reading(path):
-        return open_regular(path, pipes)
+    return Scan(digest.hexdigest(), nul or long_line or returns != pairs, quotes, hexadecimal)

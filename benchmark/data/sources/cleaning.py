@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
+from benchmark.plain_text import plain
 
 __all__ = ["Cleaning"]
 
@@ -38,4 +39,4 @@ class Cleaning:
         if self.strict:
             text = f"{fault} ({count}); mend the file, or take 'strict' out of the card"
             raise complain(path, line, text)
-        self.notes.append(f"{shown(path.name, 80)}:{line}: {fault} ({count}); {remedy}")
+        self.notes.append(f"{plain(path.name, 80)}:{line}: {plain(fault)} ({count}); {remedy}")

@@ -11,6 +11,7 @@ __all__ = ["FORMATS", "reader_of"]
 
 FORMATS = {
     "atomic": "atomic_files",
+    "hetrec-lastfm": "hetrec_lastfm",
     "kuaisar": "kuaisar",
 }
 """The module of each format, which holds its :class:`Reader` as ``READER``."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.data.recognise import HEAD, foreign_text, is_json, recognise, separator
-from benchmark.data.sources.checksum import open_file
-from benchmark.data.sources.diagnose import LONGEST_LINE, complain, reading, shown
+from benchmark.data.sources.diagnose import LONGEST_LINE, complain, open_file
 from benchmark.errors import did_you_mean
+from benchmark.plain_text import plain
 
 __all__ = ["TYPES", "Field", "parse_header"]
 
@@ -33,7 +33,7 @@ def parse_header(path: Path, needed: dict[str, str]) -> tuple[Field, ...]:
 
     Args:
         path: the file.
-        needed: fields that must be there, with their types; ``""`` allows any.
+        needed: fields that must be there, with their types.
 
     Raises:
         InputError: the file is packed, not UTF-8, or separated by something else than tabs; a
@@ -48,26 +48,27 @@ def parse_header(path: Path, needed: dict[str, str]) -> tuple[Field, ...]:
                 path, 1, f"field {place} of the header is empty; remove a tab, or name it"
             )
         if not colon or not name:
-            text = f"header field '{shown(cell)}' has no type; write it as name:type"
+            text = f"header field '{plain(cell, 40)}' has no type; write it as name:type"
             raise complain(path, 1, text)
         if kind not in TYPES:
-            text = f"field '{shown(name)}': unknown type '{shown(kind)}'"
+            text = f"field '{plain(name, 40)}': unknown type '{plain(kind, 40)}'"
             raise complain(path, 1, text + did_you_mean(kind, TYPES))
         if name in (f.name for f in fields):
-            raise complain(path, 1, f"field '{shown(name)}' is named twice; remove or rename one")
-        if needed.get(name) not in (None, "", kind):
+            text = f"field '{plain(name, 40)}' is named twice; remove or rename one"
+            raise complain(path, 1, text)
+        if needed.get(name) not in (None, kind):
             raise complain(path, 1, f"field '{name}' must be of type {needed[name]}, not {kind}")
         fields.append(Field(name, kind))
     for name, kind in needed.items():
         if name not in (f.name for f in fields):
-            text = f"field {name}:{kind or 'float'} is missing; add it to the header"
+            text = f"field {name}:{kind} is missing; add it to the header"
             raise complain(path, 1, text)
     return tuple(fields)
 
 
 def _first_line(path: Path) -> str:
     """Return the first line of a file if it may be a header."""
-    with reading(path), open_file(path) as file:
+    with open_file(path) as file:
         head = file.read(HEAD)
         file.seek(0)
         raw = file.readline(LONGEST_LINE + 3)

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.parse import Rows
 from benchmark.errors import InputError
+from benchmark.plain_text import plain
 
 __all__ = ["numbers"]
 
@@ -54,6 +55,6 @@ def _no_number(rows: Rows, name: str, bad: NDArray[np.bool_]) -> InputError:
             " fields are separated by one tab each and hold none"
         )
     else:
-        cell = shown(rows.table.column(name)[row].as_py())
+        cell = plain(rows.table.column(name)[row].as_py(), 40)
         text = f"{name} '{cell}' is not a number"
     return complain(rows.path, rows.line(row), f"{text} ({bad.sum()} of {len(bad)} rows)")

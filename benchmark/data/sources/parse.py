@@ -6,7 +6,7 @@ The good path never visits rows in Python.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from benchmark.data.sources.checksum import open_file, scan
+from benchmark.data.sources.checksum import scan
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain, line_of_row, reading
+from benchmark.data.sources.diagnose import complain, line_of_row, open_file, reading
 from benchmark.data.sources.header import Field
 from benchmark.data.sources.repair import Repaired, repair
 
@@ -78,45 +78,58 @@ def parse(
     if not _has_rows(path):
         empty = {name: pa.array([], type=kind) for name, kind in kinds.items()}
         return Rows(path, pa.table(empty), None, len(fields))
+    readings = _readings(kinds, looked.hexadecimal)
     repaired = None
     with reading(path):
-        table = None if looked.suspicious else _table(path, fields, kinds)
-        if table is None:
-            repaired = repair(path, len(fields), cleaning)
-            table = _table(io.BytesIO(repaired.data), fields, kinds)
+        table = None if looked.suspicious else _table(path, fields, readings)
+    if table is None:
+        repaired = repair(path, len(fields), cleaning)
+        table = _table(io.BytesIO(repaired.data), fields, readings)
     if table is None:
         raise complain(path, None, "cannot be parsed; its lines are no table")
-    if looked.quotes:
+    if looked.quotes and not (repaired is not None and repaired.unquoted):
         table = _without_quotes(table)
     return Rows(path, table, repaired, len(fields))
 
 
-def _table(
-    source: Path | io.BytesIO, fields: tuple[Field, ...], kinds: Mapping[str, pa.DataType]
-) -> pa.Table | None:
-    """Return the columns with numbers as narrow as they fit, ``None`` where rows are ragged."""
+def _readings(
+    kinds: Mapping[str, pa.DataType], hexadecimal: bool
+) -> Sequence[Mapping[str, pa.DataType]]:
+    """Return what columns can be read as, numbers as narrow as they were asked for first."""
     numbers = [name for name, kind in kinds.items() if pa.types.is_primitive(kind)]
-    wider = (pa.float64(), _TEXT) if numbers else ()
-    for types in (dict(kinds), *({**kinds, **dict.fromkeys(numbers, each)} for each in wider)):
+    if not numbers:
+        return [kinds]
+    wider = [{**kinds, **dict.fromkeys(numbers, each)} for each in (pa.float64(), _TEXT)]
+    # For a whole number pyarrow takes 0x10 too, which pandas, and so RecBole, takes for none.
+    return wider[1:] if hexadecimal else [kinds, *wider]
+
+
+def _table(
+    source: Path | io.BytesIO,
+    fields: tuple[Field, ...],
+    readings: Sequence[Mapping[str, pa.DataType]],
+) -> pa.Table | None:
+    """Return the columns by the first reading that holds them, ``None`` where rows are ragged."""
+    for types in readings:
         if isinstance(source, io.BytesIO):
             source.seek(0)
         try:
             table = _parse(source, fields, types)
         except pa.ArrowInvalid:
             continue
+        numbers = [name for name, kind in types.items() if pa.types.is_primitive(kind)]
         if all(_is_whole(table.column(name)) for name in numbers):
             return table
     return None
 
 
 def _is_whole(column: pa.ChunkedArray) -> bool:
-    if pa.types.is_string(column.type):
-        return True
+    """Return whether every cell of a column of numbers is a finite one."""
     return column.null_count == 0 and pc.all(pc.is_finite(column), min_count=0).as_py()
 
 
 def _parse(
-    source: Path | io.BytesIO, fields: tuple[Field, ...], types: dict[str, pa.DataType]
+    source: Path | io.BytesIO, fields: tuple[Field, ...], types: Mapping[str, pa.DataType]
 ) -> pa.Table:
     return pacsv.open_csv(
         source,
@@ -129,10 +142,10 @@ def _parse(
             double_quote=False,
             escape_char=False,
             newlines_in_values=False,
-            ignore_empty_lines=True,
+            ignore_empty_lines=not isinstance(source, io.BytesIO),  # there each is a row
         ),
         convert_options=pacsv.ConvertOptions(
-            column_types=types,
+            column_types=dict(types),
             include_columns=list(types),
             null_values=[""],
             strings_can_be_null=False,
@@ -141,7 +154,7 @@ def _parse(
 
 
 def _has_rows(path: Path) -> bool:
-    with reading(path), open_file(path) as file:
+    with open_file(path) as file:
         head = file.readline().rstrip(b"\r\n")
         if b"\r" in head:
             return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,11 +27,13 @@ class Repaired:
         data: its text in UTF-8, the header included.
         line: int64 ``[rows]``, the line of the file that a row began on, from 1.
         fields: int64 ``[rows]``, how many fields the row had.
+        unquoted: whether fields in quotation marks have been taken out of them.
     """
 
     data: bytes
     line: NDArray[np.int64]
     fields: NDArray[np.int64]
+    unquoted: bool
 
 
 def repair(path: Path, width: int, cleaning: Cleaning) -> Repaired:
@@ -44,9 +46,10 @@ def repair(path: Path, width: int, cleaning: Cleaning) -> Repaired:
         InputError: bytes that no line may hold, or fields separated by something else than tabs.
     """
     texts = [(number, text) for number, text in lines(path) if number > 1 and text]
-    rows = [(number, text.split("\t")) for number, text in texts if text.strip() or width == 1]
-    if any(len(cells) != width for _, cells in rows):
-        rows = _quoted(texts) or rows
+    rows = _not_blank(((number, text.split("\t")) for number, text in texts), width)
+    ragged = any(len(cells) != width for _, cells in rows)
+    quoted = _quoted(texts) if ragged else None
+    rows = rows if quoted is None else _not_blank(quoted, width)
     alone = [" ".join(cells) for _, cells in rows if len(cells) == 1]
     if width > 1 and alone and len(alone) == len(rows):
         how = separator(alone[0], "tabs", lambda parts: len(parts) == width)
@@ -66,8 +69,17 @@ def repair(path: Path, width: int, cleaning: Cleaning) -> Repaired:
                 path, int(line[first]), fault, f"{odd.sum()} of {len(rows)} rows", remedy
             )
     whole = ["\t".join((cells + [""] * width)[:width]) for cells in _flat(rows)]
-    header = "\t".join("?" * width)
-    return Repaired("\n".join([header, *whole, ""]).encode("utf-8"), line, found)
+    data = "\n".join(["\t".join("?" * width), *whole, ""]).encode("utf-8")
+    return Repaired(data, line, found, unquoted=quoted is not None)
+
+
+def _not_blank(rows: Iterable[tuple[int, list[str]]], width: int) -> list[tuple[int, list[str]]]:
+    """Return the rows that hold more than blanks; a blank that stands alone may be an id."""
+    return [
+        (number, cells)
+        for number, cells in rows
+        if width == 1 or any(cell.strip() for cell in cells)
+    ]
 
 
 def _flat(rows: Sequence[tuple[int, list[str]]]) -> list[list[str]]:

@@ -16,6 +16,8 @@ __all__ = ["TEST", "TRAINING", "VALIDATION", "Interactions", "Origin", "Source",
 TRAINING, VALIDATION, TEST = 0, 1, 2
 """Values of :attr:`Interactions.part`."""
 
+_CODED = {"user": "users", "item": "items", "query": "queries", "session": "sessions"}
+
 Origin = Callable[[int], tuple[Path, int]]
 """Tells of a row (from 0, counted over all files of events) its file, and its line there."""
 
@@ -33,7 +35,7 @@ class Interactions:
         users: ids, distinct strings; likewise ``items``, ``queries`` and ``sessions``.
         row: int64 ``[events]``, the row that each event comes from, from 0.
         origin: finds a row in the files.
-        scaled: whether times were fractional and are now thousandths of the source's unit.
+        steps: of ``time`` in one of the source's units; 0 where times are only ranks.
         grade: float32 ``[events]``: 0 was shown and not taken, and is a candidate of its request;
             more is the grade of the event. ``None`` where all events count alike.
         part: uint8 ``[events]``, ``TRAINING``, ``VALIDATION`` or ``TEST`` as the source splits its
@@ -51,7 +53,7 @@ class Interactions:
     sessions: pa.Array
     row: NDArray[np.int64]
     origin: Origin
-    scaled: bool = False
+    steps: int = 1
     grade: NDArray[np.float32] | None = None
     part: NDArray[np.uint8] | None = None
 
@@ -71,7 +73,7 @@ class Interactions:
     def compact(self) -> Interactions:
         """Return the same events without the ids that none of them has."""
         changed: dict[str, Any] = {}
-        for one, all_ids in (("user", "users"), ("item", "items"), ("query", "queries")):
+        for one, all_ids in _CODED.items():
             codes, ids = getattr(self, one), getattr(self, all_ids)
             used = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(ids)))
             place = np.full(len(ids) + 1, -1, dtype=np.int32)
@@ -109,7 +111,7 @@ class Source:
         inter: the events, each of an item of ``items`` and with no query or one of ``queries``.
         items: the catalogue; without a file for it, the items of the events, without columns.
         queries: with the column ``query``, the words; ``None`` where there are no searches.
-        notes: what was cleaned or chosen, one line each.
+        notes: choices made, one line each; what is cleaned is told to the reader's ``Cleaning``.
     """
 
     inter: Interactions

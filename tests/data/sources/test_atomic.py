@@ -136,7 +136,7 @@ def test_legal_variants_read_the_same(content: bytes, tmp_path: Path) -> None:
     assert table.users.to_pylist() == ["u"]
     assert table.items.to_pylist() == ["i", "j", "k", "l"]
     assert table.time.tolist() == [1, 2, 3, 4]
-    assert not table.scaled
+    assert table.steps == 1
 
 
 def test_ids_may_hold_spaces_dots_and_quotes(make_folder: MakeFolder) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -87,6 +89,32 @@ DIRTY = {
         "ml.inter:6: user_id 'v' is not in ml.user (1 of 2 users)",
         5,
     ),
+    "time before zero": (
+        {"inter": HEAD + GOOD + b"u\tj\t-86400\nu\tk\t-5\n"},
+        "ml.inter:6: timestamp is negative (2 of 6 events)",
+        6,
+    ),
+    "times too large": (
+        {"inter": HEAD + GOOD + b"u\tj\t20230101123045123456\n"},
+        "ml.inter:6: timestamps are too large or too fine to be counted (5 events)",
+        5,
+    ),
+    "times too fine": (
+        {"inter": HEAD + GOOD + b"u\tj\t0.3\nu\tk\t0.30000000000000004\n"},
+        "ml.inter:5: timestamps are too large or too fine to be counted (6 events)",
+        6,
+    ),
+    "copies of an event": (
+        {"inter": HEAD + GOOD + b"u\tj\t2\nu\tj\t3\nu\tk\t3\n"},
+        "ml.inter:6: user 'u', item 'j' stands there again at the same time, of the same kind and"
+        " query (2 of 7 events are copies)",
+        5,
+    ),
+    "no time, beside bytes that nothing reads": (
+        {"inter": HEAD[:-1] + b"\tplace:token\nu\ti\t1\tMalm\xf6\nu\tj\tnan\t\nu\tk\t3\t\n"},
+        "ml.inter:3: timestamp 'nan' is no finite number (1 of 3 events)",
+        2,
+    ),
     "blank lines counted": (
         {"inter": HEAD + b"\n\n" + GOOD + b"\nu\tj\t\n"},
         "ml.inter:9: timestamp is empty (1 of 5 events)",
@@ -114,6 +142,10 @@ CLEAN = {
     ),
     "an empty field more": ({"inter": HEAD + GOOD + b"u\tj\t9\t\t\n"}, 5),
     "blanks in a line": ({"inter": HEAD + GOOD + b"   \nu\tj\t9\n"}, 5),
+    "blanks in a line below quotation marks": (
+        {"inter": HEAD + GOOD, "item": ITEMS + b'i\t"a\tb"\n   \n\t\nj\tJ\nk\tK\nl\tL\n'},
+        4,
+    ),
     "old Mac line ends": ({"inter": (HEAD + GOOD).replace(b"\n", b"\r")}, 4),
     "blanks around a time": ({"inter": HEAD + GOOD + b"u\tj\t 9 \n"}, 5),
     "time in quotation marks": ({"inter": HEAD + GOOD + b'u\tj\t"9"\n'}, 5),
@@ -183,12 +215,30 @@ def test_what_harms_nothing_is_read_without_a_word_also_strictly(
     assert not [line for line in told if line.startswith("ml: ml.")]
 
 
-def test_the_first_row_of_an_item_is_kept(tmp_path: Path) -> None:
+def test_of_rows_of_one_item_the_fullest_is_kept_then_the_first_by_its_bytes(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "ml.item"
-    path.write_bytes(ITEMS + b"b\tfirst\na\tA\nb\tsecond\n\tnothing\na\tA\n")
+    head = ITEMS[:-1] + b"\tbrand:token\n"
+    rows = b"b\tsecond\tX\na\tA\t\nb\tfirst\tX\n\tnone\t\na\tA\t\nb\ta\t\nb\tabsent\tY\n"
+    path.write_bytes(head + rows)
     read = read_texts(path, "item_id", {"item_id": "token"})
-    assert read.ids.to_pylist() == ["b", "a"]
-    assert read.columns["title"].to_pylist() == ["first", "A"]
+    columns = [column.to_pylist() for column in (read.ids, *read.columns.values())]
+    assert {key: tuple(cells) for key, *cells in zip(*columns, strict=True)} == {
+        "a": ("A", ""),
+        "b": ("first", "X"),  # by brand before title
+    }
+
+
+def test_an_empty_row_of_one_field_shifts_no_line(tmp_path: Path) -> None:
+    path, cleaning = tmp_path / "ml.item", Cleaning()
+    path.write_bytes(b'item_id:token\ni\tx\n\n""\n\tx\nj\ni\n')
+    assert read_texts(path, "item_id", {"item_id": "token"}, cleaning).ids.to_pylist() == ["i", "j"]
+    assert [note.partition(" (")[0] for note in cleaning.notes] == [
+        "ml.item:2: 2 fields where the header names 1",
+        "ml.item:4: item_id is empty",
+        "ml.item:7: item_id 'i' is already on line 2",
+    ]
 
 
 def test_quotation_marks_are_those_of_csv_where_the_file_keeps_its_rules(tmp_path: Path) -> None:
@@ -212,15 +262,43 @@ def test_ids_in_quotation_marks_are_the_same_ids(tmp_path: Path) -> None:
 
 def test_times_before_zero_or_too_large_keep_their_order(tmp_path: Path) -> None:
     path = tmp_path / "ml.inter"
-    cleaning = Cleaning(strict=True)
+    cleaning = Cleaning()
     path.write_bytes(HEAD + b"u\ti\t-86400\nu\tj\t0\nu\tk\t-5\n")
     assert read_inter(path, cleaning=cleaning).time.tolist() == [0, 86400, 86395]
     path.write_bytes(HEAD + b"u\ti\t20230101123045123456\nu\tj\t3\nu\tk\t1e300\n")
     assert read_inter(path, cleaning=cleaning).time.tolist() == [1, 0, 2]
     assert [note.partition(";")[0] for note in cleaning.notes] == [
         "ml.inter:2: timestamp is negative (2 of 3 events)",
-        "ml.inter: timestamps are too large",
+        "ml.inter:4: timestamps are too large or too fine to be counted (3 events)",
     ]
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.floats(allow_nan=False, allow_infinity=False)
+        | st.floats(0, 1)
+        | st.integers(0, 10**9).map(lambda n: n / 10**6)
+        | st.integers(-(2**64), 2**64),
+        min_size=1,
+    )
+)
+def test_times_of_any_size_and_fineness_keep_order_and_ties(tmp_path: Path, times: list) -> None:
+    path = tmp_path / "ml.inter"
+    path.write_bytes(HEAD + "".join(f"u\ti\t{time!r}\n" for time in times).encode())
+    read = read_inter(path)
+    exact = all(isinstance(time, int) and -(2**63) <= time < 2**63 for time in times)
+    values = times if exact else [float(time) for time in times]
+    rank = np.unique(values, return_inverse=True)[1]
+    assert np.unique(read.time, return_inverse=True)[1].tolist() == rank.tolist()
+    if read.steps:
+        start = min(0, *values)
+        expected = [(value - start) * read.steps for value in values]
+        np.testing.assert_allclose(read.time, expected, atol=0.5, rtol=1e-12)
+    else:
+        assert read.time.tolist() == rank.tolist()
 
 
 def test_a_gap_in_nanoseconds_costs_no_digit(tmp_path: Path) -> None:
@@ -236,6 +314,18 @@ def test_ids_of_events_that_are_left_out_leave_no_trace(tmp_path: Path, own_cach
     dataset = load_dataset(_folder(tmp_path, files))
     assert dataset.log.users == 1
     assert sorted(dataset.items.ids) == ["i", "j", "k", "l"]
+
+
+def test_what_is_left_out_of_a_file_is_as_if_it_had_never_stood_there(tmp_path: Path) -> None:
+    head = HEAD[:-1] + b"\tquery_id:token\tsession_id:token\n"
+    good = [b"u\ti\t1\tq\ts\n", b"v\tj\t2\t\t\n"]
+    (tmp_path / "clean.inter").write_bytes(head + b"".join(good))
+    (tmp_path / "dirty.inter").write_bytes(head + b"a\tb\t\tc\td\n".join([b"", *good, b""]))
+    clean, dirty = (read_inter(tmp_path / f"{name}.inter") for name in ("clean", "dirty"))
+    for name in ("users", "items", "queries", "sessions"):
+        assert getattr(dirty, name).to_pylist() == getattr(clean, name).to_pylist()
+    for name in ("user", "item", "time", "query", "session"):
+        assert getattr(dirty, name).tolist() == getattr(clean, name).tolist()
 
 
 @pytest.mark.parametrize(
@@ -272,21 +362,97 @@ def _as_recbole(content: bytes) -> pd.DataFrame | None:
         return None
 
 
-_PIECES = ("u", "12", *"\t\t\t\n\n\r ", '\t"q"\t', "nan", "1.5", "-1", "\u00e9")
+_NO_ID = {"nan", "NA", "null"}
+"""What pandas takes for no id, and this package for one."""
+
+
+def _whole(frame: pd.DataFrame) -> list[tuple[str, str, float]]:
+    """Return the events of a frame that lack nothing, in the order of their lines."""
+    columns = (
+        frame[name].tolist() for name in ("user_id:token", "item_id:token", "timestamp:float")
+    )
+    rows = zip(*columns, strict=True)
+    return [
+        row
+        for row in rows
+        if isinstance(row[0], str) and isinstance(row[1], str) and np.isfinite(row[2])
+    ]
+
+
+def _as_we_do(path: Path) -> list[tuple[str, str, float]]:
+    """Return the same of what is read here, with times from the earliest on if one is negative."""
+    read = read_inter(path)
+    users, items = read.users.take(pa.array(read.user)), read.items.take(pa.array(read.item))
+    times = (read.time / read.steps).tolist()
+    rows = zip(users.to_pylist(), items.to_pylist(), times, strict=True)
+    return [row for row in rows if not {row[0], row[1]} & _NO_ID]
+
+
+_SIMPLE = ("u", '"q"', '"""q"""', "12", "nan", "NA", "0x1", "\u00e9")
+_IDS = st.sampled_from((*_SIMPLE, '"q\tr"', '"q\nr"'))
+_TIMES = st.sampled_from(("12", "1.5", "-1", '"9"', "7", "0x1", "nan", ""))
+_RAGGED = st.lists(st.sampled_from(_SIMPLE) | _TIMES, max_size=4)
+_ROWS = st.tuples(_IDS, _IDS, _TIMES) | _RAGGED
+_LINES = _ROWS.map(lambda cells: "\t".join(cells) + "\n")
+_PIECES = st.sampled_from(("u", *"\t\t\t\n\n\r "))
 
 
 @settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.lists(st.sampled_from(_PIECES), max_size=30))
-def test_whatever_recbole_reads_is_read(tmp_path: Path, pieces: list[str]) -> None:
+@given(st.lists(_LINES, max_size=6) | st.lists(_LINES | _PIECES, max_size=20))
+def test_whatever_recbole_reads_is_read_alike(tmp_path: Path, pieces: list[str]) -> None:
     path = tmp_path / "x.inter"
     path.write_bytes(HEAD + "".join(["u\ti\t1\n", *pieces]).encode())
     frame = _as_recbole(path.read_bytes())
     try:
-        events = len(read_inter(path).user)
+        found = _as_we_do(path)
     except InputError as error:
         assert "\n" not in str(error)
         assert frame is None, str(error)
     else:
-        assert events > 0
+        if frame is not None:
+            expected = _whole(frame)
+            ids = [tuple(re.sub(r"[\t\n\r]", " ", each) for each in row[:2]) for row in expected]
+            assert [row[:2] for row in found] == ids
+            shift = np.subtract([row[2] for row in found], [row[2] for row in expected])
+            np.testing.assert_allclose(shift, shift[0], atol=1e-9)
+            assert (frame["timestamp:float"] < 0).any() or abs(shift[0]) < 1e-9
+
+
+_CELLS = st.text("01xX.eE+-nai f", max_size=4)
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(_CELLS | st.just("0x1"), min_size=1, max_size=2))
+def test_what_is_a_number_is_one_to_recbole(tmp_path: Path, cells: list[str]) -> None:
+    path = tmp_path / "x.inter"
+    path.write_bytes(HEAD + GOOD + "".join(f"v\ti\t{c}\n" for c in cells).encode())
+    frame = _as_recbole(path.read_bytes())
+    try:
+        found = _as_we_do(path)
+    except InputError as error:
+        assert frame is None, str(error)
+    else:
+        if frame is None:  # a blank is none to RecBole, and missing here
+            values = [1.0, 2.0, 3.0, 4.0, *(float(cell) for cell in cells if cell.strip())]
+            expected = np.array(values)[np.isfinite(values)]
+        else:
+            expected = np.array([row[2] for row in _whole(frame)])
+        np.testing.assert_allclose([r[2] for r in found], expected - min(0.0, expected.min()))
+
+
+@pytest.mark.parametrize("block", [1, 7, 2**20])
+def test_a_hexadecimal_number_is_none_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr("benchmark.data.sources.checksum._BLOCK", block)
+    path = tmp_path / "x.inter"
+    for number in ("0x10", "0XfF", "0xFFFFFFFFFFFFFFFF"):
+        path.write_bytes(HEAD + GOOD + f"u\ti\t{number}\n".encode())
+        with pytest.raises(InputError, match=f"x.inter:6: timestamp '{number}' is not a number"):
+            read_inter(path)
+    path.write_bytes(HEAD + f"0xu\t0x10\t{2**60 + 1}\n".encode())
+    assert read_inter(path).time.tolist() == [2**60 + 1]

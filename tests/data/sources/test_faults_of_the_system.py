@@ -37,7 +37,7 @@ def _whole(make_folder: MakeFolder, name: str = "ml") -> Path:
 
 
 def _open_by(monkeypatch: pytest.MonkeyPatch, opening: Opening) -> None:
-    for module in ("yaml_text", "sources.diagnose", "sources.checksum"):
+    for module in ("yaml_text", "sources.diagnose"):
         monkeypatch.setattr(f"benchmark.data.{module}.open_regular", opening)
 
 
