@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from benchmark.data.recognise import HEAD, foreign_text, recognise, separator
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import LONGEST_LINE, complain, shown
+from benchmark.data.sources.diagnose import LONGEST_LINE, complain
 from benchmark.data.sources.table_file import TableFile
 from benchmark.errors import InputError, did_you_mean
+from benchmark.plain_text import plain
 
 __all__ = ["CODED", "Faults", "batches", "header", "line_of"]
 
@@ -167,5 +168,5 @@ def _fault_of(line: bytes, fields: tuple[str, ...], kinds: Mapping[str, pa.DataT
         whole = pa.types.is_integer(kind)
         if (_WHOLE if whole else _NUMBER).fullmatch(text) is None:
             what = "a whole number of at most 18 digits" if whole else "a number"
-            return f"{name} '{shown(text)}' is not {what}"
+            return f"{name} '{plain(text, 40)}' is not {what}"
     return None

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.sources.core import iterated_core
 from benchmark.data.sources.csv_batches import line_of
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.kuaisar_items import (
     check_social,
     check_users,
@@ -29,6 +29,7 @@ from benchmark.data.sources.reader import Reader, Wanted
 from benchmark.data.sources.source import Interactions, Source, Texts
 from benchmark.data.sources.table_file import TableFile, members, table_file
 from benchmark.errors import InputError
+from benchmark.plain_text import plain
 
 __all__ = ["READER"]
 
@@ -66,7 +67,7 @@ def _read(files: Mapping[str, Path], rules: KuaisarRules, wanted: Wanted) -> Sou
     del log
     catalogue = _catalogue(tables, inter, items, rules, wanted)
     queries = Texts(inter.queries, {"query": inter.queries}) if len(inter.queries) else None
-    return Source(inter, catalogue, queries, (*cleaning.notes, *notes))
+    return Source(inter, catalogue, queries, tuple(notes))
 
 
 def _tables(files: Mapping[str, Path]) -> dict[str, TableFile]:
@@ -236,7 +237,9 @@ def _catalogue(
         listed = rules.catalogue == "listed"
         return read_items(tables["items"], columns, items, listed, wanted.cleaning)
     if columns:
-        raise InputError(f"the card names the items' {shown(columns[0])}; name the file 'items'")
+        raise InputError(
+            f"the card names the items' {plain(columns[0], 40)}; name the file 'items'"
+        )
     return Texts(inter.items, {})
 
 

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.csv_batches import Faults, batches, header, line_of
-from benchmark.data.sources.diagnose import complain, shown
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.source import Texts
 from benchmark.data.sources.table_file import TableFile
 from benchmark.data.sources.token_lists import words_of_tokens
 from benchmark.errors import InputError, did_you_mean
+from benchmark.plain_text import plain
 
 __all__ = ["check_social", "check_users", "ids_as_text", "read_items"]
 
@@ -58,7 +59,7 @@ def read_items(
     names = header(file, ("item_id",))
     for name in columns:
         if name not in names or name == "item_id":
-            raise InputError(f"items have no field '{shown(name)}'{did_you_mean(name, names)}")
+            raise InputError(f"items have no field '{plain(name, 40)}'{did_you_mean(name, names)}")
     kinds = {"item_id": pa.int64(), **dict.fromkeys(columns, pa.string())}
     faults, parts, total = Faults(file, cleaning), [], 0
     for batch in batches(file, names, kinds):
@@ -94,8 +95,9 @@ def _table(
         cleaning.report(*where, fault, f"{len(again)} of {len(ids)} rows", "the first is kept")
     bare = known[~_among(known, distinct)]
     if len(bare):
+        name = plain(file.path.name, 40)
         cleaning.notes.append(
-            f"{shown(file.path.name)}: {len(bare)} of {len(known)} items of the log have no row;"
+            f"{name}: {len(bare)} of {len(known)} items of the log have no row;"
             " they are kept without text"
         )
     blank = pa.array(np.full(len(bare), ""), pa.string())
@@ -121,7 +123,7 @@ def check_users(file: TableFile, users: NDArray[np.int64], cleaning: Cleaning) -
     found = _column(file, "user_id", cleaning)
     lost = int((~_among(users, np.unique(found))).sum())
     if lost:
-        name = shown(file.path.name)
+        name = plain(file.path.name, 40)
         cleaning.notes.append(f"{name}: {lost} of {len(users)} users of the log have no row")
 
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.csv_batches import CODED, Faults, batches, header
-from benchmark.data.sources.diagnose import shown
 from benchmark.data.sources.kuaisar_rules import KuaisarRules
 from benchmark.data.sources.table_file import TableFile
 from benchmark.data.sources.token_lists import words_of_tokens
+from benchmark.plain_text import plain
 
 __all__ = ["Exposures", "read_recommended", "read_searched"]
 
@@ -131,8 +131,9 @@ def read_searched(file: TableFile, rules: KuaisarRules, cleaning: Cleaning) -> E
     notes = []
     if len(user) < whole:
         types = ", ".join(rules.item_types or ())
+        name = plain(file.path.name, 40)
         notes.append(
-            f"{shown(file.path.name)}: {whole - len(user)} of {whole} rows are of other item types"
+            f"{name}: {whole - len(user)} of {whole} rows are of other item types"
             f" than {types} and are left out"
         )
     query, words = _numbered(pa.chunked_array(texts, CODED))

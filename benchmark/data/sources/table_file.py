@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from benchmark.data.sources.checksum import open_file
-from benchmark.data.sources.diagnose import complain, reading, shown
+from benchmark.data.sources.diagnose import complain, open_file
 from benchmark.errors import InputError
 from benchmark.names import leads_out
+from benchmark.plain_text import plain
 
 __all__ = ["TableFile", "members", "table_file"]
 
@@ -59,7 +59,7 @@ def members(path: Path, names: Iterable[str]) -> dict[str, TableFile]:
     """
     found: dict[str, zipfile.ZipInfo] = {}
     wanted = set(names)
-    with reading(path), open_file(path) as file:
+    with open_file(path) as file:
         try:
             entries = zipfile.ZipFile(file).infolist()
         except _BROKEN as error:
@@ -69,10 +69,10 @@ def members(path: Path, names: Iterable[str]) -> dict[str, TableFile]:
         if entry.is_dir() or name not in wanted:
             continue
         if (fault := _fault(entry)) is not None:
-            raise complain(path, None, f"its file {shown(entry.filename, 80)} {fault}")
+            raise complain(path, None, f"its file {plain(entry.filename, 80)} {fault}")
         if name in found:
-            both = f"{shown(found[name].filename, 80)} and {shown(entry.filename, 80)}"
-            raise complain(path, None, f"it holds {shown(name)} twice: {both}; keep one")
+            both = f"{plain(found[name].filename, 80)} and {plain(entry.filename, 80)}"
+            raise complain(path, None, f"it holds {plain(name, 40)} twice: {both}; keep one")
         found[name] = entry
     return {
         name: TableFile(path / entry.filename, partial(_opened_member, path, entry))
@@ -95,13 +95,13 @@ def _fault(entry: zipfile.ZipInfo) -> str | None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    with reading(path), open_file(path) as file:
+    with open_file(path) as file:
         yield file
 
 
 @contextmanager
 def _opened_member(path: Path, entry: zipfile.ZipInfo) -> Iterator[BinaryIO]:
-    with reading(path), open_file(path) as file:
+    with open_file(path) as file:
         try:
             with zipfile.ZipFile(file).open(entry) as member:
                 yield member  # type: ignore[misc]
@@ -110,4 +110,4 @@ def _opened_member(path: Path, entry: zipfile.ZipInfo) -> Iterator[BinaryIO]:
 
 
 def _broken(path: Path, error: Exception) -> InputError:
-    return complain(path, None, f"is damaged or no zip archive ({shown(str(error), 80)})")
+    return complain(path, None, f"is damaged or no zip archive ({plain(str(error), 80)})")

@@ -415,10 +415,11 @@ def test_a_row_that_lacks_something_is_counted_or_refused(small: Path, what: str
     )
     lines[place] = lines[place - 1] if pattern is None else re.sub(pattern, instead, lines[place])
     path.write_text("\n".join(lines), encoding="utf-8")
-    notes = [note for note in read(small, COLUMNS).notes if fault in note]
+    cleaning, files = Cleaning(), {kind: small / name for kind, name in FILES.items()}
+    READER.read(files, READER.rules(), Wanted(COLUMNS, None, cleaning))
+    notes = [note for note in cleaning.notes if fault in note]
     assert len(notes) == 1
     assert re.search(rf"^{path.name}:{place + 1}: .*\(1 of \d+ rows\)", notes[0])
-    files = {kind: small / name for kind, name in FILES.items()}
     with pytest.raises(InputError, match=rf"^{path.name}:{place + 1}: .*'strict'"):
         READER.read(files, READER.rules(), Wanted(COLUMNS, None, Cleaning(strict=True)))
 
