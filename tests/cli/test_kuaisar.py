@@ -21,6 +21,7 @@ files:
   search: {name: src_inter.csv}
   items: {name: item_features.csv}
 text: [caption]
+candidates: {protocols: [given]}
 split: {name: days, zone: Asia/Shanghai}
 """
 
@@ -33,7 +34,10 @@ def test_a_folder_with_a_card_is_described_and_run_on(command: Command, tmp_path
     assert described["events"]["rec"] > described["events"]["search"] > 0
     run = ("run", "--model", "popularity", "--dataset", folder, "--preset", "quick", "--json")
     (record,) = command(*run).json
-    assert all("given" in record["metrics"][task] for task in ("rec", "search"))
+    assert {task: list(by) for task, by in record["metrics"].items()} == {
+        "rec": ["given"],
+        "search": ["given"],
+    }
 
 
 def test_a_spoilt_file_ends_in_one_line_and_status_2(command: Command, tmp_path: Path) -> None:

@@ -92,8 +92,8 @@ def read_recommended(file: TableFile, rules: KuaisarRules, cleaning: Cleaning) -
             holds = _is_long(batch, rules) if label == "long-view" else _numbers(batch, label) > 0
             grade = np.where(holds & (worth > grade), np.float32(worth), grade)
         keep = grade > 0 if rules.exposures == "drop" else np.ones(len(row), dtype=np.bool_)
-        columns = _common(batch, "timestamp")
-        parts.append([column[keep] for column in (*columns, grade, row)])
+        columns: list[NDArray[Any]] = [*_common(batch, "timestamp"), grade, row]
+        parts.append([column[keep] for column in columns])
     table.finish(whole)
     user, item, time, grade, row = _joined(parts)
     session = np.zeros(len(user), dtype=np.int64)
@@ -123,8 +123,8 @@ def read_searched(file: TableFile, rules: KuaisarRules, cleaning: Cleaning) -> E
         whole += int(proper.sum())
         grade = np.where(_numbers(batch, "click_cnt") > 0, worth, np.float32(0))
         session = batch.column("search_session_id").to_numpy()
-        columns = _common(batch, clock)
-        parts.append([column[keep] for column in (*columns, grade, row, session)])
+        columns: list[NDArray[Any]] = [*_common(batch, clock), grade, row, session]
+        parts.append([column[keep] for column in columns])
         texts.append(query.filter(pa.array(keep)))
     table.finish(whole)
     user, item, time, grade, row, session = _joined(parts)

@@ -180,7 +180,7 @@ def rows_of(source: Source) -> Counter:
     )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(REC_ROWS, SESSIONS, ITEM_ROWS, RULES)
 def test_rows_and_catalogue_are_those_of_the_reference(
     rec: list, sessions: list, items: list, rules: dict
@@ -255,7 +255,7 @@ def expected_of(reference: slow.Reference) -> dict[tuple[str, str], list]:
     return {which: sorted(each, key=repr) for which, each in expected.items()}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(REC_ROWS, SESSIONS, ITEM_ROWS, RULES)
 def test_requests_histories_and_training_are_those_of_the_reference(
     rec: list, sessions: list, items: list, rules: dict
