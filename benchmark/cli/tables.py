@@ -6,6 +6,7 @@ of lines. Figures, and columns that are not to be wrapped (paths, ids), stay who
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 
 from rich.cells import cell_len
@@ -65,10 +66,11 @@ def _boxed(columns: list[list[str]], widths: list[int], show_header: bool) -> st
     for (header, *_), width in zip(columns, widths, strict=True):
         table.add_column(Text(header), width=width)
     for cells in zip(*(column[1:] for column in columns), strict=True):
-        table.add_row(*map(Text, cells))
-    lines = StringIO()
-    Console(file=lines, width=sum(widths) + 3 * len(widths) + 1, color_system=None).print(table)
-    return lines.getvalue()
+        lines = (_folded(cell, width) for cell, width in zip(cells, widths, strict=True))
+        table.add_row(*(Text("\n".join(each)) for each in lines))
+    box = StringIO()
+    Console(file=box, width=sum(widths) + 3 * len(widths) + 1, color_system=None).print(table)
+    return box.getvalue()
 
 
 def _blocks(columns: list[list[str]], table: Table, width: int) -> list[str]:
@@ -94,7 +96,19 @@ def _entry(name: str, value: str, whole: bool, width: int) -> str:
     longest = max((cell_len(word) for word in value.split()), default=0)
     if whole or longest > width - len(_INDENT):
         return f"{name}:\n{value}" if name else value
-    folded = Text(value.lstrip()).wrap(Console(file=StringIO(), width=width), width - len(_INDENT))
-    return "\n".join(
-        [*([f"{name}:"] if name else []), *(f"{_INDENT}{each}".rstrip() for each in folded)]
-    )
+    folded = [f"{_INDENT}{each}" for each in _folded(value.lstrip(), width - len(_INDENT))]
+    return "\n".join([f"{name}:", *folded] if name else folded)
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """Return a text in lines of at most ``width``, which is that of its longest word or more.
+
+    Rich takes the blank behind a line of wide characters for a part that does not fit, and cuts.
+    """
+    lines = [""]
+    for word in re.findall(r"\s*\S+", text):
+        if cell_len(lines[-1] + word) <= width:
+            lines[-1] += word
+        else:
+            lines = [*filter(None, lines), word.lstrip()]
+    return lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.table import Table
@@ -77,6 +77,9 @@ def test_hostile_cells_are_shown(width: int | None) -> None:
 
 
 @given(st.lists(st.tuples(WORDS, WORDS, WORDS), min_size=1, max_size=5), st.integers(10, 200))
+@example([("aaaa電電", "a" * 11 + "電電電電", "a" * 24 + "電電電 ")], 67)
+@example([("a" * 24 + "電電電 aaaa", "a", "a")], 44)
+@example([(" " * 40 + "a" * 24, "a", "a")], 40)
 def test_no_word_is_lost_or_cut(rows: list[tuple[str, ...]], width: int) -> None:
     made = Table("one", "two", "three")
     for row in rows:

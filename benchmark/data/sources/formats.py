@@ -13,6 +13,7 @@ FORMATS = {
     "atomic": "atomic_files",
     "hetrec-lastfm": "hetrec_lastfm",
     "kuaisar": "kuaisar",
+    "movielens": "movielens",
 }
 """The module of each format, which holds its :class:`Reader` as ``READER``."""
 
