@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from benchmark.data.card_faults import faults
+from benchmark.data.days import is_zone
 from benchmark.data.evaluation_set import PROTOCOLS, Protocol
 from benchmark.data.packages import is_package_name
 from benchmark.data.sources.formats import reader_of
@@ -61,6 +62,12 @@ def _file(text: str) -> str:
     return text
 
 
+def _zone(text: str) -> str:
+    if not is_zone(text):
+        raise ValueError("is no time zone; write it as Asia/Shanghai or UTC")
+    return text
+
+
 def _package(text: str) -> str:
     if not is_package_name(text):
         raise ValueError("is no name of a package")
@@ -94,19 +101,28 @@ class Split(_Strict):
     """How events become training, validation and test.
 
     Attributes:
-        name: ``leave-one-out``, ``temporal``, or ``official``: as the source or its rules say.
+        name: ``leave-one-out``, ``temporal``, ``days``, or ``official``: as the source or its rules
+            say.
         leakage: ``safe`` removes twins and target pairs, ``paper`` does as published code.
         both_before: ask only for what a user did after an event of each kind, as published
             preprocessing of joint data does; not with ``official``.
-        limit: under ``temporal``, the most requests drawn for each part and task.
+        limit: under ``temporal`` and ``days``, the most requests drawn for each part and task.
         seed: for that draw.
+        zone: under ``days``, the time zone whose midnight begins a day, ``Asia/Shanghai``.
     """
 
-    name: Literal["leave-one-out", "temporal", "official"] = "leave-one-out"
+    name: Literal["leave-one-out", "temporal", "days", "official"] = "leave-one-out"
     leakage: Leakage = "safe"
     both_before: bool = False
     limit: Annotated[int, Field(gt=0)] | None = None
     seed: Seed = 1
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+
+    @model_validator(mode="after")
+    def _zone_of_days(self) -> Split:
+        if self.name != "days" and self.zone != "UTC":
+            raise ValueError(f"the {self.name} split knows no days; drop zone, or name it days")
+        return self
 
     @model_validator(mode="after")
     def _agrees(self) -> Split:
@@ -298,19 +314,27 @@ class Card(_Strict):
 
     @model_validator(mode="after")
     def _agrees(self) -> Card:
-        reader = reader_of(self.format)
-        for kind in reader.needed:
-            if kind not in self.files:
-                raise ValueError(f"files must name '{kind}'")
-        for kind in self.files:
-            if not reader.takes(kind, self.files):
-                known = (*reader.needed, *reader.optional)
-                raise ValueError(f"files: unknown '{plain(kind, 40)}'{did_you_mean(kind, known)}")
+        self._check_files()
         if self.grade is not None and self.format != "atomic":
             raise ValueError(f"format '{self.format}' grades events by its rules; drop grade")
         if self.grade is not None and self.queries is not None:
             raise ValueError("queries cannot be simulated for graded events; drop grade or queries")
         return self
+
+    def _check_files(self) -> None:
+        reader = reader_of(self.format)
+        if reader.archive is not None and reader.archive in self.files:
+            if len(self.files) > 1:
+                raise ValueError(f"files: '{reader.archive}' holds the others; name it alone")
+            return
+        either = f", or '{reader.archive}', which holds all" if reader.archive else ""
+        for kind in reader.needed:
+            if kind not in self.files:
+                raise ValueError(f"files must name '{kind}'{either}")
+        known = (*reader.needed, *reader.optional, *filter(None, [reader.archive]))
+        for kind in self.files:
+            if not reader.takes(kind, self.files):
+                raise ValueError(f"files: unknown '{plain(kind, 40)}'{did_you_mean(kind, known)}")
 
     def title_columns(self) -> tuple[str, ...]:
         """Return the item columns that the title's template names."""

@@ -72,7 +72,7 @@ class About:
     """What a data set is and which choices were made, for tables, records and the audit.
 
     Attributes:
-        split: ``leave-one-out``, ``temporal`` or ``official``.
+        split: ``leave-one-out``, ``temporal``, ``days`` or ``official``.
         leakage: ``safe`` or ``paper``.
         seen: ``exclude`` or ``keep``: whether the full protocol leaves out items of the history.
         exclude_seen: the tasks of which it does; none where ``seen`` is ``keep``.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.card import Split
+from benchmark.data.days import midnights
 from benchmark.data.evaluation_set import Part
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.grouping import Groups, group_events, kind_of
@@ -79,6 +80,9 @@ def split(
     between and after; events of the same moment stay together. Every later request is asked (or
     ``limit`` of them, drawn for each part and task).
 
+    ``days``: as ``temporal``, but cut at two midnights of ``zone``: the last day that has an event
+    tests, the day before validates, earlier ones train.
+
     ``official``: the source says of each event what it is for. A request is asked in the latest
     part that any of its events is of; everything else trains. Where the source has no validation,
     the last tenth of the requests that train, of both tasks together and at most, validates:
@@ -88,9 +92,9 @@ def split(
 
     ``leakage: safe``: the history of a request is what its user did strictly earlier, outside of
     the request's own session, later parts included: a test request knows the validation event
-    before it, and under ``temporal`` what the user did earlier in the test period, as a running
-    system would. No pair of user and item that any request asks for is trained on, in either task,
-    and validation asks for none that a test request asks for.
+    before it, and under ``temporal`` and ``days`` what the user did earlier in the test period, as
+    a running system would. No pair of user and item that any request asks for is trained on, in
+    either task, and validation asks for none that a test request asks for.
 
     ``leakage: paper``: as published code has it, training keeps the twins (copies of the same user,
     item and time), and the history is every row above the request's, others of its moment included;
@@ -104,13 +108,14 @@ def split(
     Args:
         log: all events.
         items: size of the catalogue.
-        how: the split, the leakage rule and the draw's limit and seed.
+        how: the split, the leakage rule, the draw's limit and seed, and the zone of days.
         groups: which events make a request, by task; as the log itself tells if not given.
         official: uint8 ``[events]``, the source's own parts, values of
             :attr:`benchmark.data.sources.source.Interactions.part`.
 
     Raises:
-        InputError: nothing is left to train on, or the source has no parts that ``official`` needs.
+        InputError: nothing is left to train on, the times have no days, or the source has no parts
+            that ``official`` needs.
     """
     groups = groups or {task: group_events(log, task) for task in Task}
     told = np.zeros(len(log), dtype=np.uint8) if official is None else official
@@ -125,13 +130,14 @@ def split(
         asked, late = _official(log, groups, uses)
         train &= log.time < late
     else:
-        begin, end = _cuts(log.time[told <= TEST])
+        time = log.time[told <= TEST]
+        begin, end = _cuts(time) if how.name == "temporal" else _days(time, how.zone)
         asked = _temporal(log, groups, fit, begin, end)
         # A session that straddles the first cut asks for nothing; its later part is not trained on.
         train &= log.time < begin
     for (_, task), chosen in asked.items():
         train[_events(groups[task], chosen)[1]] = False
-    if how.name == "temporal" and how.limit is not None:
+    if how.name in ("temporal", "days") and how.limit is not None:
         asked = {key: _draw(chosen, how, i) for i, (key, chosen) in enumerate(asked.items())}
     requests = {
         (part, task): _request_rows(log, groups[task], chosen, how, task)
@@ -262,6 +268,14 @@ def _cuts(time: NDArray[np.int64]) -> tuple[int, int]:
     first, second = len(time) * 8 // 10, len(time) * 9 // 10
     ordered = np.partition(time, [min(first, len(time) - 1), min(second, len(time) - 1)])
     return int(ordered[first]), int(ordered[second])
+
+
+def _days(time: NDArray[np.int64], zone: str) -> tuple[int, int]:
+    """Return the midnights that begin the last day and the day before it."""
+    begins = midnights(time, zone)
+    if len(begins) > 1:
+        return int(begins[-2]), int(begins[-1])
+    return int(begins[0]), int(begins[0])
 
 
 def _temporal(

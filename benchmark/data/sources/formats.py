@@ -16,6 +16,7 @@ FORMATS = {
     "kuaisearch": "kuaisearch",
     "hetrec-lastfm": "hetrec_lastfm",
     "jdsearch": "jdsearch",
+    "kuaisar": "kuaisar",
     "movielens": "movielens",
     "table": "tables.reader",
 }

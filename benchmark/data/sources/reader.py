@@ -45,6 +45,7 @@ class Reader:
     Attributes:
         needed: what the files that it cannot do without hold, as a card's ``files`` names them.
         optional: the further files that it reads.
+        archive: the name of a file that holds all the others, and is given in place of them.
         rules: what a card's ``rules`` may hold.
         read: from the files by name, and an instance of ``rules``, to the source; raises
             ``InputError`` for malformed files.
@@ -56,6 +57,7 @@ class Reader:
     optional: tuple[str, ...]
     rules: type[Rules]
     read: Callable[[Mapping[str, Path], Any, Wanted], Source]
+    archive: str | None = None
     several: tuple[str, ...] = ()
 
     def takes(self, kind: str, named: Container[str]) -> bool:
