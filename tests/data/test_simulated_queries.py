@@ -204,7 +204,9 @@ def test_words_stand_in_the_order_of_the_items_text_then_in_that_of_drawing(
     in_order = simulate_queries._in_order
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulate_queries, "_in_order", seen)
-        made = simulate_queries._known_item(how, item, columns, np.random.default_rng(seed))
+        made = simulate_queries._known_item(
+            how, item, columns, "bigrams", np.random.default_rng(seed)
+        )
     names = list(dict.fromkeys(word for text in columns["title"] for word in words(text)))
     for event, row in enumerate(drawn[0].tolist()):
         chosen = [names[term] for term in row if term >= 0]
@@ -224,7 +226,7 @@ def test_categories_are_drawn_by_inversion_one_event_after_the_other(
     levels = [{"field": "class", "use": "each", "missing": ["old"]}, {"field": "year"}]
     how = CategoryProtocol.model_validate({"share": 1, "levels": levels})
     item = np.random.default_rng(seed).integers(0, len(cells), 30).astype(np.int32)
-    made = simulate_queries._category(how, item, columns, np.random.default_rng(seed))
+    made = simulate_queries._category(how, item, columns, "bigrams", np.random.default_rng(seed))
     draw = np.random.default_rng(seed).random(30).tolist()
     for event, u in enumerate(draw):
         paths = category_paths(how, columns, int(item[event]))

@@ -295,13 +295,13 @@ def test_a_column_that_products_have_not_is_refused_with_the_nearest(mall: Path)
         load_dataset(write_card(mall, names, title="{name}", text=["brand"]))
 
 
-def test_the_official_split_asks_the_test_queries_that_have_a_label_and_nothing_else(
+def test_the_official_split_tests_the_test_queries_that_have_a_label_and_nothing_else(
     mall: Path,
 ) -> None:
     names = {"log": "release_data.txt", "products": "product_data.txt"}
     write_card(mall, names, split={"name": "official"})
     asked = asked_by(load_dataset(mall, seen="keep"))
-    assert set(asked) == {("test", "search")}
+    assert {each for each in asked if each[0] == "test"} == {("test", "search")}
     expected = {}
     for number, line in enumerate((mall / "release_data.txt").read_text().split("\n")[1:-1], 2):
         query, items, labels, *_ = line.split("\t")
