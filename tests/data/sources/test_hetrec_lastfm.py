@@ -178,7 +178,8 @@ def test_hypersars_folder_is_that_of_a_slow_reading(seed: int, users: int, valid
             wanted = requests_of(parts[part], alone=True)
             for task in Task:
                 assert _asked(data, part, task) == wanted[str(task)]
-        _check_histories(data, parts)
+        if valid == "ask":
+            _check_histories(data, parts)
         assert audit(data).ok
 
 
