@@ -100,7 +100,7 @@ def _acquired(file: Path, wait: float) -> BaseFileLock:
             file.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=wait, poll_interval=0.05)
             break
-        except FileNotFoundError:  # another process removed the folder, which was empty
+        except (FileNotFoundError, FileExistsError):  # others removed the folder, which was empty
             if attempt == _ATTEMPTS:
                 raise
     return lock
