@@ -118,6 +118,28 @@ def split(
             that ``official`` needs.
     """
     groups = groups or {task: group_events(log, task) for task in Task}
+    asked, train = _asked(log, groups, how, official)
+    for (_, task), chosen in asked.items():
+        train[_events(groups[task], chosen)[1]] = False
+    if how.name in ("temporal", "days") and how.limit is not None:
+        asked = {key: _draw(chosen, how, i) for i, (key, chosen) in enumerate(asked.items())}
+    requests = {
+        (part, task): _request_rows(log, groups[task], chosen, how, task)
+        for (part, task), chosen in asked.items()
+    }
+    notes: list[str] = []
+    if how.leakage == "safe":
+        train &= ~_pairs(log, items, [rows.events for rows in requests.values()])
+        requests, notes = _validation_apart(log, items, requests)
+    if not train.any():
+        raise InputError(_nothing_left(log, how, groups, requests))
+    return Parts(train, requests, tuple(notes))
+
+
+def _asked(
+    log: EventLog, groups: dict[Task, Groups], how: Split, official: NDArray[np.uint8] | None
+) -> tuple[Asked, NDArray[np.bool_]]:
+    """Return what is asked, and bool ``[events]``, what else could train."""
     told = np.zeros(len(log), dtype=np.uint8) if official is None else official
     uses = {task: _uses(groups[task], told) for task in Task}
     fit = {task: _fit(log, groups[task].first, uses[task], how) for task in Task}
@@ -135,21 +157,7 @@ def split(
         asked = _temporal(log, groups, fit, begin, end)
         # A session that straddles the first cut asks for nothing; its later part is not trained on.
         train &= log.time < begin
-    for (_, task), chosen in asked.items():
-        train[_events(groups[task], chosen)[1]] = False
-    if how.name in ("temporal", "days") and how.limit is not None:
-        asked = {key: _draw(chosen, how, i) for i, (key, chosen) in enumerate(asked.items())}
-    requests = {
-        (part, task): _request_rows(log, groups[task], chosen, how, task)
-        for (part, task), chosen in asked.items()
-    }
-    notes: list[str] = []
-    if how.leakage == "safe":
-        train &= ~_pairs(log, items, [rows.events for rows in requests.values()])
-        requests, notes = _validation_apart(log, items, requests)
-    if not train.any():
-        raise InputError(_nothing_left(log, how, groups, requests))
-    return Parts(train, requests, tuple(notes))
+    return asked, train
 
 
 def _nothing_left(
