@@ -191,9 +191,12 @@ def _validation_apart(
         if part == "test" or keep.all():
             continue
         kept, owner = np.unique(rows.owner[keep], return_inverse=True)
+        lost = len(rows.groups) - len(kept)
+        told = f"{lost} of {len(rows.groups)} requests are not asked"
+        if not lost:
+            told = f"{(~keep).sum()} of {len(keep)} relevant items are taken out"
         notes.append(
-            f"validation {task}: {len(rows.groups) - len(kept)} of {len(rows.groups)} requests are"
-            " not asked, as a test request asks for the same item for their user"
+            f"validation {task}: {told}, as a test request asks for the same item for their user"
         )
         del apart[part, task]
         if len(kept):

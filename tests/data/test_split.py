@@ -351,3 +351,18 @@ def test_an_official_split_asks_each_request_in_the_latest_part_of_its_events(
 def test_an_official_split_needs_a_source_that_has_one() -> None:
     with pytest.raises(InputError, match="do not say what trains and what tests"):
         split(log_of([(0, 1, 1, -1)]), ITEMS, Split(name="official"))
+
+
+def test_a_validation_request_that_keeps_an_item_is_told_by_what_it_loses() -> None:
+    item = np.array([0, 1, 2, 3, 4, 5, 6, 2], dtype=np.int32)
+    time = np.array([0, 1, 2, 2, 3, 4, 5, 6], dtype=np.int64)
+    query = np.array([-1] * 5 + [0, 1, 2], dtype=np.int32)
+    session = np.array([0, 1, 2, 2, 3, 4, 5, 6], dtype=np.int32)
+    kind = (query >= 0).astype(np.uint8)
+    log = EventLog.from_columns(np.zeros(8, np.int32), item, time, kind, query, session, 1)
+    parts = split(log, 7, Split())
+    assert log.item[parts.requests["validation", Task.REC].events].tolist() == [3]
+    assert parts.notes == (
+        "validation rec: 1 of 2 relevant items are taken out, as a test request asks for the same"
+        " item for their user",
+    )
