@@ -6,8 +6,11 @@ search), a part (``train`` or ``test``), what was shown with grades, and recent 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Task
@@ -171,3 +174,19 @@ def _asked(dataset: Dataset, part: str, task: Task, number: int) -> Asked:
         tuple(sorted(str(ids[item]) for item in given)),
         tuple(sorted(history)),
     )
+
+
+def card_of(folder: Path, name: str, files: dict[str, Any], **changes: Any) -> Path:
+    """Write a card of the format ``name`` into a folder of its files, and return the folder."""
+    fields = {
+        "name": name,
+        **dict.fromkeys(("description", "source", "licence", "citation"), "x"),
+        "format": name,
+        "files": files,
+        "split": {"name": "official"},
+        "copies": {"keep": True},
+        "candidates": {"negatives": 5},
+        **changes,
+    }
+    (folder / "card.yaml").write_text(json.dumps(fields), encoding="utf-8")
+    return folder

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from benchmark.data.audit import audit
 from benchmark.data.load import load_dataset
 from benchmark.errors import InputError
+from tests.data import slow_requests
 from tests.data.generated.kuaisearch import DEMO, FILES, Size, write_folder
 from tests.data.slow_requests import SlowRequest, found_in, slow_official
 
@@ -24,20 +25,8 @@ Row = dict[str, Any]
 
 
 def card_of(folder: Path, files: dict[str, Any], **changes: Any) -> Path:
-    fields = {
-        "name": "kuaisearch",
-        **dict.fromkeys(("description", "source", "licence", "citation"), "x"),
-        "format": "kuaisearch",
-        "files": files,
-        "split": {"name": "official"},
-        "copies": {"keep": True},
-        "title": "{item_title}",
-        "text": ["brand_name"],
-        "candidates": {"negatives": 5},
-        **changes,
-    }
-    (folder / "card.yaml").write_text(json.dumps(fields), encoding="utf-8")
-    return folder
+    texts = {"title": "{item_title}", "text": ["brand_name"]}
+    return slow_requests.card_of(folder, "kuaisearch", files, **{**texts, **changes})
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import tempfile
@@ -23,6 +22,7 @@ from benchmark.data.audit import audit
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
+from tests.data import slow_requests
 from tests.data.generated.qilin import PAD, Size, files_of, write_folder
 from tests.data.slow_requests import SlowRequest, found_in, slow_official
 
@@ -34,20 +34,8 @@ Row = dict[str, Any]
 
 
 def card_of(folder: Path, files: dict[str, Any], **changes: Any) -> Path:
-    fields = {
-        "name": "qilin",
-        **dict.fromkeys(("description", "source", "licence", "citation"), "x"),
-        "format": "qilin",
-        "files": files,
-        "split": {"name": "official"},
-        "copies": {"keep": True},
-        "title": "{note_title}",
-        "text": ["note_content"],
-        "candidates": {"negatives": 5},
-        **changes,
-    }
-    (folder / "card.yaml").write_text(json.dumps(fields), encoding="utf-8")
-    return folder
+    texts = {"title": "{note_title}", "text": ["note_content"]}
+    return slow_requests.card_of(folder, "qilin", files, **{**texts, **changes})
 
 
 @pytest.fixture
