@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.codes import coded
+from benchmark.data.sources.files.codes import coded
+from benchmark.data.sources.files.line_blocks import Lines
+from benchmark.data.sources.files.tab_lines import tab_tables
 from benchmark.data.sources.jdsearch_products import BETWEEN_TERMS
 from benchmark.data.sources.jdsearch_rules import JDsearchRules
-from benchmark.data.sources.line_blocks import Lines
 from benchmark.data.sources.source import TEST, TRAINING, Interactions
-from benchmark.data.sources.tab_lines import tab_tables
 
 __all__ = ["FIELDS", "read_log"]
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.codes import coded, first_rows
-from benchmark.data.sources.line_blocks import Lines
+from benchmark.data.sources.files.codes import coded, first_rows
+from benchmark.data.sources.files.line_blocks import Lines
+from benchmark.data.sources.files.tab_lines import tab_tables
 from benchmark.data.sources.source import Texts
-from benchmark.data.sources.tab_lines import tab_tables
 from benchmark.errors import InputError, did_you_mean
 from benchmark.plain_text import plain
 

@@ -15,8 +15,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmark.data.sources.core import iterated_core
-from benchmark.data.sources.csv_batches import line_of
 from benchmark.data.sources.diagnose import complain
+from benchmark.data.sources.files.csv_batches import line_of
+from benchmark.data.sources.files.table_file import TableFile, members, table_file
 from benchmark.data.sources.kuaisar_items import (
     check_social,
     check_users,
@@ -27,7 +28,6 @@ from benchmark.data.sources.kuaisar_log import Exposures, read_recommended, read
 from benchmark.data.sources.kuaisar_rules import KuaisarRules
 from benchmark.data.sources.reader import Reader, Wanted
 from benchmark.data.sources.source import Interactions, Source, Texts
-from benchmark.data.sources.table_file import TableFile, members, table_file
 from benchmark.errors import InputError
 from benchmark.plain_text import plain
 

@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.csv_batches import Faults, batches, header, line_of
 from benchmark.data.sources.diagnose import complain
+from benchmark.data.sources.files.csv_batches import Faults, batches, header, line_of
+from benchmark.data.sources.files.table_file import TableFile
+from benchmark.data.sources.files.token_lists import words_of_tokens
 from benchmark.data.sources.source import Texts
-from benchmark.data.sources.table_file import TableFile
-from benchmark.data.sources.token_lists import words_of_tokens
 from benchmark.errors import InputError, did_you_mean
 from benchmark.plain_text import plain
 

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.csv_batches import CODED, Faults, batches, header
+from benchmark.data.sources.files.csv_batches import CODED, Faults, batches, header
+from benchmark.data.sources.files.table_file import TableFile
+from benchmark.data.sources.files.token_lists import words_of_tokens
 from benchmark.data.sources.kuaisar_rules import KuaisarRules
-from benchmark.data.sources.table_file import TableFile
-from benchmark.data.sources.token_lists import words_of_tokens
 from benchmark.plain_text import plain
 
 __all__ = ["Exposures", "read_recommended", "read_searched"]

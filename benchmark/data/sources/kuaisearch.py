@@ -20,7 +20,7 @@ from pydantic import Field
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain
-from benchmark.data.sources.json_records import json_records
+from benchmark.data.sources.files.json_records import json_records
 from benchmark.data.sources.kuaisearch_tables import Log, read_rank, read_recall
 from benchmark.data.sources.logged_requests import LoggedRequests, ids_of, interactions
 from benchmark.data.sources.reader import Reader, Rules, Wanted

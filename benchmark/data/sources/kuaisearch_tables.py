@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain
-from benchmark.data.sources.json_records import Kind, Records, json_records
+from benchmark.data.sources.files.json_records import Kind, Records, json_records
 from benchmark.data.sources.source import TEST, TRAINING, VALIDATION
 from benchmark.plain_text import plain
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmark.data.sources.diagnose import complain
-from benchmark.data.sources.parquet_files import ParquetTable, integers, text
+from benchmark.data.sources.files.parquet import ParquetTable, integers, text
 from benchmark.data.sources.source import Texts
 from benchmark.plain_text import plain
 

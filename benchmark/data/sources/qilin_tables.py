@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.diagnose import complain
-from benchmark.data.sources.parquet_files import (
+from benchmark.data.sources.files.parquet import (
     ParquetTable,
     integers,
     is_list,

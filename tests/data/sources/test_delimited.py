@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.data.sources import delimited
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.delimited import Layout, read_table
+from benchmark.data.sources.files import delimited
+from benchmark.data.sources.files.delimited import Layout, read_table
 from benchmark.errors import InputError
 
 FIELDS = {"id": pa.int32(), "text": pa.string(), "skipped": None, "share": pa.float32()}

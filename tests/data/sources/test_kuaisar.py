@@ -26,8 +26,8 @@ from benchmark.data.events import EventSource
 from benchmark.data.load import load_dataset
 from benchmark.data.locate import cards_folder
 from benchmark.data.requests import Task
-from benchmark.data.sources import csv_batches
 from benchmark.data.sources.cleaning import Cleaning
+from benchmark.data.sources.files import csv_batches
 from benchmark.data.sources.formats import reader_of
 from benchmark.data.sources.reader import Wanted
 from benchmark.data.sources.source import Source

@@ -328,5 +328,5 @@ def test_blocks_of_a_large_file_join_without_a_seam(
 ) -> None:
     folder = card_of(write_folder(tmp_path / "k", Size(50, 300, 300)), dict(FILES))
     wanted = found_in(load_dataset(folder, cache=tmp_path / "one"))
-    monkeypatch.setattr("benchmark.data.sources.json_records._BLOCK", 997)
+    monkeypatch.setattr("benchmark.data.sources.files.json_records._BLOCK", 997)
     assert found_in(load_dataset(folder, cache=tmp_path / "two")) == wanted

@@ -11,7 +11,7 @@ import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
 from benchmark.data.recognise import separator
-from benchmark.data.sources.line_blocks import Block, Lines, blocks
+from benchmark.data.sources.files.line_blocks import Block, Lines, blocks
 
 __all__ = ["tab_tables"]
 

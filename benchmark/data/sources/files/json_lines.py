@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.json as pajson
 from numpy.typing import NDArray
 
-from benchmark.data.sources.line_blocks import Block, Lines, blocks
+from benchmark.data.sources.files.line_blocks import Block, Lines, blocks
 
 __all__ = ["json_tables", "parsed"]
 

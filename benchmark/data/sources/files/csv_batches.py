@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmark.data.recognise import HEAD, foreign_text, recognise, separator
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import LONGEST_LINE, complain
-from benchmark.data.sources.table_file import TableFile
+from benchmark.data.sources.files.table_file import TableFile
 from benchmark.errors import InputError, did_you_mean
 from benchmark.plain_text import plain
 
