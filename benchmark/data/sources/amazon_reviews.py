@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.files.codes import coded
 from benchmark.data.sources.files.json_lines import json_tables
-from benchmark.data.sources.files.line_blocks import Lines
+from benchmark.data.sources.files.lines import Lines
 
 __all__ = ["Reviews", "read_reviews"]
 

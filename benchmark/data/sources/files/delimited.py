@@ -7,10 +7,9 @@ letters that are not UTF-8) is read once more line by line, with the same outcom
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +18,22 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
-from benchmark.data.recognise import HEAD, recognise
+from benchmark.data.recognise import HEAD, foreign_text, recognise, separator
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import LONGEST_LINE, complain, open_file
+from benchmark.data.sources.diagnose import LONGEST_LINE, complain
+from benchmark.data.sources.files.lines import Block, Lines, blocks
+from benchmark.data.sources.files.table_file import TableFile
+from benchmark.errors import did_you_mean
 from benchmark.plain_text import plain
 
-__all__ = ["Layout", "coded", "read_table"]
+__all__ = ["CODED", "SEPARATORS", "Layout", "csv_layout", "delimited", "header", "read_table"]
 
-_BLOCK = 8 * 2**20
+CODED = pa.dictionary(pa.int32(), pa.string())
+"""Text of which few are distinct."""
+_MISSING = ("", "nan", "NaN", "NA", "null", "NULL", "None")
+"""Cells of numbers that hold none, as pandas writes them."""
+SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "pipes"}
+"""What may stand between fields, in words."""
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,19}\s*")
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 _STANDS_FOR = b"\x1f"
@@ -38,50 +45,63 @@ class Layout:
     """How a table is written.
 
     Attributes:
-        fields: the type of each, in the order of the file: ``pa.string()``, a type of whole
-            numbers or of fractions; ``None`` for what is not read.
+        fields: the type of each, in the order of the file: ``pa.string()``, ``CODED``, a type of
+            whole numbers or of fractions; ``None`` for what is not read.
         separator: between fields.
-        header: whether the first line names the fields.
+        header: whether the first line names the fields; ``None`` where it may.
         quotes: whether a field may stand in quotation marks, doubled inside.
+        missing: cells of numbers that hold none; these are null.
+        latin_1: whether a cell that is not UTF-8 is latin-1; else its line is at fault.
     """
 
     fields: Mapping[str, pa.DataType | None]
     separator: str
-    header: bool = True
+    header: bool | None = True
     quotes: bool = False
+    missing: tuple[str, ...] = ()
+    latin_1: bool = True
 
     @property
     def wanted(self) -> dict[str, pa.DataType]:
         """The fields that are read."""
         return {name: kind for name, kind in self.fields.items() if kind is not None}
 
-
-@dataclass
-class _Faults:
-    """Rows that are no rows: how many, and the first."""
-
-    count: int = 0
-    line: int = 0
-    text: str = ""
-
-    def note(self, line: int, text: str) -> None:
-        if not self.count:
-            self.line, self.text = line, text
-        self.count += 1
+    @property
+    def between(self) -> str:
+        """The separator in words."""
+        return SEPARATORS.get(self.separator, f"'{self.separator}'")
 
 
-@dataclass
-class _Reading:
-    path: Path
-    layout: Layout
-    faults: _Faults = field(default_factory=_Faults)
-    rows: int = 0
+def delimited(lines: Lines, layout: Layout) -> Iterator[tuple[NDArray[np.int64], pa.Table]]:
+    """Yield the numbers of lines, and their fields as columns, some thousand rows at a time.
+
+    A blank line is no row. Rows of another width, or with a cell that is not of its type, are left
+    out, or refused where ``lines`` says so.
+
+    Args:
+        lines: the file; is told of the lines that are left out.
+        layout: how it is written.
+
+    Raises:
+        InputError: the file is missing, unreadable or no text; its first line is another header; a
+            line is too long or holds a NUL byte.
+    """
+    lines.wanted = f"the fields {', '.join(layout.fields)}, separated by {layout.between}"
+    for each in blocks(lines.source):
+        block = _body(lines.path, each, layout) if each.first == 1 else each
+        numbers = block.full
+        if not len(numbers):
+            continue
+        table = _at_once(block, layout) if len(numbers) == len(block) else None
+        if table is not None:
+            lines.total += len(block)
+            yield numbers, table
+        else:
+            yield _line_by_line(lines, block, layout)
 
 
 def read_table(path: Path, layout: Layout, cleaning: Cleaning) -> pa.Table:
-    """Read a table; rows of another width or with a cell that is no number are left out.
-
-    Text is UTF-8, and a cell that is not is latin-1. A blank line is no row.
+    """Read a whole table.
 
     Args:
         path: the file.
@@ -92,108 +112,109 @@ def read_table(path: Path, layout: Layout, cleaning: Cleaning) -> pa.Table:
         The fields that ``layout`` wants, and int64 ``line``, from 1.
 
     Raises:
-        InputError: the file is missing, empty, unreadable or packed; its first line is another
-            header; a line is too long or holds a NUL byte; not a single row is one.
+        InputError: see :func:`delimited`; or not a single row is one.
     """
-    state = _Reading(path, layout)
-    with open_file(path) as file:
-        _look(path, file.read(HEAD), layout)
-    tables = [_block(state, first, data) for first, data in _blocks(path)]
-    faults = state.faults
-    if faults.count == state.rows:
-        names = ", ".join(layout.fields)
-        text = (
-            f"{faults.text}; no line holds" if faults.count else "the file holds no rows; one has"
-        )
-        how = {"\t": "tabs", ",": "commas"}.get(layout.separator, f"'{layout.separator}'")
-        raise complain(path, faults.line or None, f"{text} the fields {names}, separated by {how}")
-    if faults.count:
-        count = f"{faults.count} of {state.rows} rows"
-        cleaning.report(path, faults.line, faults.text, count, "they are left out")
+    lines = Lines(path)
+    read = delimited(lines, layout)
+    tables = [table.append_column("line", pa.array(numbers)) for numbers, table in read]
+    lines.tell(cleaning)
     return pa.concat_tables(tables)
 
 
-def coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
-    """Return the codes of a column, ``[rows]``, and what they stand for as distinct texts."""
-    encoded = pa.chunked_array(column.chunks, column.type).combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
-    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
-    return codes, encoded.dictionary.cast(pa.string())
+def header(file: TableFile, between: str, wanted: str) -> tuple[str, ...]:
+    """Return the fields that the first line of a table names.
 
+    Args:
+        file: the table.
+        between: what separates them; they may stand in quotation marks.
+        wanted: what the file should be, as in ``"text with fields separated by tabs"``.
 
-def _look(path: Path, head: bytes, layout: Layout) -> None:
-    """Refuse what is no text, and a header of another table."""
-    if not head:
-        return
-    if (what := recognise(head, "text")) is not None:
+    Raises:
+        InputError: the file is empty or no text, or the line is too long or no such line.
+    """
+    path = file.path
+    with file.open() as stream:
+        raw = stream.readline(LONGEST_LINE + 2)
+    if not raw:
+        raise complain(path, None, "the file is empty; its first line must name the fields")
+    if (what := recognise(raw[:HEAD], wanted)) is not None:
         raise complain(path, None, what)
-    if not layout.header:
-        return
-    line = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0].rstrip(b"\r").decode("latin-1")
+    if len(raw) > LONGEST_LINE:
+        raise complain(path, 1, f"the line is longer than {LONGEST_LINE:,} bytes; shorten it")
+    try:
+        line = raw.decode("utf-8-sig").rstrip("\r\n")
+        return tuple(next(csv.reader([line], delimiter=between, strict=True), ()))
+    except UnicodeDecodeError as error:
+        raise complain(path, 1, f"byte {error.start + 1} is {foreign_text(raw)}") from None
+    except csv.Error as error:
+        raise complain(path, 1, f"the first line does not name the fields: {error}") from None
+
+
+def _need(path: Path, names: tuple[str, ...], needed: tuple[str, ...], between: str) -> None:
+    """Check that a header names some fields, and none twice.
+
+    Raises:
+        InputError: one is missing, perhaps as something else separates them, or is named twice.
+    """
+    for name in needed:
+        if name not in names:
+            line, words = between.join(names), SEPARATORS[between]
+            other = separator(line, words, lambda cells: bool({*cells} & {*needed}))
+            text = f"field {name} is missing{did_you_mean(name, names)}"
+            raise complain(path, 1, other or text)
+    for name in names:
+        if names.count(name) > 1:
+            text = f"field {plain(name, 40)} is named twice; remove or rename one"
+            raise complain(path, 1, text)
+
+
+def csv_layout(file: TableFile, kinds: Mapping[str, pa.DataType]) -> Layout:
+    """Return the layout of a table by commas whose header names at least the columns of ``kinds``.
+
+    Raises:
+        InputError: there is no such header.
+    """
+    names = header(file, ",", "text with fields separated by commas")
+    _need(file.path, names, tuple(kinds), ",")
+    fields = {name: kinds.get(name) for name in names}
+    return Layout(fields, ",", quotes=True, missing=_MISSING, latin_1=False)
+
+
+def _body(path: Path, block: Block, layout: Layout) -> Block:
+    """Return the first block of a file without the header.
+
+    Raises:
+        InputError: it is no text, or has the header of another table.
+    """
+    if (what := recognise(block.data[:HEAD], "text")) is not None:
+        raise complain(path, None, what)
+    if layout.header is False:
+        return block
+    line = block.line(1).decode("latin-1")
     names = [cell.strip().strip('"') for cell in line.split(layout.separator)]
-    if names != list(layout.fields):
+    if names == list(layout.fields):
+        return block.after(1)
+    if layout.header:
         how = plain(layout.separator.join(layout.fields).replace("\t", "<tab>"), 120)
         raise complain(path, 1, f"the first line is no header of this table; it must be {how}")
+    return block
 
 
-def _blocks(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield whole lines, about 8 MB at once, each time with the number of the first."""
-    number, rest = 1, b""
-    with open_file(path) as file:
-        while chunk := file.read(_BLOCK):
-            data = rest + (chunk if number > 1 or rest else chunk.removeprefix(b"\xef\xbb\xbf"))
-            end = data.rfind(b"\n") + 1
-            rest = data[end:]
-            if end:
-                yield number, _bounded(path, number, data[:end])
-                number += data.count(b"\n")
-            if len(rest) > LONGEST_LINE:
-                _bounded(path, number, rest)
-        if rest:
-            yield number, _bounded(path, number, rest + b"\n")
-
-
-def _bounded(path: Path, number: int, data: bytes) -> bytes:
-    """Return ``data``, whose first line has ``number``, if no line is too long or holds a NUL."""
-    ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n"))
-    lengths = np.diff(ends, prepend=-1) if len(ends) else np.array([len(data)])
-    if lengths.max() > LONGEST_LINE:
-        line = number + int(np.argmax(lengths > LONGEST_LINE))
-        raise complain(path, line, f"the line is longer than {LONGEST_LINE:,} bytes; shorten it")
-    if (place := data.find(b"\0")) >= 0:
-        line = number + int(np.searchsorted(ends, place))
-        raise complain(path, line, "the line holds a NUL byte; remove it")
-    return data
-
-
-def _block(state: _Reading, first: int, data: bytes) -> pa.Table:
-    """Return the rows of a block; ``first`` is the number of its first line."""
-    if first == 1 and state.layout.header:
-        first, data = 2, data[data.index(b"\n") + 1 :]
-    lines = data.count(b"\n")
-    table = _at_once(data, state.layout, lines) if lines else None
-    if table is None:
-        return _line_by_line(state, first, data)
-    state.rows += lines
-    return table.append_column("line", pa.array(np.arange(first, first + lines)))
-
-
-def _at_once(data: bytes, layout: Layout, lines: int) -> pa.Table | None:
-    """Return the rows of ``data`` by Arrow, ``None`` where not every one of ``lines`` is a row."""
-    separator = layout.separator.encode()
-    if len(separator) > 1:
+def _at_once(block: Block, layout: Layout) -> pa.Table | None:
+    """Return the rows of a block by Arrow, ``None`` where not every line is one."""
+    data, between = block.data, layout.separator.encode()
+    if len(between) > 1:
         if _STANDS_FOR in data:
             return None
-        data, separator = data.replace(separator, _STANDS_FOR), _STANDS_FOR
+        data, between = data.replace(between, _STANDS_FOR), _STANDS_FOR
     try:
         table = pacsv.read_csv(
-            io.BytesIO(data),
+            pa.BufferReader(data),
             read_options=pacsv.ReadOptions(
                 column_names=list(layout.fields), block_size=len(data) + 1, use_threads=False
             ),
             parse_options=pacsv.ParseOptions(
-                delimiter=separator.decode(),
+                delimiter=between.decode(),
                 quote_char='"' if layout.quotes else False,
                 double_quote=layout.quotes,
                 escape_char=False,
@@ -201,66 +222,101 @@ def _at_once(data: bytes, layout: Layout, lines: int) -> pa.Table | None:
             convert_options=pacsv.ConvertOptions(
                 column_types=layout.wanted,
                 include_columns=list(layout.wanted),
-                null_values=[],
+                null_values=list(layout.missing),
                 strings_can_be_null=False,
             ),
         )
     except pa.ArrowInvalid:
         return None
-    if table.num_rows != lines:
+    if table.num_rows != len(block):
         return None
     fractions = [name for name, kind in layout.wanted.items() if pa.types.is_floating(kind)]
-    finite = all(pc.all(pc.is_finite(table.column(name))).as_py() for name in fractions)
+    finite = all(pc.all(pc.is_finite(table.column(n)), min_count=0).as_py() for n in fractions)
     return table if finite else None
 
 
-def _line_by_line(state: _Reading, first: int, data: bytes) -> pa.Table:
-    wanted, names = state.layout.wanted, list(state.layout.fields)
-    columns: dict[str, list] = {name: [] for name in (*wanted, "line")}
-    for line, text in enumerate(data.split(b"\n")[:-1], first):
-        if not (text := text.removesuffix(b"\r")).strip():
+def _line_by_line(lines: Lines, block: Block, layout: Layout) -> tuple[NDArray[np.int64], pa.Table]:
+    wanted = layout.wanted
+    numbers: list[int] = []
+    columns: dict[str, list] = {name: [] for name in wanted}
+    for number, line in block.lines():
+        if not line:
             continue
-        state.rows += 1
-        cells = _cells(text, state.layout)
-        if len(cells) != len(names):
-            fault = f"{len(cells)} fields in place of {len(names)}"
-            state.faults.note(line, fault if cells else "a quotation mark is not closed")
-            continue
-        row = {n: _value(c, wanted[n]) for n, c in zip(names, cells, strict=True) if n in wanted}
-        bad = next((name for name, value in row.items() if value is None), None)
-        if bad is not None:
-            cell = plain(cells[names.index(bad)].decode("utf-8", "replace"), 40)
-            state.faults.note(line, f"{bad} '{cell}' is not a number")
-            continue
-        for name, value in (row | {"line": line}).items():
-            columns[name].append(value)
-    kinds = [*wanted.items(), ("line", pa.int64())]
-    return pa.table({name: pa.array(columns[name], type=kind) for name, kind in kinds})
+        lines.total += 1
+        row = _row(lines, number, line, layout)
+        if row is not None:
+            numbers.append(number)
+            for name, value in row.items():
+                columns[name].append(value)
+    arrays = {
+        name: pa.array(columns[name], pa.string()).dictionary_encode().cast(kind)
+        if kind == CODED
+        else pa.array(columns[name], kind)
+        for name, kind in wanted.items()
+    }
+    return np.array(numbers, dtype=np.int64), pa.table(arrays)
 
 
-def _cells(text: bytes, layout: Layout) -> list[bytes]:
-    """Return the fields of a line; none where it ends inside quotation marks."""
-    if not layout.quotes or b'"' not in text:
-        return text.split(layout.separator.encode())
+def _row(lines: Lines, number: int, line: bytes, layout: Layout) -> dict | None:
+    """Return what a line holds; where it is no row it is left out, and ``None``."""
+    names = list(layout.fields)
+    row: dict[str, str | int | float | None] = {}
+    if not layout.latin_1 and lines.decoded(number, line) is None:
+        return None
+    cells = _cells(line, layout)
+    if cells is None:
+        lines.leave_out(number, "a quotation mark is not closed, or is one that is not doubled")
+        return None
+    if len(cells) != len(names):
+        lines.leave_out(number, _other_width(line, cells, layout))
+        return None
+    for name, cell in zip(names, cells, strict=True):
+        kind = layout.fields[name]
+        if kind is None:
+            continue
+        text = _text(cell)
+        if kind in (pa.string(), CODED):
+            row[name] = text
+            continue
+        missing = text.strip() in layout.missing
+        row[name] = None if missing else _number(text, kind)
+        if row[name] is None and not missing:
+            whole = f"a whole number of {kind.bit_width} bits"
+            what = "a number" if pa.types.is_floating(kind) else whole
+            lines.leave_out(number, f"{name} '{plain(text, 40)}' is not {what}")
+            return None
+    return row
+
+
+def _other_width(line: bytes, cells: list[bytes], layout: Layout) -> str:
+    width = len(layout.fields)
+    other = separator(_text(line), layout.between, lambda parts: len(parts) == width)
+    return other or f"{len(cells)} fields in place of {width}, separated by {layout.between}"
+
+
+def _cells(line: bytes, layout: Layout) -> list[bytes] | None:
+    """Return the fields of a line; ``None`` where it breaks the rules of quotation marks."""
+    if not layout.quotes or b'"' not in line:
+        return line.split(layout.separator.encode())
     try:
-        line = [text.decode("latin-1")]
-        cells = next(csv.reader(line, delimiter=layout.separator, strict=True))
+        cells = next(csv.reader([line.decode("latin-1")], delimiter=layout.separator, strict=True))
     except csv.Error:
-        return []
+        return None
     return [cell.encode("latin-1") for cell in cells]
 
 
-def _value(cell: bytes, kind: pa.DataType) -> str | int | float | None:
-    """Return what a cell holds, ``None`` where it is no number of the kind that it should be."""
+def _text(cell: bytes) -> str:
     try:
-        text = cell.decode("utf-8")
+        return cell.decode("utf-8")
     except UnicodeDecodeError:
-        text = cell.decode("latin-1")
-    if pa.types.is_string(kind):
-        return text
+        return cell.decode("latin-1")
+
+
+def _number(text: str, kind: pa.DataType) -> int | float | None:
+    """Return the number of a cell, ``None`` where it is none of the kind that it should be."""
     if pa.types.is_floating(kind):
         value = float(text) if _NUMBER.fullmatch(text) else np.inf
-        return value if np.isfinite(value) else None
+        return value if abs(value) <= np.finfo(kind.to_pandas_dtype()).max else None
     if not _INTEGER.fullmatch(text):
         return None
     number, end = int(text), 2 ** (kind.bit_width - 1)
