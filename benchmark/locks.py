@@ -5,6 +5,7 @@ The operating system holds them, so that a process that dies lets go of its own.
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -42,15 +43,26 @@ def place_of_lock(file: Path) -> Path | None:
 
 
 def is_held(file: Path) -> bool:
-    """Return whether a process holds the lock that a file stands for, or nobody can tell."""
-    lock = FileLock(file, is_singleton=True)
-    if lock.is_locked:
+    """Return whether a process holds the lock that a file stands for, or nobody can tell.
+
+    A look leaves nothing behind: what is not there is not made.
+    """
+    if FileLock(file, is_singleton=True).is_locked:
         return True
     try:
-        with lock.acquire(timeout=0):
-            return False
-    except (Timeout, OSError):
+        # Opened here, as filelock makes a file that is not there, or has gone since it was seen.
+        place = os.open(file, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    except OSError:
         return True
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as filelock does; closing lets go of it
+    except OSError:
+        return True
+    finally:
+        os.close(place)
+    return False
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.errors import InputError
 from benchmark.files import writing
-from benchmark.locks import BusyError, lock_file, locked
+from benchmark.locks import BusyError, is_held, lock_file, locked
 
 COUNT = """
 import sys
@@ -57,6 +57,25 @@ def test_whoever_holds_a_lock_is_named_and_a_killed_process_holds_none(tmp_path:
     with locked(place, 1), locked(place, 0):
         assert lock_file(place).exists()
     assert not lock_file(place).exists()
+
+
+def test_a_look_at_a_lock_tells_whether_it_is_held_and_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "record"
+    assert not is_held(lock_file(place))
+    assert not list(tmp_path.iterdir())
+    holder = _start(HOLD, place)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    assert is_held(lock_file(place))
+    holder.kill()
+    holder.wait()
+    told = lock_file(place).read_text()
+    assert not is_held(lock_file(place))
+    assert lock_file(place).read_text() == told
+    with locked(place):
+        assert is_held(lock_file(place))
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from benchmark.data.audit import audit
 from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Requests, Task
-from benchmark.data.sources.atomic import read_inter
+from benchmark.data.sources.atomic.tables import read_inter
 from benchmark.data.sources.order import events_in_order
 from benchmark.model import Model, NoSettings, TrainingContext, TrainView, Validation
 from benchmark.registry import ModelEntry

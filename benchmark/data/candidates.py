@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -122,24 +122,22 @@ class WordSearch:
         analyser: tells the words of items and queries.
 
     Attributes:
-        terms: of each item, as :func:`benchmark.data.analyser.analyse` finds them.
+        terms: of the items, as :func:`benchmark.data.analyser.analyse` finds them.
     """
 
     def __init__(self, item_texts: Sequence[str], analyser: Analyser = "bigrams") -> None:
         from benchmark.data.analyser import analyse
+        from benchmark.data.word_index import TextWords
 
         self._analyser = analyser
-        self.terms = analyse(item_texts, analyser)
+        self.terms = TextWords.of(item_texts, partial(analyse, analyser=analyser))
 
     @cached_property
     def _index(self) -> Any:
         """The index of bm25s, ``None`` where no text has a word."""
-        import bm25s
+        from benchmark.data.word_index import index_words
 
-        index = bm25s.BM25() if any(self.terms) else None
-        if index is not None:
-            index.index(self.terms, show_progress=False)
-        return index
+        return index_words(self.terms) if len(self.terms.word) else None
 
     def best(
         self, query_texts: dict[int, str], wanted: dict[int, int]

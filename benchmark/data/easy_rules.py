@@ -31,6 +31,9 @@ TOP = 10
 _DIGITS = 6
 """Scores are compared to so many digits, so that no machine's arithmetic breaks a tie."""
 
+_PAIRS = 2**16
+"""Pairs of items whose texts are compared at a time."""
+
 _COUNT_WEIGHT = 0.5
 """What counts weigh beside the likeness of texts, as in TGH."""
 
@@ -163,13 +166,10 @@ class Steps:
 
     def __init__(self, graph: TransitionGraph, vectors: csr_array, places: tuple[int, ...]) -> None:
         self._graph, self._vectors, self._places = graph, vectors, places
-        found = np.bincount(vectors.indices, minlength=vectors.shape[1])
-        self._alike = np.minimum((vectors > 0) @ found, vectors.shape[0])
 
     def effort(self, requests: Requests) -> NDArray[np.int64]:
-        """Return how many items lie around the last one or are like it, ``[requests]``."""
-        last = _last(requests)
-        return self._graph.reach(last) + np.where(last >= 0, self._alike[last], 0)
+        """Return how many items lie around the last one, ``[requests]``."""
+        return self._graph.reach(_last(requests))
 
     def answers(self, asked: EvaluationSet) -> NDArray[np.bool_]:
         """Return whether a relevant item is among those that the rings name."""
@@ -184,8 +184,17 @@ class Steps:
         """
         around = (self._graph.successors, self._graph.two_steps)
         rings = [ring(source) for ring, _ in zip(around, self._places, strict=False)]
-        alike = csr_array(self._vectors[np.maximum(source, 0)] @ self._vectors.T)
-        return [csr_array(_weighted(ring) + alike.multiply(ring > 0)) for ring in rings]
+        return [self._with_likeness(ring, source) for ring in rings]
+
+    def _with_likeness(self, ring: csr_array, source: NDArray[np.integer]) -> csr_array:
+        """Return the scores of a ring; no item outside of it is compared with the source."""
+        scores = _weighted(ring)
+        owner = np.repeat(source, np.diff(ring.indptr))
+        for start in range(0, len(owner), _PAIRS):
+            part = slice(start, start + _PAIRS)
+            both = self._vectors[owner[part]].multiply(self._vectors[ring.indices[part]])
+            scores.data[part] += both.sum(axis=1)
+        return scores
 
 
 def _weighted(ring: csr_array) -> csr_array:

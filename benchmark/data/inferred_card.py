@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmark.data.card import Card, SourceFile
-from benchmark.data.sources.header import parse_header
+from benchmark.data.sources.atomic.header import parse_header
 from benchmark.errors import InputError
 from benchmark.names import as_name
 from benchmark.plain_text import plain

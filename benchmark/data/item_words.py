@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import bm25s
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
 from benchmark.data.analyser import analyse
 from benchmark.data.card import Analyser
+from benchmark.data.word_index import TextWords, index_words
 
 __all__ = ["ItemWords", "QueryWords"]
 
@@ -38,18 +39,21 @@ class ItemWords:
     """
 
     def __init__(self, texts: Sequence[str], analyser: Analyser = "bigrams") -> None:
-        self._analyser = analyser
-        corpus = analyse(texts, analyser)
-        vocabulary = sorted({word for words in corpus for word in words})
+        self._analysing = partial(analyse, analyser=analyser)
+        words = TextWords.of(texts, self._analysing)
+        vocabulary = sorted(words.number)
         self._row = {word: row for row, word in enumerate(vocabulary)}
-        self.counts = self._counted(corpus)
-        self.bm25 = _bm25(corpus, self._row)
+        self.counts = self._counted(words)
+        self.bm25 = _bm25(words, vocabulary)
         """``[words, items]``; a query's scores are the sum over its words."""
 
     def of_queries(self, texts: Sequence[str]) -> QueryWords:
         """Return the words of queries, ``[queries]``."""
-        asked = analyse(texts, self._analyser)
-        return QueryWords(self._counted(asked), np.array([len(set(words)) for words in asked]))
+        words = TextWords.of(texts, self._analysing)
+        query = np.repeat(np.arange(len(words.lengths)), words.lengths)
+        pairs = np.unique(query * max(len(words.number), 1) + words.word)
+        distinct = np.bincount(pairs // max(len(words.number), 1), minlength=len(words.lengths))
+        return QueryWords(self._counted(words), distinct)
 
     def vectors(self) -> csr_array:
         """Return TF-IDF vectors of length 1, ``[items, words]``; 0 where an item has no words."""
@@ -59,25 +63,25 @@ class ItemWords:
         length = np.sqrt(weighted.multiply(weighted).sum(axis=1))
         return csr_array(diags_array(1 / np.where(length > 0, length, 1)) @ weighted)
 
-    def _counted(self, texts: list[list[str]]) -> csr_array:
-        rows = [[self._row[word] for word in words if word in self._row] for words in texts]
-        ends = np.cumsum([0, *map(len, rows)])
-        words = np.array([word for row in rows for word in row], dtype=np.int64)
-        shape = (len(texts), len(self._row))
-        counts = csr_array((np.ones(len(words)), words, ends), shape=shape)
+    def _counted(self, words: TextWords) -> csr_array:
+        """Return how often each text has each word that items have, ``[texts, words]``."""
+        rows = np.array([self._row.get(word, -1) for word in words.number], dtype=np.int64)
+        word = rows[words.word]
+        known = np.concatenate([[0], np.cumsum(word >= 0)])
+        word = word[word >= 0]
+        shape = (len(words.lengths), len(self._row))
+        counts = csr_array((np.ones(len(word)), word, known[words.ends]), shape=shape)
         counts.sum_duplicates()
         return counts
 
 
-def _bm25(corpus: list[list[str]], row: dict[str, int]) -> csr_array:
+def _bm25(words: TextWords, vocabulary: list[str]) -> csr_array:
     """Return the scores that bm25s gives a document for each of its words."""
-    if not row:
-        return csr_array((0, len(corpus)))
-    index = bm25s.BM25()
-    index.index(corpus, show_progress=False)
-    parts = index.scores
-    shape = (len(parts["indptr"]) - 1, len(corpus))
+    if not vocabulary:
+        return csr_array((0, len(words.lengths)))
+    parts = index_words(words).scores
+    shape = (len(vocabulary), len(words.lengths))
     scores = csr_array(
         (parts["data"].astype(np.float64), parts["indices"], parts["indptr"]), shape=shape
     )
-    return csr_array(scores[[index.vocab_dict[word] for word in row]])
+    return csr_array(scores[[words.number[word] for word in vocabulary]])

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from benchmark.data.analyser import analyse
 from benchmark.data.card import Analyser
+from benchmark.data.word_index import TextWords
 from benchmark.plain_text import plain
 
 __all__ = ["unmatched"]
 
 
 def unmatched(
-    item_terms: Sequence[Sequence[str]],
+    item_terms: TextWords,
     query_texts: Sequence[str],
     asked: Mapping[str, NDArray[np.integer]],
     analyser: Analyser = "bigrams",
@@ -23,23 +24,22 @@ def unmatched(
     """Yield a line for each kind of request whose words meet no item's, with counts.
 
     Args:
-        item_terms: the terms of each item's text, ``[items]``.
+        item_terms: the terms of the items' texts.
         query_texts: ``[queries]``.
         asked: by name, the query of each request, ``[requests]``.
         analyser: by which ``item_terms`` were found.
     """
     if not any(len(query) for query in asked.values()):
         return
-    known: set[str] = set().union(*item_terms)
-    silent = sum(not found for found in item_terms)
+    silent = int((item_terms.lengths == 0).sum())
     if silent:
         yield (
-            f"{silent} of {len(item_terms)} items have no word in their text: word search misses"
-            " them"
+            f"{silent} of {len(item_terms.lengths)} items have no word in their text: word search"
+            " misses them"
         )
     queries = analyse(query_texts, analyser)
     empty = np.array([not found for found in queries])
-    lost = np.array([known.isdisjoint(found) for found in queries])
+    lost = np.array([item_terms.number.keys().isdisjoint(found) for found in queries])
     for which, query in asked.items():
         count = int(lost[query].sum())
         if count:

@@ -1,4 +1,4 @@
-"""An index of bm25s over millions of texts: its scores to the last bit, without its loops.
+"""The words of millions of texts as numbers, and bm25s's index of them, to the last bit of a score.
 
 bm25s visits every text in Python and holds the words of all of them as objects. Here texts are
 analysed some at a time, and what is left of them are numbers.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import bm25s
 import numpy as np
@@ -18,11 +19,42 @@ from benchmark.data.analyser import analyse
 from benchmark.data.spans import find_in_spans
 from benchmark.data.text_column import TextColumn
 
-__all__ = ["index_texts", "score_pairs"]
+__all__ = ["TextWords", "index_texts", "index_words", "score_pairs"]
 
 _TEXTS_AT_ONCE = 2**14
 
 Analyse = Callable[[Sequence[str]], list[list[str]]]
+
+
+@dataclass(frozen=True)
+class TextWords:
+    """The words of texts, as numbers.
+
+    Attributes:
+        number: of each distinct word, in the order in which they come.
+        word: int32 ``[occurrences]``, the words of all texts, one text after the other.
+        lengths: int32 ``[texts]``, words of each text.
+    """
+
+    number: dict[str, int]
+    word: NDArray[np.int32]
+    lengths: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, texts: Sequence[str], analysing: Analyse = analyse) -> TextWords:
+        """Return the words of texts, ``[n]``, as ``analysing`` finds them."""
+        number: dict[str, int] = {}
+        words, lengths = array("i"), array("i")
+        for batch in TextColumn(texts).batches(_TEXTS_AT_ONCE):
+            for found in analysing(batch):
+                lengths.append(len(found))
+                words.extend([number.setdefault(word, len(number)) for word in found])
+        return cls(number, np.frombuffer(words, np.int32), np.frombuffer(lengths, np.int32))
+
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        """Where each text begins in ``word``, and the last one ends, ``[texts + 1]``."""
+        return np.concatenate([[0], np.cumsum(self.lengths, dtype=np.int64)])
 
 
 def index_texts(
@@ -36,24 +68,17 @@ def index_texts(
         b: how much long texts are held back.
         analysing: finds the words of texts.
     """
-    vocabulary: dict[str, int] = {}
-    words, lengths = array("i"), array("i")
-    for batch in _batches(texts):
-        for found in analysing(batch):
-            lengths.append(len(found))
-            words.extend([vocabulary.setdefault(word, len(vocabulary)) for word in found])
+    return index_words(TextWords.of(texts, analysing), k1, b)
+
+
+def index_words(words: TextWords, k1: float = 1.5, b: float = 0.75) -> bm25s.BM25:
+    """Return the index of words; see :func:`index_texts`, whose defaults are bm25s's own."""
     index = bm25s.BM25(k1=k1, b=b)
-    index.scores = _scores(
-        np.frombuffer(words, np.int32), np.frombuffer(lengths, np.int32), len(vocabulary), k1, b
-    )
+    index.scores = _scores(words.word, words.lengths, len(words.number), k1, b)
     index.nonoccurrence_array = None
-    index.vocab_dict = vocabulary
-    index.unique_token_ids_set = set(vocabulary.values())
+    index.vocab_dict = words.number
+    index.unique_token_ids_set = set(words.number.values())
     return index
-
-
-def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
-    yield from TextColumn(texts).batches(_TEXTS_AT_ONCE)
 
 
 def _scores(
@@ -70,8 +95,11 @@ def _scores(
     """
     texts = len(lengths)
     text = np.repeat(np.arange(texts, dtype=np.int64), lengths)
-    keys = np.sort(words.astype(np.int64) * texts + text)
+    keys = words.astype(np.int64)
+    keys *= texts
+    keys += text
     del text
+    keys.sort()
     first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
     times = np.diff(np.append(first, len(keys))).astype(np.float32)
     word, row = np.divmod(keys[first], max(texts, 1))

@@ -16,6 +16,7 @@ from benchmark.data.item_words import ItemWords
 from benchmark.data.load import load_dataset
 from benchmark.data.simulate_queries import simulate
 from benchmark.data.unmatched import unmatched
+from benchmark.data.word_index import TextWords
 from tests.data.conftest import MakeFolder
 
 FOUND = {
@@ -125,9 +126,10 @@ def test_searches_without_a_known_word_are_counted_before_anything_is_trained(
 
 def test_nothing_is_said_where_every_search_has_a_word_or_nobody_searches() -> None:
     ask = {"test search": np.array([0, 0])}
-    assert not list(unmatched([["chair"]], ["chairs"], ask))
-    assert not list(unmatched([[], ["xx"]], ["the"], {"test search": np.array([], dtype=np.int64)}))
-    assert not list(unmatched([[]], [], {}))
+    assert not list(unmatched(TextWords.of(["chair"]), ["chairs"], ask))
+    nobody = {"test search": np.array([], dtype=np.int64)}
+    assert not list(unmatched(TextWords.of(["", "xx"]), ["the"], nobody))
+    assert not list(unmatched(TextWords.of([""]), [], {}))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from benchmark.data.audit import audit
 from benchmark.data.card import Copies
 from benchmark.data.copies import without_copies
 from benchmark.data.load import load_dataset
-from benchmark.data.sources.atomic import read_inter
+from benchmark.data.sources.atomic.tables import read_inter
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.order import events_in_order
 from tests.support import write_tiny

@@ -18,7 +18,7 @@ from benchmark.cli.tiers import _read
 from benchmark.data.card import read_card
 from benchmark.data.recognise import recognise
 from benchmark.data.requests import Task
-from benchmark.data.sources.atomic import read_inter
+from benchmark.data.sources.atomic.tables import read_inter
 from benchmark.errors import InputError
 from benchmark.exchange.trec_read import read_listing
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from benchmark.data.sources.amazon_rules import AmazonRules
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.json_lines import parsed
-from benchmark.data.sources.line_blocks import Lines, blocks
-from benchmark.data.sources.literals import literal
+from benchmark.data.sources.files.json_lines import parsed
+from benchmark.data.sources.files.lines import Lines, blocks
+from benchmark.data.sources.files.literals import literal
 from benchmark.data.sources.source import Texts
 from benchmark.plain_text import plain
 

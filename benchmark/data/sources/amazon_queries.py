@@ -19,7 +19,7 @@ from benchmark.data.sources.amazon_reviews import Reviews
 from benchmark.data.sources.amazon_rules import AmazonRules
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain
-from benchmark.data.sources.line_blocks import Lines, blocks
+from benchmark.data.sources.files.lines import Lines, blocks
 from benchmark.data.sources.source import TEST, TRAINING, Texts
 from benchmark.plain_text import plain
 

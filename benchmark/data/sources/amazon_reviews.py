@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.codes import coded
-from benchmark.data.sources.json_lines import json_tables
-from benchmark.data.sources.line_blocks import Lines
+from benchmark.data.sources.files.codes import coded
+from benchmark.data.sources.files.json_lines import json_tables
+from benchmark.data.sources.files.lines import Lines
 
 __all__ = ["Reviews", "read_reviews"]
 

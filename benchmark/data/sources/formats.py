@@ -11,7 +11,7 @@ __all__ = ["FORMATS", "reader_of"]
 
 FORMATS = {
     "amazon": "amazon",
-    "atomic": "atomic_files",
+    "atomic": "atomic.reader",
     "qilin": "qilin",
     "kuaisearch": "kuaisearch",
     "hetrec-lastfm": "hetrec_lastfm",

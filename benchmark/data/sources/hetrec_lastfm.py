@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.delimited import Layout, coded, read_table
 from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.drawn_parts import in_order_of_lots, parts_by_lot
+from benchmark.data.sources.files.codes import coded
+from benchmark.data.sources.files.delimited import Layout, read_table
 from benchmark.data.sources.hypersar import read_hypersar
 from benchmark.data.sources.reader import Reader, Rules, Wanted
 from benchmark.data.sources.source import TEST, TRAINING, Interactions, Source, Texts

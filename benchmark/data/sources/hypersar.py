@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.delimited import Layout, coded, read_table
 from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.drawn_parts import in_order_of_lots
+from benchmark.data.sources.files.codes import coded
+from benchmark.data.sources.files.delimited import Layout, read_table
 from benchmark.data.sources.source import TEST, TRAINING, VALIDATION, Interactions, Origin, Texts
 
 __all__ = ["read_hypersar"]

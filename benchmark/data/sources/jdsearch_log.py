@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.codes import coded
+from benchmark.data.sources.files.codes import coded
+from benchmark.data.sources.files.delimited import Layout, delimited
+from benchmark.data.sources.files.lines import Lines
 from benchmark.data.sources.jdsearch_products import BETWEEN_TERMS
 from benchmark.data.sources.jdsearch_rules import JDsearchRules
-from benchmark.data.sources.line_blocks import Lines
 from benchmark.data.sources.source import TEST, TRAINING, Interactions
-from benchmark.data.sources.tab_lines import tab_tables
 
 __all__ = ["FIELDS", "read_log"]
 
@@ -30,6 +30,7 @@ FIELDS = (
     "history_type_list",
     "history_time_list",
 )
+LAYOUT = Layout(dict.fromkeys(FIELDS, pa.string()), "\t", header=None, latin_1=False)
 TYPES: tuple[Literal["CLICK", "CART", "ORD", "FLW"], ...] = ("CLICK", "CART", "ORD", "FLW")
 _LABEL = r"^[0-3](\.0+)?$"
 _GAP = r"^[0-9]{1,10}(\.0+)?$"
@@ -94,7 +95,7 @@ def read_log(
     """
     lines, columns = Lines(path), _Columns()
     counts = np.zeros(3, dtype=np.int64)
-    for numbers, table in tab_tables(lines, FIELDS):
+    for numbers, table in delimited(lines, LAYOUT):
         number, whole = _sound(lines, numbers, table)
         if len(number):
             counts += _append(columns, number, whole, rules)

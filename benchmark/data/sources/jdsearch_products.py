@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.codes import coded, first_rows
-from benchmark.data.sources.line_blocks import Lines
+from benchmark.data.sources.files.codes import coded, first_rows
+from benchmark.data.sources.files.delimited import Layout, delimited
+from benchmark.data.sources.files.lines import Lines
 from benchmark.data.sources.source import Texts
-from benchmark.data.sources.tab_lines import tab_tables
 from benchmark.errors import InputError, did_you_mean
 from benchmark.plain_text import plain
 
@@ -21,6 +21,7 @@ __all__ = ["BETWEEN_TERMS", "FIELDS", "read_products"]
 
 _LEVELS = tuple(f"cate_{what}_{level}" for level in (1, 2, 3, 4) for what in ("id", "name"))
 FIELDS = ("wid", "name", "brand_id", "brand_name", *_LEVELS, "shop_id")
+LAYOUT = Layout(dict.fromkeys(FIELDS, pa.string()), "\t", header=None, latin_1=False)
 BETWEEN_TERMS = "\x18"
 
 
@@ -42,7 +43,7 @@ def read_products(path: Path, wanted: Sequence[str], cleaning: Cleaning) -> Text
     lines, columns = Lines(path), {name: [pa.array([], pa.large_string())] for name in names}
     numbers: list[np.ndarray] = []
     ids: list[pa.Array] = []
-    for number, table in tab_tables(lines, FIELDS):
+    for number, table in delimited(lines, LAYOUT):
         named = pc.not_equal(table.column("wid"), "").to_numpy().astype(np.bool_)
         if not named.all():
             count = int((~named).sum())

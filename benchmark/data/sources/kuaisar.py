@@ -15,8 +15,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmark.data.sources.core import iterated_core
-from benchmark.data.sources.csv_batches import line_of
 from benchmark.data.sources.diagnose import complain
+from benchmark.data.sources.files.table_file import TableFile, members, table_file
 from benchmark.data.sources.kuaisar_items import (
     check_social,
     check_users,
@@ -27,7 +27,6 @@ from benchmark.data.sources.kuaisar_log import Exposures, read_recommended, read
 from benchmark.data.sources.kuaisar_rules import KuaisarRules
 from benchmark.data.sources.reader import Reader, Wanted
 from benchmark.data.sources.source import Interactions, Source, Texts
-from benchmark.data.sources.table_file import TableFile, members, table_file
 from benchmark.errors import InputError
 from benchmark.plain_text import plain
 
@@ -52,14 +51,15 @@ def _read(files: Mapping[str, Path], rules: KuaisarRules, wanted: Wanted) -> Sou
     recommended = read_recommended(tables["rec"], rules, cleaning)
     searched = read_searched(tables["search"], rules, cleaning)
     searched, told = _searches(searched, rules)
-    rows, notes = recommended.rows, [*searched.notes, *told]
+    # Lines of searches are told from those of recommendations by what is added to them.
+    behind, notes = int(recommended.line.max(initial=0)), [*searched.notes, *told]
     log = recommended.followed_by(searched)
     del recommended, searched
     log, told = _left(log, rules)
     notes += told
     if not (log.grade > 0).any():
         raise complain(tables["rec"].path, None, "the rules leave no event; loosen them")
-    inter, items = _interactions(log, rows, tables)
+    inter, items = _interactions(log, behind, tables)
     if "users" in tables:
         check_users(tables["users"], np.unique(log.user), cleaning)
     if "social" in tables:
@@ -179,20 +179,20 @@ def _has(label: NDArray[np.integer], which: NDArray[np.bool_]) -> NDArray[np.boo
 
 
 def _interactions(
-    log: Exposures, recommended: int, tables: Mapping[str, TableFile]
+    log: Exposures, behind: int, tables: Mapping[str, TableFile]
 ) -> tuple[Interactions, NDArray[np.int64]]:
     """Return the events and exposures, and the distinct items, ascending.
 
     Args:
         log: all that is left.
-        recommended: rows of the file of recommendations, behind which those of searches count.
+        behind: added to the lines of searches; the lines of recommendations go up to it.
         tables: for the places of rows.
     """
 
     def origin(row: int) -> tuple[Path, int]:
-        searched = row >= recommended
-        table = tables["search" if searched else "rec"]
-        return line_of(table, row - recommended if searched else row)
+        if row > behind:
+            return tables["search"].path, row - behind
+        return tables["rec"].path, row
 
     user, users = _coded(log.user)
     item, items = _coded(log.item)
@@ -212,7 +212,7 @@ def _interactions(
         items=ids_as_text(items),
         queries=log.words.take(pa.array(used)),
         sessions=ids_as_text(sessions),
-        row=log.row + np.where(asked, recommended, 0),
+        row=log.line + np.where(asked, behind, 0),
         origin=origin,
         grade=log.grade,
     )

@@ -8,11 +8,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.csv_batches import Faults, batches, header, line_of
 from benchmark.data.sources.diagnose import complain
+from benchmark.data.sources.files.delimited import csv_layout, delimited
+from benchmark.data.sources.files.lines import Faults, Lines
+from benchmark.data.sources.files.table_file import TableFile
+from benchmark.data.sources.files.token_lists import words_of_tokens
 from benchmark.data.sources.source import Texts
-from benchmark.data.sources.table_file import TableFile
-from benchmark.data.sources.token_lists import words_of_tokens
 from benchmark.errors import InputError, did_you_mean
 from benchmark.plain_text import plain
 
@@ -56,22 +57,22 @@ def read_items(
     Raises:
         InputError: the file is malformed, has no such column, or has none of the items.
     """
-    names = header(file, ("item_id",))
+    names = tuple(csv_layout(file, {"item_id": pa.int64()}).fields)
     for name in columns:
         if name not in names or name == "item_id":
             raise InputError(f"items have no field '{plain(name, 40)}'{did_you_mean(name, names)}")
     kinds = {"item_id": pa.int64(), **dict.fromkeys(columns, pa.string())}
-    faults, parts, total = Faults(file, cleaning), [], 0
-    for batch in batches(file, names, kinds):
-        row = np.arange(total, total + len(batch))
+    faults, parts, total = Faults(file.path, cleaning), [], 0
+    for line, table in delimited(Lines(file, refuse=True), csv_layout(file, kinds)):
+        batch = table.to_batches()[0]
         total += len(batch)
         ids, empty = _ids(batch.column("item_id"))
-        faults.add("item_id is empty", row[empty])
+        faults.add("item_id is empty", line[empty])
         keep = ~empty if listed else ~empty & _among(ids, known)
         kept = batch if keep.all() else batch.filter(pa.array(keep))
-        row = row[keep]
-        texts = [_cleaned(name, kept.column(name), row, faults) for name in columns]
-        parts.append([ids[keep], row, *texts])
+        number = line[keep]
+        texts = [_cleaned(name, kept.column(name), number, faults) for name in columns]
+        parts.append([ids[keep], number, *texts])
     faults.tell(total)
     if not parts or not any(len(part[0]) for part in parts):
         raise complain(file.path, None, "holds none of the items that the log names")
@@ -86,13 +87,13 @@ def _table(
     cleaning: Cleaning,
 ) -> Texts:
     """Return the first row of each item, and blank ones of the items that have none."""
-    ids, row = (np.concatenate([part[place] for part in parts]) for place in (0, 1))
+    ids, line = (np.concatenate([part[place] for part in parts]) for place in (0, 1))
     distinct, first = np.unique(ids, return_index=True)
     if len(first) < len(ids):
         again = np.setdiff1d(np.arange(len(ids)), first)
         fault = f"item_id {ids[again[0]]} has a row already"
-        where = line_of(file, int(row[again[0]]))
-        cleaning.report(*where, fault, f"{len(again)} of {len(ids)} rows", "the first is kept")
+        count = f"{len(again)} of {len(ids)} rows"
+        cleaning.report(file.path, int(line[again[0]]), fault, count, "the first is kept")
     bare = known[~_among(known, distinct)]
     if len(bare):
         name = plain(file.path.name, 40)
@@ -133,16 +134,16 @@ def check_social(file: TableFile, cleaning: Cleaning) -> None:
     Raises:
         InputError: the file is malformed.
     """
+    csv_layout(file, {"user_follow_id": pa.int64()})
     _column(file, "user_id", cleaning)
-    header(file, ("user_follow_id",))
 
 
 def _column(file: TableFile, name: str, cleaning: Cleaning) -> NDArray[np.int64]:
-    faults, parts, total = Faults(file, cleaning), [np.zeros(0, dtype=np.int64)], 0
-    for batch in batches(file, header(file, (name,)), {name: pa.int64()}):
-        ids, empty = _ids(batch.column(name))
-        faults.add(f"{name} is empty", np.flatnonzero(empty) + total)
-        total += len(batch)
+    faults, parts, total = Faults(file.path, cleaning), [np.zeros(0, dtype=np.int64)], 0
+    for line, table in delimited(Lines(file, refuse=True), csv_layout(file, {name: pa.int64()})):
+        ids, empty = _ids(table.to_batches()[0].column(name))
+        faults.add(f"{name} is empty", line[empty])
+        total += len(line)
         parts.append(ids[~empty])
     faults.tell(total)
     return np.concatenate(parts)
@@ -166,11 +167,11 @@ def _among(ids: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_
     return found
 
 
-def _cleaned(name: str, column: pa.Array, row: NDArray[np.int64], faults: Faults) -> pa.Array:
+def _cleaned(name: str, column: pa.Array, line: NDArray[np.int64], faults: Faults) -> pa.Array:
     if name == "caption":
         words, proper = words_of_tokens(column)
         odd = pc.invert(pc.or_(proper, pc.equal(column, ""))).to_numpy(zero_copy_only=False)
-        faults.add("caption is no list of integer tokens, so the item has none", row[odd])
+        faults.add("caption is no list of integer tokens, so the item has none", line[odd])
         return words
     if name in _PADS:
         pad = pc.is_in(column, value_set=pa.array(_PADS[name], pa.string()))

@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.csv_batches import CODED, Faults, batches, header
+from benchmark.data.sources.files.delimited import CODED, csv_layout, delimited
+from benchmark.data.sources.files.lines import Faults, Lines
+from benchmark.data.sources.files.table_file import TableFile
+from benchmark.data.sources.files.token_lists import words_of_tokens
 from benchmark.data.sources.kuaisar_rules import KuaisarRules
-from benchmark.data.sources.table_file import TableFile
-from benchmark.data.sources.token_lists import words_of_tokens
 from benchmark.plain_text import plain
 
 __all__ = ["Exposures", "read_recommended", "read_searched"]
@@ -34,11 +35,10 @@ class Exposures:
         item: int64 id.
         time: int64, milliseconds since 1970.
         grade: float32, 0 where the item was not taken.
-        row: int64, the data row of the file, from 0.
+        line: int64, of the file, from 1.
         session: int64 id; 0 where items were recommended.
         query: int32, index into ``words``; -1 where items were recommended.
         words: the distinct queries, tokens separated by blanks.
-        rows: number of rows of the file, those that were left out too.
         notes: what the rules left out.
     """
 
@@ -46,18 +46,17 @@ class Exposures:
     item: NDArray[np.int64]
     time: NDArray[np.int64]
     grade: NDArray[np.float32]
-    row: NDArray[np.int64]
+    line: NDArray[np.int64]
     session: NDArray[np.int64]
     query: NDArray[np.int32]
     words: pa.Array
-    rows: int
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.user)
 
     def followed_by(self, other: Exposures) -> Exposures:
-        """Return the rows of both services; ``rows`` and ``words`` are those of ``other``."""
+        """Return the rows of both services; ``words`` are those of ``other``."""
         mine, theirs = self._columns(), other._columns()
         changed: dict[str, Any] = {n: np.concatenate([mine[n], theirs[n]]) for n in mine}
         return replace(other, **changed)
@@ -85,21 +84,21 @@ def read_recommended(file: TableFile, rules: KuaisarRules, cleaning: Cleaning) -
     kinds = {**_IDS, **{name: pa.float64() for name in ("timestamp", *labels, *watched)}}
     table, whole = _Table(file, kinds, "timestamp", cleaning), 0
     parts: list[list[NDArray[Any]]] = []
-    for row, batch in table.whole_rows():
-        whole += len(row)
-        grade = np.zeros(len(row), dtype=np.float32)
+    for line, batch in table.whole_rows():
+        whole += len(line)
+        grade = np.zeros(len(line), dtype=np.float32)
         for label, worth in rules.positive.items():
             holds = _is_long(batch, rules) if label == "long-view" else _numbers(batch, label) > 0
             grade = np.where(holds & (worth > grade), np.float32(worth), grade)
-        keep = grade > 0 if rules.exposures == "drop" else np.ones(len(row), dtype=np.bool_)
-        columns: list[NDArray[Any]] = [*_common(batch, "timestamp"), grade, row]
+        keep = grade > 0 if rules.exposures == "drop" else np.ones(len(line), dtype=np.bool_)
+        columns: list[NDArray[Any]] = [*_common(batch, "timestamp"), grade, line]
         parts.append([column[keep] for column in columns])
     table.finish(whole)
-    user, item, time, grade, row = _joined(parts)
+    user, item, time, grade, line = _joined(parts)
     session = np.zeros(len(user), dtype=np.int64)
     query = np.full(len(user), -1, dtype=np.int32)
     empty = pa.array([], pa.string())
-    return Exposures(user, item, time, grade, row, session, query, empty, table.rows)
+    return Exposures(user, item, time, grade, line, session, query, empty)
 
 
 def read_searched(file: TableFile, rules: KuaisarRules, cleaning: Cleaning) -> Exposures:
@@ -116,18 +115,18 @@ def read_searched(file: TableFile, rules: KuaisarRules, cleaning: Cleaning) -> E
     parts: list[list[NDArray[Any]]] = []
     texts: list[pa.DictionaryArray] = []
     worth = np.float32(rules.positive.get("click", 1.0))
-    for row, batch in table.whole_rows():
+    for line, batch in table.whole_rows():
         query, proper = _query_words(batch.column("keyword"))
-        table.faults.add("keyword is no list of integer tokens, or empty", row[~proper])
+        table.faults.add("keyword is no list of integer tokens, or empty", line[~proper])
         keep = proper & _of_types(batch, rules)
         whole += int(proper.sum())
         grade = np.where(_numbers(batch, "click_cnt") > 0, worth, np.float32(0))
         session = batch.column("search_session_id").to_numpy()
-        columns: list[NDArray[Any]] = [*_common(batch, clock), grade, row, session]
+        columns: list[NDArray[Any]] = [*_common(batch, clock), grade, line, session]
         parts.append([column[keep] for column in columns])
         texts.append(query.filter(pa.array(keep)))
     table.finish(whole)
-    user, item, time, grade, row, session = _joined(parts)
+    user, item, time, grade, line, session = _joined(parts)
     notes = []
     if len(user) < whole:
         types = ", ".join(rules.item_types or ())
@@ -137,7 +136,7 @@ def read_searched(file: TableFile, rules: KuaisarRules, cleaning: Cleaning) -> E
             f" than {types} and are left out"
         )
     query, words = _numbered(pa.chunked_array(texts, CODED))
-    return Exposures(user, item, time, grade, row, session, query, words, table.rows, tuple(notes))
+    return Exposures(user, item, time, grade, line, session, query, words, tuple(notes))
 
 
 class _Table:
@@ -147,31 +146,32 @@ class _Table:
         self, file: TableFile, kinds: dict[str, pa.DataType], time: str, cleaning: Cleaning
     ) -> None:
         self._file, self._kinds, self._time = file, kinds, time
-        self.faults, self.rows = Faults(file, cleaning), 0
+        self.faults, self._rows = Faults(file.path, cleaning), 0
 
     def whole_rows(self) -> Iterator[tuple[NDArray[np.int64], pa.RecordBatch]]:
-        """Yield the numbers of rows, and the rows, some thousand at a time."""
-        for batch in batches(self._file, header(self._file, tuple(self._kinds)), self._kinds):
-            row = np.arange(self.rows, self.rows + len(batch), dtype=np.int64)
-            self.rows += len(batch)
+        """Yield the numbers of lines, and their rows, some thousand at a time."""
+        layout = csv_layout(self._file, self._kinds)
+        for line, table in delimited(Lines(self._file, refuse=True), layout):
+            batch = table.to_batches()[0]
+            self._rows += len(batch)
             keep = np.ones(len(batch), dtype=np.bool_)
             for name in self._kinds:
                 if batch.column(name).null_count:
                     there = batch.column(name).is_valid().to_numpy(zero_copy_only=False)
-                    self.faults.add(f"{name} is empty", row[keep & ~there])
+                    self.faults.add(f"{name} is empty", line[keep & ~there])
                     keep &= there
             moment = pc.fill_null(batch.column(self._time), 0.0).to_numpy(zero_copy_only=False)
             sound = (moment >= 0) & (moment <= _LATEST)
             if not sound.all():
-                self.faults.add(f"{self._time} is no moment since 1970", row[keep & ~sound])
+                self.faults.add(f"{self._time} is no moment since 1970", line[keep & ~sound])
                 keep &= sound
-            yield (row, batch) if keep.all() else (row[keep], batch.filter(pa.array(keep)))
+            yield (line, batch) if keep.all() else (line[keep], batch.filter(pa.array(keep)))
 
     def finish(self, whole: int) -> None:
         """Tell what was left out, or refuse a file of which nothing is left."""
         if not whole:
-            raise self.faults.refused(self.rows)
-        self.faults.tell(self.rows)
+            raise self.faults.refused(self._rows)
+        self.faults.tell(self._rows)
 
 
 def _query_words(column: pa.DictionaryArray) -> tuple[pa.DictionaryArray, NDArray[np.bool_]]:

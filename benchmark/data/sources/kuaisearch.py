@@ -20,7 +20,8 @@ from pydantic import Field
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain
-from benchmark.data.sources.json_records import json_records
+from benchmark.data.sources.files.json_lines import json_tables
+from benchmark.data.sources.files.lines import Lines
 from benchmark.data.sources.kuaisearch_tables import Log, read_rank, read_recall
 from benchmark.data.sources.logged_requests import LoggedRequests, ids_of, interactions
 from benchmark.data.sources.reader import Reader, Rules, Wanted
@@ -106,15 +107,16 @@ def _read_items(path: Path, wanted: tuple[str, ...], cleaning: Cleaning) -> _Cat
     numbers, lines = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     columns = list(dict.fromkeys(wanted))
     parts: dict[str, list[pa.Array]] = {name: [] for name in columns}
-    for records in json_records(path, {"item_id": "integer", **dict.fromkeys(columns, "text")}):
-        number = records.table.column("item_id")
+    schema = pa.schema({"item_id": pa.int64(), **dict.fromkeys(columns, pa.string())})
+    for line, table in json_tables(Lines(path, refuse=True), schema, exact=True):
+        number = table.column("item_id")
         if number.null_count:
             place = pc.index(pc.is_null(number), True).as_py()
-            raise complain(path, int(records.line[place]), "item_id is missing")
+            raise complain(path, int(line[place]), "item_id is missing")
         numbers.append(number.to_numpy())
-        lines.append(records.line)
+        lines.append(line)
         for name in columns:
-            cell = pc.fill_null(records.table.column(name).cast(pa.large_string()), "")
+            cell = pc.fill_null(table.column(name).cast(pa.large_string()), "")
             parts[name] += pc.if_else(pc.equal(cell, "UNKNOWN"), "", cell).chunks
     number, line = np.concatenate(numbers), np.concatenate(lines)
     distinct, first = np.unique(number, return_index=True)
@@ -216,8 +218,9 @@ def _origin(files: Mapping[str, Path]) -> Origin:
 
 def _check_users(path: Path, log: LoggedRequests, origin: Origin, cleaning: Cleaning) -> None:
     """Tell of users without a line; their events stay, as nothing else is taken from that file."""
-    records = json_records(path, {"user_id": "integer"})
-    listed = pa.chunked_array([c for r in records for c in r.table.column(0).chunks], pa.int64())
+    schema = pa.schema({"user_id": pa.int64()})
+    tables = [table for _, table in json_tables(Lines(path, refuse=True), schema, exact=True)]
+    listed = pa.concat_tables(tables).column(0)
     number = log.users.cast(pa.int64())
     lost = ~pc.is_in(number, value_set=listed.combine_chunks()).to_numpy(zero_copy_only=False)
     if lost.any():

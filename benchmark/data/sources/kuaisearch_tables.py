@@ -14,18 +14,20 @@ from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain
-from benchmark.data.sources.json_records import Kind, Records, json_records
+from benchmark.data.sources.files.json_lines import json_tables
+from benchmark.data.sources.files.lines import Lines
 from benchmark.data.sources.source import TEST, TRAINING, VALIDATION
 from benchmark.plain_text import plain
 
 __all__ = ["Log", "read_rank", "read_recall"]
 
-_SEARCH: dict[str, Kind] = {
-    "user_id": "integer",
-    "session_id": "integer",
-    "time_index": "integer",
-    "query": "text",
-    "split": "text",
+_INTEGER, _INTEGERS = pa.int64(), pa.list_(pa.int64())
+_SEARCH = {
+    "user_id": _INTEGER,
+    "session_id": _INTEGER,
+    "time_index": _INTEGER,
+    "query": pa.string(),
+    "split": pa.string(),
 }
 _PARTS = {"train": TRAINING, "valid": VALIDATION, "validation": VALIDATION, "test": TEST}
 
@@ -76,10 +78,10 @@ def read_recall(path: Path, clicked: float, purchased: float, cleaning: Cleaning
     grades = {"impressed_item_ids": 0.0, "clicked_item_ids": clicked}
     grades["purchased_item_ids"] = purchased
     parts = _Parts(path, cleaning)
-    for records, kept in parts.searches({**_SEARCH, **dict.fromkeys(grades, "integers")}):
-        searches = parts.add(records, kept)
+    for line, table in parts.searches({**_SEARCH, **dict.fromkeys(grades, _INTEGERS)}):
+        searches = parts.add(line, table)
         for name, grade in grades.items():
-            owner, item = _lists(records.table.column(name).filter(kept))
+            owner, item = _lists(table.column(name))
             parts.add_items(owner + searches, item, np.full(len(item), grade, dtype=np.float32))
     return parts.log()
 
@@ -105,11 +107,10 @@ def read_rank(
     names = [f"recently_{each}_item_ids" for each in lists]
     flags = ("target_item_id", "is_clicked", "is_purchased") if grades else ()
     parts = _Parts(path, cleaning)
-    fields: dict[str, Kind] = {**_SEARCH, **dict.fromkeys(flags, "integer")}
-    for records, kept in parts.searches({**fields, **dict.fromkeys(names, "integers")}):
-        table = records.table.filter(kept)
+    fields = {**_SEARCH, **dict.fromkeys(flags, _INTEGER), **dict.fromkeys(names, _INTEGERS)}
+    for line, table in parts.searches(fields):
         begins = _begins(table)
-        searches = parts.add(records, kept, begins)
+        searches = parts.add(line[begins], table.take(pa.array(begins)))
         if grades:
             item, clicked, purchased = (table.column(name) for name in flags)
             there = pc.is_valid(item).to_numpy()
@@ -138,27 +139,26 @@ class _Parts:
         self._searches = 0
         self._lost, self._lines, self._first = 0, 0, 0
 
-    def searches(self, fields: Mapping[str, Kind]) -> Iterator[tuple[Records, pa.Array]]:
-        """Yield records, and which of them have a user, a session and a time."""
-        for records in json_records(self._path, fields):
-            keys = [records.table.column(n) for n in ("user_id", "session_id", "time_index")]
+    def searches(
+        self, fields: Mapping[str, pa.DataType]
+    ) -> Iterator[tuple[NDArray[np.int64], pa.Table]]:
+        """Yield the lines of searches that have a user, a session and a time, and their fields."""
+        for line, table in json_tables(Lines(self._path, refuse=True), pa.schema(fields), True):
+            keys = [table.column(n) for n in ("user_id", "session_id", "time_index")]
             kept = pc.and_(pc.and_(*map(pc.is_valid, keys[:2])), pc.is_valid(keys[2]))
             lost = np.flatnonzero(~kept.to_numpy())
             if len(lost) and not self._lost:
-                self._first = int(records.line[lost[0]])
+                self._first = int(line[lost[0]])
             self._lost += len(lost)
             self._lines += len(kept)
-            yield records, kept
+            yield (line[kept.to_numpy()], table.filter(kept)) if len(lost) else (line, table)
         if self._lost:
             fault = "user_id, session_id or time_index is missing"
             count = f"{self._lost} of {self._lines} lines"
             self._cleaning.report(self._path, self._first, fault, count, "they are left out")
 
-    def add(self, records: Records, kept: pa.Array, begins: NDArray[np.int64] | None = None) -> int:
-        """Add searches, those at ``begins`` where given, and return how many there were before."""
-        table, line = records.table.filter(kept), records.line[kept.to_numpy()]
-        if begins is not None:
-            table, line = table.take(pa.array(begins)), line[begins]
+    def add(self, line: NDArray[np.int64], table: pa.Table) -> int:
+        """Add searches, and return how many there were before."""
         before = self._searches
         for name, column in (("user", "user_id"), ("session", "session_id")):
             self._columns[name].append(table.column(column).to_numpy())

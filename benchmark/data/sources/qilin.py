@@ -19,8 +19,8 @@ from pydantic import Field
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain
+from benchmark.data.sources.files.parquet import ParquetTable
 from benchmark.data.sources.logged_requests import LoggedRequests, ids_of, interactions
-from benchmark.data.sources.parquet_files import ParquetTable
 from benchmark.data.sources.qilin_notes import read_notes
 from benchmark.data.sources.qilin_qrels import compare_qrels
 from benchmark.data.sources.qilin_tables import SERVICES, Action, Shown, read_table

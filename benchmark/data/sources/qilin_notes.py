@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmark.data.sources.diagnose import complain
-from benchmark.data.sources.parquet_files import ParquetTable, integers, text
+from benchmark.data.sources.files.parquet import ParquetTable
 from benchmark.data.sources.source import Texts
 from benchmark.plain_text import plain
 
@@ -40,7 +40,7 @@ def read_notes(paths: Sequence[Path], wanted: Sequence[str]) -> Texts:
         _check(table, name)
     numbered = [_NUMBER] if table.has(_NUMBER) else []
     if numbered:
-        integers(table, _NUMBER)
+        table.need({_NUMBER: pa.int64()})
     parts: dict[str, list[pa.Array]] = {name: [] for name in columns}
     for first, batch in table.batches([*columns, *numbered]) if columns or numbered else ():
         if numbered:
@@ -62,7 +62,7 @@ def _check(table: ParquetTable, name: str) -> None:
         raise complain(table.paths[0], None, fault)
     kind = table.type_of(name)
     if name in ("note_title", "note_content") or not pa.types.is_integer(kind):
-        text(table, name)
+        table.need({name: pa.string()})
 
 
 def _cell(name: str, values: pa.Array) -> pa.Array:

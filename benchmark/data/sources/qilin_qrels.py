@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain, lines
-from benchmark.data.sources.parquet_files import ParquetTable
+from benchmark.data.sources.files.parquet import ParquetTable
 from benchmark.data.sources.qilin_tables import Shown
 from benchmark.plain_text import plain
 

@@ -12,15 +12,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.sources.diagnose import complain
-from benchmark.data.sources.parquet_files import (
-    ParquetTable,
-    integers,
-    is_list,
-    real_numbers,
-    text,
-)
+from benchmark.data.sources.files.kinds import fits, is_list, many_of
+from benchmark.data.sources.files.parquet import ParquetTable, real_numbers
 from benchmark.errors import did_you_mean
-from benchmark.plain_text import plain
 
 __all__ = ["SERVICES", "Action", "Service", "Shown", "read_table"]
 
@@ -151,33 +145,21 @@ _ARRAYS = {
 
 def _check(table: ParquetTable, service: Service) -> str:
     """Check the types of all columns, and return the name of the field that tells the time."""
-    integers(table, "user_idx")
-    recent = table.type_of(_RECENT)
-    if not is_list(recent) or not pa.types.is_integer(recent.value_type):
-        table.refuse_type(_RECENT, "lists of integers")
-    if service.searches:
-        text(table, "query")
+    words = {"query": pa.string()} if service.searches else {}
+    table.need({"user_idx": pa.int64(), _RECENT: pa.list_(pa.int64()), **words})
     details = table.type_of(service.details)
     if not is_list(details) or not pa.types.is_struct(details.value_type):
-        table.refuse_type(service.details, "lists of structs")
+        raise table.refused(f"column '{service.details}'", details, "lists of structs")
     fields = {field.name: field.type for field in details.value_type}
     clock = next((name for name in service.clocks if name in fields), service.clocks[0])
     for name in ("note_idx", clock, "page_time", *get_args(Action)):
         place = f"{service.details}.{name}"
         if name not in fields:
             raise complain(table.paths[0], None, f"{place} is missing{did_you_mean(name, fields)}")
-        if name == "note_idx" and not pa.types.is_integer(fields[name]):
-            own = plain(str(fields[name]), 80)
-            raise complain(table.paths[0], None, f"{place} must hold integers, not {own}")
-        if not _is_number(fields[name]):
-            own = plain(str(fields[name]), 80)
-            raise complain(table.paths[0], None, f"{place} must hold numbers, not {own}")
+        wanted = pa.int64() if name == "note_idx" else pa.float64()
+        if not fits(fields[name], wanted):
+            raise table.refused(place, fields[name], many_of(wanted))
     return clock
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null)
-    return any(each(kind) for each in numbers)
 
 
 def _owners(lists: pa.Array) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmark.data.load import load_dataset
-from benchmark.data.sources.atomic import read_inter, read_texts
+from benchmark.data.sources.atomic.tables import read_inter, read_texts
 from benchmark.errors import InputError
 from tests.data.conftest import MakeFolder
 
@@ -235,7 +235,7 @@ def test_files_of_many_blocks_read_the_same(
     path = tmp_path / "x.inter"
     path.write_bytes(QUERY_HEAD + "".join("\t".join(map(str, r)) + "\n" for r in rows).encode())
     whole = read_inter(path)
-    monkeypatch.setattr("benchmark.data.sources.parse._BLOCK", 128)
+    monkeypatch.setattr("benchmark.data.sources.atomic.parse._BLOCK", 128)
     monkeypatch.setattr("benchmark.data.sources.checksum._BLOCK", 7)
     parts = read_inter(path)
     assert parts.users.to_pylist() == whole.users.to_pylist()

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmark.data.load import load_dataset
-from benchmark.data.sources.atomic import read_inter, read_texts
+from benchmark.data.sources.atomic.tables import read_inter, read_texts
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.errors import InputError
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.data.sources import delimited
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.delimited import Layout, read_table
+from benchmark.data.sources.files import lines as blocks
+from benchmark.data.sources.files.delimited import Layout, read_table
 from benchmark.errors import InputError
 
 FIELDS = {"id": pa.int32(), "text": pa.string(), "skipped": None, "share": pa.float32()}
@@ -52,7 +52,7 @@ def test_rows_are_read_as_written_in_blocks_of_any_size(
     if not quotes:
         rows = [tuple(c.replace(":", "") if isinstance(c, str) else c for c in r) for r in rows]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delimited, "_BLOCK", block)
+        patch.setattr(blocks, "_BLOCK", block)
         found, notes = _read(_written(rows, by, quotes, ending), Layout(FIELDS, by, True, quotes))
     assert not notes
     wanted = [(i, text, pytest.approx(share)) for i, text, _, share in rows]
@@ -98,7 +98,7 @@ def test_a_cell_in_latin_1_is_read_beside_cells_in_utf_8() -> None:
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(
     block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delimited, "_BLOCK", max(block, 2**16))
+    monkeypatch.setattr(blocks, "_BLOCK", max(block, 2**16))
     data = b"id\ttext\tskipped\tshare\n1\ta\tb\t1\n" + b"9" * (3 * 2**20)
     with pytest.raises(InputError, match=r"table:3: the line is longer than"):
         _read(data, Layout(FIELDS, "\t"))

@@ -258,7 +258,7 @@ LINES = [
     (SOUND.replace("ORD", "LIKE"), "a type is none of CLICK, CART, ORD, FLW"),
     (SOUND.replace("8_9", "8_"), "a product or query of a list is empty"),
     (SOUND.replace("12\x1832\t", "\t"), "there is no test query"),
-    ("", "1 fields in place of 7"),
+    (" ", "1 fields in place of 7"),
 ]
 
 

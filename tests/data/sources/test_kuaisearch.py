@@ -184,19 +184,27 @@ def changed(line: str, **fields: Any) -> str:
 
 
 FAULTS: dict[str, tuple[str, Callable[[str], str], str]] = {
-    "no JSON": ("recall", lambda line: line[:-9], r"recall.jsonl:3: is no JSON"),
+    "no JSON": ("recall", lambda line: line[:-9], r"recall.jsonl:3: the line is no JSON object"),
     "an unclosed list": (
         "recall",
         lambda line: line.replace("]", "", 1),
-        r"recall.jsonl:3: is no JSON",
+        r"recall.jsonl:3: the line is no JSON object",
     ),
     "a literal of Python": (
         "recall",
         lambda line: "{'user_id': __import__('os').system('true')}",
-        r"recall.jsonl:3: is no JSON",
+        r"recall.jsonl:3: the line is no JSON object",
     ),
-    "a list": ("recall", lambda line: f"[{line}]", r"recall.jsonl:3: is JSON, but no record"),
-    "two records": ("recall", lambda line: line + line, r"recall.jsonl:3: is no JSON"),
+    "a list": (
+        "recall",
+        lambda line: f"[{line}]",
+        r"recall.jsonl:3: the line is no JSON object, but",
+    ),
+    "two records": (
+        "recall",
+        lambda line: line + line,
+        r"recall.jsonl:3: the line is no JSON object",
+    ),
     "a user in quotes": (
         "recall",
         lambda line: changed(line, user_id="7"),
@@ -245,8 +253,8 @@ FAULTS: dict[str, tuple[str, Callable[[str], str], str]] = {
     ),
     "deep brackets": (
         "items",
-        lambda line: changed(line, more=1)[:-2] + "[" * 500_000 + "]" * 500_000 + "}",
-        r"items.jsonl:3: more than 10,000 brackets",
+        lambda _: '{"item_id": 1, "item_title": ' + "[" * 500_000 + "]" * 500_000 + "}",
+        r"items.jsonl:3: the line is no JSON object \(nested too deeply",
     ),
     "no UTF-8": (
         "items",
@@ -275,10 +283,10 @@ def test_a_wrong_line_is_told_with_its_number(demo: Path, fault: str) -> None:
     ("content", "message"),
     [
         (b"", r"recall.jsonl: the file is empty"),
-        (b"\n \n", r"recall.jsonl: the file is empty"),
-        (b"\x1f\x8b" + b"0" * 50, r"recall.jsonl: the file is"),
+        (b"\n \n", r"recall.jsonl: the file holds no rows; one has a JSON object"),
+        (b"\x1f\x8b" + b"0" * 50, r"recall.jsonl:1: the gzip file is damaged"),
         (b"PAR1" * 20, r"recall.jsonl: the file is"),
-        (b"user_id,session_id\n1,2\n", r"recall.jsonl:1: is no JSON"),
+        (b"user_id,session_id\n1,2\n", r"recall.jsonl:1: the line is no JSON"),
         (b'{"user_id": 1, "session_id": 2}\n', r"recall.jsonl:1: field 'time_index' is missing"),
         (b'{"userid": 1}\n', r"recall.jsonl:1: field 'user_id' is missing; did you mean 'userid'"),
         (b"x" * 3_000_000, r"recall.jsonl:1: the line is longer"),
@@ -328,5 +336,5 @@ def test_blocks_of_a_large_file_join_without_a_seam(
 ) -> None:
     folder = card_of(write_folder(tmp_path / "k", Size(50, 300, 300)), dict(FILES))
     wanted = found_in(load_dataset(folder, cache=tmp_path / "one"))
-    monkeypatch.setattr("benchmark.data.sources.json_records._BLOCK", 997)
+    monkeypatch.setattr("benchmark.data.sources.files.lines._BLOCK", 997)
     assert found_in(load_dataset(folder, cache=tmp_path / "two")) == wanted

@@ -7,23 +7,20 @@ and now a text, or a list.
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.json as paj
 
-from benchmark.data.recognise import foreign_text
-from benchmark.data.sources.diagnose import LONGEST_LINE, complain
-from benchmark.data.sources.tables.packing import opened
+from benchmark.data.sources.diagnose import complain
+from benchmark.data.sources.files.json_lines import at_once, parsed
+from benchmark.data.sources.files.lines import Block, Lines, blocks
 from benchmark.data.sources.tables.table import Batches, Table
 
 __all__ = ["field_names", "json_table"]
 
-_BLOCK = 4 * 2**20
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
@@ -40,80 +37,49 @@ def json_table(path: Path) -> Table:
 
 def _batches(path: Path, columns: Sequence[str]) -> Batches:
     seen: set[str] = set()
-    for number, block in _blocks(path):
-        rows = _by_arrow(block, columns) or _one_by_one(path, number, block, columns)
-        seen.update(name for name, column in rows.items() if column.null_count < len(column))
-        yield rows
+    for block in blocks(path):
+        if len(block.full):
+            rows = _by_arrow(path, block, columns) or _one_by_one(path, block, columns)
+            seen.update(name for name, column in rows.items() if column.null_count < len(column))
+            yield rows
     for name in columns:
         if name not in seen:
             raise complain(path, None, f"no line has a field '{name}' with a value")
 
 
-def _blocks(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield whole lines, with the number of the first of them."""
-    number, rest = 1, b""
-    with opened(path) as file:
-        while chunk := file.read(_BLOCK):
-            whole, end, rest = (rest + chunk).rpartition(b"\n")
-            if len(rest) > LONGEST_LINE:
-                line = number + whole.count(b"\n") + bool(end)
-                text = f"the line is longer than {LONGEST_LINE:,} bytes; shorten it"
-                raise complain(path, line, text)
-            if whole.strip():
-                yield number, whole
-            number += whole.count(b"\n") + bool(end)
-        if rest.strip():
-            yield number, rest
-
-
-def _by_arrow(block: bytes, columns: Sequence[str]) -> dict[str, pa.Array] | None:
+def _by_arrow(path: Path, block: Block, columns: Sequence[str]) -> dict[str, pa.Array] | None:
     """Return the columns, ``None`` where a field's type is not that of the first line."""
-    first = block.lstrip(b"\xef\xbb\xbf \r\n\t").partition(b"\n")[0]
-    try:
-        values = json.loads(first)
-        kinds = {name: _TYPES.get(type(values.get(name)), pa.string()) for name in columns}
-        table = paj.read_json(
-            io.BytesIO(block.removeprefix(b"\xef\xbb\xbf")),
-            read_options=paj.ReadOptions(use_threads=False, block_size=2 * _BLOCK),
-            parse_options=paj.ParseOptions(
-                explicit_schema=pa.schema(kinds), unexpected_field_behavior="ignore"
-            ),
-        )
-    except (ValueError, AttributeError, RecursionError, pa.ArrowException):
+    number = int(block.full[0])
+    first = parsed(Lines(path, refuse=True), number, block.line(number)) or {}
+    kinds = {name: _TYPES.get(type(first.get(name)), pa.string()) for name in columns}
+    table = at_once(block, pa.schema(kinds))
+    if table is None:
         return None
     return {name: table.column(name).combine_chunks() for name in columns}
 
 
-def _one_by_one(
-    path: Path, number: int, block: bytes, columns: Sequence[str]
-) -> dict[str, pa.Array]:
+def _objects(path: Path, block: Block) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield numbers of lines, and their objects.
+
+    Raises:
+        InputError: a line that is not blank is none.
+    """
+    lines = Lines(path, refuse=True)
+    for number, line in block.lines():
+        if line.strip() and (values := parsed(lines, number, line)) is not None:
+            yield number, values
+
+
+def _one_by_one(path: Path, block: Block, columns: Sequence[str]) -> dict[str, pa.Array]:
     found: dict[str, list[str | None]] = {name: [] for name in columns}
-    for place, line in enumerate(block.split(b"\n"), number):
-        if not line.strip():
-            continue
-        values = _object(path, place, line)
+    for number, values in _objects(path, block):
         for name in columns:
             value = values.get(name)
             if _has_object(value):
                 text = f"field '{name}' holds an object; text or a number is wanted"
-                raise complain(path, place, text)
+                raise complain(path, number, text)
             found[name].append(_text(value))
     return {name: pa.array(values, pa.large_string()) for name, values in found.items()}
-
-
-def _object(path: Path, place: int, line: bytes) -> dict[str, Any]:
-    if len(line) > LONGEST_LINE:
-        text = f"the line is longer than {LONGEST_LINE:,} bytes; shorten it"
-        raise complain(path, place, text)
-    try:
-        values = json.loads(line.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise complain(path, place, f"the line is {foreign_text(line)}") from None
-    except (ValueError, RecursionError):
-        raise complain(path, place, "the line is no JSON, or is cut short") from None
-    if not isinstance(values, dict):
-        raise complain(path, place, "the line is no JSON object")
-    return values
 
 
 def _text(value: Any) -> str | None:
@@ -137,13 +103,11 @@ def _has_object(value: Any) -> bool:
 
 
 def _line(path: Path, row: int) -> int:
-    seen = 0
-    for number, block in _blocks(path):
-        for place, line in enumerate(block.split(b"\n"), number):
-            if line.strip():
-                if seen == row:
-                    return place
-                seen += 1
+    """Return the line of a row; a file is read once more for it."""
+    for block in blocks(path):
+        if row < len(block.full):
+            return int(block.full[row])
+        row -= len(block.full)
     return row + 1
 
 
@@ -154,9 +118,7 @@ def field_names(path: Path) -> tuple[str, ...]:
         InputError: a line is no object.
     """
     names: dict[str, None] = {}
-    for number, block in _blocks(path):
-        for place, line in enumerate(block.split(b"\n")[:5_000], number):
-            if line.strip():
-                names.update(dict.fromkeys(_object(path, place, line)))
-        break
+    for block in islice(blocks(path), 1):
+        for _, values in islice(_objects(path, block), 5_000):
+            names.update(dict.fromkeys(values))
     return tuple(names)

@@ -9,8 +9,9 @@ from pathlib import Path
 from benchmark.data.recognise import HEAD, foreign_text, recognise
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain
+from benchmark.data.sources.files.delimited import SEPARATORS
+from benchmark.data.sources.files.table_file import table_file
 from benchmark.data.sources.tables.json_lines import json_table
-from benchmark.data.sources.tables.packing import SEPARATORS, opened
 from benchmark.data.sources.tables.parquet import parquet_table
 from benchmark.data.sources.tables.rules import FileKind, Reading
 from benchmark.data.sources.tables.separated import csv_table
@@ -34,7 +35,7 @@ def open_table(path: Path, how: Reading, cleaning: Cleaning, rule: str) -> Table
     Raises:
         InputError: it is something else, cannot be read, or does not tell its separator.
     """
-    with opened(path) as file:
+    with table_file(path).open() as file:
         head = file.read(_LINES)
     if not head.strip():
         raise complain(path, None, "the file is empty; its first line must name the columns")

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from benchmark.data.sources.diagnose import complain, open_file
+from benchmark.data.sources.files.parquet import ParquetTable
 from benchmark.data.sources.tables.table import Batches, Table
-from benchmark.errors import InputError
 
 __all__ = ["parquet_table"]
 
@@ -23,29 +19,16 @@ def parquet_table(path: Path) -> Table:
     Raises:
         InputError: it is none, or is cut short.
     """
-    with open_file(path) as file:
-        try:
-            names = tuple(pq.ParquetFile(file).schema_arrow.names)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise _damaged(path, error) from None
+    file = ParquetTable([path])
     return Table(
         path=path,
         kind="Parquet",
-        names=names,
-        read=lambda columns: _batches(path, columns),
+        names=file.names,
+        read=lambda columns: _batches(file, columns),
         line=lambda row: row + 1,
     )
 
 
-def _batches(path: Path, columns: Sequence[str]) -> Batches:
-    with open_file(path) as file:
-        try:
-            for batch in pq.ParquetFile(file).iter_batches(_ROWS, columns=list(columns)):
-                yield {name: batch.column(name) for name in columns}
-        except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-            raise _damaged(path, error) from None
-
-
-def _damaged(path: Path, error: Exception) -> InputError:
-    said = str(error).partition("\n")[0][:120]
-    return complain(path, None, f"is no Parquet file, or is damaged or cut short: {said}")
+def _batches(file: ParquetTable, columns: Sequence[str]) -> Batches:
+    for _, batch in file.batches(columns, _ROWS):
+        yield {name: batch.column(name) for name in columns}

@@ -16,7 +16,8 @@ import pyarrow.csv as pacsv
 from benchmark.data.recognise import foreign_text
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import LONGEST_LINE, complain
-from benchmark.data.sources.tables.packing import SEPARATORS, opened
+from benchmark.data.sources.files.delimited import SEPARATORS, header
+from benchmark.data.sources.files.table_file import table_file
 from benchmark.data.sources.tables.table import Batches, Table
 from benchmark.errors import InputError
 
@@ -53,7 +54,7 @@ def csv_table(path: Path, separator: str, cleaning: Cleaning) -> Table:
     Raises:
         InputError: the first line is too long, not UTF-8, or has a quotation mark too many.
     """
-    names = _header(path, separator)
+    names = header(table_file(path), separator, "text with fields between separators")
     skipped: list[int] = []
     return Table(
         path=path,
@@ -63,22 +64,6 @@ def csv_table(path: Path, separator: str, cleaning: Cleaning) -> Table:
         line=lambda row: _line(path, separator, _physical(row, skipped)),
         head=1,
     )
-
-
-def _header(path: Path, separator: str) -> tuple[str, ...]:
-    with opened(path) as file:
-        raw = file.readline(LONGEST_LINE + 1)
-    if len(raw) > LONGEST_LINE:
-        raise complain(path, 1, f"the line is longer than {LONGEST_LINE:,} bytes; shorten it")
-    try:
-        line = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise complain(path, 1, f"the line is {foreign_text(raw)}") from None
-    try:
-        (names,) = csv.reader([line.rstrip("\r\n")], delimiter=separator, strict=True)
-    except (csv.Error, ValueError):
-        raise complain(path, 1, "the first line does not name the columns") from None
-    return tuple(names)
 
 
 def _batches(
@@ -97,7 +82,7 @@ def _batches(
 
     skipped.clear()
     rows = 0
-    with opened(path) as file:
+    with table_file(path).open() as file:
         watched = _Watched(file)
         try:
             for batch in _reader(watched, separator, columns, leave_out):
@@ -161,7 +146,7 @@ def _rows(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     limit = csv.field_size_limit(2**31 - 1)
     try:
         with (
-            opened(path) as file,
+            table_file(path).open() as file,
             io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="") as text,
         ):
             reader, begin = csv.reader(text, delimiter=separator, strict=True), 1
@@ -196,7 +181,7 @@ def _check_quotes(path: Path, separator: str) -> None:
 
 def _why(path: Path, separator: str, columns: Sequence[str], error: Exception) -> InputError:
     """Return what is wrong with a file that Arrow cannot read."""
-    with opened(path) as file:
+    with table_file(path).open() as file:
         number = 0
         while raw := file.readline(LONGEST_LINE + 1):
             number += 1

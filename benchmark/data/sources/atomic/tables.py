@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from benchmark.data.sources.atomic.header import parse_header
+from benchmark.data.sources.atomic.numbers import numbers
+from benchmark.data.sources.atomic.parse import Rows, parse
+from benchmark.data.sources.atomic.repair import Repaired
+from benchmark.data.sources.atomic.times import times
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain, line_of_row
-from benchmark.data.sources.header import parse_header
-from benchmark.data.sources.numbers import numbers
-from benchmark.data.sources.parse import Rows, parse
-from benchmark.data.sources.repair import Repaired
 from benchmark.data.sources.source import Interactions, Origin, Texts
-from benchmark.data.sources.times import times
 from benchmark.plain_text import plain
 
 __all__ = ["read_ids", "read_inter", "read_texts"]

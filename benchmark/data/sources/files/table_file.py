@@ -1,10 +1,11 @@
-"""A file of a table, on its own or inside of a zip archive, read from where it lies.
+"""A file of a table, plain, packed by gzip or inside of a zip archive, read from where it lies.
 
 Nothing is unpacked to the disk, so no path of an archive leads anywhere.
 """
 
 from __future__ import annotations
 
+import gzip
 import stat
 import zipfile
 import zlib
@@ -13,14 +14,14 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from benchmark.data.sources.diagnose import complain, open_file
 from benchmark.errors import InputError
 from benchmark.names import leads_out
 from benchmark.plain_text import plain
 
-__all__ = ["TableFile", "members", "table_file"]
+__all__ = ["DAMAGED", "TableFile", "damaged", "members", "table_file"]
 
 _LARGEST = 64 * 2**30
 """Bytes of a member once it is unpacked; zipfile reads no more than a member declares."""
@@ -28,7 +29,10 @@ _RATIO = 200
 """Bytes that come of one packed byte; tables of numbers have 5 to 20."""
 _SMALL = 64 * 2**20
 """Bytes of a member that is not asked how well it was packed."""
+_GZIP = b"\x1f\x8b"
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+DAMAGED = (gzip.BadGzipFile, zlib.error, EOFError)
+"""What reading from a file raises that gzip has packed and something has damaged."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class TableFile:
 
     Attributes:
         path: where it lies; the name of a member follows that of its archive.
-        open: opens it for reading bytes; errors of the system and of the archive become
+        open: opens it for reading bytes; errors of the system and of the packing become
             ``InputError``.
     """
 
@@ -46,7 +50,7 @@ class TableFile:
 
 
 def table_file(path: Path) -> TableFile:
-    """Return a file that lies in a folder."""
+    """Return a file that lies in a folder; what gzip has packed is read unpacked."""
     return TableFile(path, partial(_opened, path))
 
 
@@ -96,7 +100,16 @@ def _fault(entry: zipfile.ZipInfo) -> str | None:
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     with open_file(path) as file:
-        yield file
+        packed = file.read(2) == _GZIP
+        file.seek(0)
+        if not packed:
+            yield file
+            return
+        try:
+            with gzip.GzipFile(fileobj=file) as inner:
+                yield cast(BinaryIO, inner)
+        except DAMAGED as error:
+            raise damaged(path, None, error) from None
 
 
 @contextmanager
@@ -104,10 +117,23 @@ def _opened_member(path: Path, entry: zipfile.ZipInfo) -> Iterator[BinaryIO]:
     with open_file(path) as file:
         try:
             with zipfile.ZipFile(file).open(entry) as member:
-                yield member  # type: ignore[misc]
+                yield cast(BinaryIO, member)
         except _BROKEN as error:
             raise _broken(path, error) from None
 
 
 def _broken(path: Path, error: Exception) -> InputError:
     return complain(path, None, f"is damaged or no zip archive ({plain(str(error), 80)})")
+
+
+def damaged(path: Path, line: int | None, error: Exception) -> InputError:
+    """Return the error of a file that gzip has packed and that cannot be unpacked.
+
+    Args:
+        path: the file.
+        line: from which on it cannot, where that is known.
+        error: one of ``DAMAGED``.
+    """
+    reason = plain(str(error) or "it ends too early", 80)
+    text = f"the gzip file is damaged or cut off ({reason}); fetch it anew"
+    return complain(path, line, text)

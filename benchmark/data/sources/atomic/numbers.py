@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from benchmark.data.sources.atomic.parse import Rows
 from benchmark.data.sources.diagnose import complain
-from benchmark.data.sources.parse import Rows
 from benchmark.errors import InputError
 from benchmark.plain_text import plain
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmark.data.sources.diagnose import LONGEST_LINE, complain, reading
-from benchmark.errors import did_you_mean
+from benchmark.data.sources.files.kinds import fits, is_text, many_of
+from benchmark.errors import InputError, did_you_mean
 from benchmark.files import open_regular
 from benchmark.plain_text import plain
 
-__all__ = ["ParquetTable", "integers", "is_list", "real_numbers", "text"]
+__all__ = ["ParquetTable", "real_numbers"]
 
 _ROWS = 4096
 """Rows of a batch: with cells of ``LONGEST_LINE`` bytes at most 4 GB, with usual ones some MB."""
@@ -84,18 +85,35 @@ class ParquetTable:
                 raise complain(path, None, text)
         return types[0]
 
-    def refuse_type(self, column: str, wanted: str) -> None:
-        """Raise the error of a column that is not of the wanted type.
+    def need(self, columns: Mapping[str, pa.DataType]) -> None:
+        """Check that there are columns, and that each holds what is declared, of whatever width.
 
         Raises:
-            InputError: always.
+            InputError: a file has no such column, or it holds something else.
         """
-        own = plain(str(self.type_of(column)), 80)
-        text = f"column '{plain(column, 40)}' must hold {wanted}, not {own}"
-        raise complain(self.paths[0], None, text)
+        for name, declared in columns.items():
+            if not fits(self.type_of(name), declared):
+                place = f"column '{plain(name, 40)}'"
+                raise self.refused(place, self.type_of(name), many_of(declared))
 
-    def batches(self, columns: Sequence[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def refused(self, place: str, kind: pa.DataType, wanted: str) -> InputError:
+        """Return the error of a column, or a field of it, that is of another type than wanted."""
+        own = plain(str(kind), 80)
+        return complain(self.paths[0], None, f"{place} must hold {wanted}, not {own}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of the first file."""
+        return tuple(self._schemas[0].names)
+
+    def batches(
+        self, columns: Sequence[str], rows: int = _ROWS
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Yield the first row of each batch, and the batch with ``columns`` only.
+
+        Args:
+            columns: to read.
+            rows: of a batch; so many of its longest cells must fit into memory.
 
         Raises:
             InputError: a file is damaged, or changed meanwhile; a text is longer than
@@ -104,7 +122,7 @@ class ParquetTable:
         for path, begin, end in zip(self.paths, self._ends, self._ends[1:], strict=False):
             row = int(begin)
             with _parquet(path) as file:
-                for batch in file.iter_batches(_ROWS, columns=list(columns)):
+                for batch in file.iter_batches(rows, columns=list(columns)):
                     batch.validate(full=True)
                     _check_texts(path, row - int(begin), batch)
                     yield row, batch
@@ -125,49 +143,18 @@ def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             reason = plain(str(error).partition("\n")[0], 120)
-            text = f"is no Parquet file, or is damaged ({reason}); fetch it anew"
+            text = f"is no Parquet file, or is damaged or cut short ({reason}); fetch it anew"
             raise complain(path, None, text) from None
 
 
 def _check_texts(path: Path, row: int, batch: pa.RecordBatch) -> None:
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if _is_text(column.type) and len(column):
+        if is_text(column.type) and len(column):
             length = pc.binary_length(column)
             if (pc.max(length).as_py() or 0) > LONGEST_LINE:
                 first = row + pc.index(length, pc.max(length)).as_py() + 1
                 fault = f"{plain(name, 40)} is longer than {LONGEST_LINE:,} bytes; shorten it"
                 raise complain(path, first, fault)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
-
-
-def is_list(kind: pa.DataType) -> bool:
-    """Return whether a type is that of lists, of any kind."""
-    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    return any(each(kind) for each in lists)
-
-
-def integers(table: ParquetTable, column: str) -> None:
-    """Check that a column holds integers.
-
-    Raises:
-        InputError: it holds something else.
-    """
-    if not pa.types.is_integer(table.type_of(column)):
-        table.refuse_type(column, "integers")
-
-
-def text(table: ParquetTable, column: str) -> None:
-    """Check that a column holds text, or nothing at all.
-
-    Raises:
-        InputError: it holds something else.
-    """
-    kind = table.type_of(column)
-    if not _is_text(kind) and not pa.types.is_null(kind):
-        table.refuse_type(column, "text")
 
 
 def real_numbers(values: pa.Array) -> NDArray[np.float64]:

@@ -1,6 +1,8 @@
-"""Columns of text as codes of distinct ids."""
+"""Columns of ids, text or numbers, as codes of distinct ids."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,18 +12,18 @@ from numpy.typing import NDArray
 __all__ = ["coded", "first_rows"]
 
 
-def coded(chunks: list[pa.Array]) -> tuple[NDArray[np.int32], pa.Array]:
-    """Return the codes of a column of text, ``[rows]``, and the distinct texts, in order.
+def coded(column: pa.ChunkedArray | Sequence[pa.Array]) -> tuple[NDArray[np.int32], pa.Array]:
+    """Return codes of a column, ``[rows]``, and the distinct texts that they stand for, in order.
 
     Args:
-        chunks: of the column, as text or as text that is dictionary-encoded.
+        column: text or whole numbers, or such as is dictionary-encoded; or the chunks of it.
     """
-    kind = pa.dictionary(pa.int32(), pa.string())
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else column
     whole = [c if pa.types.is_dictionary(c.type) else c.dictionary_encode() for c in chunks]
-    parts = pa.chunked_array(whole, kind).unify_dictionaries().chunks
-    if not parts:
+    if not whole:
         return np.zeros(0, dtype=np.int32), pa.array([], pa.string())
-    ids = parts[0].dictionary
+    parts = pa.chunked_array(whole).unify_dictionaries().chunks
+    ids = parts[0].dictionary.cast(pa.string())
     order = pc.sort_indices(ids)
     number = np.empty(len(ids), dtype=np.int32)
     number[order.to_numpy()] = np.arange(len(ids), dtype=np.int32)

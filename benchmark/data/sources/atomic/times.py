@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.sources.atomic.parse import Rows
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.parse import Rows
 
 __all__ = ["times"]
 

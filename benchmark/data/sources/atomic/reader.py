@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pyarrow.compute as pc
 
-from benchmark.data.sources.atomic import read_ids, read_inter, read_texts
+from benchmark.data.sources.atomic.tables import read_ids, read_inter, read_texts
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.reader import Reader, Rules, Wanted

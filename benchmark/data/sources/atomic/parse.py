@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from benchmark.data.sources.atomic.header import Field
+from benchmark.data.sources.atomic.repair import Repaired, repair
 from benchmark.data.sources.checksum import scan
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain, line_of_row, open_file, reading
-from benchmark.data.sources.header import Field
-from benchmark.data.sources.repair import Repaired, repair
 
 __all__ = ["Rows", "parse"]
 

@@ -1,0 +1,1 @@
+"""Format ``atomic``: RecBole's files, whose headers name fields as ``name:type``."""
