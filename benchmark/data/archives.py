@@ -272,6 +272,8 @@ def _write(content: IO[bytes], place: Path, size: int | None) -> None:
 def _reading(path: Path, kind: Archive) -> Iterator[BinaryIO]:
     with open_regular(path) as file:
         try:
+            if _size(file) == 0:
+                raise EOFError("it is empty")
             yield file
         except BROKEN as error:
             why = plain(str(error), 80)

@@ -34,13 +34,15 @@ def fault_of_url(url: str) -> str | None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return "is no URL"
-    if not url.isascii() or not url.isprintable() or " " in url or not host:
+    if not url.isascii() or not url.isprintable() or " " in url or not parts.scheme:
+        return "is no URL"
+    if parts.scheme != "https" and (parts.scheme != "http" or host not in _LOOPBACK):
+        return f"is {parts.scheme}, and only https is trusted"
+    if not host:
         return "is no URL"
     if parts.username is not None or parts.password is not None:
         return "holds a name or a password"
-    if parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK):
-        return None
-    return f"is {parts.scheme or 'nothing'}, and only https is trusted"
+    return None
 
 
 def _url(text: str) -> str:

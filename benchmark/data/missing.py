@@ -17,6 +17,8 @@ __all__ = ["CONSENT", "downloads_of", "how_to_get", "missing_files"]
 CONSENT = "--accept-licence"
 _SHOWN = 3
 """Names of files that one line shows."""
+_LONGEST = 500
+"""Characters of a licence or of advice in one line."""
 
 
 def missing_files(card: Card, folder: Path) -> tuple[str, ...]:
@@ -46,10 +48,8 @@ def how_to_get(card: Card, missing: Sequence[str], folder: Path, asked: str) -> 
     parts = [f"data set '{card.name}': {names}: no such file{several} in {plain(str(folder))}"]
     if downloads := downloads_of(card, missing):
         command = f"python -m benchmark data prepare {shlex.quote(plain(asked))} {CONSENT}"
-        parts.append(
-            f"{command} downloads {_size(downloads)} from {_places(card, downloads, missing)}, under"
-            f" its licence: {_sentence(card.licence)}"
-        )
+        what = f"{_size(downloads)} from {_places(card, downloads, missing)}"
+        parts.append(f"{command} downloads {what}, under its licence: {_sentence(card.licence)}")
     held = {kind for each in downloads for kind in each.holds(card.files)}
     if rest := [kind for kind in missing if kind not in held]:
         which = _listed([card.files[kind].name for kind in rest]) if downloads else "them"
@@ -73,7 +73,11 @@ def _size(downloads: Sequence[Download]) -> str:
     if not known:
         return "what the card knows no size of"
     total = bytes_text(sum(known))
-    return total if len(known) == len(downloads) else f"{total} and files whose size the card does not know"
+    return (
+        total
+        if len(known) == len(downloads)
+        else f"{total} and files whose size the card does not know"
+    )
 
 
 def _places(card: Card, downloads: Sequence[Download], missing: Sequence[str]) -> str:
@@ -94,4 +98,4 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _sentence(text: str) -> str:
-    return plain(" ".join(text.split())).removesuffix(".")
+    return plain(" ".join(text.split()), _LONGEST).removesuffix(".")

@@ -132,7 +132,7 @@ class Resuming:
             file.truncate(there)
             file.seek(there)
             self._reached(there, answer.total)
-            for chunk in response.raw.stream(_CHUNK, decode_content=False):
+            while chunk := response.raw.read1(_CHUNK, decode_content=False):
                 there += len(chunk)
                 if there > answer.total:
                     remove(self._kept)
