@@ -192,7 +192,7 @@ def test_no_card_leads_out_not_even_one_of_ours(
     (tmp_path / "mine").mkdir()
     card_in(tmp_path / "mine", location=location)
     monkeypatch.setenv("BENCHMARK_DATASETS", str(tmp_path))
-    with pytest.raises(InputError, match="leads out|is no name"):
+    with pytest.raises(InputError, match=r"leads out|is no name"):
         load_dataset("mine")
 
 
@@ -231,7 +231,7 @@ def test_what_a_card_says_of_downloads_is_checked(make_folder: MakeFolder, case:
 def test_nothing_is_fetched_twice_or_into_a_package(make_folder: MakeFolder) -> None:
     fetch = {"url": "https://example.org/a"}
     folder = make_folder(rows())
-    assert "'inter' is there twice" in refused(card_in(folder, fetch=[fetch, fetch]))
+    assert "'inter' is there twice" in refused(card_in(folder, fetch=[fetch, {**fetch}]))
     location = {"package": "recbole"}
     assert "drop fetch" in refused(card_in(folder, fetch=[fetch], location=location))
     location["folder"] = "mine"
