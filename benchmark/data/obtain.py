@@ -63,7 +63,7 @@ def obtain(name_or_path: str | Path, limits: Limits = LIMITS) -> tuple[str, ...]
         return ()
     if not downloads_of(card, missing):
         raise InputError(how_to_get(card, missing, folder, str(name_or_path)))
-    stage = folder / _STAGE
+    stage = inside(folder, _STAGE)
     try:
         with locked(stage):
             missing = missing_files(card, folder)  # another process may have been here
@@ -113,7 +113,7 @@ def _downloaded(download: Download, url: str, stage: Path) -> Path:
     shown = PurePosixPath(unquote(urlsplit(url).path)).name or "file"
     name = f"{sha256(url.encode()).hexdigest()[:8]}-{as_name(shown)}"
     stage.mkdir(parents=True, exist_ok=True)
-    with _progress(f"downloading {plain(shown, 80)}") as reached:
+    with _progress(f"downloading {plain(shown, 80)}, MB") as reached:
         resuming = Resuming(
             stage / f"{name}.partial", download.size, download.checksum is not None, reached
         )
@@ -135,7 +135,7 @@ def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
 
         def reached(there: int, whole: int) -> None:
             if not tickers:
-                progress = RunLog().progress(label, whole / _MEGABYTE, "MB")
+                progress = RunLog().progress(label, whole / _MEGABYTE)
                 tickers.append(stack.enter_context(progress))
             tickers[0].reach(there / _MEGABYTE)
 

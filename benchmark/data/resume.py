@@ -186,7 +186,8 @@ class Resuming:
             )
 
     def _begin(self, url: str, version: str) -> None:
-        remove(self._kept)
+        for each in (self._kept, self._about):
+            remove(each)  # which may be a link, in a folder of somebody else's
         self._about.write_text(json.dumps({"url": url, "version": version}), encoding="utf-8")
 
     def _have(self, url: str) -> tuple[int, str]:

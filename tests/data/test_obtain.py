@@ -140,6 +140,27 @@ def test_a_card_in_a_folder_of_its_own_writes_nowhere_else(
     assert not (tmp_path / "data").exists()
 
 
+def test_links_in_a_folder_of_somebody_elses_are_not_followed(
+    server: FileServer, cards: Path, tmp_path: Path
+) -> None:
+    """What a download needs beside the files has names that whoever made the folder can know."""
+    download = archive(server)
+    card(cards, download)
+    theirs, mine = shutil.copytree(cards / "mine", tmp_path / "got"), tmp_path / "precious"
+    mine.write_text("precious")
+    (theirs / ".download").symlink_to(tmp_path / "cards")
+    assert "leads out" in refused(theirs)
+    assert left(tmp_path / "cards") == ["mine/card.yaml"]
+    (theirs / ".download").unlink()
+    (theirs / ".download").mkdir()
+    name = f"{sha256(download['url'].encode()).hexdigest()[:8]}-ml.zip"
+    for planted in (f"{name}.partial", f"{name}.partial.json", name):
+        (theirs / ".download" / planted).symlink_to(mine)
+    obtain(theirs)
+    assert mine.read_text() == "precious"
+    assert left(theirs) == ["card.yaml", "ml.inter", "ml.item"]
+
+
 def test_an_interrupted_download_goes_on(server: FileServer, cards: Path) -> None:
     download = archive(server)
     folder, whole = card(cards, download), download["size"]
