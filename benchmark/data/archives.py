@@ -73,7 +73,7 @@ def fault_of(entry: zipfile.ZipInfo, limits: Limits = LIMITS) -> str | None:
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind == stat.S_IFLNK:
         return "is a link; pack the file itself"
-    if kind not in (0, stat.S_IFREG):
+    if kind not in (0, stat.S_IFREG) or entry.is_dir():
         return "is no file; pack it anew"
     if entry.flag_bits & 1:
         return "is packed with a password; pack it without"
@@ -117,9 +117,8 @@ def prove(path: Path, kind: Archive, limits: Limits = LIMITS) -> None:
     with _reading(path, kind) as file:
         if kind == "zip":
             with zipfile.ZipFile(file) as packed:
-                for entry in _entries(path, packed, limits):
-                    if (fault := fault_of(entry, limits)) is not None:
-                        raise _complain(path, f"its member {plain(entry.filename, 80)} {fault}")
+                total = sum(entry.file_size for entry in _entries(path, packed, limits))
+                _check_total(path, total, _size(file), limits)
                 if (bad := packed.testzip()) is not None:
                     raise _complain(path, f"its member {plain(bad, 80)} is damaged")
         else:
@@ -141,8 +140,7 @@ def _of_zip(path: Path, file: BinaryIO, chosen: _Chosen, limits: Limits) -> Memb
             if (fault := fault_of(entry, limits)) is not None:
                 raise _complain(path, f"its member {plain(entry.filename, 80)} {fault}")
         total = sum(entry.file_size for _, entry in wanted)
-        if total > limits.allowed(_size(file)):  # members may stand on the same packed bytes
-            raise _complain(path, f"unpacks to {total:,} bytes, too much for its size")
+        _check_total(path, total, _size(file), limits)
         for name, entry in wanted:
             with packed.open(entry) as content:
                 yield name, entry.file_size, content
@@ -176,6 +174,12 @@ def _of_gzip(path: Path, file: BinaryIO, chosen: _Chosen, limits: Limits) -> Mem
     with gzip.GzipFile(fileobj=file) as packed:
         (name,) = chosen.wanted
         yield name, None, _Bounded(packed, path, limits.allowed(_size(file)))  # type: ignore[misc]
+
+
+def _check_total(path: Path, total: int, packed: int, limits: Limits) -> None:
+    """Refuse what is too much altogether: members may stand on the same packed bytes."""
+    if total > limits.allowed(packed):
+        raise _complain(path, f"unpacks to {total:,} bytes, too much for its size")
 
 
 def _entries(path: Path, packed: zipfile.ZipFile, limits: Limits) -> list[zipfile.ZipInfo]:

@@ -236,12 +236,16 @@ def test_a_damaged_archive_is_one_line(tmp_path: Path, kind: Archive) -> None:
 
 
 def test_proof_reads_all_and_keeps_nothing(tmp_path: Path) -> None:
-    for kind, content in (("zip", packed("zip", [("a", CONTENT)])), ("gz", gzip.compress(CONTENT))):
+    folder = io.BytesIO()
+    with zipfile.ZipFile(folder, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/", b"")
+        archive.writestr("a/b", CONTENT)
+    for kind, content in (("zip", folder.getvalue()), ("gz", gzip.compress(CONTENT))):
         file = tmp_path / f"file.{kind}"
         file.write_bytes(content)
         prove(file, kind)
         broken = bytearray(content)
-        broken[len(broken) // 2 - 10] ^= 0xFF
+        broken[15 if kind == "gz" else content.index(b"a/b") + 7] ^= 0xFF
         file.write_bytes(bytes(broken))
         with pytest.raises(InputError, match="damaged"):
             prove(file, kind)
