@@ -67,17 +67,19 @@ def obtain(name_or_path: str | Path, limits: Limits = LIMITS) -> tuple[str, ...]
     try:
         with locked(stage):
             missing = missing_files(card, folder)  # another process may have been here
-            for download in downloads_of(card, missing):
-                _obtain(card, download, missing, folder, limits)
-            remove(stage)
+            try:
+                for download in downloads_of(card, missing):
+                    _obtain(card, download, missing, folder, limits)
+                remove(stage)
+            finally:
+                prune(stage, folder)
     except OSError as error:
         raise InputError(
             f"{folder}: cannot be written to: {error.strerror or error}; the same command goes on"
             f" with what came, which is kept in {stage}"
         ) from None
     finally:
-        for each in (stage, folder):
-            prune(each, folder.parent)
+        prune(folder, folder.parent)
     return tuple(card.files[kind].name for kind in missing)
 
 
