@@ -25,9 +25,21 @@ NameOrPath = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
+AcceptLicence = Annotated[
+    bool,
+    typer.Option("--accept-licence", help="Download missing files, under the licence of the card."),
+]
+
+
 @app.command()
-def prepare(name: NameOrPath, as_json: AsJson = False) -> None:
+def prepare(
+    name: NameOrPath, accept_licence: AcceptLicence = False, as_json: AsJson = False
+) -> None:
     """Read, split and freeze a data set, and keep the result in the cache."""
+    if accept_licence:
+        from benchmark.data.obtain import obtain
+
+        obtain(name)
     dataset = _load(name)
     row = {
         "name": dataset.name,

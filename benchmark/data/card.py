@@ -19,6 +19,7 @@ from pydantic import (
 
 from benchmark.data.card_faults import faults
 from benchmark.data.days import is_zone
+from benchmark.data.downloads import Download, fault_of_fetch
 from benchmark.data.evaluation_set import PROTOCOLS, Protocol
 from benchmark.data.packages import is_package_name
 from benchmark.data.sources.formats import reader_of
@@ -86,15 +87,23 @@ class SourceFile(_Strict):
 
 
 class Location(_Strict):
-    """Where the files lie: inside an installed package, or in a folder.
+    """Where the files lie, if not in the card's own folder or in that of its name.
 
-    ``path`` starts at the package; without one at the card's own folder, or, for the cards of
-    ``datasets/`` and ``$BENCHMARK_DATASETS``, at the repository's root. It leads no higher, but
-    for these cards to the root's neighbours.
+    Attributes:
+        package: an installed package that has them.
+        path: from there, or from the card's own folder, down to them; it leads no higher.
+        folder: of the user's data folder, where it has not the card's name.
     """
 
     package: Annotated[str, AfterValidator(_package)] | None = None
     path: str = "."
+    folder: Annotated[str, AfterValidator(_named)] | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Location:
+        if self.package and self.folder:
+            raise ValueError("names a package and a folder; drop one")
+        return self
 
 
 class Split(_Strict):
@@ -296,6 +305,8 @@ class Card(_Strict):
     licence: str
     citation: str
     location: Location | None = None
+    fetch: tuple[Download, ...] = ()
+    obtain: str | None = None
     format: str = "atomic"
     files: dict[str, SourceFile]
     rules: SerializeAsAny[Rules] = Rules()
@@ -315,6 +326,7 @@ class Card(_Strict):
     @model_validator(mode="after")
     def _agrees(self) -> Card:
         self._check_files()
+        self._check_fetch()
         if self.grade is not None and self.format != "atomic":
             raise ValueError(f"format '{self.format}' grades events by its rules; drop grade")
         if self.grade is not None and self.queries is not None:
@@ -335,6 +347,12 @@ class Card(_Strict):
         for kind in self.files:
             if not reader.takes(kind, self.files):
                 raise ValueError(f"files: unknown '{plain(kind, 40)}'{did_you_mean(kind, known)}")
+
+    def _check_fetch(self) -> None:
+        if self.fetch and self.location is not None and self.location.package:
+            raise ValueError("the files lie in a package; drop fetch")
+        if (fault := fault_of_fetch(self.fetch, self.files)) is not None:
+            raise ValueError(f"fetch: {fault}")
 
     def title_columns(self) -> tuple[str, ...]:
         """Return the item columns that the title's template names."""

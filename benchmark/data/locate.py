@@ -1,18 +1,20 @@
 """Where cards and files lie: from a name or a folder to a card and the folder of its files.
 
-A card may be anybody's. It is read as data and runs nothing; the files that it names lie below its
-folder, or where ``location`` may point.
+A card may be anybody's. It is read as data and runs nothing, and leads nowhere: the files that it
+names lie below its own folder, in an installed package, or in one folder of the user's data folder.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmark.data.card import Card, read_card
 from benchmark.data.inferred_card import bare_card
+from benchmark.data.missing import how_to_get, missing_files
 from benchmark.data.packages import package_folder
 from benchmark.errors import InputError, did_you_mean
 from benchmark.names import check_name, inside
@@ -23,7 +25,10 @@ __all__ = [
     "card_names",
     "cards_folder",
     "data_folder",
+    "data_root",
+    "find_card",
     "no_cards",
+    "place_of_files",
     "resolve",
     "source_files",
 ]
@@ -61,21 +66,30 @@ def no_cards() -> str:
     )
 
 
-def data_folder(card: Card, folder: Path | None) -> Path:
-    """Return the folder of a card's files.
+def data_root() -> Path:
+    """Return the user's data folder: ``$BENCHMARK_DATA``, or what the system has for that."""
+    if named := os.environ.get("BENCHMARK_DATA"):
+        return Path(named)
+    from platformdirs import user_data_path
+
+    return user_data_path("search-rec-benchmark", appauthor=False)
+
+
+def place_of_files(card: Card, folder: Path) -> Path:
+    """Return the folder in which a card's files lie, or have to be put.
+
+    This is the card's own folder if any of them is there, else a folder of the user's data folder.
+    Of a card that came in a folder of its own it is that folder, unless the other has some of them.
 
     Args:
         card: the card.
-        folder: the card's own folder, used where the card gives no location.
+        folder: the card's own folder.
 
     Raises:
-        InputError: the package or the folder is not there, or may not be named by this card; the
-            message says where to put it.
+        InputError: the package is not there, or the location leads out.
     """
-    where, own = card.location, folder or Path()
-    if where is None:
-        return own
-    if where.package:
+    where = card.location
+    if where is not None and where.package:
         installed = package_folder(where.package)
         if installed is None:
             top = where.package.partition(".")[0]
@@ -84,17 +98,34 @@ def data_folder(card: Card, folder: Path | None) -> Path:
                 f"installed; if you trust it, run: pip install {top}"
             )
         return inside(installed, where.path)
-    tried = [_beside(where.path) if _is_ours(own) else inside(own, where.path)]
-    if base := os.environ.get("BENCHMARK_DATA"):
-        tried.insert(0, Path(base) / check_name(card.name, "name"))  # may be a link
-    for place in tried:
-        if place.is_dir():
-            return place
-    names = ", ".join(plain(f.name, 80) for f in card.files.values())
-    raise InputError(
-        f"data set '{card.name}': no folder {plain(os.path.normpath(tried[-1]))}; put {names} "
-        f"there, or into a folder {card.name}/ of the folder that $BENCHMARK_DATA names"
-    )
+    own = folder if where is None else inside(folder, where.path)
+    kept = data_root() / check_name((where and where.folder) or card.name, "name")  # or a link
+    if _is_ours(folder):
+        return own if _any_of(card, own) else kept
+    return kept if _any_of(card, kept) and not _any_of(card, own) else own
+
+
+def _any_of(card: Card, folder: Path) -> bool:
+    return len(missing_files(card, folder)) < len(card.files)
+
+
+def data_folder(card: Card, folder: Path, asked: str | None = None) -> Path:
+    """Return the folder of a card's files.
+
+    Args:
+        card: the card.
+        folder: the card's own folder.
+        asked: how the user named the data set, if not by the card's name.
+
+    Raises:
+        InputError: the package is not there, the location leads out, or files are missing; the
+            message says how to get them, and where to put them.
+    """
+    place = place_of_files(card, folder)
+    missing = missing_files(card, place)
+    if missing and not (card.location and card.location.package):
+        raise InputError(how_to_get(card, missing, place, asked or card.name))
+    return place
 
 
 def source_files(card: Card, folder: Path) -> dict[str, Path]:
@@ -114,10 +145,27 @@ def resolve(name_or_path: str | Path, notify: Notify) -> tuple[Card, Path]:
     """Return the card of a data set and the folder where its files lie.
 
     Raises:
-        InputError: neither a card's name nor a folder, a wrong card, or a record of a run.
+        InputError: neither a card's name nor a folder, a wrong card, a record of a run, or missing
+            files.
     """
-    try:
+    with _telling(name_or_path):
         return _resolve(name_or_path, notify)
+
+
+def find_card(name_or_path: str | Path) -> tuple[Card, Path] | None:
+    """Return the card of a data set and the card's folder, ``None`` where there is no card.
+
+    Raises:
+        InputError: a wrong card, or a record of a run.
+    """
+    with _telling(name_or_path):
+        return _card(name_or_path)
+
+
+@contextmanager
+def _telling(name_or_path: str | Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, RuntimeError, ValueError) as error:  # ~nobody, a circle of links, a NUL
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
@@ -125,18 +173,24 @@ def resolve(name_or_path: str | Path, notify: Notify) -> tuple[Card, Path]:
         ) from None
 
 
-def _resolve(name_or_path: str | Path, notify: Notify) -> tuple[Card, Path]:
+def _card(name_or_path: str | Path) -> tuple[Card, Path] | None:
     text = str(name_or_path)
     if not isinstance(name_or_path, Path) and text in card_names():
         folder = cards_folder() / text
-        card = read_card(folder / "card.yaml")
-        return card, data_folder(card, folder)
+        return read_card(folder / "card.yaml"), folder
     path, shown = Path(text).expanduser(), f"--dataset {plain(text, 200)}"
     if any(_is_record(each) for each in (path.resolve(), *path.resolve().parents)):
         raise InputError(f"{shown}: is a record of a run; name the folder of its data set")
     if os.path.lexists(path / "card.yaml"):
-        card = read_card(inside(path, "card.yaml"))
-        return card, data_folder(card, path)
+        return read_card(inside(path, "card.yaml")), path
+    return None
+
+
+def _resolve(name_or_path: str | Path, notify: Notify) -> tuple[Card, Path]:
+    text = str(name_or_path)
+    if (found := _card(name_or_path)) is not None:
+        return found[0], data_folder(*found, text)
+    path, shown = Path(text).expanduser(), f"--dataset {plain(text, 200)}"
     if path.is_dir():
         return bare_card(path.resolve(), card_names(), notify), path.resolve()
     if path.exists():
@@ -155,12 +209,3 @@ def _is_record(folder: Path) -> bool:
 def _is_ours(folder: Path) -> bool:
     """Return whether a card lies in the folder of cards, which its user chose."""
     return folder.resolve().parent == cards_folder().resolve()
-
-
-def _beside(path: str) -> Path:
-    """Return a path from the repository's root, which may lead to the root's neighbours."""
-    root = repository_root()
-    place = Path(os.path.normpath(root / path))
-    if not place.is_relative_to(root.parent) or Path(path).is_absolute():
-        raise InputError(f"location.path {plain(path, 80)}: leads further than beside {root}")
-    return place

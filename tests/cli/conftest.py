@@ -36,7 +36,6 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def own_surroundings(tmp_path: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCHMARK_CACHE", str(shared_cache))
-    monkeypatch.delenv("BENCHMARK_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
 
 

@@ -4,12 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Task
+from tests.data.file_server import serving
 from tests.data.test_audit import with_event, with_set, with_training
 
-from .conftest import Command
+from .conftest import Command, assert_refused
 
 
 def test_prepare_tells_the_digests(command: Command, tiny_folder: Path, tiny: Dataset) -> None:
@@ -71,3 +73,35 @@ def test_a_history_with_an_event_of_its_own_time_fails_the_audit(
     done = command("data", "audit", "tiny", "--json")
     assert done.status == 1
     assert any("event of their own time" in line for line in done.json["problems"])
+
+
+def test_data_are_downloaded_by_prepare_with_consent_and_never_else(
+    command: Command, tiny_folder: Path, tiny: Dataset, tmp_path: Path
+) -> None:
+    files = sorted(path for path in tiny_folder.iterdir() if path.suffix != ".yaml")
+    kinds = {path.suffix.removeprefix("."): {"name": path.name} for path in files}
+    fields = {"description": "d", "source": "s", "licence": "Ask first.", "citation": "c"}
+    with serving() as server:
+        server.files |= {path.name: path.read_bytes() for path in files}
+        fetch = [{"url": f"{server.url}/{{name}}"}]
+        folder = tmp_path / "tiny"
+        folder.mkdir()
+        card = {"name": "tiny", **fields, "files": kinds, "fetch": fetch, "text": ["genre"]}
+        (folder / "card.yaml").write_text(yaml.safe_dump(card))
+        for asked in (
+            ["data", "prepare", folder],
+            ["data", "describe", folder],
+            ["data", "audit", folder],
+            ["run", "--model", "popularity", "--dataset", folder],
+        ):
+            done = command(*asked)
+            assert_refused(done)
+            assert f"data prepare {folder} --accept-licence downloads" in done.err
+            assert "under its licence: Ask first" in done.err
+        assert server.asked == []
+        done = command("data", "prepare", folder, "--accept-licence", "--json")
+        assert (done.status, done.json["events"]) == (0, len(tiny.log)), done.err
+        assert len(server.asked) == len(files)
+        again = command("data", "prepare", folder, "--accept-licence", "--json")
+        assert again.json == done.json
+        assert len(server.asked) == len(files)

@@ -19,7 +19,7 @@ from .conftest import Command
 def of_published_card(name: str, files: dict) -> dict:
     """Return a card that is published, with the names of the files written."""
     text = (cards_folder() / name / "card.yaml").read_text(encoding="utf-8")
-    return {**yaml.safe_load(text), "files": files}
+    return {**yaml.safe_load(text), "files": files, "fetch": []}
 
 
 def write_qilin(folder: Path, users: int, seed: int) -> dict:

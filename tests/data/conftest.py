@@ -19,7 +19,6 @@ MakeFolder = Callable[..., Path]
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache = tmp_path / "cache"
     monkeypatch.setenv("BENCHMARK_CACHE", str(cache))
-    monkeypatch.delenv("BENCHMARK_DATA", raising=False)
     return cache
 
 

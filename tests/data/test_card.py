@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import yaml
 
 from benchmark.data.card import Card, read_card
 from benchmark.data.load import load_dataset
-from benchmark.data.locate import card_names, cards_folder
+from benchmark.data.locate import card_names, cards_folder, data_root
 from benchmark.errors import InputError
 from tests.data.conftest import MakeFolder
 
@@ -118,19 +119,48 @@ def test_folder_with_a_card_is_read_by_it(make_folder: MakeFolder) -> None:
     assert dataset.items.texts[4] == "thing 4 by brand1 brand1"
 
 
-def test_missing_location_says_where_to_put_the_files(
-    make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("location", [None, {"folder": "theirs"}])
+@pytest.mark.parametrize("by_name", [True, False])
+def test_files_are_looked_for_in_the_users_data_folder(
+    make_folder: MakeFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    location: dict[str, str] | None,
+    by_name: bool,
 ) -> None:
     cards = tmp_path / "cards"
     (cards / "mine").mkdir(parents=True)
-    card_in(cards / "mine", location={"path": "../nowhere/at/all"})
-    monkeypatch.setenv("BENCHMARK_DATASETS", str(cards))
-    with pytest.raises(InputError, match=r"data set 'mine': no folder .*put ml\.inter there"):
-        load_dataset("mine")
+    card_in(cards / "mine", location=location)
+    if by_name:
+        monkeypatch.setenv("BENCHMARK_DATASETS", str(cards))
+    monkeypatch.delenv("BENCHMARK_DATA")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    name = "mine" if by_name else cards / "mine"
+    place = data_root() / ("theirs" if location else "mine")
+    assert place.is_relative_to(tmp_path / "home")
+    missing = re.escape(str(place if by_name else cards / "mine"))
+    with pytest.raises(InputError, match=rf"'mine': ml\.inter: no such file in {missing}; put it"):
+        load_dataset(name)
+    place.parent.mkdir(parents=True)
+    make_folder(rows()).rename(place)
+    assert len(load_dataset(name).log) == 18
+    monkeypatch.setenv("BENCHMARK_DATA", str(tmp_path / "data"))
+    with pytest.raises(InputError, match="no such file"):
+        load_dataset(name)
+    (tmp_path / "data").mkdir()
+    place.rename(tmp_path / "data" / place.name)
+    assert len(load_dataset(name).log) == 18
+
+
+def test_files_beside_the_card_come_before_those_of_the_data_folder(
+    make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BENCHMARK_DATA", str(tmp_path / "data"))
     (tmp_path / "data").mkdir()
-    make_folder(rows()).rename(tmp_path / "data" / "mine")
-    assert len(load_dataset("mine").log) == 18
+    make_folder(rows(3, 3), name="other").rename(tmp_path / "data" / "mine")
+    (tmp_path / "data" / "mine" / "other.inter").rename(tmp_path / "data" / "mine" / "ml.inter")
+    assert len(load_dataset(card_in(make_folder(rows()))).log) == 18
 
 
 def test_missing_package_says_how_to_install_it(tmp_path: Path) -> None:

@@ -183,15 +183,59 @@ def test_a_location_starts_at_the_cards_folder(
     assert len(load_dataset(card_in(folder, location={"path": "data"})).log) == 18
 
 
-@pytest.mark.parametrize("path", ["/etc", "../../..", "../../etc"])
-def test_our_cards_name_neighbours_of_the_repository_at_most(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+@pytest.mark.parametrize(
+    "location", [{"path": "/etc"}, {"path": "../../.."}, {"path": "../data"}, {"folder": "../x"}]
+)
+def test_no_card_leads_out_not_even_one_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, location: dict[str, str]
 ) -> None:
     (tmp_path / "mine").mkdir()
-    card_in(tmp_path / "mine", location={"path": path})
+    card_in(tmp_path / "mine", location=location)
     monkeypatch.setenv("BENCHMARK_DATASETS", str(tmp_path))
-    with pytest.raises(InputError, match="leads further than beside"):
+    with pytest.raises(InputError, match=r"leads out|is no name"):
         load_dataset("mine")
+
+
+FETCHES: dict[str, tuple[object, str]] = {
+    "plain http": ({"url": "http://example.org/a"}, "is http, and only https is trusted"),
+    "a file": ({"url": "file:///etc/passwd"}, "is file, and only https is trusted"),
+    "ftp": ({"url": "ftp://127.0.0.1/a"}, "is ftp, and only https is trusted"),
+    "a host that looks like ours": ({"url": "http://127.0.0.1.example.org/a"}, "only https"),
+    "a name that looks like ours": ({"url": "http://127.0.0.1@example.org/a"}, "only https"),
+    "a password": ({"url": "https://a:b@example.org/a"}, "holds a name or a password"),
+    "no host": ({"url": "https:///a"}, "is no URL"),
+    "no URL": ({"url": "ml.zip"}, "is no URL"),
+    "a wrong port": ({"url": "https://example.org:x/a"}, "is no URL"),
+    "a terminal's": ({"url": "https://example.org/\x1b[31m"}, "is no URL"),
+    "a name in the host": ({"url": "https://{name}.org/a"}, "holds braces other than"),
+    "other braces": ({"url": "https://example.org/{0}"}, "holds braces other than"),
+    "a folder that leads out": (
+        {"url": "https://example.org/a", "archive": "zip", "below": "../x"},
+        "must be a folder of the archive",
+    ),
+    "a checksum": ({"url": "https://example.org/a", "checksum": "md5:0"}, "is no checksum"),
+    "of other files": ({"url": "https://example.org/a", "files": ["item"]}, "no file is called"),
+    "a size of several": ({"url": "https://example.org/{name}", "size": 3}, "drop size"),
+    "a size that is none": ({"url": "https://example.org/a", "size": -3}, "greater than 0"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(FETCHES))
+def test_what_a_card_says_of_downloads_is_checked(make_folder: MakeFolder, case: str) -> None:
+    fetch, wanted = FETCHES[case]
+    message = refused(card_in(make_folder(rows()), fetch=[fetch]), "root:")
+    assert "fetch" in message
+    assert wanted in message
+
+
+def test_nothing_is_fetched_twice_or_into_a_package(make_folder: MakeFolder) -> None:
+    fetch = {"url": "https://example.org/a"}
+    folder = make_folder(rows())
+    assert "'inter' is there twice" in refused(card_in(folder, fetch=[fetch, {**fetch}]))
+    location = {"package": "recbole"}
+    assert "drop fetch" in refused(card_in(folder, fetch=[fetch], location=location))
+    location["folder"] = "mine"
+    assert "names a package and a folder" in refused(card_in(folder, location=location))
 
 
 @pytest.mark.parametrize("kind", ["inter", "item", "query", "user", "card.yaml"])

@@ -6,7 +6,6 @@ Nothing is unpacked to the disk, so no path of an archive leads anywhere.
 from __future__ import annotations
 
 import gzip
-import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -16,21 +15,14 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
+from benchmark.data.archives import BROKEN, fault_of
 from benchmark.data.sources.diagnose import complain, open_file
 from benchmark.errors import InputError
-from benchmark.names import leads_out
 from benchmark.plain_text import plain
 
 __all__ = ["DAMAGED", "TableFile", "damaged", "members", "table_file"]
 
-_LARGEST = 64 * 2**30
-"""Bytes of a member once it is unpacked; zipfile reads no more than a member declares."""
-_RATIO = 200
-"""Bytes that come of one packed byte; tables of numbers have 5 to 20."""
-_SMALL = 64 * 2**20
-"""Bytes of a member that is not asked how well it was packed."""
 _GZIP = b"\x1f\x8b"
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 DAMAGED = (gzip.BadGzipFile, zlib.error, EOFError)
 """What reading from a file raises that gzip has packed and something has damaged."""
 
@@ -66,13 +58,13 @@ def members(path: Path, names: Iterable[str]) -> dict[str, TableFile]:
     with open_file(path) as file:
         try:
             entries = zipfile.ZipFile(file).infolist()
-        except _BROKEN as error:
+        except BROKEN as error:
             raise _broken(path, error) from None
     for entry in entries:
         name = PurePosixPath(entry.filename).name
         if entry.is_dir() or name not in wanted:
             continue
-        if (fault := _fault(entry)) is not None:
+        if (fault := fault_of(entry)) is not None:
             raise complain(path, None, f"its file {plain(entry.filename, 80)} {fault}")
         if name in found:
             both = f"{plain(found[name].filename, 80)} and {plain(entry.filename, 80)}"
@@ -82,19 +74,6 @@ def members(path: Path, names: Iterable[str]) -> dict[str, TableFile]:
         name: TableFile(path / entry.filename, partial(_opened_member, path, entry))
         for name, entry in found.items()
     }
-
-
-def _fault(entry: zipfile.ZipInfo) -> str | None:
-    if leads_out(entry.filename):
-        return "leads out of the archive; pack it anew"
-    if stat.S_ISLNK(entry.external_attr >> 16):
-        return "is a link; pack the file itself"
-    if entry.flag_bits & 1:
-        return "is packed with a password; pack it without"
-    packed_well = entry.file_size > _RATIO * max(entry.compress_size, 1)
-    if entry.file_size > _LARGEST or (entry.file_size > _SMALL and packed_well):
-        return f"unpacks to {entry.file_size:,} bytes from {entry.compress_size:,}; unpack it"
-    return None
 
 
 @contextmanager
@@ -118,7 +97,7 @@ def _opened_member(path: Path, entry: zipfile.ZipInfo) -> Iterator[BinaryIO]:
         try:
             with zipfile.ZipFile(file).open(entry) as member:
                 yield cast(BinaryIO, member)
-        except _BROKEN as error:
+        except BROKEN as error:
             raise _broken(path, error) from None
 
 
