@@ -21,7 +21,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmark.data.audit import audit
-from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventSource
 from benchmark.data.load import load_dataset
 from benchmark.data.locate import cards_folder
@@ -33,6 +32,8 @@ from benchmark.data.sources.reader import Wanted
 from benchmark.data.sources.source import Source
 from benchmark.errors import InputError
 from tests.data.generated.kuaisar import FILES, FULL, _tokens, write_folder, write_zip
+from tests.data.held_against import check_card, rows_of
+from tests.data.slow_card import settings_of
 
 from . import kuaisar_reference as slow
 
@@ -77,10 +78,11 @@ SESSIONS = st.lists(
     min_size=1,
     max_size=8,
 )
+NO_LISTS = ("['x']", "__import__('os').abort()")
 ITEM_ROWS = st.lists(
     st.tuples(
         st.integers(1, 12),
-        st.sampled_from(["[7, 8]", "[]", "[9]", "['x']", "__import__('os').abort()"]),
+        st.sampled_from(["[7, 8]", "[]", "[9]", *NO_LISTS]),
         st.sampled_from(["empty", "Funny", "music, loud"]),
         st.sampled_from(["0", "44552"]),
         st.sampled_from(["1970-01-01", "2023-04-22"]),
@@ -116,7 +118,7 @@ ALWAYS = [
 
 
 def search_rows(sessions: list) -> list[tuple]:
-    """Return rows of sessions; one session of a user has one time, and no other has it."""
+    """Return rows of sessions; a session of a user has one time, which another one may have."""
     moments: dict[tuple[int, int], int] = {}
     return [
         (
@@ -126,7 +128,7 @@ def search_rows(sessions: list) -> list[tuple]:
             session,
             kind,
             user,
-            moments.setdefault((user, session), time + 60_000 * session),
+            moments.setdefault((user, session), time + 60_000 * (session // 2)),
             "USER_INPUT",
             "2023-05-31 00:00:00",
         )
@@ -162,24 +164,6 @@ def card(folder: Path, **changes: Any) -> Path:
     return folder
 
 
-def rows_of(source: Source) -> Counter:
-    inter = source.inter
-    ids = {name: getattr(inter, name).to_pylist() for name in ("users", "items")}
-    queries, sessions = inter.queries.to_pylist(), inter.sessions.to_pylist()
-    assert inter.grade is not None
-    return Counter(
-        (
-            ids["users"][inter.user[i]],
-            ids["items"][inter.item[i]],
-            int(inter.time[i]),
-            float(inter.grade[i]),
-            queries[inter.query[i]] if inter.query[i] >= 0 else "",
-            sessions[inter.session[i]] if inter.session[i] >= 0 else "",
-        )
-        for i in range(len(inter.user))
-    )
-
-
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(REC_ROWS, SESSIONS, ITEM_ROWS, RULES)
 def test_rows_and_catalogue_are_those_of_the_reference(
@@ -195,89 +179,53 @@ def test_rows_and_catalogue_are_those_of_the_reference(
             no_item = not {str(i[0]) for i in items} & {*expected.catalogue}
             assert (not expected.events) or no_query or no_item, error
             return
-    names = ("user", "item", "time", "grade", "query", "session")
-    assert rows_of(source) == Counter(tuple(row[n] for n in names) for row in expected.rows)
+    assert rows_of(source) == Counter(expected.rows)
     texts = [source.items.columns[name].to_pylist() for name in COLUMNS]
     ids = source.items.ids.to_pylist()
     found = {i: dict(zip(COLUMNS, t, strict=True)) for i, *t in zip(ids, *texts, strict=True)}
     assert found == expected.catalogue
     assert len(ids) == len(found)
     asked = source.inter.queries.to_pylist()
-    assert sorted(asked) == sorted({row["query"] for row in expected.rows} - {""})
+    assert sorted(asked) == sorted({row.words for row in expected.rows} - {None})
 
 
-def asked_of(dataset: Dataset) -> dict[tuple[str, str], list]:
-    """Return by part and task what each request is, comparable."""
-    found: dict[tuple[str, str], list] = {}
-    items, users = dataset.items.ids, dataset.users
-    for (part, task), evaluation in dataset.evaluation.items():
-        requests = evaluation.requests
-        offsets, rows = requests.history_rows()
-        for i in range(len(evaluation)):
-            mine = evaluation.relevant.at(np.array([i]))
-            before = rows[offsets[i] : offsets[i + 1]]
-            log = dataset.log
-            history = Counter(
-                (items[log.item[r]], _service(log.kind[r]), int(log.time[r])) for r in before
-            )
-            relevant = {items[k]: float(g) for k, g in zip(mine.item, mine.gain, strict=True)}
-            lists = evaluation.lists.get("given")
-            shown = {items[k] for k in lists.at(np.array([i])).items} if lists else set()
-            query = requests.query_texts()[i]
-            who = (users[requests.user[i]], int(requests.time[i]), query)
-            found.setdefault((part, str(task)), []).append((*who, relevant, sorted(shown), history))
-    return {which: sorted(each, key=repr) for which, each in found.items()}
+SPLITS = (
+    SPLIT,
+    SPLIT,
+    {"name": "days"},
+    {**SPLIT, "both_before": True},
+    {"name": "leave-one-out"},
+    {"name": "leave-one-out", "leakage": "paper"},
+    {"name": "temporal"},
+)
 
 
-def _service(kind: int) -> str:
-    return "search" if kind == EventSource.SEARCHED else "rec"
-
-
-def expected_of(reference: slow.Reference) -> dict[tuple[str, str], list]:
-    expected: dict[tuple[str, str], list] = {}
-    for which, asked in slow.requests(reference, SPLIT).items():
-        for request in asked:
-            relevant = request["relevant"]
-            if len(relevant) == len(reference.catalogue):
-                continue  # every item is right
-            shown = request["shown"] | {*relevant}
-            given_list = [] if shown == {*relevant} else sorted(shown)
-            expected.setdefault(which, []).append(
-                (
-                    request["user"],
-                    request["time"],
-                    request["query"],
-                    relevant,
-                    given_list,
-                    request["history"],
-                )
-            )
-    return {which: sorted(each, key=repr) for which, each in expected.items()}
-
-
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(REC_ROWS, SESSIONS, ITEM_ROWS, RULES)
-def test_requests_histories_and_training_are_those_of_the_reference(
-    rec: list, sessions: list, items: list, rules: dict
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(REC_ROWS, SESSIONS, ITEM_ROWS, RULES, settings_of(SPLITS), st.booleans())
+def test_whatever_the_card_says_requests_are_those_of_the_definition(
+    rec: list, sessions: list, items: list, rules: dict, fields: dict, strict: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as place:
         sessions = [(1, 1, "[9]", MIDNIGHT, [(10, 1, "VIDEO"), (12, 0, "VIDEO")]), *sessions]
-        folder = write(Path(place), ALWAYS + rec, sessions, [(10, "[1]", "", "1", ""), *items])
+        items = [(10, "[1]", "", "1", ""), *items]
+        folder = write(Path(place), ALWAYS + rec, sessions, items)
         expected = slow.read(folder, rules)
-        dataset = load_dataset(card(folder, rules=rules), cache=folder / "cache", seen="keep")
-    assert asked_of(dataset) == expected_of(expected)
-    log = dataset.train.log
-    found = Counter(
-        (
-            dataset.users[log.user[r]],
-            dataset.items.ids[log.item[r]],
-            _service(log.kind[r]),
-            int(log.time[r]),
+        own = {what: value for what, value in fields.items() if what != "seen"}
+        card(folder, rules=rules, strict=strict, text=["caption"], **own)
+        kept = [item for item in items if str(item[0]) in expected.catalogue]
+        odd = (
+            any(not slow._words(keyword) for _, _, keyword, _, _ in sessions)
+            or len({item[0] for item in kept}) < len(kept)
+            or any(item[1] in NO_LISTS for item in kept)
         )
-        for r in range(len(log))
-    )
-    assert found == slow.trained(expected, SPLIT)
-    assert audit(dataset).ok
+        if not expected.events or (strict and odd):
+            with pytest.raises(InputError, match=r"leave no event|'strict' out"):
+                load_dataset(folder, cache=folder / "cache")
+            return
+        ids = [*expected.catalogue]
+        dataset = check_card(folder, expected.rows, ids, {**fields, "strict": strict})
+        if dataset is not None and fields["split"].get("leakage") != "paper":
+            assert audit(dataset).ok
 
 
 TINY = replace(FULL.scaled(2e-5), users=12, hours=72.0)

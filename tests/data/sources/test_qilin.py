@@ -24,7 +24,9 @@ from benchmark.data.requests import Task
 from benchmark.errors import InputError
 from tests.data import slow_requests
 from tests.data.generated.qilin import PAD, Size, files_of, write_folder
-from tests.data.slow_requests import SlowRequest, found_in, slow_official
+from tests.data.held_against import asked_in, check_card
+from tests.data.slow_card import settings_of
+from tests.data.slow_requests import SlowRequest, shown_by
 
 TABLES = ("search_train", "search_test", "recommendation_train", "recommendation_test")
 TINY = Size(40, 900, 120, 30, 200, 40, shown=7, content=8, files=3)
@@ -52,15 +54,20 @@ SHOWN = st.fixed_dictionaries(
         "position": st.just(0.0),
         "click": st.sampled_from([0.0, 1.0, 1.0, None]),
         **dict.fromkeys(ACTIONS[1:], FLAG),
-        "page_time": st.sampled_from([None, math.nan, -1.0, 2.0, 30.0]),
-        "late": st.sampled_from([0, 0, 0, 2, None]),
+        "page_time": st.sampled_from([None, math.nan, -1.0, 2.0, 10.0, 30.0]),
+        "late": st.sampled_from([0, 0, 0.75, 2, None]),
     }
+)
+MIDNIGHT = 1_727_712_000
+"""The first of October 2024 begins in Beijing."""
+MOMENTS = st.sampled_from([-30, -25, -24, -10, -1, 0, 3]).flatmap(
+    lambda hours: st.sampled_from([MIDNIGHT + hours * 3600, MIDNIGHT + hours * 3600 - 1])
 )
 REQUEST = st.fixed_dictionaries(
     {
         "user_idx": st.sampled_from([0, 1, 2, 2, None]),
         "query": st.sampled_from(["红酒", "红酒 推荐", "wine", "", None]),
-        "moment": st.integers(0, 25),
+        "moment": st.integers(0, 25) | MOMENTS,
         "recent": st.lists(st.sampled_from([*range(NOTES), NOTES, PAD, NOTES + 5]), max_size=4),
         "shown": st.lists(SHOWN, max_size=5),
     }
@@ -76,7 +83,9 @@ REQUESTS = st.fixed_dictionaries(
 RULES = st.fixed_dictionaries(
     {},
     optional={
-        "grades": st.sampled_from([{"click": 1}, {"like": 2}, {"click": 1, "share": 3, "like": 2}]),
+        "grades": st.sampled_from(
+            [{"click": 1}, {"like": 2}, {"click": 3, "share": 2, "like": 1, "comment": 4}]
+        ),
         "min_page_time": st.sampled_from([1, 10]),
         "recent": st.sampled_from(["history", "ignore"]),
     },
@@ -135,11 +144,12 @@ def _table(name: str, rows: list[Row]) -> pa.Table:
 def slow_reading(tables: dict[str, list[Row]], rules: dict[str, Any]) -> list[SlowRequest]:
     """Return the requests as the rules of the format have them."""
     requests = []
-    for name, rows in tables.items():
-        for row in rows:
-            times = [row["moment"] + s["late"] for s in row["shown"] if s["late"] is not None]
-            if row["user_idx"] is None or not times:
+    for name in TABLES:
+        for row in tables[name]:
+            late = [each["late"] for each in row["shown"] if each["late"] is not None]
+            if row["user_idx"] is None or not late:
                 continue
+            moment = row["moment"] + math.floor(min(late))
             shown = [
                 (str(each["note_idx"]), slow_grade(each, rules))
                 for each in row["shown"]
@@ -150,7 +160,7 @@ def slow_reading(tables: dict[str, list[Row]], rules: dict[str, Any]) -> list[Sl
                 recent = []
             words = (row["query"] or "") if name.startswith("search") else None
             part = name.rpartition("_")[2]
-            request = SlowRequest(str(row["user_idx"]), min(times), words, part, shown, recent)
+            request = SlowRequest(str(row["user_idx"]), moment, words, part, shown, recent)
             requests.append(request)
     return requests
 
@@ -176,8 +186,26 @@ def one(user: int, moment: int, clicks: list[int], others: list[int], recent: li
 TWELVE = [one(0, moment, [moment % 4], [4, 5], [6, 7]) for moment in range(12)]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(REQUESTS, RULES)
+SPLITS = (
+    {"name": "official"},
+    {"name": "official"},
+    {"name": "official", "leakage": "paper"},
+    {"name": "temporal"},
+    {"name": "leave-one-out"},
+    {"name": "leave-one-out", "both_before": True},
+    {"name": "days", "zone": "Asia/Shanghai"},
+)
+CARD = settings_of(SPLITS)
+PUBLISHED = {
+    "split": {"name": "official"},
+    "copies": {"keep": True},
+    "candidates": {"negatives": 2},
+    "seen": "keep",
+}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(REQUESTS, RULES, CARD, st.booleans())
 @example(
     {
         "search_train": TWELVE,
@@ -186,27 +214,41 @@ TWELVE = [one(0, moment, [moment % 4], [4, 5], [6, 7]) for moment in range(12)]
         "recommendation_test": [one(1, 30, [6], [5], [2, 4]), one(1, 30, [6], [7], [])],
     },
     {},
+    PUBLISHED,
+    False,
 )
-def test_everything_equals_a_slow_reading(
-    tables: dict[str, list[Row]], rules: dict[str, Any]
+def test_whatever_the_card_says_requests_are_those_of_the_definition(
+    tables: dict[str, list[Row]], rules: dict[str, Any], card: dict[str, Any], strict: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = write_rows(Path(name), tables)
-        fields = yaml.safe_load((folder / "card.yaml").read_text(encoding="utf-8"))
-        card_of(folder, fields["files"], rules=rules)
+        files = yaml.safe_load((folder / "card.yaml").read_text(encoding="utf-8"))["files"]
+        own = {what: value for what, value in card.items() if what != "seen"}
+        card_of(folder, files, rules=rules, strict=strict, **own)
         requests = slow_reading(tables, rules)
-        trained, asked = slow_official(requests)
-        if not trained or not any(each.relevant() for each in requests):
-            with pytest.raises(InputError, match=r"to train on|has a note that its user took"):
-                load_dataset(folder, cache=folder / "cache", seen="keep")
+        if not any(each.relevant() for each in requests) or (strict and odd_in(tables)):
+            with pytest.raises(InputError, match=r"has a note that its user took|'strict' out"):
+                load_dataset(folder, cache=folder / "cache")
             return
-        dataset = load_dataset(folder, cache=folder / "cache", seen="keep")
-        found = found_in(dataset)
-        assert found[0] == trained
-        assert found[1] == asked
-        report = audit(dataset)
-        assert report.ok, report.problems
-        assert dataset.items.texts[4] == "红酒4 内容 4"
+        items = [str(note) for note in range(NOTES)]
+        dataset = check_card(folder, shown_by(requests), items, {**card, "strict": strict})
+        if dataset is not None:
+            assert dataset.items.texts[4] == "红酒4 内容 4"
+            if card["split"].get("leakage") != "paper":
+                report = audit(dataset)
+                assert report.ok, report.problems
+
+
+def odd_in(tables: dict[str, list[Row]]) -> bool:
+    """Return whether anything in the tables is left out."""
+    rows = [row for each in tables.values() for row in each]
+    return any(
+        row["user_idx"] is None
+        or all(shown["late"] is None for shown in row["shown"])
+        or any(shown["note_idx"] not in range(NOTES) for shown in row["shown"])
+        or any(note not in (*range(NOTES + 1), PAD) for note in row["recent"])
+        for row in rows
+    )
 
 
 # --- relevance as published ---------------------------------------------------------------------
@@ -235,7 +277,7 @@ def test_official_relevance_is_reproduced_for_every_request(tiny: Path, service:
         row, note = line.split(",")
         official.setdefault(int(row), set()).add(note)
     assert len(official) == getattr(TINY, f"{service}_test")
-    _, asked = found_in(load_dataset(tiny, seen="keep"))
+    asked = asked_in(load_dataset(tiny, seen="keep"))
     found = asked["test", "search" if service == "search" else "rec"]
     wanted = sorted((*key(row), sorted(notes)) for row, notes in official.items())
     assert sorted((*line[:3], sorted(item for item, _ in line[3])) for line in found) == wanted
