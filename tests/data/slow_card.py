@@ -26,6 +26,7 @@ __all__ = [
     "Shown",
     "expected_of",
     "settings_of",
+    "without_clock",
     "without_copies",
 ]
 
@@ -97,6 +98,12 @@ def settings_of(splits: Sequence[dict[str, Any]]) -> st.SearchStrategy[dict[str,
         },
         optional={"exclude_seen": st.sampled_from([[], ["search"], ["rec", "search"]])},
     )
+
+
+def without_clock(card: dict[str, Any]) -> dict[str, Any]:
+    """Return what a card comes to where times are no more than an order: no copy is near."""
+    copies = {what: value for what, value in card["copies"].items() if what != "within"}
+    return {**card, "copies": copies}
 
 
 def expected_of(

@@ -13,7 +13,7 @@ from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.source import Texts
 from benchmark.data.sources.table_file import TableFile
 from benchmark.data.sources.token_lists import words_of_tokens
-from benchmark.errors import InputError, did_you_mean
+from benchmark.errors import did_you_mean
 from benchmark.plain_text import plain
 
 __all__ = ["check_social", "check_users", "ids_as_text", "read_items"]
@@ -59,7 +59,8 @@ def read_items(
     names = header(file, ("item_id",))
     for name in columns:
         if name not in names or name == "item_id":
-            raise InputError(f"items have no field '{plain(name, 40)}'{did_you_mean(name, names)}")
+            text = f"items have no field '{plain(name, 40)}'{did_you_mean(name, names)}"
+            raise complain(file.path, 1, text)
     kinds = {"item_id": pa.int64(), **dict.fromkeys(columns, pa.string())}
     faults, parts, total = Faults(file, cleaning), [], 0
     for batch in batches(file, names, kinds):
