@@ -289,3 +289,14 @@ def test_the_official_split_tests_the_test_queries_that_have_a_label_and_nothing
             expected[str(number), query.replace("\x18", " ")] = graded, shown
     found = {(line[0], line[2]): line[3:5] for line in asked["test", "search"]}
     assert found == expected
+
+
+def test_neighbours_in_an_order_are_no_copies_within_a_time(tmp_path: Path) -> None:
+    files = {"log": "release_data.txt"}
+    line = "12\t5_6\t1.0_0.0\t-1_-1_-1\t8_8_9\tORD_CLICK_ORD\t0_3_4_2\n"
+    (tmp_path / files["log"]).write_text(line)
+    for time, events in (("gaps", 2), ("positions", 3)):
+        fields = {"title": None, "text": [], "split": {"name": "official"}}
+        write_card(tmp_path, files, rules={"time": time}, copies={"within": 5}, **fields)
+        log = load_dataset(tmp_path).log
+        assert (log.query < 0).sum() == events

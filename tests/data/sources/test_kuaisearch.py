@@ -21,6 +21,8 @@ from tests.data.held_against import asked_in, check_card
 from tests.data.slow_card import settings_of, without_clock
 from tests.data.slow_requests import SlowRequest, shown_by
 
+from .broken_files import refused
+
 ITEMS = 8
 Row = dict[str, Any]
 
@@ -220,16 +222,6 @@ def test_a_card_may_name_one_table_only(demo: Path, table: str) -> None:
 # --- whatever may be wrong ----------------------------------------------------------------------
 
 
-def refused(folder: Path, message: str) -> None:
-    """Check that a folder is refused in one line that matches, and nothing is left behind."""
-    cache = folder / "cache"
-    with pytest.raises(InputError, match=message) as caught:
-        load_dataset(folder, cache=cache)
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 400 + len(str(folder))
-    assert not list((cache / "data").rglob("*"))
-
-
 def changed(line: str, **fields: Any) -> str:
     return json.dumps({**json.loads(line), **fields})
 
@@ -377,7 +369,40 @@ def test_what_is_left_out_is_told_with_counts(demo: Path) -> None:
 def test_blocks_of_a_large_file_join_without_a_seam(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = card_of(write_folder(tmp_path / "k", Size(50, 300, 300)), dict(FILES))
+    folder = card_of(write_folder(tmp_path / "k", Size(20, 60, 40)), dict(FILES))
     wanted = asked_in(load_dataset(folder, cache=tmp_path / "one"))
     monkeypatch.setattr("benchmark.data.sources.json_records._BLOCK", 997)
     assert asked_in(load_dataset(folder, cache=tmp_path / "two")) == wanted
+
+
+SEARCH = {"user_id": 1, "session_id": 1, "query": "酒", "split": "train"}
+
+
+def test_neighbours_in_an_order_are_no_copies_within_a_time(tmp_path: Path) -> None:
+    lists = {"impressed_item_ids": [1, 2], "clicked_item_ids": [1], "purchased_item_ids": []}
+    write_lines(
+        tmp_path, "items", [{"item_id": i, "item_title": "", "brand_name": ""} for i in (1, 2)]
+    )
+    write_lines(tmp_path, "recall", [{**SEARCH, **lists, "time_index": i} for i in range(3)])
+    files = {table: FILES[table] for table in ("items", "recall")}
+    for copies in ({"within": 5}, {"keep": True}):
+        card_of(tmp_path, files, copies=copies, split={"name": "leave-one-out", "leakage": "paper"})
+        assert len(load_dataset(tmp_path).log) == 3
+
+
+def test_of_lines_of_a_search_that_follow_each_other_the_first_tells_the_recent_items(
+    tmp_path: Path,
+) -> None:
+    row = {**SEARCH, "time_index": 5, "target_item_id": 1, "is_clicked": 1, "is_purchased": 0}
+    told = [{**row, "recently_clicked_item_ids": items} for items in ([2], [3], [2])]
+    away = {**told[1], "session_id": 2}
+    write_lines(
+        tmp_path, "items", [{"item_id": i, "item_title": "", "brand_name": ""} for i in range(1, 6)]
+    )
+    files = {table: FILES[table] for table in ("items", "rank")}
+    for rows, recent in (([*told], {"2"}), ([told[0], away, told[2]], {"2", "3"})):
+        write_lines(tmp_path, "rank", rows)
+        card_of(tmp_path, files, rules={"requests": "rank"})
+        dataset = load_dataset(tmp_path)
+        log = dataset.log
+        assert {dataset.items.ids[i] for i in log.item[log.query < 0]} == recent
