@@ -195,6 +195,40 @@ def test_a_wrong_card_says_what_is_meant(small: Path, changes: dict, message: st
         load_dataset(card(small, **changes))
 
 
+def feed(user: int, item: int, time: int = 0, watched: str = "0", of: str = "9000") -> tuple:
+    """Return a row of the feed that was clicked."""
+    return (user, item, of, watched, f"{MIDNIGHT + time}.0", *"000001", "")
+
+
+ITEM = (8, "[1]", "Food", "1", "2020-01-01")
+
+
+def test_the_core_is_taken_until_nothing_changes(tmp_path: Path) -> None:
+    # Of the chain 1-1-2-2-3-3-…, each of whose links has two neighbours, each round takes the ends.
+    chain = [feed(user, item) for user in range(1, 6) for item in (user, user + 1)]
+    ring = [feed(user, item) for user in (8, 9) for item in (8, 9)]
+    folder = write(tmp_path, chain + ring, [(8, 1, "[1]", MIDNIGHT, [(8, 1, "VIDEO")])], [ITEM])
+    inter = read(folder, core={"user": 2, "item": 2}, exposures="drop").inter
+    assert inter.users.to_pylist() == ["8", "9"]
+    assert len(inter.user) == 5
+
+
+def test_a_long_view_lasts_as_long_as_the_rule_says_or_as_the_item(tmp_path: Path) -> None:
+    views = [
+        ("17999", "60000"),
+        ("18000.0", "60000"),
+        ("9000", "9000"),
+        ("8999", "9000"),
+        ("5", "0"),
+    ]
+    rows = [feed(1, 10 + k, k, *view) for k, view in enumerate(views)]
+    folder = write(tmp_path, rows, [(1, 1, "[1]", MIDNIGHT, [(8, 1, "VIDEO")])], [ITEM])
+    for seconds, taken in ((18, ["11", "12"]), (17.5, ["10", "11", "12"])):
+        found = rows_of(read(folder, positive={"long-view": 2}, long_view=seconds))
+        assert sorted(row.item for row in found if row.words is None and row.grade) == taken
+        assert {row.grade for row in found if row.words is None} == {0, 2}
+
+
 def test_rules_tell_what_they_leave_out(small: Path) -> None:
     told = "\n".join(
         read(small, item_types=["VIDEO"], most_clicks=1, core={"user": 3, "item": 1}).notes
