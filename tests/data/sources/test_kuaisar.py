@@ -221,7 +221,7 @@ def test_a_long_view_lasts_as_long_as_the_rule_says_or_as_the_item(tmp_path: Pat
         ("8999", "9000"),
         ("5", "0"),
     ]
-    rows = [feed(1, 10 + k, k, *view) for k, view in enumerate(views)]
+    rows = [feed(1, 10 + k, 0, *view) for k, view in enumerate(views)]
     folder = write(tmp_path, rows, [(1, 1, "[1]", MIDNIGHT, [(8, 1, "VIDEO")])], [ITEM])
     for seconds, taken in ((18, ["11", "12"]), (17.5, ["10", "11", "12"])):
         found = rows_of(read(folder, positive={"long-view": 2}, long_view=seconds))

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import re
 import stat
+import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.reader import Wanted
 from benchmark.errors import InputError
 from tests.data.generated.kuaisar import FILES, write_folder, write_zip
 
+from .broken_files import BREAKAGES, broken, one_line
 from .kuaisar_files import (
     COLUMNS,
     READER,
@@ -196,3 +201,20 @@ def test_an_archive_without_a_file_is_refused(folder: Path, tmp_path: Path) -> N
         archive.write(folder / FILES["rec"], FILES["rec"])
     with pytest.raises(InputError, match=r"^K\.zip: holds no src_inter\.csv"):
         READER.read({"archive": tmp_path / "K.zip"}, READER.rules(), Wanted())
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(what=st.sampled_from([*FILES]), how=BREAKAGES, strict=st.booleans())
+def test_a_broken_file_is_one_line_or_a_count(what: str, how: tuple, strict: bool) -> None:
+    size = replace(TINY, rec_rows=40, search_rows=30)
+    with tempfile.TemporaryDirectory() as name:
+        folder = write_folder(Path(name), replace(size, items=30, rec_items=20, search_items=20))
+        broken(folder / FILES[what], how, packed=False)
+        cleaning, files = Cleaning(strict), {kind: folder / each for kind, each in FILES.items()}
+        try:
+            source = READER.read(files, READER.rules(), Wanted(COLUMNS, None, cleaning))
+        except InputError as error:
+            assert one_line(error, *FILES.values())
+            return
+    assert all("\n" not in note for note in (*cleaning.notes, *source.notes))
+    assert len(source.inter.user) > 0

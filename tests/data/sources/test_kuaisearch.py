@@ -14,6 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmark.data.load import load_dataset
+from benchmark.data.sources.cleaning import Cleaning
+from benchmark.data.sources.kuaisearch import READER
+from benchmark.data.sources.reader import Wanted
 from benchmark.errors import InputError
 from tests.data import slow_requests
 from tests.data.generated.kuaisearch import DEMO, FILES, Size, write_folder
@@ -21,7 +24,7 @@ from tests.data.held_against import asked_in, check_card
 from tests.data.slow_card import settings_of, without_clock
 from tests.data.slow_requests import SlowRequest, shown_by
 
-from .broken_files import refused
+from .broken_files import BREAKAGES, broken, one_line, refused
 
 ITEMS = 8
 Row = dict[str, Any]
@@ -312,6 +315,23 @@ def test_a_wrong_line_is_told_with_its_number(demo: Path, fault: str) -> None:
     lines[2] = change(lines[2])
     file.write_text("\n".join(lines), encoding="utf-8", errors="surrogateescape")
     refused(demo, message)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(what=st.sampled_from([*FILES]), how=BREAKAGES, strict=st.booleans())
+def test_a_broken_file_is_one_line_or_a_count(what: str, how: tuple, strict: bool) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = write_folder(Path(name), Size(6, 20, 8, shown=4))
+        broken(folder / FILES[what]["name"], how, packed=False)
+        files = {each: folder / FILES[each]["name"] for each in FILES}
+        cleaning = Cleaning(strict)
+        try:
+            source = READER.read(files, READER.rules(), Wanted(("item_title",), None, cleaning))
+        except InputError as error:
+            assert one_line(error, *(each["name"] for each in FILES.values()))
+            return
+    assert all("\n" not in note for note in (*cleaning.notes, *source.notes))
+    assert len(source.inter.user) > 0
 
 
 @pytest.mark.parametrize(
