@@ -17,12 +17,17 @@ _GRADES = {"CLICK": 1.0, "CART": 2.0, "ORD": 3.0, "FLW": 1.0}
 
 @dataclass
 class Read:
-    """Events and what was shown only, texts by product, and lines left out or read twice."""
+    """Events and what was shown only, texts by product, and what is told of the lines.
+
+    ``tied`` counts the test queries of the moment of the event before.
+    """
 
     rows: list[Shown] = field(default_factory=list)
     texts: dict[str, dict[str, str]] = field(default_factory=dict)
     left_out: int = 0
     again: int = 0
+    unasked: int = 0
+    tied: int = 0
 
     @property
     def events(self) -> bool:
@@ -59,7 +64,10 @@ def read_jdsearch(files: Mapping[str, Path], rules: Mapping[str, Any]) -> Read:
                 session = f"{number}.{run}" if together else None
                 longest = max(longest, run if together else 0)
                 read.rows.append(Shown(str(number), item, moments[k], words, session, grade))
-        if any(float(label) for label in labels):
+        asks = any(float(label) for label in labels)
+        read.unasked += not asks
+        read.tied += asks and len(items) > 0 and moments[-1] == moments[-2]
+        if asks:
             words = query.replace("\x18", " ")
             for item, label in zip(wids, labels, strict=True):
                 tests.append(

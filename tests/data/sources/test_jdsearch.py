@@ -122,6 +122,12 @@ def test_the_source_is_that_of_a_slow_reader(mall: tuple, rules: dict) -> None:
     told = [note for note in cleaning.notes if "lines); they are left out" in note]
     assert bool(told) == bool(expected.left_out)
     assert all(f"({expected.left_out} of " in note for note in told)
+    for count, what in (
+        (expected.unasked, "test queries have no label above 0"),
+        (expected.tied, "test queries are of the moment of the event before"),
+    ):
+        told = [note for note in source.notes if what in note]
+        assert [note.split()[0] for note in told] == [str(count)] * bool(count)
 
 
 SPLITS = (
