@@ -229,6 +229,18 @@ def test_a_long_view_lasts_as_long_as_the_rule_says_or_as_the_item(tmp_path: Pat
         assert {row.grade for row in found if row.words is None} == {0, 2}
 
 
+def test_of_a_search_without_a_click_the_first_result_is_taken(tmp_path: Path) -> None:
+    results = [(item, 0, "VIDEO") for item in (9, 8, 10)]
+    sessions = [
+        (1, 1, "[1]", MIDNIGHT, results),
+        (1, 2, "[1]", MIDNIGHT, [(9, 0, "USER"), (8, 2, "USER")]),
+    ]
+    folder = write(tmp_path, [feed(1, 8)], sessions, [ITEM])
+    found = rows_of(read(folder, clickless="earliest", positive={"click": 3}))
+    taken = {(row.session, row.item, row.grade) for row in found if row.words and row.grade}
+    assert taken == {("1", "9", 3), ("2", "8", 3)}
+
+
 def test_rules_tell_what_they_leave_out(small: Path) -> None:
     told = "\n".join(
         read(small, item_types=["VIDEO"], most_clicks=1, core={"user": 3, "item": 1}).notes

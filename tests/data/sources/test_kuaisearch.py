@@ -20,7 +20,7 @@ from benchmark.data.sources.reader import Wanted
 from benchmark.errors import InputError
 from tests.data import slow_requests
 from tests.data.generated.kuaisearch import DEMO, FILES, Size, write_folder
-from tests.data.held_against import asked_in, check_card
+from tests.data.held_against import asked_in, check_card, rows_of
 from tests.data.slow_card import settings_of, without_clock
 from tests.data.slow_requests import SlowRequest, shown_by
 
@@ -426,3 +426,29 @@ def test_of_lines_of_a_search_that_follow_each_other_the_first_tells_the_recent_
         dataset = load_dataset(tmp_path)
         log = dataset.log
         assert {dataset.items.ids[i] for i in log.item[log.query < 0]} == recent
+
+
+def test_a_search_is_a_user_a_session_a_time_words_and_a_part(tmp_path: Path) -> None:
+    row = {**SEARCH, "time_index": 5, "impressed_item_ids": [1, 2, 3], "purchased_item_ids": []}
+    others = (
+        {},
+        {"session_id": 2},
+        {"time_index": 6},
+        {"query": "红"},
+        {"split": "valid"},
+        {"user_id": 2},
+    )
+    rows = [{**row, **other, "clicked_item_ids": [item]} for other in others for item in (1, 2)]
+    items = [
+        {"item_id": i, "item_title": f"{k}", "brand_name": ""} for k, i in enumerate((1, 2, 3, 2))
+    ]
+    write_lines(tmp_path, "items", items)
+    write_lines(tmp_path, "recall", rows)
+    files = {"items": tmp_path / "items.jsonl", "recall": tmp_path / "recall.jsonl"}
+    cleaning = Cleaning()
+    source = READER.read(files, READER.rules(), Wanted(("item_title",), None, cleaning))
+    found = rows_of(source)
+    assert len({each.session for each in found}) == len(others)
+    assert sum(found.values()) == 3 * len(others)
+    assert {each.part for each in found} == {"train", "validation"}
+    assert source.items.columns["item_title"].to_pylist() == ["0", "1", "2"]
