@@ -89,33 +89,45 @@ class EventLog:
         new[1:] = (self.user[1:] != self.user[:-1]) | (self.time[1:] != self.time[:-1])
         return np.maximum.accumulate(np.where(new, np.arange(len(self)), 0))
 
-    def earlier_in_session(
+    def outside_session(
         self, rows: NDArray[np.int64], stop: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        """Return the rows above ``stop`` that share user and session with the events at ``rows``.
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return which rows above ``stop`` are not of the session of the events at ``rows``.
+
+        What a session holds right before ``stop``, which is nearly always all of it, is cut off; so
+        only what other events of the user lie between takes room for each request.
 
         Args:
             rows: int64 ``[n]``.
-            stop: int64 ``[n]``.
+            stop: int64 ``[n]``, a row of the same user, or the end of that user's rows.
 
         Returns:
-            int64 ``[n, most]``, padded with -1; an event without session has none.
+            int64 ``[n]``, a new ``stop``, and int64 ``[n, most]``, padded with -1, the rows above
+            it that share user and session with the event; of one without session there are none.
         """
-        order, label, behind = self._sessions
+        order, label, behind, stretch = self._sessions
+        if not len(order):
+            return stop, np.empty((len(rows), 0), dtype=np.int64)
         own = label[rows]
         begin = np.searchsorted(behind, own * len(self))
-        count = np.where(own < 0, 0, np.searchsorted(behind, own * len(self) + stop) - begin)
+        end = np.where(own < 0, begin, np.searchsorted(behind, own * len(self) + stop))
+        last = np.maximum(end - 1, 0)
+        near = (end > begin) & (order[last] == stop - 1)
+        stop = np.where(near, order[stretch[last]], stop)
+        count = np.where(near, stretch[last], end) - begin
         places = begin[:, None] + np.arange(int(count.max(initial=0)))
         inside = np.arange(places.shape[1]) < count[:, None]
-        return (
-            np.where(inside, order[np.minimum(places, len(order) - 1)], -1)
-            if inside.size
-            else (np.empty((len(rows), 0), dtype=np.int64))
-        )
+        return stop, np.where(inside, order[np.minimum(places, len(order) - 1)], -1)
 
     @cached_property
-    def _sessions(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """The rows that have a session, by user and session; labels of all rows; keys to search.
+    def _sessions(
+        self,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The rows that have a session, by user and session, and what finds them.
+
+        Returns:
+            These rows; labels of all rows; keys to search; and for each of the first the place
+            where its stretch of rows that follow one another begins.
 
         A label stands for a user's session, 0 or more; it is -1 for an event without session. The
         keys, ascending, are label times number of events plus row.
@@ -123,11 +135,14 @@ class EventLog:
         rows = np.flatnonzero(self.session != NO_SESSION)
         order = rows[np.lexsort((rows, self.session[rows], self.user[rows]))]
         label = np.full(len(self), -1, dtype=np.int64)
+        stretch = np.zeros(len(order), dtype=np.int64)
         if len(order):
             new = np.zeros(len(order), dtype=np.int64)
             new[1:] = (np.diff(self.user[order]) != 0) | (np.diff(self.session[order]) != 0)
             label[order] = np.cumsum(new)
-        return order, label, label[order] * len(self) + order
+            begins = (new > 0) | (np.diff(order, prepend=-2) != 1)
+            stretch = np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))
+        return order, label, label[order] * len(self) + order, stretch
 
     @classmethod
     def from_columns(

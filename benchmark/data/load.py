@@ -75,6 +75,13 @@ def _not_asked(prepared: Prepared, dataset: Dataset) -> Iterator[str]:
                 f"{part} {task}: {left} of {len(rows.first)} requests leave no wrong item to choose"
                 " and are not asked"
             )
+        taken = evaluation.repeated.targets
+        if taken and part == "test" and dataset.about.split == "official":
+            yield (
+                f"{part} {task}: {taken} of {len(rows.relevant)} items that are officially relevant"
+                " stand in their request's history and are left out (seen: exclude); official"
+                " figures are those of --seen keep"
+            )
 
 
 def _prepared(card: Card, folder: Path, key: str, cache: Path, notify: Notify) -> Prepared:

@@ -218,7 +218,7 @@ def _request_rows(
     owner, events = _events(groups, chosen)
     stop = _stop(log, first, how)
     if how.leakage == "safe":
-        omit = log.earlier_in_session(first, stop)
+        stop, omit = log.outside_session(first, stop)
     else:
         leading = groups.rows[groups.offsets[:-1][chosen]]
         omit = _latest_of_other_kind(log, first, log.item[leading], kind_of(task))

@@ -28,8 +28,7 @@ class TrainingRequests:
         What is relevant to request ``i`` is ``train.log.item[rows[i]]``.
         """
         log = self._train.log
-        places = rows.astype(np.int64)
-        stop = log.first_of_moment[rows]
+        stop, omit = log.outside_session(rows.astype(np.int64), log.first_of_moment[rows])
         return Requests.before(
             log,
             stop,
@@ -39,4 +38,4 @@ class TrainingRequests:
             query=log.query[rows],
             queries=self._train.queries,
             items=len(self._train.items),
-        ).without(log.earlier_in_session(places, stop))
+        ).without(omit)

@@ -366,3 +366,32 @@ def test_a_validation_request_that_keeps_an_item_is_told_by_what_it_loses() -> N
         "validation rec: 1 of 2 relevant items are taken out, as a test request asks for the same"
         " item for their user",
     )
+
+
+def test_a_long_session_takes_no_room_for_every_request() -> None:
+    """One session of 20,000 events beside 2,000 users: a row for each would be 40 million."""
+    long, users = 20_000, 2_000
+    rows = [(0, t, t, -1, -1) for t in range(3)] + [(0, 5, 3 + t, -1, 0) for t in range(long)]
+    rows += [(u, u % 7, t, -1, -1) for u in range(1, users) for t in range(4)]
+    log = log_of(rows, users=users)
+    got = split(log, ITEMS, Split()).requests["test", Task.REC]
+    assert len(got.first) == users
+    assert got.omit.size == 0
+    assert requests_of(log, got, Task.REC)[:1].history(5).item.tolist() == [[0, 1, 2, -1, -1]]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4), st.integers(-1, 2)), min_size=1))
+def test_what_is_outside_of_a_session_is_what_else_its_user_did(rows: list[tuple]) -> None:
+    log = log_of([(user, 0, time, -1, session) for user, time, session in rows], users=2)
+    stop, omit = log.outside_session(np.arange(len(log)), log.first_of_moment)
+    for row in range(len(log)):
+        above = range(int(log.offsets[log.user[row]]), int(stop[row]))
+        kept = [each for each in above if each not in omit[row]]
+        assert kept == [
+            each
+            for each in range(len(log))
+            if log.user[each] == log.user[row]
+            and log.time[each] < log.time[row]
+            and (log.session[row] < 0 or log.session[each] != log.session[row])
+        ]

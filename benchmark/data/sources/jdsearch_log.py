@@ -108,7 +108,7 @@ def read_log(
             f"{tied} of {users} test queries are of the moment of the event before (gap 0), which"
             " is in no safe history (rule time)"
         )
-    return _interactions(path, columns)
+    return _interactions(path, columns, steps=1 if rules.time == "gaps" else 0)
 
 
 def _sound(
@@ -257,7 +257,7 @@ def _runs(queries: _Lists, rules: JDsearchRules) -> NDArray[np.int64]:
     return np.where(searched, run, 0)
 
 
-def _interactions(path: Path, columns: _Columns) -> Interactions:
+def _interactions(path: Path, columns: _Columns, steps: int) -> Interactions:
     item, items = coded(columns.item)
     query, queries = coded(columns.query)
     none = pc.index(queries, _NO_QUERY).as_py()
@@ -282,6 +282,7 @@ def _interactions(path: Path, columns: _Columns) -> Interactions:
         sessions=sessions,
         row=line,
         origin=lambda row: (path, row),
+        steps=steps,
         grade=np.concatenate([*columns.grade, np.zeros(0, dtype=np.float32)]),
         part=part,
     )

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmark.data.sources.cleaning import Cleaning
+from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.files.codes import coded, first_rows
 from benchmark.data.sources.files.delimited import Layout, delimited
 from benchmark.data.sources.files.lines import Lines
 from benchmark.data.sources.source import Texts
-from benchmark.errors import InputError, did_you_mean
+from benchmark.errors import did_you_mean
 from benchmark.plain_text import plain
 
 __all__ = ["BETWEEN_TERMS", "FIELDS", "read_products"]
@@ -39,7 +40,8 @@ def read_products(path: Path, wanted: Sequence[str], cleaning: Cleaning) -> Text
     names = [name for name in FIELDS[1:] if name in wanted]
     for name in wanted:
         if name not in names:
-            raise InputError(f"items have no field '{name}'{did_you_mean(name, FIELDS[1:])}")
+            text = f"items have no field '{plain(name, 40)}'{did_you_mean(name, FIELDS[1:])}"
+            raise complain(path, None, text)
     lines, columns = Lines(path), {name: [pa.array([], pa.large_string())] for name in names}
     numbers: list[np.ndarray] = []
     ids: list[pa.Array] = []

@@ -14,7 +14,7 @@ from benchmark.data.sources.files.lines import Faults, Lines
 from benchmark.data.sources.files.table_file import TableFile
 from benchmark.data.sources.files.token_lists import words_of_tokens
 from benchmark.data.sources.source import Texts
-from benchmark.errors import InputError, did_you_mean
+from benchmark.errors import did_you_mean
 from benchmark.plain_text import plain
 
 __all__ = ["check_social", "check_users", "ids_as_text", "read_items"]
@@ -60,7 +60,8 @@ def read_items(
     names = tuple(csv_layout(file, {"item_id": pa.int64()}).fields)
     for name in columns:
         if name not in names or name == "item_id":
-            raise InputError(f"items have no field '{plain(name, 40)}'{did_you_mean(name, names)}")
+            text = f"items have no field '{plain(name, 40)}'{did_you_mean(name, names)}"
+            raise complain(file.path, 1, text)
     kinds = {"item_id": pa.int64(), **dict.fromkeys(columns, pa.string())}
     faults, parts, total = Faults(file.path, cleaning), [], 0
     for line, table in delimited(Lines(file, refuse=True), csv_layout(file, kinds)):

@@ -97,7 +97,7 @@ def _read(files: Mapping[str, Path], rules: KuaiSearchRules, wanted: Wanted) -> 
         raise complain(path, None, "no search has an item that was clicked or purchased")
     if "users" in files:
         _check_users(files["users"], log, _origin(files), cleaning)
-    inter, told = interactions(log, _origin(files))
+    inter, told = interactions(log, _origin(files), steps=0)  # time_index is no clock
     queries = Texts(inter.queries, {"query": inter.queries.cast(pa.large_string())})
     return Source(inter, catalogue.texts, queries, told)
 

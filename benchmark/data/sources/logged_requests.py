@@ -63,7 +63,9 @@ class LoggedRequests:
     queries: pa.Array
 
 
-def interactions(log: LoggedRequests, origin: Origin) -> tuple[Interactions, tuple[str, ...]]:
+def interactions(
+    log: LoggedRequests, origin: Origin, steps: int = 1
+) -> tuple[Interactions, tuple[str, ...]]:
     """Return the events and exposures of a log, and what there is to tell.
 
     An item that was shown several times for a request counts once, with the best of its grades.
@@ -72,6 +74,7 @@ def interactions(log: LoggedRequests, origin: Origin) -> tuple[Interactions, tup
     Args:
         log: the requests.
         origin: finds a row in the files.
+        steps: as :attr:`Interactions.steps`, 0 where times say no more than an order.
     """
     once = _once(log.request * len(log.items) + log.item, -log.grade)
     request, item, grade = log.request[once], log.item[once], log.grade[once]
@@ -102,6 +105,7 @@ def interactions(log: LoggedRequests, origin: Origin) -> tuple[Interactions, tup
         sessions=pc.cast(pa.array(np.arange(len(log.user))), pa.string()),
         row=log.row[owner],
         origin=origin,
+        steps=steps,
         grade=np.concatenate([grade, np.ones(len(told), dtype=np.float32)]),
         part=part,
     )

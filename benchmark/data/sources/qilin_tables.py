@@ -105,7 +105,7 @@ def read_table(
             "user": _whole_numbers(batch.column("user_idx")),
             "request": _owners(details) + first,
             "note": _whole_numbers(pc.struct_field(shown, "note_idx")),
-            "stamp": np.floor(real_numbers(pc.struct_field(shown, clock))),
+            "stamp": np.floor(_real(pc.struct_field(shown, clock))),
             "grade": grade,
             "clicked": clicked,
             "recent_request": _owners(recent) + first,
@@ -167,9 +167,14 @@ def _owners(lists: pa.Array) -> NDArray[np.int64]:
     return pc.list_parent_indices(lists).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
+def _real(values: pa.Array) -> NDArray[np.float64]:
+    """Return numbers as floats, NaN where there is none; an integer beyond 2**53 is rounded."""
+    return real_numbers(values.cast(pa.float64(), safe=False))
+
+
 def _whole_numbers(values: pa.Array) -> NDArray[np.int64]:
     """Return integers, -1 where there is none or one that is too large for any index."""
-    real = real_numbers(values)
+    real = _real(values)
     known = (real >= 0) & (real < 2**31)
     return np.where(known, real, -1).astype(np.int64)
 
@@ -180,12 +185,12 @@ def _grades(
     """Return the grade of each note that was shown, and whether it was clicked."""
     grade = np.zeros(len(shown), dtype=np.float32)
     for action, value in grades.items():
-        done = real_numbers(pc.struct_field(shown, action)) > 0
+        done = _real(pc.struct_field(shown, action)) > 0
         grade = np.maximum(grade, np.where(done, np.float32(value), np.float32(0)))
     if min_page_time is not None:
-        page = real_numbers(pc.struct_field(shown, "page_time"))
+        page = _real(pc.struct_field(shown, "page_time"))
         grade[(page >= 0) & (page < min_page_time)] = 0
-    return grade, real_numbers(pc.struct_field(shown, "click")) > 0
+    return grade, _real(pc.struct_field(shown, "click")) > 0
 
 
 def _check_clock(

@@ -5,9 +5,13 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pytest
 from hypothesis import strategies as st
 
-__all__ = ["BREAKAGES", "broken", "one_line"]
+from benchmark.data.load import load_dataset
+from benchmark.errors import InputError
+
+__all__ = ["BREAKAGES", "broken", "one_line", "refused"]
 
 BREAKAGES = st.tuples(
     st.sampled_from(["cut", "flip", "insert", "repeat", "swap"]),
@@ -43,3 +47,13 @@ def one_line(error: BaseException, *names: str) -> bool:
     """Return whether an error is one short line that names one of the files."""
     text = str(error)
     return "\n" not in text and len(text) < 500 and any(name in text for name in names)
+
+
+def refused(folder: Path, message: str) -> None:
+    """Check that a folder is refused in one line that matches, and nothing is left behind."""
+    cache = folder / "cache"
+    with pytest.raises(InputError, match=message) as caught:
+        load_dataset(folder, cache=cache)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400 + len(str(folder))
+    assert not list((cache / "data").rglob("*"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .plain_split import Event
+from tests.data.slow_card import Shown
 
 __all__ = ["Read", "read_jdsearch"]
 
@@ -17,22 +17,32 @@ _GRADES = {"CLICK": 1.0, "CART": 2.0, "ORD": 3.0, "FLW": 1.0}
 
 @dataclass
 class Read:
-    """Events with their parts, what was shown only, texts by product, and lines left out."""
+    """Events and what was shown only, texts by product, and what is told of the lines.
 
-    events: list[tuple[Event, str]] = field(default_factory=list)
-    shown: list[Event] = field(default_factory=list)
+    ``tied`` counts the test queries of the moment of the event before.
+    """
+
+    rows: list[Shown] = field(default_factory=list)
     texts: dict[str, dict[str, str]] = field(default_factory=dict)
     left_out: int = 0
+    again: int = 0
+    unasked: int = 0
+    tied: int = 0
+
+    @property
+    def events(self) -> bool:
+        return any(row.grade for row in self.rows)
 
 
 def read_jdsearch(files: Mapping[str, Path], rules: Mapping[str, Any]) -> Read:
     """Read the files by the rules of a card."""
-    read = Read()
+    read, tests, longest = Read(), [], 0
     listed: dict[str, dict[str, str]] = {}
     if "products" in files:
         names, rows = _table(files["products"], "wid")
         for cells in rows.values():
             texts = {n: c.replace("\x18", " ") for n, c in zip(names, cells, strict=True)}
+            read.again += texts["wid"] in listed
             listed.setdefault(texts.pop("wid"), texts)
     for number, cells in _table(files["log"], "query")[1].items():
         parts = [cell.split("_") if cell else [] for cell in cells]
@@ -49,32 +59,25 @@ def read_jdsearch(files: Mapping[str, Path], rules: Mapping[str, Any]) -> Read:
             run += k == 0 or asked != queries[k - 1]
             grade = rules.get("grades", _GRADES).get(kind)
             together = rules.get("sessions") != "none" and asked != "-1"
-            event = Event(
-                str(number),
-                item,
-                moments[k],
-                None if asked == "-1" else asked.replace("\x18", " "),
-                f"{number} run {run}" if together else None,
-                grade or 0.0,
-                number,
-            )
             if grade:
-                read.events.append((event, "train"))
-        if not any(float(label) for label in labels):
-            continue
-        for item, label in zip(wids, labels, strict=True):
-            text = query.replace("\x18", " ")
-            one = Event(
-                str(number), item, moments[-1], text, f"{number} test", float(label), number
-            )
-            if one.grade:
-                read.events.append((one, "test"))
-            else:
-                read.shown.append(one)
-    touched = {e.item for e, _ in read.events} | {e.item for e in read.shown}
+                words = None if asked == "-1" else asked.replace("\x18", " ")
+                session = f"{number}.{run}" if together else None
+                longest = max(longest, run if together else 0)
+                read.rows.append(Shown(str(number), item, moments[k], words, session, grade))
+        asks = any(float(label) for label in labels)
+        read.unasked += not asks
+        read.tied += asks and len(items) > 0 and moments[-1] == moments[-2]
+        if asks:
+            words = query.replace("\x18", " ")
+            for item, label in zip(wids, labels, strict=True):
+                tests.append(
+                    Shown(str(number), item, moments[-1], words, str(number), float(label), "test")
+                )
+    # The test query is a search of its own, behind all runs.
+    read.rows += [replace(row, session=f"{row.session}.{longest + 1}") for row in tests]
+    touched = {row.item for row in read.rows}
     if rules.get("missing") == "drop" and "products" in files:
-        read.events = [(e, part) for e, part in read.events if e.item in listed]
-        read.shown = [e for e in read.shown if e.item in listed]
+        read.rows = [row for row in read.rows if row.item in listed]
         touched &= set(listed)
     empty = dict.fromkeys(next(iter(listed.values()), {}), "")
     read.texts = {item: listed.get(item, empty) for item in touched | set(listed)}

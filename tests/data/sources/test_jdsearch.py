@@ -6,11 +6,10 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmark.data.audit import audit
@@ -20,7 +19,7 @@ from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.jdsearch import READER
 from benchmark.data.sources.jdsearch_rules import JDsearchRules
 from benchmark.data.sources.reader import Wanted
-from benchmark.data.sources.source import TEST, TRAINING, Source
+from benchmark.data.sources.source import Source
 from benchmark.errors import InputError
 from tests.data.generated.jdsearch import (
     LOG_HEADER,
@@ -29,10 +28,11 @@ from tests.data.generated.jdsearch import (
     write_card,
     write_jdsearch,
 )
+from tests.data.held_against import asked_in, check_card, rows_of
+from tests.data.slow_card import settings_of, without_clock
 
 from .broken_files import BREAKAGES, broken, one_line
-from .jdsearch_reference import Read, read_jdsearch
-from .plain_split import asked_by, leave_one_out, log_of_dataset, ordered
+from .jdsearch_reference import read_jdsearch
 
 RULES = st.fixed_dictionaries(
     {},
@@ -102,45 +102,6 @@ def read_source(files: Mapping[str, Path], rules: Mapping, cleaning: Cleaning) -
     return READER.read(files, JDsearchRules.model_validate(rules), wanted)
 
 
-def rows_of(source: Source) -> Counter[tuple]:
-    inter = source.inter
-    assert inter.grade is not None and inter.part is not None
-    names = [ids.to_pylist() for ids in (inter.users, inter.items, inter.queries)]
-    columns = (inter.user, inter.item, inter.time, inter.query, inter.grade, inter.part)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    part = {TRAINING: "train", TEST: "test"}
-    return Counter(
-        (names[0][u], names[1][i], t, None if q < 0 else names[2][q], g, part[p])
-        for u, i, t, q, g, p in rows
-    )
-
-
-def sessions_of(source: Source) -> set[frozenset]:
-    """Return the events of each session."""
-    inter = source.inter
-    users, items = inter.users.to_pylist(), inter.items.to_pylist()
-    found: dict[int, set] = {}
-    for row, session in enumerate(inter.session.tolist()):
-        if session >= 0:
-            found.setdefault(session, set()).add(
-                (users[inter.user[row]], items[inter.item[row]], int(inter.time[row]))
-            )
-    return {frozenset(each) for each in found.values()}
-
-
-def expected_rows(read: Read) -> Counter[tuple]:
-    rows = [*read.events, *((event, "test") for event in read.shown)]
-    return Counter((*event.seen, event.grade, part) for event, part in rows)
-
-
-def expected_sessions(read: Read) -> set[frozenset]:
-    found: dict[tuple, set] = {}
-    for event in (*(e for e, _ in read.events), *read.shown):
-        if event.session is not None:
-            found.setdefault((event.session, event.user), set()).add(event.seen[:3])
-    return {frozenset(each) for each in found.values()}
-
-
 @settings(max_examples=60, deadline=None)
 @given(mall=malls(), rules=RULES)
 def test_the_source_is_that_of_a_slow_reader(mall: tuple, rules: dict) -> None:
@@ -152,8 +113,7 @@ def test_the_source_is_that_of_a_slow_reader(mall: tuple, rules: dict) -> None:
         except InputError as error:
             assert not expected.events, error
             return
-    assert rows_of(source) == expected_rows(expected)
-    assert sessions_of(source) == expected_sessions(expected)
+    assert rows_of(source) == Counter(expected.rows)
     texts = {
         item: {name: column[row].as_py() for name, column in source.items.columns.items()}
         for row, item in enumerate(source.items.ids.to_pylist())
@@ -162,30 +122,52 @@ def test_the_source_is_that_of_a_slow_reader(mall: tuple, rules: dict) -> None:
     told = [note for note in cleaning.notes if "lines); they are left out" in note]
     assert bool(told) == bool(expected.left_out)
     assert all(f"({expected.left_out} of " in note for note in told)
+    for count, what in (
+        (expected.unasked, "test queries have no label above 0"),
+        (expected.tied, "test queries are of the moment of the event before"),
+    ):
+        told = [note for note in source.notes if what in note]
+        assert [note.split()[0] for note in told] == [str(count)] * bool(count)
 
 
-@settings(max_examples=30, deadline=None)
-@given(mall=malls(), rules=RULES)
-def test_loaded_requests_are_those_of_a_slow_split(mall: tuple, rules: dict) -> None:
+SPLITS = (
+    {"name": "leave-one-out"},
+    {"name": "leave-one-out", "both_before": True},
+    {"name": "leave-one-out", "leakage": "paper"},
+    {"name": "temporal"},
+    {"name": "days"},
+    {"name": "official"},
+    {"name": "official"},
+    {"name": "official", "leakage": "paper"},
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(mall=malls(), rules=RULES, card=settings_of(SPLITS), strict=st.booleans())
+def test_whatever_the_card_says_requests_are_those_of_the_definition(
+    mall: tuple, rules: dict, card: dict, strict: bool
+) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = write(folder, mall)
         read = read_jdsearch(files, rules)
-        write_card(folder, {what: path.name for what, path in files.items()}, rules=rules)
-        try:
-            dataset = load_dataset(folder, cache=folder / "cache", seen="keep")
-        except InputError as error:
-            assert not read.events or "leaves none of" in str(error)
+        own = {what: value for what, value in card.items() if what != "seen"}
+        names = {what: path.name for what, path in files.items()}
+        write_card(folder, names, rules=rules, strict=strict, **own)
+        odd = bool(read.left_out or read.again)
+        if not read.events or (strict and odd):
+            with pytest.raises(
+                InputError, match=r"any other line|no event|'strict' out|grade is 0"
+            ):
+                load_dataset(folder, cache=folder / "cache")
             return
-    best: dict[tuple, Any] = {}
-    for event, _ in read.events:
-        # A copy (same user, item, words and time) is one event, with the best grade.
-        if event.seen not in best or best[event.seen].grade < event.grade:
-            best[event.seen] = event
-    events = ordered(best.values(), log_of_dataset(dataset))
-    train, asked = leave_one_out(events, len(dataset.items), shown=read.shown)
-    assert len(dataset.train.log) == len(train)
-    assert asked_by(dataset) == asked
+        card = {**card, "strict": strict}
+        check_card(
+            folder,
+            read.rows,
+            [*read.texts],
+            without_clock(card) if rules.get("time") == "positions" else card,
+        )
 
 
 @pytest.fixture
@@ -300,7 +282,7 @@ def test_the_official_split_tests_the_test_queries_that_have_a_label_and_nothing
 ) -> None:
     names = {"log": "release_data.txt", "products": "product_data.txt"}
     write_card(mall, names, split={"name": "official"})
-    asked = asked_by(load_dataset(mall, seen="keep"))
+    asked = asked_in(load_dataset(mall, seen="keep"))
     assert {each for each in asked if each[0] == "test"} == {("test", "search")}
     expected = {}
     for number, line in enumerate((mall / "release_data.txt").read_text().split("\n")[1:-1], 2):
@@ -308,7 +290,19 @@ def test_the_official_split_tests_the_test_queries_that_have_a_label_and_nothing
         pairs = list(zip(items.split("_"), map(float, labels.split("_")), strict=True))
         if any(label for _, label in pairs):
             best = {item: max(v for i, v in pairs if i == item) for item, _ in pairs}
-            graded = frozenset((item, label) for item, label in best.items() if label)
-            shown = frozenset(best) if len(graded) < len(best) else None
+            graded = tuple(sorted((item, label) for item, label in best.items() if label))
+            shown = tuple(sorted(best)) if len(graded) < len(best) else ()
             expected[str(number), query.replace("\x18", " ")] = graded, shown
-    assert {(r.user, r.query): (r.relevant, r.given) for r in asked["test", "search"]} == expected
+    found = {(line[0], line[2]): line[3:5] for line in asked["test", "search"]}
+    assert found == expected
+
+
+def test_neighbours_in_an_order_are_no_copies_within_a_time(tmp_path: Path) -> None:
+    files = {"log": "release_data.txt"}
+    line = "12\t5_6\t1.0_0.0\t-1_-1_-1\t8_8_9\tORD_CLICK_ORD\t0_3_4_2\n"
+    (tmp_path / files["log"]).write_text(line)
+    for time, events in (("gaps", 2), ("positions", 3)):
+        fields = {"title": None, "text": [], "split": {"name": "official"}}
+        write_card(tmp_path, files, rules={"time": time}, copies={"within": 5}, **fields)
+        log = load_dataset(tmp_path).log
+        assert (log.query < 0).sum() == events

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import re
-import stat
 import tempfile
-import warnings
-import zipfile
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,163 +14,37 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmark.data.audit import audit
-from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventSource
 from benchmark.data.load import load_dataset
 from benchmark.data.locate import cards_folder
 from benchmark.data.requests import Task
-from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.files import lines as blocks
-from benchmark.data.sources.formats import reader_of
 from benchmark.data.sources.reader import Wanted
-from benchmark.data.sources.source import Source
 from benchmark.errors import InputError
-from tests.data.generated.kuaisar import FILES, FULL, _tokens, write_folder, write_zip
+from tests.data.generated.kuaisar import FILES, _tokens, write_folder, write_zip
+from tests.data.held_against import check_card, rows_of
+from tests.data.slow_card import settings_of
 
 from . import kuaisar_reference as slow
-
-READER = reader_of("kuaisar")
-MIDNIGHT = 1_685_462_400_000
-"""The last day of May 2023 begins in Beijing."""
-HOUR = 3_600_000
-SPLIT = {"name": "days", "zone": "Asia/Shanghai"}
-COLUMNS = ("caption", "first_level_category_name_en", "author_id", "upload_time")
-REC = "user_id,item_id,duration_ms,playing_time,timestamp,forward,like,follow,search_item_related"
-REC_FIELDS = [*REC.split(","), "search", "click", "time"]
-SEARCH = "keyword,item_id,click_cnt,search_session_id,item_type,user_id,search_session_timestamp"
-SEARCH_FIELDS = [*SEARCH.split(","), "search_source", "search_session_time"]
-ITEM_FIELDS = ["item_id", *COLUMNS]
-
-FLAG = st.sampled_from(["0", "1"])
-TIMES = st.sampled_from([-40, -30, -26, -24, -2, -1, 0, 1, 5]).map(lambda h: MIDNIGHT + h * HOUR)
-EDGES = st.sampled_from([MIDNIGHT - 1, MIDNIGHT, MIDNIGHT - 24 * HOUR - 1, MIDNIGHT - 24 * HOUR])
-REC_ROWS = st.lists(
-    st.tuples(
-        st.integers(1, 3),
-        st.integers(1, 6),
-        st.sampled_from(["0.0", "9000.0", "20000"]),
-        st.sampled_from(["0", "5000.0", "9000.0", "18000.0", "17999"]),
-        (TIMES | EDGES).map(lambda t: f"{t}.0"),
-        FLAG,
-        FLAG,
-        FLAG,
-        FLAG,
-        FLAG,
-        FLAG,
-        st.just("2023-05-31 00:00:00"),
-    ),
-    min_size=1,
-    max_size=25,
+from .kuaisar_files import (
+    ALWAYS,
+    COLUMNS,
+    ITEM_ROWS,
+    MIDNIGHT,
+    NO_LISTS,
+    READER,
+    REC_FIELDS,
+    REC_ROWS,
+    RULES,
+    SEARCH_FIELDS,
+    SESSIONS,
+    SPLIT,
+    TINY,
+    card,
+    copied,
+    read,
+    write,
 )
-KEYWORDS = st.sampled_from(["[1, 2]", "[1,2]", "[2]", "[ 3 ,4, 5 ]", "[]", "[1, 2", "nonsense"])
-TYPES = st.sampled_from(["VIDEO", "USER", "LIVE"])
-RESULTS = st.lists(st.tuples(st.integers(3, 9), st.integers(0, 2), TYPES), min_size=1, max_size=5)
-SESSIONS = st.lists(
-    st.tuples(st.integers(1, 3), st.integers(1, 4), KEYWORDS, TIMES, RESULTS),
-    min_size=1,
-    max_size=8,
-)
-ITEM_ROWS = st.lists(
-    st.tuples(
-        st.integers(1, 12),
-        st.sampled_from(["[7, 8]", "[]", "[9]", "['x']", "__import__('os').abort()"]),
-        st.sampled_from(["empty", "Funny", "music, loud"]),
-        st.sampled_from(["0", "44552"]),
-        st.sampled_from(["1970-01-01", "2023-04-22"]),
-    ),
-    max_size=10,
-).map(lambda rows: [(1, "[1]", "Food", "1", "2020-01-01"), *rows])
-RULES = st.fixed_dictionaries(
-    {},
-    optional={
-        "positive": st.dictionaries(
-            st.sampled_from(["click", "like", "follow", "forward", "search", "long-view"]),
-            st.sampled_from([1.0, 2.0, 3.0]),
-            min_size=1,
-            max_size=3,
-        ),
-        "long_view": st.sampled_from([5.0, 9.0, 18.0]),
-        "item_types": st.sampled_from([["VIDEO"], ["VIDEO", "USER"], ["USER"]]),
-        "clickless": st.sampled_from(["drop", "keep", "earliest"]),
-        "most_clicks": st.integers(1, 2),
-        "exposures": st.sampled_from(["given", "drop"]),
-        "core": st.fixed_dictionaries({"user": st.integers(1, 3), "item": st.integers(1, 2)}),
-        "catalogue": st.sampled_from(["log", "listed"]),
-    },
-)
-
-
-ALWAYS = [
-    (user, item, "9000.0", "9000.0", f"{MIDNIGHT + hours * HOUR + item}.0", *"111111", "")
-    for user, items, hours in ((1, (10, 11, 12), -100), (2, (10, 11, 12), -100), (3, (10, 11), -90))
-    for item in items
-] + [(3, 12, "9000.0", "9000.0", f"{MIDNIGHT + HOUR}.0", *"111111", "")]
-"""Something to train on and something to ask, whatever the rules are."""
-
-
-def search_rows(sessions: list) -> list[tuple]:
-    """Return rows of sessions; one session of a user has one time, and no other has it."""
-    moments: dict[tuple[int, int], int] = {}
-    return [
-        (
-            keyword,
-            item,
-            clicks,
-            session,
-            kind,
-            user,
-            moments.setdefault((user, session), time + 60_000 * session),
-            "USER_INPUT",
-            "2023-05-31 00:00:00",
-        )
-        for user, session, keyword, time, results in sessions
-        for item, clicks, kind in results
-    ]
-
-
-def write(folder: Path, rec: list, sessions: list, items: list) -> Path:
-    for name, fields, rows in (
-        ("rec_inter.csv", REC_FIELDS, rec),
-        ("src_inter.csv", SEARCH_FIELDS, search_rows(sessions)),
-        ("item_features.csv", ITEM_FIELDS, items),
-    ):
-        with (folder / name).open("w", encoding="utf-8", newline="") as file:
-            out = csv.writer(file, lineterminator="\n")
-            out.writerow(fields)
-            out.writerows(rows)
-    return folder
-
-
-def read(folder: Path, columns: tuple[str, ...] = (), **rules: Any) -> Source:
-    files = {kind: folder / name for kind, name in FILES.items() if (folder / name).exists()}
-    return READER.read(files, READER.rules(**rules), Wanted(columns, None, Cleaning()))
-
-
-def card(folder: Path, **changes: Any) -> Path:
-    """Write a card beside the files of a folder."""
-    files = {kind: {"name": name} for kind, name in FILES.items() if (folder / name).exists()}
-    values = {"name": "mine", "format": "kuaisar", "files": files, "split": SPLIT}
-    values |= dict.fromkeys(("description", "source", "licence", "citation"), "mine")
-    (folder / "card.yaml").write_text(yaml.safe_dump(values | changes), encoding="utf-8")
-    return folder
-
-
-def rows_of(source: Source) -> Counter:
-    inter = source.inter
-    ids = {name: getattr(inter, name).to_pylist() for name in ("users", "items")}
-    queries, sessions = inter.queries.to_pylist(), inter.sessions.to_pylist()
-    assert inter.grade is not None
-    return Counter(
-        (
-            ids["users"][inter.user[i]],
-            ids["items"][inter.item[i]],
-            int(inter.time[i]),
-            float(inter.grade[i]),
-            queries[inter.query[i]] if inter.query[i] >= 0 else "",
-            sessions[inter.session[i]] if inter.session[i] >= 0 else "",
-        )
-        for i in range(len(inter.user))
-    )
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -195,92 +62,53 @@ def test_rows_and_catalogue_are_those_of_the_reference(
             no_item = not {str(i[0]) for i in items} & {*expected.catalogue}
             assert (not expected.events) or no_query or no_item, error
             return
-    names = ("user", "item", "time", "grade", "query", "session")
-    assert rows_of(source) == Counter(tuple(row[n] for n in names) for row in expected.rows)
+    assert rows_of(source) == Counter(expected.rows)
     texts = [source.items.columns[name].to_pylist() for name in COLUMNS]
     ids = source.items.ids.to_pylist()
     found = {i: dict(zip(COLUMNS, t, strict=True)) for i, *t in zip(ids, *texts, strict=True)}
     assert found == expected.catalogue
     assert len(ids) == len(found)
     asked = source.inter.queries.to_pylist()
-    assert sorted(asked) == sorted({row["query"] for row in expected.rows} - {""})
+    assert sorted(asked) == sorted({row.words for row in expected.rows} - {None})
 
 
-def asked_of(dataset: Dataset) -> dict[tuple[str, str], list]:
-    """Return by part and task what each request is, comparable."""
-    found: dict[tuple[str, str], list] = {}
-    items, users = dataset.items.ids, dataset.users
-    for (part, task), evaluation in dataset.evaluation.items():
-        requests = evaluation.requests
-        offsets, rows = requests.history_rows()
-        for i in range(len(evaluation)):
-            mine = evaluation.relevant.at(np.array([i]))
-            before = rows[offsets[i] : offsets[i + 1]]
-            log = dataset.log
-            history = Counter(
-                (items[log.item[r]], _service(log.kind[r]), int(log.time[r])) for r in before
-            )
-            relevant = {items[k]: float(g) for k, g in zip(mine.item, mine.gain, strict=True)}
-            lists = evaluation.lists.get("given")
-            shown = {items[k] for k in lists.at(np.array([i])).items} if lists else set()
-            query = requests.query_texts()[i]
-            who = (users[requests.user[i]], int(requests.time[i]), query)
-            found.setdefault((part, str(task)), []).append((*who, relevant, sorted(shown), history))
-    return {which: sorted(each, key=repr) for which, each in found.items()}
+SPLITS = (
+    SPLIT,
+    SPLIT,
+    {"name": "days"},
+    {**SPLIT, "both_before": True},
+    {"name": "leave-one-out"},
+    {"name": "leave-one-out", "leakage": "paper"},
+    {"name": "temporal"},
+)
 
 
-def _service(kind: int) -> str:
-    return "search" if kind == EventSource.SEARCHED else "rec"
-
-
-def expected_of(reference: slow.Reference) -> dict[tuple[str, str], list]:
-    expected: dict[tuple[str, str], list] = {}
-    for which, asked in slow.requests(reference, SPLIT).items():
-        for request in asked:
-            relevant = request["relevant"]
-            if len(relevant) == len(reference.catalogue):
-                continue  # every item is right
-            shown = request["shown"] | {*relevant}
-            given_list = [] if shown == {*relevant} else sorted(shown)
-            expected.setdefault(which, []).append(
-                (
-                    request["user"],
-                    request["time"],
-                    request["query"],
-                    relevant,
-                    given_list,
-                    request["history"],
-                )
-            )
-    return {which: sorted(each, key=repr) for which, each in expected.items()}
-
-
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(REC_ROWS, SESSIONS, ITEM_ROWS, RULES)
-def test_requests_histories_and_training_are_those_of_the_reference(
-    rec: list, sessions: list, items: list, rules: dict
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(REC_ROWS, SESSIONS, ITEM_ROWS, RULES, settings_of(SPLITS), st.booleans())
+def test_whatever_the_card_says_requests_are_those_of_the_definition(
+    rec: list, sessions: list, items: list, rules: dict, fields: dict, strict: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as place:
         sessions = [(1, 1, "[9]", MIDNIGHT, [(10, 1, "VIDEO"), (12, 0, "VIDEO")]), *sessions]
-        folder = write(Path(place), ALWAYS + rec, sessions, [(10, "[1]", "", "1", ""), *items])
+        items = [(10, "[1]", "", "1", ""), *items]
+        folder = write(Path(place), ALWAYS + rec, sessions, items)
         expected = slow.read(folder, rules)
-        dataset = load_dataset(card(folder, rules=rules), cache=folder / "cache", seen="keep")
-    assert asked_of(dataset) == expected_of(expected)
-    log = dataset.train.log
-    found = Counter(
-        (
-            dataset.users[log.user[r]],
-            dataset.items.ids[log.item[r]],
-            _service(log.kind[r]),
-            int(log.time[r]),
+        own = {what: value for what, value in fields.items() if what != "seen"}
+        card(folder, rules=rules, strict=strict, text=["caption"], **own)
+        kept = [item for item in items if str(item[0]) in expected.catalogue]
+        odd = (
+            any(not slow._words(keyword) for _, _, keyword, _, _ in sessions)
+            or len({item[0] for item in kept}) < len(kept)
+            or any(item[1] in NO_LISTS for item in kept)
         )
-        for r in range(len(log))
-    )
-    assert found == slow.trained(expected, SPLIT)
-    assert audit(dataset).ok
-
-
-TINY = replace(FULL.scaled(2e-5), users=12, hours=72.0)
+        if not expected.events or (strict and odd):
+            with pytest.raises(InputError, match=r"leave no event|'strict' out"):
+                load_dataset(folder, cache=folder / "cache")
+            return
+        ids = [*expected.catalogue]
+        dataset = check_card(folder, expected.rows, ids, {**fields, "strict": strict})
+        if dataset is not None and fields["split"].get("leakage") != "paper":
+            assert audit(dataset).ok
 
 
 @pytest.fixture(scope="module")
@@ -290,10 +118,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small(folder: Path, tmp_path: Path) -> Path:
-    """A copy of the generated files that a test may spoil."""
-    for name in FILES.values():
-        (tmp_path / name).write_bytes((folder / name).read_bytes())
-    return tmp_path
+    return copied(folder, tmp_path)
 
 
 def test_generated_files_have_the_counts_that_they_claim(folder: Path) -> None:
@@ -350,173 +175,6 @@ def test_batches_do_not_show(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(parts.queries.ids) == len(set(parts.queries.ids.to_pylist()))
 
 
-SPOILT = {
-    "an id that is none": ("rec", 5, lambda s: "x" + s, r"rec_inter\.csv:5: user_id 'x.*whole num"),
-    "a fractional id": ("rec", 3, lambda s: "1.5" + s, r"rec_inter\.csv:3: user_id '1\.5"),
-    "a time that is none": (
-        "search",
-        4,
-        lambda s: re.sub(r",16\d+,", ",soon,", s),
-        r"src_inter\.csv:4: search_session_timestamp 'soon' is not a number",
-    ),
-    "a cell too few": ("rec", 9, lambda s: s.rpartition(",")[0], r":9: 11 fields in place of 12"),
-    "a cell too many": (
-        "search",
-        9,
-        lambda s: s + ",1",
-        r":9: 10 fields in place of 9",
-    ),
-    "an unclosed quote": ("items", 6, lambda s: '"' + s, r"item_features\.csv:6: "),
-    "a huge line": ("rec", 7, lambda s: s + "9" * 20_000_000, r"rec_inter\.csv:7: .*longer than"),
-    "not UTF-8": ("items", 8, lambda s: s.replace(",", ",\udcff", 1), r"csv:8: byte \d+ is not"),
-    "other separators": (
-        "rec",
-        1,
-        lambda s: s.replace(",", "\t"),
-        r"csv:1: the fields are separated by tabs",
-    ),
-    "a field missing": ("rec", 1, lambda s: s.replace("click", "klick"), r"field click is missing"),
-    "a field twice": ("rec", 1, lambda s: s.replace("like", "click"), r"click is named twice"),
-    "a bad user file": ("users", 3, lambda s: "u" + s, r"user_features\.csv:3: user_id 'u"),
-    "a bad social file": ("social", 3, lambda s: "u" + s, r"social_network\.csv:3: user_id 'u"),
-}
-
-
-@pytest.mark.parametrize("what", SPOILT)
-def test_a_spoilt_file_is_refused_with_its_line(small: Path, what: str) -> None:
-    kind, line, change, message = SPOILT[what]
-    path = small / FILES[kind]
-    lines = path.read_bytes().decode("utf-8").split("\n")
-    lines[line - 1] = change(lines[line - 1])
-    path.write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
-    with pytest.raises(InputError, match=message) as error:
-        read(small, COLUMNS)
-    assert "\n" not in str(error.value)
-    assert len(str(error.value)) < 400
-
-
-TOLD = {
-    "no user": ("rec", r"^\d+", "", "user_id is empty"),
-    "no time": ("rec", r"\d+\.0(?=,\d,\d,\d,\d,\d,\d,)", "", "timestamp is empty"),
-    "a time before there was any": ("rec", r"\d+\.0(?=,\d,\d,\d)", "-5", "no moment since 1970"),
-    "no label": ("rec", r"[01](?=,2023)", "", "click is empty"),
-    "an unclosed list": ("search", r'"\[[^"]*"', '"[1, 2"', "keyword is no list"),
-    "code": ("search", r'"\[[^"]*"', "\"[__import__('os').abort()]\"", "keyword is no list"),
-    "an empty list": ("search", r'"\[[^"]*"', "[]", "keyword is no list of integer tokens, or"),
-    "no caption": ("items", r'"\[[^"]*"', '"[1, x]"', "caption is no list"),
-    "an item twice": ("items", None, None, "has a row already"),
-}
-
-
-@pytest.mark.parametrize("what", TOLD)
-def test_a_row_that_lacks_something_is_counted_or_refused(small: Path, what: str) -> None:
-    kind, pattern, instead, fault = TOLD[what]
-    path = small / FILES[kind]
-    lines = path.read_text(encoding="utf-8").split("\n")
-    place = (
-        3
-        if pattern is None
-        else next(i for i, line in enumerate(lines) if i and re.search(pattern, line))
-    )
-    lines[place] = lines[place - 1] if pattern is None else re.sub(pattern, instead, lines[place])
-    path.write_text("\n".join(lines), encoding="utf-8")
-    cleaning, files = Cleaning(), {kind: small / name for kind, name in FILES.items()}
-    READER.read(files, READER.rules(), Wanted(COLUMNS, None, cleaning))
-    notes = [note for note in cleaning.notes if fault in note]
-    assert len(notes) == 1
-    assert re.search(rf"^{path.name}:{place + 1}: .*\(1 of \d+ rows\)", notes[0])
-    with pytest.raises(InputError, match=rf"^{path.name}:{place + 1}: .*'strict'"):
-        READER.read(files, READER.rules(), Wanted(COLUMNS, None, Cleaning(strict=True)))
-
-
-def test_a_file_of_which_no_row_is_whole_names_the_first(small: Path) -> None:
-    path = small / FILES["search"]
-    text = re.sub(r'"\[[^"]*"|\[\d+\]', "nothing", path.read_text(encoding="utf-8"))
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=r"src_inter\.csv:2: keyword is no list .* none of"):
-        read(small)
-
-
-@pytest.mark.parametrize("kind", ["rec", "search", "items"])
-def test_a_header_without_rows_is_refused(small: Path, kind: str) -> None:
-    path = small / FILES[kind]
-    path.write_text(path.read_text(encoding="utf-8").split("\n")[0] + "\n", encoding="utf-8")
-    with pytest.raises(InputError, match=rf"^{path.name}: "):
-        read(small, COLUMNS)
-
-
-def test_a_card_that_names_texts_needs_their_file(small: Path) -> None:
-    (small / FILES["items"]).unlink()
-    with pytest.raises(InputError, match=r"caption.*name the file 'items'"):
-        read(small, COLUMNS)
-    with pytest.raises(InputError, match=r"no field 'captoin'; did you mean 'caption'\?"):
-        read(write_folder(small / "more", TINY), ("captoin",))
-
-
-def zipped(path: Path, folder: Path, change: Callable[[zipfile.ZipFile], None]) -> Path:
-    """Write an archive, then add something to it."""
-    write_zip(path, folder)
-    with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        change(archive)
-    return path
-
-
-def link() -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo("rec_inter.csv")
-    info.external_attr = (stat.S_IFLNK | 0o777) << 16
-    return info
-
-
-HOSTILE_ARCHIVES = {
-    "leads out": (lambda a: a.writestr("../../rec_inter.csv", "x"), "leads out of the archive"),
-    "absolute": (lambda a: a.writestr("/etc/rec_inter.csv", "x"), "leads out of the archive"),
-    "a link": (lambda a: a.writestr(link(), "/etc/passwd"), "is a link"),
-    "twice": (lambda a: a.writestr("other/rec_inter.csv", "x"), "holds rec_inter.csv twice"),
-    "a bomb": (
-        lambda a: a.writestr("b/rec_inter.csv", b"0" * 80_000_000, zipfile.ZIP_DEFLATED, 9),
-        "unpacks to 80,000,000 bytes",
-    ),
-}
-
-
-@pytest.mark.parametrize("what", HOSTILE_ARCHIVES)
-def test_a_hostile_archive_is_refused(folder: Path, tmp_path: Path, what: str) -> None:
-    change, message = HOSTILE_ARCHIVES[what]
-    path = zipped(tmp_path / "K.zip", folder, change)
-    with pytest.raises(InputError, match=f"^K.zip: .*{message}"):
-        READER.read({"archive": path}, READER.rules(), Wanted())
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["K.zip"]
-
-
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
-def test_a_truncated_archive_is_refused(folder: Path, tmp_path: Path, share: float) -> None:
-    path = write_zip(tmp_path / "K.zip", folder)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(InputError, match=r"^K\.zip"):
-        READER.read({"archive": path}, READER.rules(), Wanted())
-
-
-def test_a_damaged_archive_is_refused(folder: Path, tmp_path: Path) -> None:
-    path = write_zip(tmp_path / "K.zip", folder)
-    whole = path.read_bytes()
-    for place in np.linspace(200, len(whole) // 2, 8, dtype=int).tolist():
-        spoilt = bytearray(whole)
-        spoilt[place : place + 40] = bytes(40)
-        path.write_bytes(bytes(spoilt))
-        with pytest.raises(InputError) as error:
-            READER.read({"archive": path}, READER.rules(), Wanted(COLUMNS))
-        assert "\n" not in str(error.value)
-
-
-def test_an_archive_without_a_file_is_refused(folder: Path, tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "K.zip", "w") as archive:
-        archive.write(folder / FILES["rec"], FILES["rec"])
-    with pytest.raises(InputError, match=r"^K\.zip: holds no src_inter\.csv"):
-        READER.read({"archive": tmp_path / "K.zip"}, READER.rules(), Wanted())
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -535,6 +193,52 @@ def test_an_archive_without_a_file_is_refused(folder: Path, tmp_path: Path) -> N
 def test_a_wrong_card_says_what_is_meant(small: Path, changes: dict, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         load_dataset(card(small, **changes))
+
+
+def feed(user: int, item: int, time: int = 0, watched: str = "0", of: str = "9000") -> tuple:
+    """Return a row of the feed that was clicked."""
+    return (user, item, of, watched, f"{MIDNIGHT + time}.0", *"000001", "")
+
+
+ITEM = (8, "[1]", "Food", "1", "2020-01-01")
+
+
+def test_the_core_is_taken_until_nothing_changes(tmp_path: Path) -> None:
+    # Of the chain 1-1-2-2-3-3-…, each of whose links has two neighbours, each round takes the ends.
+    chain = [feed(user, item) for user in range(1, 6) for item in (user, user + 1)]
+    ring = [feed(user, item) for user in (8, 9) for item in (8, 9)]
+    folder = write(tmp_path, chain + ring, [(8, 1, "[1]", MIDNIGHT, [(8, 1, "VIDEO")])], [ITEM])
+    inter = read(folder, core={"user": 2, "item": 2}, exposures="drop").inter
+    assert inter.users.to_pylist() == ["8", "9"]
+    assert len(inter.user) == 5
+
+
+def test_a_long_view_lasts_as_long_as_the_rule_says_or_as_the_item(tmp_path: Path) -> None:
+    views = [
+        ("17999", "60000"),
+        ("18000.0", "60000"),
+        ("9000", "9000"),
+        ("8999", "9000"),
+        ("5", "0"),
+    ]
+    rows = [feed(1, 10 + k, 0, *view) for k, view in enumerate(views)]
+    folder = write(tmp_path, rows, [(1, 1, "[1]", MIDNIGHT, [(8, 1, "VIDEO")])], [ITEM])
+    for seconds, taken in ((18, ["11", "12"]), (17.5, ["10", "11", "12"])):
+        found = rows_of(read(folder, positive={"long-view": 2}, long_view=seconds))
+        assert sorted(row.item for row in found if row.words is None and row.grade) == taken
+        assert {row.grade for row in found if row.words is None} == {0, 2}
+
+
+def test_of_a_search_without_a_click_the_first_result_is_taken(tmp_path: Path) -> None:
+    results = [(item, 0, "VIDEO") for item in (9, 8, 10)]
+    sessions = [
+        (1, 1, "[1]", MIDNIGHT, results),
+        (1, 2, "[1]", MIDNIGHT, [(9, 0, "USER"), (8, 2, "USER")]),
+    ]
+    folder = write(tmp_path, [feed(1, 8)], sessions, [ITEM])
+    found = rows_of(read(folder, clickless="earliest", positive={"click": 3}))
+    taken = {(row.session, row.item, row.grade) for row in found if row.words and row.grade}
+    assert taken == {("1", "9", 3), ("2", "8", 3)}
 
 
 def test_rules_tell_what_they_leave_out(small: Path) -> None:

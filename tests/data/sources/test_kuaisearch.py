@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark.data.audit import audit
 from benchmark.data.load import load_dataset
+from benchmark.data.sources.cleaning import Cleaning
+from benchmark.data.sources.kuaisearch import READER
+from benchmark.data.sources.reader import Wanted
 from benchmark.errors import InputError
 from tests.data import slow_requests
 from tests.data.generated.kuaisearch import DEMO, FILES, Size, write_folder
-from tests.data.slow_requests import SlowRequest, found_in, slow_official
+from tests.data.held_against import asked_in, check_card, rows_of
+from tests.data.slow_card import settings_of, without_clock
+from tests.data.slow_requests import SlowRequest, shown_by
+
+from .broken_files import BREAKAGES, broken, one_line, refused
 
 ITEMS = 8
 Row = dict[str, Any]
@@ -38,10 +44,10 @@ def demo(tmp_path: Path) -> Path:
 
 KEYS = {
     "user_id": st.sampled_from([1, 2, 2, None]),
-    "session_id": st.sampled_from([1, 2, 7]),
-    "time_index": st.integers(-2, 20),
+    "session_id": st.sampled_from([1, 1, 2, 7, None]),
+    "time_index": st.integers(-2, 20) | st.just(3),
     "query": st.sampled_from(["红酒", "酒", "", None]),
-    "split": st.sampled_from(["train", "train", "test", "Train"]),
+    "split": st.sampled_from(["train", "train", "train", "test", "Train", "valid"]),
 }
 LISTS = st.lists(st.sampled_from([*range(1, ITEMS + 1), 99]), max_size=4)
 FLAG = st.sampled_from([0, 1, None])
@@ -76,50 +82,102 @@ def write_lines(folder: Path, name: str, rows: list[Row]) -> None:
     (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def is_whole(row: Row) -> bool:
+    return all(row[name] is not None for name in ("user_id", "session_id", "time_index"))
+
+
+def lists_of(rules: dict[str, Any]) -> list[str]:
+    """Return which recent items a card takes."""
+    return {"clicked": ["clicked"], "both": ["clicked", "purchased"], "ignore": []}[
+        rules.get("recent", "clicked")
+    ]
+
+
 def slow_reading(tables: dict[str, list[Row]], rules: dict[str, Any]) -> list[SlowRequest]:
-    """Return the searches as the rules of the format have them."""
+    """Return the searches as the rules of the format have them, in the order of their numbers."""
     found: dict[tuple, SlowRequest] = {}
+    place_of: dict[str, int] = {}
+    parts = ("train", "validation", "test")
 
     def search(row: Row) -> SlowRequest:
-        user, time, words = str(row["user_id"]), row["time_index"], row["query"] or ""
+        user, time, words = row["user_id"], row["time_index"], row["query"] or ""
         part = row["split"].lower()
-        key = (user, row["session_id"], time, words, part)
-        return found.setdefault(key, SlowRequest(user, time, words, part, [], []))
+        part = "validation" if part == "valid" else part
+        place = place_of.setdefault(words, len(place_of))
+        key = (user, row["session_id"], time, place, parts.index(part))
+        return found.setdefault(key, SlowRequest(str(user), time, words, part, [], []))
 
     clicked, purchased = rules.get("clicked", 1), rules.get("purchased", 1)
     known = range(1, ITEMS + 1)
-    for row in tables["recall"] if rules["requests"] == "recall" else []:
-        if row["user_id"] is not None:
-            for name, grade in (("impressed", 0), ("clicked", clicked), ("purchased", purchased)):
-                items = [item for item in row[f"{name}_item_ids"] if item in known]
-                search(row).shown.extend((str(item), grade) for item in items)
-    recent = rules.get("recent", "clicked")
-    lists = {"clicked": ["clicked"], "both": ["clicked", "purchased"], "ignore": []}[recent]
-    before: tuple = ()
-    for row in tables["rank"]:
-        key = tuple(row[name] for name in ("user_id", "session_id", "time_index", "query", "split"))
-        if row["user_id"] is None:
-            continue
+    for row in filter(is_whole, tables["recall"] if rules["requests"] == "recall" else []):
+        for name, grade in (("impressed", 0), ("clicked", clicked), ("purchased", purchased)):
+            items = [item for item in row[f"{name}_item_ids"] if item in known]
+            search(row).shown.extend((str(item), grade) for item in items)
+    for row, is_first in rank_rows(tables, rules):
+        one = search(row)
         if rules["requests"] == "rank" and row["target_item_id"] in known:
             grade = max(clicked * bool(row["is_clicked"]), purchased * bool(row["is_purchased"]))
-            search(row).shown.append((str(row["target_item_id"]), grade))
-        # Lines of one search that follow each other tell the same recent items; one is read.
-        if (rules["requests"] == "rank" or lists) and key != before:
-            for name in lists:
-                items = row[f"recently_{name}_item_ids"] or []
-                search(row).recent.extend(str(item) for item in items if item in known)
-        before = key
-    return list(found.values())
+            one.shown.append((str(row["target_item_id"]), grade))
+        for name in lists_of(rules) if is_first else []:
+            items = row[f"recently_{name}_item_ids"] or []
+            one.recent.extend(str(item) for item in items if item in known)
+    return [found[key] for key in sorted(found)]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def rank_rows(tables: dict[str, list[Row]], rules: dict[str, Any]) -> Iterator[tuple[Row, bool]]:
+    """Yield the rows of ``rank`` that are read, and whether each begins a stretch of a search.
+
+    Lines of one search that follow each other tell the same recent items; one of them is read.
+    """
+    before: tuple = ()
+    if rules["requests"] == "rank" or lists_of(rules):
+        for row in filter(is_whole, tables["rank"]):
+            names = ("user_id", "session_id", "time_index", "split")
+            key = (*(row[name] for name in names), row["query"] or "")
+            yield row, key != before
+            before = key
+
+
+def odd_in(tables: dict[str, list[Row]], rules: dict[str, Any]) -> bool:
+    """Return whether anything in the tables that are read is left out."""
+    shows = rules["requests"]
+    read: list[list[int | None]] = []
+    for row in filter(is_whole, tables["recall"] if shows == "recall" else []):
+        read += [row[f"{name}_item_ids"] for name in ("impressed", "clicked", "purchased")]
+    for row, is_first in rank_rows(tables, rules):
+        read += [[row["target_item_id"]]] if shows == "rank" else []
+        read += [row[f"recently_{n}_item_ids"] or [] for n in lists_of(rules) if is_first]
+    names = ("recall",) if shows == "recall" else ()
+    names += ("rank",) if shows == "rank" or lists_of(rules) else ()
+    broken = any(not is_whole(row) for name in names for row in tables[name])
+    return broken or any(item == 99 for items in read for item in items)
+
+
+SPLITS = (
+    {"name": "official"},
+    {"name": "official"},
+    {"name": "official", "leakage": "paper"},
+    {"name": "temporal"},
+    {"name": "leave-one-out"},
+    {"name": "leave-one-out", "both_before": True},
+    {"name": "days"},
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(RECALL, min_size=1, max_size=16),
     st.lists(st.tuples(RANK, TIMES), min_size=1, max_size=12),
     RULES,
+    settings_of(SPLITS),
+    st.booleans(),
 )
-def test_everything_equals_a_slow_reading(
-    recall: list[Row], rank: list[tuple[Row, int]], rules: dict[str, Any]
+def test_whatever_the_card_says_requests_are_those_of_the_definition(
+    recall: list[Row],
+    rank: list[tuple[Row, int]],
+    rules: dict[str, Any],
+    card: dict[str, Any],
+    strict: bool,
 ) -> None:
     tables = {"recall": recall, "rank": [row for row, times in rank for _ in range(times)]}
     with tempfile.TemporaryDirectory() as name:
@@ -131,30 +189,28 @@ def test_everything_equals_a_slow_reading(
         for table, rows in {"items": items, **tables}.items():
             write_lines(folder, table, rows)
         files = {table: FILES[table] for table in ("items", "recall", "rank")}
-        card_of(folder, files, rules=rules)
+        own = {what: value for what, value in card.items() if what != "seen"}
+        card_of(folder, files, rules=rules, strict=strict, **own)
         requests = slow_reading(tables, rules)
-        trained, asked = slow_official(requests)
-        if not trained or not any(each.relevant() for each in requests):
-            with pytest.raises(InputError, match=r"to train on|that was clicked or purchased"):
-                load_dataset(folder, cache=folder / "cache", seen="keep")
+        if not any(each.relevant() for each in requests) or (strict and odd_in(tables, rules)):
+            with pytest.raises(InputError, match=r"that was clicked or purchased|'strict' out"):
+                load_dataset(folder, cache=folder / "cache")
             return
-        dataset = load_dataset(folder, cache=folder / "cache", seen="keep")
-        found = found_in(dataset)
-        assert found[0] == trained
-        assert found[1] == asked
-        report = audit(dataset)
-        assert report.ok, report.problems
-        texts = dict(zip(dataset.items.ids, dataset.items.texts, strict=True))
-        assert (texts["3"], texts["4"]) == ("红酒3", "红酒4 b4")
+        ids = [str(item["item_id"]) for item in items]
+        card = without_clock({**card, "strict": strict})
+        dataset = check_card(folder, shown_by(requests), ids, card)
+        if dataset is not None:
+            texts = dict(zip(dataset.items.ids, dataset.items.texts, strict=True))
+            assert (texts["3"], texts["4"]) == ("红酒3", "红酒4 b4")
 
 
 def test_both_tables_of_the_demo_tell_the_same_searches(demo: Path) -> None:
     one, two = (
-        found_in(load_dataset(card_of(demo, dict(FILES), rules={"requests": table})))
+        asked_in(load_dataset(card_of(demo, dict(FILES), rules={"requests": table})))
         for table in ("recall", "rank")
     )
     assert one == two
-    assert {task for _, task in one[1]} == {"search"}
+    assert {task for _, task in one} == {"search"}
 
 
 @pytest.mark.parametrize("table", ["recall", "rank"])
@@ -167,16 +223,6 @@ def test_a_card_may_name_one_table_only(demo: Path, table: str) -> None:
 
 
 # --- whatever may be wrong ----------------------------------------------------------------------
-
-
-def refused(folder: Path, message: str) -> None:
-    """Check that a folder is refused in one line that matches, and nothing is left behind."""
-    cache = folder / "cache"
-    with pytest.raises(InputError, match=message) as caught:
-        load_dataset(folder, cache=cache)
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 400 + len(str(folder))
-    assert not list((cache / "data").rglob("*"))
 
 
 def changed(line: str, **fields: Any) -> str:
@@ -279,6 +325,23 @@ def test_a_wrong_line_is_told_with_its_number(demo: Path, fault: str) -> None:
     refused(demo, message)
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(what=st.sampled_from([*FILES]), how=BREAKAGES, strict=st.booleans())
+def test_a_broken_file_is_one_line_or_a_count(what: str, how: tuple, strict: bool) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = write_folder(Path(name), Size(6, 20, 8, shown=4))
+        broken(folder / FILES[what]["name"], how, packed=False)
+        files = {each: folder / FILES[each]["name"] for each in FILES}
+        cleaning = Cleaning(strict)
+        try:
+            source = READER.read(files, READER.rules(), Wanted(("item_title",), None, cleaning))
+        except InputError as error:
+            assert one_line(error, *(each["name"] for each in FILES.values()))
+            return
+    assert all("\n" not in note for note in (*cleaning.notes, *source.notes))
+    assert len(source.inter.user) > 0
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -304,7 +367,7 @@ def test_legal_variants_read_the_same(demo: Path) -> None:
         whole = file.read_bytes()
         file.write_bytes(b"\xef\xbb\xbf" + whole.replace(b"\n", b"\r\n\r\n").rstrip())
     other = load_dataset(demo)
-    assert found_in(other) == found_in(load_dataset(demo))
+    assert asked_in(other) == asked_in(load_dataset(demo))
     assert other.digest != wanted
     content = {load_dataset(demo).candidates_digest}
     assert len(content) == 1
@@ -334,7 +397,66 @@ def test_what_is_left_out_is_told_with_counts(demo: Path) -> None:
 def test_blocks_of_a_large_file_join_without_a_seam(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = card_of(write_folder(tmp_path / "k", Size(50, 300, 300)), dict(FILES))
-    wanted = found_in(load_dataset(folder, cache=tmp_path / "one"))
+    folder = card_of(write_folder(tmp_path / "k", Size(20, 60, 40)), dict(FILES))
+    wanted = asked_in(load_dataset(folder, cache=tmp_path / "one"))
     monkeypatch.setattr("benchmark.data.sources.files.lines._BLOCK", 997)
-    assert found_in(load_dataset(folder, cache=tmp_path / "two")) == wanted
+    assert asked_in(load_dataset(folder, cache=tmp_path / "two")) == wanted
+
+
+SEARCH = {"user_id": 1, "session_id": 1, "query": "酒", "split": "train"}
+
+
+def test_neighbours_in_an_order_are_no_copies_within_a_time(tmp_path: Path) -> None:
+    lists = {"impressed_item_ids": [1, 2], "clicked_item_ids": [1], "purchased_item_ids": []}
+    write_lines(
+        tmp_path, "items", [{"item_id": i, "item_title": "", "brand_name": ""} for i in (1, 2)]
+    )
+    write_lines(tmp_path, "recall", [{**SEARCH, **lists, "time_index": i} for i in range(3)])
+    files = {table: FILES[table] for table in ("items", "recall")}
+    for copies in ({"within": 5}, {"keep": True}):
+        card_of(tmp_path, files, copies=copies, split={"name": "leave-one-out", "leakage": "paper"})
+        assert len(load_dataset(tmp_path).log) == 3
+
+
+def test_of_lines_of_a_search_that_follow_each_other_the_first_tells_the_recent_items(
+    tmp_path: Path,
+) -> None:
+    row = {**SEARCH, "time_index": 5, "target_item_id": 1, "is_clicked": 1, "is_purchased": 0}
+    told = [{**row, "recently_clicked_item_ids": items} for items in ([2], [3], [2])]
+    away = {**told[1], "session_id": 2}
+    write_lines(
+        tmp_path, "items", [{"item_id": i, "item_title": "", "brand_name": ""} for i in range(1, 6)]
+    )
+    files = {table: FILES[table] for table in ("items", "rank")}
+    for rows, recent in (([*told], {"2"}), ([told[0], away, told[2]], {"2", "3"})):
+        write_lines(tmp_path, "rank", rows)
+        card_of(tmp_path, files, rules={"requests": "rank"})
+        dataset = load_dataset(tmp_path)
+        log = dataset.log
+        assert {dataset.items.ids[i] for i in log.item[log.query < 0]} == recent
+
+
+def test_a_search_is_a_user_a_session_a_time_words_and_a_part(tmp_path: Path) -> None:
+    row = {**SEARCH, "time_index": 5, "impressed_item_ids": [1, 2, 3], "purchased_item_ids": []}
+    others = (
+        {},
+        {"session_id": 2},
+        {"time_index": 6},
+        {"query": "红"},
+        {"split": "valid"},
+        {"user_id": 2},
+    )
+    rows = [{**row, **other, "clicked_item_ids": [item]} for other in others for item in (1, 2)]
+    items = [
+        {"item_id": i, "item_title": f"{k}", "brand_name": ""} for k, i in enumerate((1, 2, 3, 2))
+    ]
+    write_lines(tmp_path, "items", items)
+    write_lines(tmp_path, "recall", rows)
+    files = {"items": tmp_path / "items.jsonl", "recall": tmp_path / "recall.jsonl"}
+    cleaning = Cleaning()
+    source = READER.read(files, READER.rules(), Wanted(("item_title",), None, cleaning))
+    found = rows_of(source)
+    assert len({each.session for each in found}) == len(others)
+    assert sum(found.values()) == 3 * len(others)
+    assert {each.part for each in found} == {"train", "validation"}
+    assert source.items.columns["item_title"].to_pylist() == ["0", "1", "2"]
