@@ -123,8 +123,12 @@ def _core(events: list[dict[str, Any]], least_user: int, least_item: int) -> lis
         counted = [event for event in events if event["grade"] > 0]
         users = Counter(event["user"] for event in counted)
         items = Counter(event["item"] for event in counted)
+        # One is no condition: what was shown and never taken is still shown.
         left = [
-            e for e in events if users[e["user"]] >= least_user and items[e["item"]] >= least_item
+            e
+            for e in events
+            if (least_user == 1 or users[e["user"]] >= least_user)
+            and (least_item == 1 or items[e["item"]] >= least_item)
         ]
         if len(left) == len(events):
             return left

@@ -147,16 +147,18 @@ def _line(path: Path, row: int) -> int:
     return row + 1
 
 
-def field_names(path: Path) -> tuple[str, ...]:
-    """Return the fields of the objects in the first few thousand lines.
+def field_names(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the fields of the first few thousand lines: those with values, those with objects.
 
     Raises:
         InputError: a line is no object.
     """
-    names: dict[str, None] = {}
+    nested: dict[str, bool] = {}
     for number, block in _blocks(path):
         for place, line in enumerate(block.split(b"\n")[:5_000], number):
             if line.strip():
-                names.update(dict.fromkeys(_object(path, place, line)))
+                for name, value in _object(path, place, line).items():
+                    nested[name] = nested.get(name, False) or _has_object(value)
         break
-    return tuple(names)
+    values, objects = (tuple(n for n, each in nested.items() if each is of) for of in (False, True))
+    return values, objects

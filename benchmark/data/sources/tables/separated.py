@@ -70,6 +70,9 @@ def _header(path: Path, separator: str) -> tuple[str, ...]:
         raw = file.readline(LONGEST_LINE + 1)
     if len(raw) > LONGEST_LINE:
         raise complain(path, 1, f"the line is longer than {LONGEST_LINE:,} bytes; shorten it")
+    if b"\r" in raw.rstrip(b"\r\n"):
+        text = "the lines end by CR alone; save the file with line ends of LF or CRLF"
+        raise complain(path, None, text)
     try:
         line = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -78,6 +81,8 @@ def _header(path: Path, separator: str) -> tuple[str, ...]:
         (names,) = csv.reader([line.rstrip("\r\n")], delimiter=separator, strict=True)
     except (csv.Error, ValueError):
         raise complain(path, 1, "the first line does not name the columns") from None
+    if not names:
+        raise complain(path, 1, "the first line is blank; it must name the columns")
     return tuple(names)
 
 
