@@ -14,7 +14,10 @@ from benchmark.plain_text import plain
 
 __all__ = ["CellError", "as_numbers", "as_text", "first_failing", "is_text", "neat", "plain_type"]
 
-_ODD = r"\x00\t-\r\x1c-\x1f\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\p{Zl}\p{Zp}\x{202F}\x{205F}\x{3000}"
+_ODD = (
+    r"\x00\t-\r\x1c-\x1f\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}"
+    r"\p{Zl}\p{Zp}\x{202F}\x{205F}\x{3000}"
+)
 """Blanks of every script but the plain one, as a class of characters: Chinese text has U+3000."""
 _UNTIDY = rf"^ | $|  |[{_ODD}]"
 _BLANKS = rf"[ {_ODD}]+"
