@@ -8,6 +8,7 @@ not change what was measured.
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from benchmark.plain_text import plain
 __all__ = ["NewCard", "new_card"]
 
 _NEEDED = ("user", "item")
+_VALUE = re.compile(r"[+-]?[0-9][0-9.,:TZ+/ -]*")
+"""What a number or a time looks like, and no column's name."""
 _SAYS = {
     "user": "who",
     "item": "what",
@@ -76,6 +79,9 @@ def new_card(
             taken, or the folder holds something else.
     """
     name = _name(files["events"], name, taken)
+    if "items" in files and files["items"].resolve() == files["events"].resolve():
+        shown = plain(files["events"].name, 80)
+        raise InputError(f"{shown}: is named for the events and for the items; leave one out")
     folder = out or Path(name)
     inside = _in_place(folder, files)
     cleaning = Cleaning()
@@ -85,7 +91,7 @@ def new_card(
     }
     samples = {what: take_sample(table) for what, table in tables.items()}
     found = guess(samples["events"], samples.get("items"))
-    _check(found, samples["events"])
+    _check(found, samples["events"], "items" in samples)
     names = _names(files, folder if inside else None)
     text = "\n".join(_lines(name, names, samples, found)) + "\n"
     if inside:
@@ -137,14 +143,22 @@ def _names(files: Mapping[str, Path], folder: Path | None) -> dict[str, str]:
     return names
 
 
-def _check(found: Guess, events: Sample) -> None:
-    for role in _NEEDED:
-        if role not in found.columns:
-            known = ", ".join(plain(name, 40) for name in list(events.columns)[:20])
-            raise InputError(
-                f"{plain(events.table.path.name, 80)}: no column can be taken for the {role}"
-                f" ({known}); call one '{role}_id', or write a card by hand"
-            )
+def _check(found: Guess, events: Sample, items: bool) -> None:
+    """Refuse events without users or items, and say what may be the reason."""
+    role = next((role for role in _NEEDED if role not in found.columns), None)
+    if role is None:
+        return
+    known = ", ".join(plain(name, 40) for name in list(events.columns)[:20])
+    mend = f"call one '{role}_id', or write a card by hand"
+    if any(_VALUE.fullmatch(name) for name in (*events.columns, *events.left_out)):
+        mend = "does the first line hold values? It must name the columns"
+    elif events.left_out:
+        name, why = next(iter(events.left_out.items()))
+        mend = f"column '{plain(name, 40)}' {why}"
+    elif items:
+        mend += "; the file of events is named first, that of items second"
+    place = plain(events.table.path.name, 80)
+    raise InputError(f"{place}: no column can be taken for the {role} ({known}); {mend}")
 
 
 def _write(folder: Path, files: Mapping[str, Path], names: Mapping[str, str], text: str) -> None:
@@ -209,7 +223,7 @@ def _lines(
         yield f"  item_columns: {{id: {_quoted(column)}}}  # {_remark(why)}"
     if found.time_said:
         yield f"  time: auto  # {_remark(found.time_said)}"
-    elif "time" in found.columns:
+    elif found.positions:
         yield "  time: order  # numbers that no clock shows"
     yield from _types(events, found)
     if found.gap is not None:

@@ -68,7 +68,11 @@ def test_a_folder_is_described_and_popularity_runs_on_it(
 
 SPOILT: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "qilin": ("search_test", lambda raw: raw[: len(raw) // 2], "is no Parquet file, or is damaged"),
-    "kuaisearch": ("recall", lambda raw: raw.replace(b"]", b"", 1), "recall.jsonl:1: the line is no JSON"),
+    "kuaisearch": (
+        "recall",
+        lambda raw: raw.replace(b"]", b"", 1),
+        "recall.jsonl:1: the line is no JSON",
+    ),
     "jdsearch": ("log", lambda raw: raw.replace(b"\t", b","), "release_data.txt:1: "),
 }
 

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +193,7 @@ def _text(value: Any, numbers: bool) -> str | None:
 
 def _sound(text: str) -> str:
     """Return a text without halves of characters, which a file may hold and UTF-8 may not."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _paths(value: Any, rules: AmazonRules) -> str | None:
@@ -213,9 +214,14 @@ def _all_text(values: Iterable[Any]) -> bool:
 
 
 def _levels(path: list[str], rules: AmazonRules) -> list[str]:
-    texts = (cleaned(_sound(level)) if rules.clean else _sound(level) for level in path)
-    bare = (text.replace(BETWEEN_PATHS, " ").replace(BETWEEN_LEVELS, " ").strip() for text in texts)
-    return [level for level in bare if level]
+    return [level for each in path if (level := _level(each, rules.clean))]
+
+
+@lru_cache(2**16)
+def _level(level: str, clean: bool) -> str:
+    """Return a level of a path; few are distinct."""
+    text = cleaned(_sound(level)) if clean else _sound(level)
+    return text.replace(BETWEEN_PATHS, " ").replace(BETWEEN_LEVELS, " ").strip()
 
 
 def cleaned(text: str, longest: int | None = None) -> str:
@@ -225,10 +231,14 @@ def cleaned(text: str, longest: int | None = None) -> str:
         text: as the file has it.
         longest: characters from which on nothing is left of it, ``None`` for no limit.
     """
-    text = " ".join(_TAG.sub(" ", html.unescape(text)).replace('"', "").split())
-    without = text.rstrip(". ")
-    if text.count(".", len(without)) > 1:
-        text = without + "."
+    text = html.unescape(text)
+    if "<" in text:
+        text = _TAG.sub(" ", text)
+    text = " ".join(text.replace('"', "").split())
+    if text.endswith("."):
+        without = text.rstrip(". ")
+        if text.count(".", len(without)) > 1:
+            text = without + "."
     return _cut(_sound(text), longest)
 
 

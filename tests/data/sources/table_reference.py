@@ -64,7 +64,7 @@ def expected(
 
     Args:
         rows: of the file of events.
-        rules: all but ``time``, with the columns named as their roles.
+        rules: with the columns named as their roles.
         unit: how times are written.
         listed: the items that are listed.
     """
@@ -73,8 +73,11 @@ def expected(
     events: list[dict[str, Any]] = []
     given = [_micro(t, unit) for row in rows if (t := _cell(row["time"], missing)) is not None]
     second = next(s for s in (1, 10**3, 10**6) if all(t % (10**6 // s) == 0 for t in given))
+    untimed = rules["columns"]["time"] is None
     for number, row in enumerate(rows):
         cells = {name: _cell(row[name], missing) for name in rules["columns"]}
+        if untimed:
+            cells["time"] = str(number)
         if None in (cells["user"], cells["item"], cells["time"]):
             continue
         query, grade = cells.get("query"), 1.0
@@ -98,7 +101,9 @@ def expected(
             grade = float(cells["grade"])
         if listed is not None and cells["item"] not in listed:
             continue
-        time = _micro(str(cells["time"]), unit) * second // 10**6
+        ranked = untimed or rules.get("time") == "order"
+        time = int(str(cells["time"])) if ranked else _micro(str(cells["time"]), unit)
+        time = time if ranked else time * second // 10**6
         events.append({**cells, "query": query, "grade": grade, "time": time, "row": number})
     if "session_gap" in rules:
         _sessions(events, rules["session_gap"] * second)
@@ -123,8 +128,12 @@ def _core(events: list[dict[str, Any]], least_user: int, least_item: int) -> lis
         counted = [event for event in events if event["grade"] > 0]
         users = Counter(event["user"] for event in counted)
         items = Counter(event["item"] for event in counted)
+        # One is no condition: what was shown and never taken is still shown.
         left = [
-            e for e in events if users[e["user"]] >= least_user and items[e["item"]] >= least_item
+            e
+            for e in events
+            if (least_user == 1 or users[e["user"]] >= least_user)
+            and (least_item == 1 or items[e["item"]] >= least_item)
         ]
         if len(left) == len(events):
             return left

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +16,19 @@ from hypothesis import strategies as st
 from benchmark.data.audit import AuditRow, audit
 from benchmark.data.load import load_dataset
 from benchmark.data.simulate_queries import path_query
-from benchmark.data.sources.amazon import READER
 from benchmark.data.sources.amazon_items import cleaned
-from benchmark.data.sources.amazon_rules import AmazonRules
-from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.reader import Wanted
 from benchmark.data.sources.source import TEST, Source
 from benchmark.errors import InputError
-from tests.data.generated.amazon import Shop, item_id, write_amazon, write_card
+from tests.data.generated.amazon import Shop, write_amazon, write_card
 
+from .amazon_files import lines_of, read_source, shops, write
 from .amazon_reference import Read, gensar_leaks, read_amazon
-from .broken_files import BREAKAGES, broken, one_line
 from .plain_split import asked_by, leave_one_out, log_of_dataset, ordered
 
 RULES = st.fixed_dictionaries(
     {},
     optional={
-        "least_rating": st.sampled_from([0, 2, 3.5]),
+        "least_rating": st.sampled_from([0, 3, 3.5, 4]),
         "core": st.integers(0, 3),
         "without_text": st.sampled_from(["drop", "keep"]),
         "clean": st.booleans(),
@@ -44,95 +38,6 @@ RULES = st.fixed_dictionaries(
         "twins": st.booleans(),
     },
 )
-PIECES = [*"ab.. |>\n\\é…\t\"'<&", "<b>", "</i >", "&amp;", "&quot;", "&lt;p&gt;", "...", "&#39;"]
-NASTY = st.lists(st.sampled_from(PIECES), max_size=10).map("".join)
-PATH = st.lists(NASTY, max_size=3)
-
-
-@st.composite
-def shops(draw: st.DrawFn, release: int) -> dict[str, list]:
-    """Draw what files hold: reviews, metadata and rows of Ai et al., as values."""
-    number = draw(st.integers(1, 30) | st.just(40))
-    reviews = [
-        {
-            "user": f"U{draw(st.integers(0, 2))}",
-            "item": f"B{draw(st.integers(0, 9))}",
-            "time": draw(st.integers(0, 6)) * 86_400,
-            "stars": draw(st.sampled_from([1.0, 3.0, 4.0, 5.0, None])),
-        }
-        for _ in range(number)
-    ]
-    paths = st.lists(PATH, max_size=2) if release == 2014 else PATH
-    body = NASTY if release == 2014 else st.lists(NASTY, max_size=2)
-    meta = [
-        {
-            "item": f"B{draw(st.integers(0, 11))}",
-            "title": draw(NASTY),
-            "description": draw(body),
-            "brand": draw(st.none() | NASTY),
-            "categories": draw(paths),
-        }
-        for _ in range(draw(st.integers(1, 14)))
-    ]
-    pairs = sorted({(r["user"], r["item"]) for r in reviews})
-    row = st.tuples(st.sampled_from(pairs), st.integers(0, 2), st.sampled_from([0, 1, 1, 1]))
-    most = [(pair, k % 3, 1) for k, pair in enumerate(pairs) if k % draw(st.integers(2, 9))]
-    return {
-        "reviews": reviews,
-        "meta": meta,
-        "train": most + draw(st.lists(row, max_size=10)),
-        "test": draw(st.lists(row, max_size=10)),
-        "lines": sorted(draw(st.sets(st.integers(0, number - 1), min_size=1))),
-    }
-
-
-def write(folder: Path, shop: Mapping[str, list], release: int, queries: bool) -> dict[str, str]:
-    """Write the files of a shop by the standard library."""
-    names = {"reviews": "reviews.json.gz", "meta": "meta.json.gz"}
-    of_release = {
-        2014: ("reviewerID", "asin", "unixReviewTime", "overall", "brand", "categories"),
-        2018: ("reviewerID", "asin", "unixReviewTime", "overall", "brand", "category"),
-        2023: ("user_id", "parent_asin", "timestamp", "rating", "store", "categories"),
-    }
-    user, item, time, stars, brand, categories = of_release[release]
-    reviews = []
-    for r in shop["reviews"]:
-        record = {user: r["user"], item: r["item"], "helpful": [0, 1], time: r["time"]}
-        reviews.append(json.dumps(record | ({} if r["stars"] is None else {stars: r["stars"]})))
-    packed(folder / names["reviews"], reviews)
-    metas = [
-        {item: m["item"], "title": m["title"], "description": m["description"]}
-        | {brand: m["brand"], categories: m["categories"], "price": 3.5}
-        for m in shop["meta"]
-    ]
-    packed(folder / names["meta"], map(repr if release == 2014 else json.dumps, metas))
-    if queries:
-        names |= {
-            "query_text": "q.gz", "train_qrels": "train.gz", "test_qrels": "test.gz",
-            "train_reviews": "id.gz",
-        }  # fmt: skip
-        packed(folder / "q.gz", ["photo digital camera lenses", "bags", "two words ", "last"])
-        # A row of both files would be two events of one moment, of which one stays by lot.
-        trained = [(pair, query) for pair, query, _ in shop["train"]]
-        tested = [row for row in shop["test"] if row[:2] not in trained]
-        first = shop["reviews"][0]["user"], shop["reviews"][0]["item"]
-        for part, rows in (
-            ("train", [*shop["train"], (first, 2, 1)]),
-            ("test", [*tested, (first, 3, 1)]),
-        ):
-            packed(folder / f"{part}.gz", [f"{u}_{q} 0 {i} {v} " for (u, i), q, v in rows])
-        packed(folder / "id.gz", [f"line_{n}" for n in shop["lines"]])
-    return names
-
-
-def packed(path: Path, lines: Any) -> None:
-    with gzip.open(path, "wt", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in lines)
-
-
-def read_source(folder: Path, names: Mapping[str, str], rules: Mapping) -> Source:
-    files = {what: folder / name for what, name in names.items()}
-    return READER.read(files, AmazonRules.model_validate(rules), Wanted())
 
 
 def events_of(source: Source) -> Counter[tuple]:
@@ -347,124 +252,6 @@ def test_texts_are_cleaned_as_documented() -> None:
     assert cleaned("a < b > c.") == "a < b > c."
     assert cleaned("x" * 2000, 2000) == ""
     assert cleaned("x" * 1999, 2000) == "x" * 1999
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    what=st.sampled_from(
-        ["reviews", "meta", "query_text", "train_qrels", "test_qrels", "train_reviews"]
-    ),
-    how=BREAKAGES,
-    packed=st.booleans(),
-    strict=st.booleans(),
-)
-def test_a_broken_file_is_one_line_or_a_count(
-    what: str, how: tuple, packed: bool, strict: bool
-) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        names = write_amazon(folder, Shop(users=8, items=10, reviews=40, queries=True))
-        broken(folder / names[what], how, packed)
-        files = {each: folder / names[each] for each in names}
-        try:
-            cleaning = Cleaning(strict)
-            source = READER.read(files, AmazonRules(qrels="split"), Wanted(cleaning=cleaning))
-        except InputError as error:
-            assert one_line(error, *(Path(each).name for each in names.values()), "review")
-            return
-    assert all("\n" not in note for note in (*cleaning.notes, *source.notes))
-    assert len(source.inter.user) > 0
-
-
-def lines_of(path: Path) -> list[str]:
-    return gzip.decompress(path.read_bytes()).decode().splitlines()
-
-
-FAULTS: list[tuple[str, Any, str]] = [
-    ("reviews", "{'reviewerID': 'A'}", r":3: the line is no JSON object \(Expecting property"),
-    ("reviews", "[" * 200_000, r":3: the line is no JSON object"),
-    (
-        "reviews",
-        '{"reviewerID": "A", "asin": 7, "unixReviewTime": 1}',
-        r":3: reviewerID, asin or unix",
-    ),
-    (
-        "reviews",
-        '{"reviewerID": "A", "asin": "B", "unixReviewTime": "1"}',
-        r":3: reviewerID, asin or",
-    ),
-    (
-        "reviews",
-        '{"reviewerID": "A", "asin": "B", "unixReviewTime": -9}',
-        r":3: reviewerID, asin or",
-    ),
-    ("meta", "{'asin': __import__('os').system('touch HERE')}", r":3: the line is no literal"),
-    (
-        "meta",
-        f"{{'asin': '{item_id(0)}', 'title': open('HERE', 'w')}}",
-        r":3: the line is no literal",
-    ),
-    ("meta", f"{{'asin': '{item_id(0)}', 'categories': [['A'}}", r":3: the line is no literal"),
-    ("meta", "(" * 100_000, r":3: the line is no literal"),
-    ("meta", "\\'" * 100_000, r":3: the line is no literal"),
-    ("meta", "{'title': 'no id'}", r":3: asin is missing"),
-    ("train_qrels", "A1,2,B,1", r":3: the line has another form"),
-    ("train_qrels", "NOBODY_0 0 B001 1 ", r":3: no review is of user 'NOBODY'"),
-    ("train_reviews", "line_-4", r":3: the line has another form"),
-    ("train_reviews", "line_99999999", r":3: the reviews end before line 99999999"),
-]
-
-
-@pytest.mark.parametrize(("what", "line", "told"), FAULTS)
-def test_a_faulty_line_is_counted_or_under_strict_refused(
-    tmp_path: Path, what: str, line: str, told: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    names = write_amazon(tmp_path, Shop(users=9, items=12, reviews=60, queries=True))
-    lines = lines_of(tmp_path / names[what])
-    packed(tmp_path / names[what], [*lines[:2], line, *lines[2:]])
-    files = {each: tmp_path / names[each] for each in names}
-    rules = AmazonRules(qrels="split")
-    cleaning = Cleaning()
-    READER.read(files, rules, Wanted(cleaning=cleaning))
-    count = f"(1 of {len(lines) + 1} lines); they are left out"
-    assert any(count in note for note in cleaning.notes)
-    with pytest.raises(InputError, match=f"{Path(names[what]).name}{told}"):
-        READER.read(files, rules, Wanted(cleaning=Cleaning(strict=True)))
-    assert not (tmp_path / "HERE").exists()
-
-
-def test_a_line_without_end_is_not_read_into_memory(tmp_path: Path) -> None:
-    names = write_amazon(tmp_path, Shop(users=9, items=12, reviews=60))
-    packed(tmp_path / names["reviews"], ["x" * 3_000_000])
-    with pytest.raises(InputError, match=r"reviews_Electronics_5.json.gz:1: the line is longer"):
-        read_source(tmp_path, names, {})
-
-
-def test_a_cut_off_gzip_file_says_where_it_ends(tmp_path: Path) -> None:
-    names = write_amazon(tmp_path, Shop(users=9, items=12, reviews=60))
-    path = tmp_path / names["reviews"]
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(InputError, match="the gzip file is damaged or cut off"):
-        read_source(tmp_path, names, {})
-
-
-def test_a_part_of_the_query_files_is_refused(tmp_path: Path) -> None:
-    names = write_amazon(tmp_path, Shop(users=9, items=12, reviews=60, queries=True))
-    for missing in ("query_text", "train_qrels", "test_qrels"):
-        some = {what: name for what, name in names.items() if what != missing}
-        with pytest.raises(InputError, match=f"need {missing} too"):
-            read_source(tmp_path, some, {})
-    with pytest.raises(InputError, match="need train_reviews too"):
-        read_source(
-            tmp_path, {w: n for w, n in names.items() if w != "train_reviews"}, {"qrels": "split"}
-        )
-
-
-def test_the_release_of_another_year_says_which_fields_it_wants(tmp_path: Path) -> None:
-    names = write_amazon(tmp_path, Shop(users=9, items=12, reviews=60, release=2023))
-    with pytest.raises(InputError, match=r"reviewerID, asin or unixReviewTime \(release 2014\)"):
-        read_source(tmp_path, names, {"release": 2014})
 
 
 def test_the_official_split_asks_what_ai_et_al_test(tmp_path: Path) -> None:

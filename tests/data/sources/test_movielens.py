@@ -18,18 +18,26 @@ from benchmark.data.grouping import group_events
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.data.sources.movielens import LABELS
+from benchmark.data.terms import Seen
 from benchmark.errors import InputError
 from tests.data.generated.movielens import write_movielens
+from tests.data.sources import plain_split
 from tests.data.sources.movielens_reference import Event, events_of, rows_of, searches_of
 
 VERSIONS = ("100k", "1m", "10m", "20m", "25m", "latest")
 
 
-def _load(folder: Path, card: dict, told: list[str] | None = None, **rules: object) -> Dataset:
+def _load(
+    folder: Path,
+    card: dict,
+    told: list[str] | None = None,
+    seen: Seen = "exclude",
+    **rules: object,
+) -> Dataset:
     values = {**card, "rules": {**card["rules"], **rules}}
     (folder / "card.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     notify = (lambda line: None) if told is None else told.append
-    return load_dataset(folder, cache=folder / "cache", notify=notify)
+    return load_dataset(folder, cache=folder / "cache", notify=notify, seen=seen)
 
 
 def _names(card: dict) -> dict[str, str]:
@@ -66,8 +74,8 @@ rules_of_tags = st.fixed_dictionaries(
 )
 
 
-@given(st.integers(0, 2**32), st.sampled_from(VERSIONS[2:]), rules_of_tags)
-@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(VERSIONS), rules_of_tags)
+@settings(max_examples=15, deadline=None)
 def test_tags_and_ratings_are_those_of_a_slow_reading(seed: int, version: str, rules: dict) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -87,6 +95,30 @@ def test_tags_and_ratings_are_those_of_a_slow_reading(seed: int, version: str, r
         )
         _check_requests(data, wanted, searches)
         assert audit(data).ok
+
+
+@given(st.integers(0, 2**32), st.sampled_from(VERSIONS), rules_of_tags)
+@settings(max_examples=10, deadline=None)
+def test_requests_are_those_of_a_slow_split(seed: int, version: str, rules: dict) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        card = write_movielens(folder, version, users=6, movies=16, seed=seed)
+        wanted = events_of(folder, _names(card), **{"labels": LABELS, **rules})
+        chosen = {k: list(v) if k == "labels" else v for k, v in rules.items()}
+        try:
+            data = _load(folder, card, seen="keep", **chosen)
+        except InputError as error:
+            assert "event" in str(error)
+            return
+    files = {(u, f, t, tag): burst for u, f, t, tag, burst in wanted}
+    events = [
+        plain_split.Event(u, f, t, tag, None if burst < 0 else str(burst))
+        for (u, f, t, tag), burst in files.items()
+    ]
+    ordered = plain_split.ordered(events, plain_split.log_of_dataset(data))
+    train, requests = plain_split.leave_one_out(ordered, len(data.items))
+    assert len(data.train.log) == len(train)
+    assert plain_split.asked_by(data) == requests
 
 
 def _check_requests(data: Dataset, wanted: list[Event], searches: dict) -> None:

@@ -34,6 +34,13 @@ UNITS = {
         f"{f'.{ms:03d}' if ms else ''}{('', 'Z', '+02:00', '-05:30')[s % 4]}"
     ),
 }
+READINGS: dict[str, dict[str, str]] = {
+    "csv": {"kind": "csv", "separator": ","},
+    "csv;": {"separator": ";"},
+    "tsv": {"kind": "tsv"},
+    "jsonl": {"kind": "jsonl"},
+    "parquet": {"kind": "parquet"},
+}
 ROLES = ("user", "item", "time", "query", "session", "type", "grade", "rating")
 
 
@@ -75,9 +82,17 @@ def cases(draw: st.DrawFn) -> tuple[list[dict[str, str]], dict[str, Any], str, s
     rules["at_least"] = {"user": draw(st.integers(1, 3)), "item": draw(st.integers(1, 3))}
     if "rating" in optional:
         rules["at_least"]["rating"] = draw(st.sampled_from([0.5, 3.5, 4]))
-    if "session" not in optional and draw(st.booleans()):
+    rules["time"] = draw(st.sampled_from(["auto", unit, "order" if unit != "iso" else "auto"]))
+    if draw(st.integers(0, 5)) == 0:
+        columns["time"] = None
+    clock = rules["time"] != "order" and columns["time"] is not None
+    if clock and "session" not in optional and draw(st.booleans()):
         rules["session_gap"] = draw(st.sampled_from([0.5, 1, 1800]))
-    return rows, rules, unit, draw(st.sampled_from(KINDS))
+    kind = draw(st.sampled_from(KINDS))
+    if draw(st.booleans()):
+        rules["files"] = {"events": READINGS[kind.removesuffix(".gz")]}
+    rules["item_columns"] = {"id": draw(st.sampled_from(["item_id", "商品"]))}
+    return rows, rules, unit, kind
 
 
 def events_of(source: Source) -> set[Event]:
@@ -122,7 +137,8 @@ def test_a_table_is_read_as_the_reference_reads_it(
     write_table(files["events"], rows, kind)
     if listed is not None:
         files["items"] = tmp_path / "items.csv"
-        table = [{"item_id": item, "title": f"title of {item}"} for item in sorted(listed)]
+        key = rules["item_columns"]["id"]
+        table = [{key: item, "title": f"title of {item}"} for item in sorted(listed)]
         write_table(files["items"], table, "csv")
     wanted = expected(rows, rules, unit, listed)
     try:

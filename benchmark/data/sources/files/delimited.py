@@ -141,13 +141,19 @@ def header(file: TableFile, between: str, wanted: str) -> tuple[str, ...]:
         raise complain(path, None, what)
     if len(raw) > LONGEST_LINE:
         raise complain(path, 1, f"the line is longer than {LONGEST_LINE:,} bytes; shorten it")
+    if b"\r" in raw.rstrip(b"\r\n"):
+        text = "the lines end by CR alone; save the file with line ends of LF or CRLF"
+        raise complain(path, None, text)
     try:
         line = raw.decode("utf-8-sig").rstrip("\r\n")
-        return tuple(next(csv.reader([line], delimiter=between, strict=True), ()))
+        names = tuple(next(csv.reader([line], delimiter=between, strict=True), ()))
     except UnicodeDecodeError as error:
         raise complain(path, 1, f"byte {error.start + 1} is {foreign_text(raw)}") from None
     except csv.Error as error:
         raise complain(path, 1, f"the first line does not name the fields: {error}") from None
+    if not names:
+        raise complain(path, 1, "the first line is blank; it must name the columns")
+    return names
 
 
 def _need(path: Path, names: tuple[str, ...], needed: tuple[str, ...], between: str) -> None:

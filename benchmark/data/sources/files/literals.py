@@ -15,8 +15,14 @@ from typing import Any
 __all__ = ["literal"]
 
 _PIECE = re.compile(
-    r"""(?P<text>'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")|\b(?P<name>None|True|False)\b|[()'"]"""
+    # Most of a literal: texts in single quotation marks that hold nothing odd, and what parts them.
+    r"""(?P<run>(?:'[^'"\\\x00-\x1f]*'[\s,:\[\]{}0-9.]*)+)"""
+    r"""|(?P<json>"[^"\\\x00-\x1f]*")"""
+    r"""|(?P<text>'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")"""
+    r"""|\b(?P<name>None|True|False)\b|[()'"]"""
 )
+_ESCAPE = re.compile(r"""\\(?:[\\nrt"']|x[0-9a-fA-F]{2})|\\|"|[\x00-\x1f]""")
+_ESCAPES = {"\\'": "'", '"': '\\"'} | {each: each for each in (r"\\", r"\n", r"\r", r"\t", r"\"")}
 _WORDS = {"None": "null", "True": "true", "False": "false", "(": "[", ")": "]"}
 
 
@@ -44,10 +50,24 @@ def _in_json(piece: re.Match[str]) -> str:
     whole = piece.group()
     if whole in ("'", '"'):
         raise ValueError("a quotation mark is not closed")
-    if piece.lastgroup != "text":
-        return _WORDS[whole]
-    inner = whole[1:-1]
-    if "\\" not in inner and '"' not in inner and inner.isprintable():
-        return f'"{inner}"'
-    # One quoted text at a time: without brackets and operators there is nothing to nest.
-    return json.dumps(ast.literal_eval(whole))
+    match piece.lastgroup:
+        case "run":
+            return whole.replace("'", '"')
+        case "json":
+            return whole
+        case "text":
+            with suppress(KeyError):
+                return f'"{_ESCAPE.sub(_escape, whole[1:-1])}"'
+            # One quoted text at a time: without brackets and operators there is nothing to nest.
+            return json.dumps(ast.literal_eval(whole))
+    return _WORDS[whole]
+
+
+def _escape(piece: re.Match[str]) -> str:
+    """Return an escape of Python's as one of JSON.
+
+    Raises:
+        KeyError: it is a rare one.
+    """
+    whole = piece.group()
+    return f"\\u00{whole[2:]}" if whole.startswith("\\x") else _ESCAPES[whole]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 import numpy as np
@@ -9,10 +10,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from benchmark.plain_text import plain
+
 __all__ = ["CellError", "as_numbers", "as_text", "first_failing", "is_text", "neat", "plain_type"]
 
-_UNTIDY = r"^\s|\s$|[\t\n\v\f\r\x00]|\s\s"
-_BLANKS = r"[\s\x00]+"
+_ODD = (
+    r"\x00\t-\r\x1c-\x1f\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}"
+    r"\p{Zl}\p{Zp}\x{202F}\x{205F}\x{3000}"
+)
+"""Blanks of every script but the plain one, as a class of characters: Chinese text has U+3000."""
+_UNTIDY = rf"^ | $|  |[{_ODD}]"
+_BLANKS = rf"[ {_ODD}]+"
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9]+")
 
 
 class CellError(ValueError):
@@ -109,7 +118,10 @@ def _numbers_of_text(text: pa.Array) -> pa.Array:
         return text.cast(pa.int64())
     with suppress(pa.ArrowInvalid):
         return text.cast(pa.float64())
-    raise CellError("is not a number", first_failing(text, pa.float64()))
+    row = first_failing(text, pa.float64())
+    cell = text[row].as_py()
+    mend = "; write a point for the decimal comma" if _DECIMAL_COMMA.fullmatch(cell) else ""
+    raise CellError(f"is not a number, but '{plain(cell, 40)}'{mend}", row)
 
 
 def first_failing(text: pa.Array, kind: pa.DataType) -> int:

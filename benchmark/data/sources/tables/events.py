@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.source import Interactions
+from benchmark.data.sources.tables.alike import written_alike
 from benchmark.data.sources.tables.cells import CellError, as_numbers
 from benchmark.data.sources.tables.coded import Coded
 from benchmark.data.sources.tables.rules import TableRules
@@ -282,6 +283,8 @@ def _listed(
         return rows, grade
     first = plain(ids[int(rows.codes["item"][np.argmax(lost)])].as_py(), 40)
     fault = f"item '{first}' is not in the table of items"
+    if (other := written_alike(first, listed)) is not None:
+        fault += f", but '{plain(other, 40)}' is: write the ids alike in both"
     rows = _report(rows, lost, table, fault, cleaning)
     return rows, None if grade is None else grade[~lost]
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from benchmark.data.sources.tables.coded import Coded
 from benchmark.data.sources.tables.sample import Column, Sample
+from benchmark.plain_text import plain
 
 __all__ = ["Guess", "GuessedType", "guess"]
 
@@ -39,6 +40,8 @@ GRADES = {
     3: "purchase purchased buy bought order ordered transaction checkout sale paid ord booking",
 }
 AGAINST = "remove removed delete dislike skip return returned refund unlike cancel hide block"
+_NUMBERED = re.compile(r"[ns]?(id|nr|nummer|number|num|no|code|key|kennung)$")
+"""What follows what a column is about, in names of one word: Kundennummer, productcode."""
 _LEFT_OUT = re.compile(r"url|uri|image|img|picture|photo|link|href|http|bild", re.IGNORECASE)
 _GAP = 1800
 
@@ -64,6 +67,7 @@ class Guess:
         text: further columns of text.
         types: what each type of event counts.
         time_said: how the times are written.
+        positions: whether the times are numbers that no clock shows.
         gap: seconds that part sessions, where nothing else does.
         unused: columns that were taken for nothing.
         check: what a person should look at.
@@ -75,6 +79,7 @@ class Guess:
     text: list[str] = field(default_factory=list)
     types: dict[str, GuessedType] = field(default_factory=dict)
     time_said: str = ""
+    positions: bool = False
     gap: int | None = None
     unused: list[str] = field(default_factory=list)
     check: list[str] = field(default_factory=list)
@@ -119,7 +124,7 @@ def _likeness(name: str, role: str) -> float:
     # A title in another script is one word with whatever stands beside it.
     for rank, each in enumerate(known):
         better = 0.5 * (1 - rank / len(known))
-        if whole in (each, f"{each}id") or core == [each]:
+        if whole == each or _NUMBERED.fullmatch(whole.removeprefix(each)) or core == [each]:
             return 2.5 + better
         if each in words:
             return (1.5 if words[0] == each else 1.0) + better
@@ -202,12 +207,15 @@ def _guess_time(events: Sample, found: Guess) -> None:
     column = _take(events, found, "time", lambda column: column.times is not None)
     if column is None:
         used = {name for name, _ in found.columns.values()}
-        clocks = [c for c in events.columns.values() if c.name not in used and c.times is not None]
-        if clocks:
+        free = [c for c in events.columns.values() if c.name not in used]
+        if clocks := [c for c in free if c.times is not None]:
             column = clocks[0]
             found.columns["time"] = (column.name, "as its values are times")
+        elif _called_time(free, found):
+            return
     if column is None:
         column = _take(events, found, "time", lambda column: column.is_number)
+        found.positions = column is not None
         found.check.append(
             "the times are numbers that no clock shows: they are taken for positions"
             if column
@@ -218,6 +226,20 @@ def _guess_time(events: Sample, found: Guess) -> None:
     found.time_said = column.times.notes[0].removeprefix("times are ")
     if len(column.times.notes) > 1:
         found.check.append("some times lie in 1970; are they missing?")
+
+
+def _called_time(columns: list[Column], found: Guess) -> bool:
+    """Take a column that is called a time and holds none: what reads it says so, and the order of
+    the rows does not stand for it unasked.
+    """
+    named = [c for c in columns if _likeness(c.name, "time") > 2 and not c.is_number and c.filled]
+    for column in named[:1]:
+        found.columns["time"] = (column.name, "by its name, but it cannot be read")
+        found.check.append(
+            f"the time '{plain(column.name, 40)}' {column.no_time}; until then nothing runs, unless"
+            " the card says time: null, by which the order of the rows stands for it"
+        )
+    return bool(named)
 
 
 def _guess_types(events: Sample, found: Guess) -> None:
@@ -257,6 +279,9 @@ def _type(name: str, count: int, queries: bool) -> GuessedType:
 def _remark(events: Sample, found: Guess) -> None:
     used = {name for name, _ in found.columns.values()}
     found.unused = [name for name in events.columns if name not in used]
+    for name, why in events.left_out.items():
+        if name:
+            found.check.append(f"'{plain(name, 40)}' was not looked at, as it {why}")
     if "user" not in found.columns:
         found.check.append("no column was taken for the user")
     if "item" in found.columns and "user" in found.columns:

@@ -111,14 +111,16 @@ def _line(path: Path, row: int) -> int:
     return row + 1
 
 
-def field_names(path: Path) -> tuple[str, ...]:
-    """Return the fields of the objects in the first few thousand lines.
+def field_names(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the fields of the first few thousand lines: those with values, those with objects.
 
     Raises:
         InputError: a line is no object.
     """
-    names: dict[str, None] = {}
+    nested: dict[str, bool] = {}
     for block in islice(blocks(path), 1):
-        for _, values in islice(_objects(path, block), 5_000):
-            names.update(dict.fromkeys(values))
-    return tuple(names)
+        for _, fields in islice(_objects(path, block), 5_000):
+            for name, value in fields.items():
+                nested[name] = nested.get(name, False) or _has_object(value)
+    values, objects = (tuple(n for n, each in nested.items() if each is of) for of in (False, True))
+    return values, objects

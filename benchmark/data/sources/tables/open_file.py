@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from benchmark.data.recognise import HEAD, foreign_text, recognise
@@ -21,6 +22,7 @@ __all__ = ["open_table"]
 
 _LINES = 64 * 2**10
 """Bytes of a file's beginning by which its separator is told."""
+_FOR_EXCEL = re.compile(rb'(?:\xef\xbb\xbf)?"?(sep=[ -~\t]?)"?\r?\n', re.IGNORECASE)
 
 
 def open_table(path: Path, how: Reading, cleaning: Cleaning, rule: str) -> Table:
@@ -39,6 +41,9 @@ def open_table(path: Path, how: Reading, cleaning: Cleaning, rule: str) -> Table
         head = file.read(_LINES)
     if not head.strip():
         raise complain(path, None, "the file is empty; its first line must name the columns")
+    if (line := _FOR_EXCEL.match(head)) is not None:
+        shown = line.group(1).decode("ascii")
+        raise complain(path, 1, f"the line '{shown}' speaks to Excel alone; remove it")
     kind = how.kind or _kind(path, head)
     if kind == "parquet":
         return parquet_table(path)
@@ -79,7 +84,8 @@ def _separator(path: Path, head: bytes, rule: str) -> str:
         raise complain(
             path,
             1,
-            f"the lines fall into fields by none of {known}; name another by {rule}.separator",
+            f"the lines fall into fields by none of {known}; let the first line name the columns,"
+            f" or name another separator by {rule}.separator",
         )
     return best
 

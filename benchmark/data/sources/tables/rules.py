@@ -93,7 +93,7 @@ class AtLeast(_Part):
     Attributes:
         rating: of an event.
         user: events of a user; ``item``: of an item. Both hold at once, as what is left out takes
-            from the other (a k-core). Events of grade 0 do not count; copies do.
+            from the other (a k-core). Events of grade 0 do not count; copies do. 1 asks nothing.
     """
 
     rating: float | None = None

@@ -57,17 +57,28 @@ class Column:
             return False
         return len(self.text) > 0
 
-    @cached_property
+    @property
     def times(self) -> Times | None:
         """The cells as times of a clock; ``None`` where they are none."""
+        return self._times[0]
+
+    @property
+    def no_time(self) -> str:
+        """Why the cells are no times of a clock."""
+        return self._times[1]
+
+    @cached_property
+    def _times(self) -> tuple[Times | None, str]:
         clock = Clock()
         try:
             for chunk in self.raw.chunks:
                 clock.add(chunk)
             times = clock.finish(lambda row: row + 1)
-        except (CellError, pa.ArrowException):
-            return None
-        return None if times.second is None else times
+        except CellError as error:
+            return None, str(error)
+        except pa.ArrowException:
+            return None, f"holds {self.raw.type}"
+        return (None, "holds no times of a clock") if times.second is None else (times, "")
 
     @cached_property
     def letters(self) -> float:
@@ -89,11 +100,13 @@ class Sample:
         table: that was looked at.
         rows: of it.
         columns: by name.
+        left_out: names of columns that were not looked at, and why.
     """
 
     table: Table
     rows: int
     columns: dict[str, Column]
+    left_out: dict[str, str]
 
 
 def take_sample(table: Table) -> Sample:
@@ -102,8 +115,7 @@ def take_sample(table: Table) -> Sample:
     Raises:
         InputError: it is malformed, has no rows, or has more than 500 columns.
     """
-    names = table.names if table.names is not None else field_names(table.path)
-    table.need(names)
+    names, left_out = _worth_a_look(table)
     if len(names) > _MOST_COLUMNS:
         raise complain(table.path, table.head, f"more than {_MOST_COLUMNS} columns; is it a table?")
     kept: dict[str, list[pa.Array]] = {name: [] for name in names}
@@ -125,7 +137,23 @@ def take_sample(table: Table) -> Sample:
         table,
         rows,
         {name: Column(name, _chunked(parts), types.get(name)) for name, parts in kept.items()},
+        left_out,
     )
+
+
+def _worth_a_look(table: Table) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the columns that have a name of their own and cells; and why others are left out."""
+    if table.names is None:
+        names, nested = field_names(table.path)
+        return names, dict.fromkeys(nested, "holds objects; text or numbers are wanted")
+    counts = Counter(table.names)
+    left_out = {name: "is named twice; rename one" for name, k in counts.items() if k > 1 and name}
+    if "" in counts and counts[""] > 1:  # as spreadsheets write empty columns
+        left_out[""] = "has no name"
+    names = tuple(name for name in counts if name not in left_out)
+    if not names:
+        table.need(list(left_out))
+    return names, left_out
 
 
 def _chunked(parts: list[pa.Array]) -> pa.ChunkedArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +47,9 @@ class Table:
         """
         if self.names is None:
             return
+        counts = Counter(self.names)
         for name in columns:
-            count, called = self.names.count(name), f"column '{plain(name, 40)}'"
+            count, called = counts[name], f"column '{plain(name, 40)}'"
             if not count:
                 known = did_you_mean(name, map(plain, self.names))
                 raise complain(self.path, self.head, f"{called} is missing{known}")

@@ -20,13 +20,20 @@ from benchmark.data.sources.tables.cells import (
     plain_type,
 )
 from benchmark.data.sources.tables.rules import TimeFormat
+from benchmark.plain_text import plain
 
 __all__ = ["Clock", "Times"]
 
 _ZONE = r"[0-9]:?[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _NUMBER = r"^[+-]?[0-9.]+([eE][+-]?[0-9]+)?$"
-_TIDY = ((r"^([0-9]{4})/([0-9]{2})/([0-9]{2})", r"\1-\2-\3"), (r",([0-9]+)", r".\1"))
+_TIDY = (
+    (r"^([0-9]{4})(/?)([0-9]{2})(/?)([0-9]{2})", r"\1-\3-\5"),
+    (r"^(.{10}[T ][0-9]{2})([0-9]{2})([0-9]{2})", r"\1:\2:\3"),
+    (r"^([0-9]{2})[.]([0-9]{2})[.]([0-9]{4})", r"\3-\2-\1"),
+    (r",([0-9]+)", r".\1"),
+)
+"""Other spellings: slashes, nothing between parts, the day first before dots, decimal commas."""
 _ENDS = ((r"\s*(UTC|GMT|z)$", "Z"), (r"\s+([+-][0-9:]+)$", r"\1"))
 _SECOND = 10**6
 _PER_SECOND = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
@@ -100,9 +107,8 @@ class Clock:
             try:
                 return *as_numbers(text, ()), "number"
             except CellError as error:
-                raise CellError(
-                    "is no time, or not written as those before it", error.row
-                ) from None
+                what = f"is no time, or not written as those before it{_shown(text, error.row)}"
+                raise CellError(what, error.row) from None
         for zone in ("UTC", None):  # what most files hold, without a look at each letter
             with suppress(pa.ArrowInvalid):
                 found = _moments(text.cast(pa.timestamp("us", zone)))
@@ -112,6 +118,7 @@ class Clock:
 
     def _tidied(self, text: pa.Array) -> pa.Array:
         """Return times of any spelling of ISO 8601, each with a zone."""
+        written = text
         for pattern, better in _TIDY:
             text = pc.replace_substring_regex(text, pattern, better)
         for pattern, better in _ENDS:
@@ -124,7 +131,8 @@ class Clock:
             return text.cast(pa.timestamp("ns", "UTC"))
         except pa.ArrowInvalid:
             row = first_failing(text, pa.timestamp("ns", "UTC"))
-            raise CellError("is no time; write it as in 2024-05-31T09:30:00+02:00", row) from None
+            what = f"is no time{_shown(written, row)}; write it as in 2024-05-31T09:30:00+02:00"
+            raise CellError(what, row) from None
 
     def _agree(self, written: str, row: int) -> None:
         if self._format != "auto" and (self._format == "iso") != (written == "iso"):
@@ -151,6 +159,8 @@ class Clock:
             return Times(np.zeros(len(values), dtype=np.int64), missing, None, ())
         if self._written == "iso":
             return self._on_clock(values, missing, self._words(), line)
+        if self._format == "auto" and (micro := _calendar(values, missing)) is not None:
+            return self._on_clock(micro, missing, "dates (numbers of year, month and day)", line)
         unit = _unit(values[~missing]) if self._format == "auto" else self._format
         if unit == "order":
             return _positions(values, missing, asked=self._format == "order")
@@ -199,6 +209,40 @@ class Clock:
                 f" {line(int(np.argmax(early)))}: a time that is missing, or in another unit?"
             )
         return Times(micro // (_SECOND // second), missing, second, tuple(notes))
+
+
+def _shown(text: pa.Array, row: int | None) -> str:
+    """Return a cell in brackets."""
+    return "" if row is None else f" ('{plain(text[row].as_py(), 40)}')"
+
+
+def _calendar(values: NDArray, missing: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+    """Return times such as 20240531 or 20240531093000 in microseconds since 1970, in UTC.
+
+    ``None`` where a number is no such date; positions that all are would be a strange accident.
+    """
+    given = values[~missing]
+    if given.dtype != np.int64:
+        return None
+    day, clock = given, np.zeros_like(given)
+    if given.min() > 10**13:
+        day, clock = given // 10**6, given % 10**6
+    if day.min() < 1970_01_01 or day.max() > 2099_12_31:
+        return None
+    hour, minute, second = clock // 10**4, clock // 100 % 100, clock % 100
+    month, date = day // 100 % 100, day % 100
+    if (month < 1).any() or (month > 12).any() or (date < 1).any():
+        return None
+    months = ((day // 10**4 - 1970) * 12 + month - 1).astype("datetime64[M]")
+    days = months.astype("datetime64[D]") + (date - 1)
+    if (days.astype("datetime64[M]") != months).any() or (hour > 23).any():
+        return None
+    if (minute > 59).any() or (second > 59).any():
+        return None
+    found = np.zeros(len(values), dtype=np.int64)
+    seconds = days.astype(np.int64) * 86_400 + hour * 3600 + minute * 60 + second
+    found[~missing] = seconds * _SECOND
+    return found
 
 
 def _unit(values: NDArray) -> TimeFormat:

@@ -53,14 +53,19 @@ def core(
     Args:
         user: ``[events]``; likewise ``item``.
         counts: ``[events]``, which of them are counted; the others stay with user and item.
-        least_user: events that a user needs; likewise ``least_item``.
+        least_user: events that a user needs; likewise ``least_item``. 1 asks for nothing, so that
+            what was shown and never taken stays.
     """
     keep = np.ones(len(user), dtype=np.bool_)
     while True:
         counted = keep & counts
         users = np.bincount(user[counted], minlength=int(user.max(initial=-1)) + 1)
         items = np.bincount(item[counted], minlength=int(item.max(initial=-1)) + 1)
-        stay = keep & (users[user] >= least_user) & (items[item] >= least_item)
+        stay = keep.copy()
+        if least_user > 1:
+            stay &= users[user] >= least_user
+        if least_item > 1:
+            stay &= items[item] >= least_item
         if (stay == keep).all():
             return keep
         keep = stay
