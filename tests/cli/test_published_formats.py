@@ -71,7 +71,7 @@ SPOILT: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "kuaisearch": (
         "recall",
         lambda raw: raw.replace(b"]", b"", 1),
-        "recall.jsonl:1: the line is no JSON",
+        "recall.jsonl:1: the line is",
     ),
     "jdsearch": ("log", lambda raw: raw.replace(b"\t", b","), "release_data.txt:1: "),
 }
