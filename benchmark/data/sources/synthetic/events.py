@@ -21,8 +21,8 @@ BEGIN = 1_577_836_800
 """The first second: 2020 begins, in UTC."""
 YEAR = 365 * 86_400
 YEARS = 2
-_ROUNDS = 16
-"""How often an item that its user has already is drawn again; then it stays."""
+_ROUNDS, _ANY = 24, 48
+"""How often an item that its user has already is drawn again; and then from all items alike."""
 _FINE = np.linspace(0, 1, 4097)
 
 
@@ -140,19 +140,22 @@ def _items(
     search: NDArray[np.bool_],
     start: int,
 ) -> NDArray[np.int64]:
-    """Return the item of each event; as good as none is met twice by one user, ``[events]``."""
+    """Return the item of each event; none is met twice by one user, ``[events]``."""
     stop = start + len(user)
     lots = uniforms(rules.seed, Stream.EVENT_WITHIN, start, stop)
     within = lots < rules.collaborative
     item = np.zeros(len(user), dtype=np.int64)
     left = np.arange(len(user))
-    for attempt in range(_ROUNDS):
+    for attempt in range(_ROUNDS + _ANY):
         lots = uniforms(rules.seed, Stream.EVENT_ITEM + attempt, start, stop)
-        for shelf, label, asked in (
-            (shelves[0], truth.favourite, left[~search[left]]),
-            (shelves[1], truth.interest, left[search[left]]),
-        ):
-            item[asked] = shelf.draw(label[user[asked]], within[asked], lots[asked])
+        if attempt < _ROUNDS:
+            for shelf, label, asked in (
+                (shelves[0], truth.favourite, left[~search[left]]),
+                (shelves[1], truth.interest, left[search[left]]),
+            ):
+                item[asked] = shelf.draw(label[user[asked]], within[asked], lots[asked])
+        else:
+            item[left] = (lots[left] * rules.items).astype(np.int64)
         left = _again(user, item)
         if not len(left):
             break
