@@ -1,4 +1,4 @@
-"""Made-up data are what their card says, each rule moves what it names, and a seed is a data set."""
+"""Made-up data are what their card says, a rule moves what it names, and a seed is a data set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 from benchmark.data.analyser import analyse
 from benchmark.data.audit import audit
 from benchmark.data.load import load_dataset
-from benchmark.data.requests import Task
 from benchmark.data.sources.source import Source
 from benchmark.data.sources.synthetic.events import BEGIN, YEAR, YEARS, season_of
 from benchmark.data.sources.synthetic.reader import drawn
@@ -55,9 +54,7 @@ def test_a_seed_is_a_data_set_whatever_is_drawn_at_once() -> None:
 
 @pytest.mark.parametrize("search", [0.0, 0.25, 1.0])
 @pytest.mark.parametrize("duplicates", [0.0, 0.0315, 1.0])
-def test_counts_are_those_of_the_card(
-    tmp_path: Path, search: float, duplicates: float
-) -> None:
+def test_counts_are_those_of_the_card(tmp_path: Path, search: float, duplicates: float) -> None:
     write_synthetic_card(
         tmp_path / "data", "made", {**SMALL, "search": search, "duplicates": duplicates}, ()
     )
@@ -113,6 +110,7 @@ def test_strengths_are_shares_of_events_words_and_classes() -> None:
     )
     source, truth = drawn(rules), truth_of(rules)
     inter = source.inter
+
     # What is not drawn within the taste meets it one time in six, and classes agree so by chance.
     def expected(share: float, by_chance: float = 1 / 6) -> float:
         return share + (1 - share) * by_chance
@@ -127,10 +125,8 @@ def test_strengths_are_shares_of_events_words_and_classes() -> None:
         assert expected(0.5) - 0.05 < same.mean() < expected(0.5) + 0.01
     assert abs((truth.taste == truth.topic).mean() - expected(0.25)) < 0.1
     assert abs((truth.favourite == truth.interest).mean() - expected(0.25)) < 0.03
-    texts = [
-        set(f"{title} {about}".split())
-        for title, about in zip(*(c.to_pylist() for c in source.items.columns.values()), strict=True)
-    ]
+    title, about = (column.to_pylist() for column in source.items.columns.values())
+    texts = [{*one.split(), *other.split()} for one, other in zip(title, about, strict=True)]
     words = asked(source).to_pylist()
     told = [words[row] in texts[inter.item[row]] for row in np.flatnonzero(search)]
     assert 0.7 < np.mean(told) < 0.78  # some words of other items are its own too

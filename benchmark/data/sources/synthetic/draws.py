@@ -54,7 +54,7 @@ def uniforms(seed: int, stream: int, start: int, stop: int, width: int = 1) -> N
 
 
 def classes(lots: NDArray[np.float64], count: int) -> NDArray[np.int32]:
-    """Return classes of equal size by lot, ``[lots]``, each of ``count`` met if there are enough."""
+    """Return classes of equal size by lot, ``[lots]``, from 0 to below ``count``."""
     rank = np.empty(len(lots), dtype=np.int64)
     rank[np.argsort(lots, kind="stable")] = np.arange(len(lots))
     return (rank % count).astype(np.int32)
