@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from benchmark.cli.data_new import new
+from benchmark.cli.data_synthetic import synthetic
 from benchmark.cli.output import remarks, show_json, show_table
 from benchmark.errors import CheckFailedError
 
@@ -18,6 +19,7 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Prepare, describe and audit data sets.", no_args_is_help=True)
 app.command()(new)
+app.command()(synthetic)
 
 NameOrPath = Annotated[
     str, typer.Argument(help="A card's name, a folder with a card, or a folder of atomic files.")

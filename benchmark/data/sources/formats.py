@@ -18,6 +18,7 @@ FORMATS = {
     "jdsearch": "jdsearch",
     "kuaisar": "kuaisar",
     "movielens": "movielens",
+    "synthetic": "synthetic.reader",
     "table": "tables.reader",
 }
 """The module of each format, which holds its :class:`Reader` as ``READER``."""
