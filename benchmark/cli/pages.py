@@ -95,7 +95,7 @@ def _bars(rows: Sequence[tuple[str, int]], room: int, blocks: bool) -> Iterator[
     total, most = max(1, sum(counts)), max([1, *counts])
     figures = [f"{count:,}" for count in counts]
     name, number = max(map(cell_len, labels)), max(map(len, figures))
-    longest = min(_LONGEST_BAR, room - name - number - 13)
+    longest = min(_LONGEST_BAR, room - name - number - 14)
     for label, count, figure in zip(labels, counts, figures, strict=True):
         line = f"  {' ' * (name - cell_len(label))}{label}"
         if longest >= _SHORTEST_BAR:
