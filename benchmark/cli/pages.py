@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,10 @@ __all__ = ["Bars", "Entry", "Heading", "Part", "page"]
 _WIDTH = 80
 """Of prose and bars where there is no terminal."""
 _NARROW = 60
+_WIDE = r"\u2e80-\u2fdf\u3040-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_SIGNS = r"\u3000-\u303f\uff01-\uff65"
+_PARTS = re.compile(rf"\s*(?:[{_WIDE}][{_SIGNS}]*|[^\s{_WIDE}]+)")
+"""Words, and letters of scripts that may be parted anywhere, with the signs behind them."""
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LONGEST_BAR, _SHORTEST_BAR = 40, 4
 
@@ -81,7 +86,7 @@ def _entry(part: Entry, room: int) -> Iterator[str]:
     lines = [
         line
         for each in part.text.split("\n")
-        for line in folded(plain(each).rstrip(), room - indent)
+        for line in folded(plain(each).rstrip(), room - indent, _PARTS)
     ]
     if cell_len(name) < indent:
         yield name + " " * (indent - cell_len(name)) + lines.pop(0)

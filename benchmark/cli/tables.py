@@ -22,6 +22,7 @@ _PROSE = 24
 """Columns of a terminal: what is wider is prose, and may be folded to no less."""
 
 _INDENT = "    "
+_WORD = re.compile(r"\s*\S+")
 
 
 def drawn(table: Table, width: int | None, encoding: str = "utf-8") -> str:
@@ -113,15 +114,20 @@ def _entry(name: str, value: str, whole: bool, width: int) -> str:
     return "\n".join([f"{name}:", *lines] if name else lines)
 
 
-def folded(text: str, width: int) -> list[str]:
-    """Return a text in lines of at most ``width``, which is that of its longest word or more.
+def folded(text: str, width: int, parts: re.Pattern[str] = _WORD) -> list[str]:
+    """Return a text in lines of at most ``width``, which is that of its longest part or more.
 
     Rich takes the blank behind a line of wide characters for a part that does not fit, and cuts.
+
+    Args:
+        text: in one line.
+        width: in columns of a terminal.
+        parts: finds what stays whole, with the blanks before it; words if not given.
     """
     lines = [""]
-    for word in re.findall(r"\s*\S+", text):
-        if cell_len(lines[-1] + word) <= width:
-            lines[-1] += word
+    for part in parts.findall(text):
+        if cell_len(lines[-1] + part) <= width:
+            lines[-1] += part
         else:
-            lines = [*filter(None, lines), word.lstrip()]
+            lines = [*filter(None, lines), part.lstrip()]
     return lines

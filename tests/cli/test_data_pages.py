@@ -38,7 +38,7 @@ def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     columns = {"user": "customer_id", "item": "product_id", "time": "event_time"}
     card = {
         "name": "商店-shop",
-        "description": "一个商店的日志，商品标题是德语和中文。" * 6,
+        "description": "一个商店的日志。商品标题是德语和中文。" * 6,
         **dict.fromkeys(("source", "licence", "citation"), "own"),
         "format": "table",
         "files": {"events": {"name": "events.csv"}, "items": {"name": "items.csv"}},

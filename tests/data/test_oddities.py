@@ -109,7 +109,8 @@ def test_milliseconds_are_seen_in_the_future_too() -> None:
 
 
 def test_items_without_text_are_told_where_the_card_names_text() -> None:
-    assert list(odd_texts(["", " ", "x"], ["title"]))[0].startswith("2 of 3 items have no text")
+    (line,) = odd_texts(["", " ", "x"], ["title"])
+    assert line.startswith("2 of 3 items have no text")
     assert list(odd_texts(["", "y", "x"], ["title"])) == []
     assert list(odd_texts(["", "", ""], [])) == []
 
