@@ -16,7 +16,8 @@ __all__ = ["Bars", "Entry", "Heading", "Part", "page"]
 
 _WIDTH = 80
 """Of prose and bars where there is no terminal."""
-_NARROW = 60
+_NARROW, _MARK = 60, 8
+"""Of a terminal in which only an indent of a mark's width has room."""
 _WIDE = r"\u2e80-\u2fdf\u3040-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _SIGNS = r"\u3000-\u303f\uff01-\uff65"
 _PARTS = re.compile(rf"\s*(?:[{_WIDE}][{_SIGNS}]*|[^\s{_WIDE}]+)")
@@ -82,7 +83,8 @@ def page(parts: Iterable[Part], width: int | None, encoding: str) -> str:
 
 def _entry(part: Entry, room: int) -> Iterator[str]:
     name = plain(part.name)
-    indent = 0 if not name else part.indent if room >= _NARROW else min(2, part.indent)
+    wide = room >= _NARROW or part.indent <= _MARK
+    indent = 0 if not name else part.indent if wide else 2
     lines = [
         line
         for each in part.text.split("\n")

@@ -32,7 +32,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     events_per_user, queries, requests, popularity, repeats, times, text, distributions, protocols,
     notes``. ``requests`` is by part and task, ``repeats`` the share of each task's events whose
     user had the item before; for the rest see :mod:`benchmark.data.distributions`. All of them are
-    documented in ``docs/data-audit.md``.
+    documented in ``docs/data-describe.md``.
     """
     log, about = dataset.log, dataset.about
     pairs = distinct(log.user.astype(np.int64) * len(dataset.items) + log.item)
