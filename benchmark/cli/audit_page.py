@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from rich.table import Table
 
 from benchmark.cli.data_pages import TASKS
-from benchmark.cli.pages import Entry, Heading, Part
+from benchmark.cli.pages import Entry, Heading, Part, percent
 from benchmark.data.audit import AuditReport
 from benchmark.data.easy import EasyTask, SearchWords
 from benchmark.data.verdicts import Check, checks, meaning, verdict
@@ -65,4 +65,4 @@ def _easy(easy: Mapping[str, EasyTask]) -> Table:
 
 
 def _share(share: float | None) -> str:
-    return "" if share is None else f"{share:.1%}"
+    return "" if share is None else percent(share)

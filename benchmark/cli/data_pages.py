@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from benchmark.cli.pages import Bars, Entry, Heading, Part
+from benchmark.cli.pages import Bars, Entry, Heading, Part, percent
 
 __all__ = ["TASKS", "description_page", "histograms"]
 
@@ -65,11 +65,11 @@ def _titles(found: dict[str, Any]) -> dict[str, str]:
     A name is a key of ``distributions``, for histories followed by a dot and the task.
     """
     most = found["popularity"]
-    users, items = found["events_per_user"], _percent(most["top_10_percent"])
+    users, items = found["events_per_user"], percent(most["top_10_percent"])
     titles = {
         "events_per_user": f"Users by their number of events (median {users.get('50%', 0):,.0f})",
         "events_per_item": (
-            f"Items by their number of events (the top 1% have {_percent(most['top_1_percent'])}"
+            f"Items by their number of events (the top 1% have {percent(most['top_1_percent'])}"
             f" of all events, the top 10% {items}; Gini {most['gini']:.2f})"
         ),
     }
@@ -135,7 +135,7 @@ def _events(found: dict[str, Any]) -> Table:
     table = Table("", "all", "recommendation", "search")
     for name, key in (("events", "events"), ("of them training", "training")):
         table.add_row(name, *(f"{found[key][kind]:,}" for kind in ("all", "rec", "search")))
-    repeats = [_percent(found["repeats"][t]) if found["events"][t] else "" for t in TASKS]
+    repeats = [percent(found["repeats"][t]) if found["events"][t] else "" for t in TASKS]
     table.add_row("again the same user and item", "", *repeats)
     return table
 
@@ -177,7 +177,7 @@ def _texts(texts: dict[str, Any]) -> str:
     for what, shares in texts["scripts"].items():
         if shares:
             shown = ", ".join(
-                f"{name} {_percent(share)}" for name, share in list(shares.items())[:4]
+                f"{name} {percent(share)}" for name, share in list(shares.items())[:4]
             )
             told.append(f"letters of {what}: {shown}")
     shares = texts["scripts"]["items"]
@@ -193,7 +193,7 @@ def _times(times: dict[str, Any]) -> str:
     for part, span in spans.items():
         shown = (str(span[name])[: 16 if unit else None].replace("T", " ") for name in (begin, end))
         told.append(f"{'all events' if part == 'all' else part}: {' to '.join(shown)}")
-    told.append(f"{_percent(times['same_time'])} of events share user and time with another one")
+    told.append(f"{percent(times['same_time'])} of events share user and time with another one")
     return "\n".join(told)
 
 
@@ -242,7 +242,3 @@ def _lengths(found: dict[str, Any], protocol: str) -> str:
             span = f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
             told.append(f"{span} in a {name} request of the test")
     return f": {', '.join(told)}" if told else ""
-
-
-def _percent(share: float) -> str:
-    return "<0.1%" if 0 < share < 0.0005 else f"{share:.1%}"

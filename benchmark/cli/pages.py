@@ -12,7 +12,7 @@ from rich.table import Table
 from benchmark.cli.tables import drawn, folded
 from benchmark.plain_text import plain
 
-__all__ = ["Bars", "Entry", "Heading", "Part", "page"]
+__all__ = ["Bars", "Entry", "Heading", "Part", "page", "percent"]
 
 _WIDTH = 80
 """Of prose and bars where there is no terminal."""
@@ -107,7 +107,7 @@ def _bars(rows: Sequence[tuple[str, int]], room: int, blocks: bool) -> Iterator[
         line = f"  {' ' * (name - cell_len(label))}{label}"
         if longest >= _SHORTEST_BAR:
             line += f"  {_bar(count / most, longest, blocks)}"
-        yield f"{line}  {figure:>{number}}  {_percent(count / total):>6}"
+        yield f"{line}  {figure:>{number}}  {percent(count / total):>6}"
 
 
 def _bar(share: float, longest: int, blocks: bool) -> str:
@@ -118,7 +118,8 @@ def _bar(share: float, longest: int, blocks: bool) -> str:
     return (_EIGHTHS[8] * whole + (_EIGHTHS[rest] if rest else "")).ljust(longest)
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Return a share from 0 to 1 as it is shown; what is not 0 does not look like it."""
     return "<0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
 
 

@@ -42,6 +42,7 @@ def test_nothing_is_told_of_what_is_usual() -> None:
     assert told(log_of(user, item, time)) == []
     assert told(log_of(user, item, [n // 5 for n in range(40)])) == []  # positions
     assert told(log_of(user, item, [START + 60 * (n // 3) for n in range(40)])) == []
+    assert told(log_of(user, item, [START if n % 5 == 2 else t for n, t in enumerate(time)])) == []
 
 
 Change = Callable[[list[int], list[int], list[int]], object]
