@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from benchmark.cli.data_new import new
 from benchmark.cli.data_synthetic import synthetic
-from benchmark.cli.output import remarks, show_json, show_table
-from benchmark.errors import CheckFailedError
+from benchmark.cli.output import remark, remarks, show_json, show_page, show_table
+from benchmark.errors import CheckFailedError, InputError
 
 if TYPE_CHECKING:
     from benchmark.data.dataset import Dataset
+    from benchmark.target import Target
 
 __all__ = ["app"]
 
@@ -22,7 +25,16 @@ app.command()(new)
 app.command()(synthetic)
 
 NameOrPath = Annotated[
-    str, typer.Argument(help="A card's name, a folder with a card, or a folder of atomic files.")
+    str | None,
+    typer.Argument(
+        metavar="NAME_OR_PATH",
+        show_default=False,
+        help="A card's name, a folder with a card, or a folder of atomic files.",
+    ),
+]
+DatasetOption = Annotated[
+    str | None,
+    typer.Option("--dataset", help="The same by an option, as other commands have it."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
@@ -35,81 +47,114 @@ AcceptLicence = Annotated[
 
 @app.command()
 def prepare(
-    name: NameOrPath, accept_licence: AcceptLicence = False, as_json: AsJson = False
+    name: NameOrPath = None,
+    dataset: DatasetOption = None,
+    accept_licence: AcceptLicence = False,
+    as_json: AsJson = False,
 ) -> None:
     """Read, split and freeze a data set, and keep the result in the cache."""
+    chosen = _one(name, dataset)
     if accept_licence:
         from benchmark.data.obtain import obtain
 
-        obtain(name)
-    dataset = _load(name)
+        obtain(chosen)
+    data = _load(chosen)
     row = {
-        "name": dataset.name,
-        "digest": dataset.digest,
-        "candidates_digest": dataset.candidates_digest,
-        "events": len(dataset.log),
+        "name": data.name,
+        "digest": data.digest,
+        "candidates_digest": data.candidates_digest,
+        "events": len(data.log),
     }
     if as_json:
         show_json(row)
-    else:
-        show_table(_pairs(row))
+        return
+    table = Table("", "", show_header=False)
+    for key, value in row.items():
+        table.add_row(key, str(value))
+    show_table(table)
 
 
 @app.command()
-def describe(name: NameOrPath, as_json: AsJson = False) -> None:
+def describe(
+    name: NameOrPath = None,
+    dataset: DatasetOption = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="SVG or PNG file to draw the histograms into.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Show what a data set holds and how it was made."""
+    from benchmark.cli.data_pages import description_page, histograms
     from benchmark.data.describe import describe as description
 
-    found = description(_load(name))
+    place, target = _one(name, dataset), None if picture is None else _picture(picture)
+    found = description(_load(place, shown=not as_json))
+    if target is not None:
+        from benchmark.report.data_picture import Chart, draw
+
+        draw(found["name"], [Chart(each.title, each.rows) for each in histograms(found)], target)
     if as_json:
         show_json(found)
     else:
-        show_table(_pairs(found))
+        show_page(description_page(found))
 
 
 @app.command()
-def audit(name: NameOrPath, as_json: AsJson = False) -> None:
+def audit(name: NameOrPath = None, dataset: DatasetOption = None, as_json: AsJson = False) -> None:
     """Look for leaks, and tell what needs no model; exit status 1 where safe data leak."""
+    from benchmark.cli.audit_page import audit_page
     from benchmark.data.audit import audit as audited
     from benchmark.data.easy import easy
+    from benchmark.data.verdicts import checks, verdict
 
-    dataset = _load(name)
-    report = audited(dataset)
-    found = report.to_dict() | {"easy": {task: e.to_dict() for task, e in easy(dataset).items()}}
+    data = _load(_one(name, dataset))
+    report, tasks = audited(data), easy(data)
     if as_json:
-        show_json(found)
+        found = {
+            "easy": {task: each.to_dict() for task, each in tasks.items()},
+            "checks": [each.to_dict() for each in checks(report)],
+            "verdict": verdict(report),
+        }
+        show_json(report.to_dict() | found)
     else:
-        show_table(_pairs(found))
+        show_page(audit_page(report, tasks))
     if not report.ok:
         raise CheckFailedError(f"{report.dataset}: {'; '.join(report.problems)}")
 
 
-def _load(name: str) -> Dataset:
+def _one(name: str | None, dataset: str | None) -> str:
+    """Return the data set that was named, by either way.
+
+    Raises:
+        InputError: none was, or two.
+    """
+    if name is not None and dataset is not None:
+        raise InputError(f"--dataset {dataset}: '{name}' is named already; drop one of them")
+    found = name if dataset is None else dataset
+    if found is None:
+        raise InputError("name the data set: a card's name or a folder, as in `data describe NAME`")
+    return found
+
+
+def _picture(path: Path) -> Target:
+    from benchmark.target import Target
+
+    if path.suffix not in (".svg", ".png"):
+        raise InputError(f"--picture {path}: name a file that ends in .svg or .png")
+    return Target.at("--picture", path)
+
+
+def _load(name: str, shown: bool = False) -> Dataset:
+    """Load a data set; with ``shown``, its notes are not told twice in one terminal."""
     from benchmark.data.load import load_dataset
 
-    with remarks() as notify:
-        return load_dataset(name, notify=notify)
-
-
-def _pairs(values: dict[str, Any]) -> Table:
-    table = Table("", "", show_header=False)
-    for name, value in _flat(values):
-        table.add_row(name, value)
-    return table
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Turn nested values into dotted names and text."""
-    rows: list[tuple[str, str]] = []
-    for name, value in values.items():
-        if isinstance(value, dict):
-            rows += _flat(value, f"{prefix}{name}.")
-        elif isinstance(value, list | tuple) and value and isinstance(value[0], dict):
-            for number, part in enumerate(value):
-                rows += _flat(part, f"{prefix}{name}.{number}.")
-        elif isinstance(value, list | tuple):
-            rows.append((prefix + name, ", ".join(map(str, value))))
-        else:
-            text = f"{value:.6g}" if isinstance(value, float) else str(value)
-            rows.append((prefix + name, text))
-    return rows
+    if not (shown and sys.stdout.isatty()):
+        with remarks() as notify:
+            return load_dataset(name, notify=notify)
+    lines: list[str] = []
+    data = load_dataset(name, notify=lines.append)
+    notes = {f"{data.name}: {note}" for note in data.about.notes}
+    for line in lines:
+        if line not in notes:
+            remark(line)
+    return data

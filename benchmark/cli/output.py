@@ -20,6 +20,8 @@ from benchmark.remarks import remark
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from benchmark.cli.pages import Part
+
 __all__ = [
     "discard_stdout",
     "progress",
@@ -29,6 +31,7 @@ __all__ = [
     "show_error",
     "show_json",
     "show_lines",
+    "show_page",
     "show_table",
     "terminal_width",
 ]
@@ -74,7 +77,14 @@ def show_table(table: Table) -> None:
     """Write a table in whatever layout the terminal has room for; nothing is cut."""
     from benchmark.cli.tables import drawn
 
-    show(drawn(table, terminal_width()))
+    show(drawn(table, terminal_width(), _encoding()))
+
+
+def show_page(parts: Iterable[Part]) -> None:
+    """Write headings, entries, tables and histograms in whatever layout there is room for."""
+    from benchmark.cli.pages import page
+
+    show(page(parts, terminal_width(), _encoding()))
 
 
 def terminal_width() -> int | None:

@@ -16,28 +16,30 @@ from rich.text import Text
 
 from benchmark.plain_text import plain
 
-__all__ = ["drawn"]
+__all__ = ["drawn", "folded"]
 
 _PROSE = 24
 """Columns of a terminal: what is wider is prose, and may be folded to no less."""
 
 _INDENT = "    "
+_WORD = re.compile(r"\s*\S+")
 
 
-def drawn(table: Table, width: int | None) -> str:
+def drawn(table: Table, width: int | None, encoding: str = "utf-8") -> str:
     """Return a table as lines.
 
     Args:
         table: its cells are text; title and caption are one line each. Columns with ``no_wrap``
             hold what is copied as a whole.
         width: of the terminal; ``None`` for as wide as need be.
+        encoding: of what they are written to; lines are of ASCII where it is no Unicode.
     """
     columns = [[plain(str(cell)) for cell in (c.header, *c.cells)] for c in table.columns]
     widths = _widths(columns, [column.no_wrap for column in table.columns], width)
     if widths is None:
         text = "".join(f"{block}\n\n" for block in _blocks(columns, table, width or 0))
     else:
-        text = _boxed(columns, widths, table.show_header)
+        text = _boxed(columns, widths, table.show_header, encoding)
     around = [plain(str(each or "")) for each in (table.title, table.caption)]
     above, below = (f"{line}\n" if line else "" for line in around)
     return above + text + below
@@ -61,14 +63,26 @@ def _widths(columns: list[list[str]], whole: list[bool], width: int | None) -> l
     return [low + (high - low) * spare // wanted for low, high in zip(least, wide, strict=True)]
 
 
-def _boxed(columns: list[list[str]], widths: list[int], show_header: bool) -> str:
+class _Encoded(StringIO):
+    """Text of which Rich is told the encoding that it will have."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._encoding = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._encoding
+
+
+def _boxed(columns: list[list[str]], widths: list[int], show_header: bool, encoding: str) -> str:
     table = Table(show_header=show_header)
     for (header, *_), width in zip(columns, widths, strict=True):
         table.add_column(Text(header), width=width)
     for cells in zip(*(column[1:] for column in columns), strict=True):
-        lines = (_folded(cell, width) for cell, width in zip(cells, widths, strict=True))
+        lines = (folded(cell, width) for cell, width in zip(cells, widths, strict=True))
         table.add_row(*(Text("\n".join(each)) for each in lines))
-    box = StringIO()
+    box = _Encoded(encoding)
     Console(file=box, width=sum(widths) + 3 * len(widths) + 1, color_system=None).print(table)
     return box.getvalue()
 
@@ -96,19 +110,24 @@ def _entry(name: str, value: str, whole: bool, width: int) -> str:
     longest = max((cell_len(word) for word in value.split()), default=0)
     if whole or longest > width - len(_INDENT):
         return f"{name}:\n{value}" if name else value
-    folded = [f"{_INDENT}{each}" for each in _folded(value.lstrip(), width - len(_INDENT))]
-    return "\n".join([f"{name}:", *folded] if name else folded)
+    lines = [f"{_INDENT}{each}" for each in folded(value.lstrip(), width - len(_INDENT))]
+    return "\n".join([f"{name}:", *lines] if name else lines)
 
 
-def _folded(text: str, width: int) -> list[str]:
-    """Return a text in lines of at most ``width``, which is that of its longest word or more.
+def folded(text: str, width: int, parts: re.Pattern[str] = _WORD) -> list[str]:
+    """Return a text in lines of at most ``width``, which is that of its longest part or more.
 
     Rich takes the blank behind a line of wide characters for a part that does not fit, and cuts.
+
+    Args:
+        text: in one line.
+        width: in columns of a terminal.
+        parts: finds what stays whole, with the blanks before it; words if not given.
     """
     lines = [""]
-    for word in re.findall(r"\s*\S+", text):
-        if cell_len(lines[-1] + word) <= width:
-            lines[-1] += word
+    for part in parts.findall(text):
+        if cell_len(lines[-1] + part) <= width:
+            lines[-1] += part
         else:
-            lines = [*filter(None, lines), word.lstrip()]
+            lines = [*filter(None, lines), part.lstrip()]
     return lines

@@ -16,9 +16,28 @@ from benchmark.data.keys import among, distinct
 from benchmark.data.requests import Task
 from benchmark.data.text_column import TextColumn
 
-__all__ = ["AuditReport", "AuditRow", "audit"]
+__all__ = ["FAULTS", "LEAKS", "AuditReport", "AuditRow", "audit"]
 
 _BATCH = 4096
+
+LEAKS = {
+    "twins_in_training": "have a twin of their target in training",
+    "twins_in_history": "have a twin of their target in their own history",
+    "same_time_in_history": "have an event of their own time in their history",
+    "own_session_in_history": "have an event of their own session in their history",
+    "pairs_in_training": "have their user and target together in training",
+    "tested_pairs": "ask for what a test request of their user asks for",
+}
+"""What may not be under ``leakage: safe``: a number of :class:`AuditRow`, said of its requests."""
+
+FAULTS = {
+    "later_in_history": "have a later event in their history",
+    "seen_targets": "ask for an item of their own history, which is left out",
+    "broken_lists": "have a broken list of candidates",
+    "missing_lists": "have no sampled list, though there are negatives enough",
+    "wrong_negatives": "have a negative that is no negative",
+}
+"""What may never be, likewise."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +118,7 @@ def audit(dataset: Dataset) -> AuditReport:
     Twins are events of the same user, item and time as a target, of either kind. Under
     ``leakage: paper`` they are counted and are no failure.
     """
-    rows = tuple(
-        _row(dataset, part, task, asked) for (part, task), asked in dataset.evaluation.items()
-    )
+    rows = tuple(_row(dataset, part, task, asked) for part, task, asked in dataset.by_part())
     shown = _hidden_queries_shown(dataset)
     problems = list(_problems(rows, safe=dataset.about.leakage == "safe"))
     if shown:
@@ -119,23 +136,8 @@ def audit(dataset: Dataset) -> AuditReport:
 
 
 def _problems(rows: Iterable[AuditRow], safe: bool) -> Iterable[str]:
-    leaks = {
-        "twins_in_training": "have a twin of their target in training",
-        "twins_in_history": "have a twin of their target in their own history",
-        "same_time_in_history": "have an event of their own time in their history",
-        "own_session_in_history": "have an event of their own session in their history",
-        "pairs_in_training": "have their user and target together in training",
-        "tested_pairs": "ask for what a test request of their user asks for",
-    }
-    faults = {
-        "later_in_history": "have a later event in their history",
-        "seen_targets": "ask for an item of their own history, which is left out",
-        "broken_lists": "have a broken list of candidates",
-        "missing_lists": "have no sampled list, though there are negatives enough",
-        "wrong_negatives": "have a negative that is no negative",
-    }
     for row in rows:
-        for name, text in (leaks if safe else {}).items() | faults.items():
+        for name, text in (LEAKS if safe else {}).items() | FAULTS.items():
             if count := getattr(row, name):
                 yield f"{row.part} {row.task}: {count} of {row.requests} requests {text}"
 

@@ -258,17 +258,37 @@ class Copies(_Strict):
 
 
 class Statistics(_Strict):
-    """Counts of the prepared data set, compared with the data by a test."""
+    """Counts of the prepared data set, compared with the data where they are loaded.
 
-    users: int
-    items: int
-    events: int
-    searches: int
-    queries: int
+    Either all of them, as counted here and compared by a test, or those that others publish, with
+    ``published`` to name who says so.
+
+    Attributes:
+        published: where the counts are from, if nobody counted them here.
+    """
+
+    published: Annotated[str, Field(min_length=1)] | None = None
+    users: int | None = None
+    items: int | None = None
+    events: int | None = None
+    searches: int | None = None
+    queries: int | None = None
     mean_query_words: float | None = None
-    training: dict[TaskName, int]
-    validation: dict[TaskName, int]
-    test: dict[TaskName, int]
+    training: dict[TaskName, int] | None = None
+    validation: dict[TaskName, int] | None = None
+    test: dict[TaskName, int] | None = None
+
+    @model_validator(mode="after")
+    def _whole_or_published(self) -> Statistics:
+        optional = ("published", "mean_query_words")
+        missing = [n for n, v in self if v is None and n not in optional]
+        if self.published is None and missing:
+            raise ValueError(f"{', '.join(missing)} missing; or name who published the others")
+        return self
+
+    def counts(self) -> dict[str, Any]:
+        """Return what is stated, by name."""
+        return self.model_dump(exclude={"published"}, exclude_none=True)
 
 
 class Frozen(_Strict):

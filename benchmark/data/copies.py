@@ -14,6 +14,9 @@ from benchmark.plain_text import plain
 
 __all__ = ["without_copies"]
 
+_MANY = 0.05
+"""Of all events: more copies are more than a few double clicks."""
+
 
 def without_copies(inter: Interactions, rule: Copies, cleaning: Cleaning) -> Interactions:
     """Return the events without copies of another one.
@@ -59,5 +62,11 @@ def without_copies(inter: Interactions, rule: Copies, cleaning: Cleaning) -> Int
         f" {moment}, of the same kind and query"
     )
     count = f"{len(copies)} of {len(events)} events are copies"
-    cleaning.report(*inter.where(example), fault, count, "they are dropped")
+    remedy = "they are dropped"
+    if len(copies) > _MANY * len(events):
+        remedy += (
+            f", {len(copies) / len(events):.0%} of all: was a file written twice, or joined to"
+            " another? If people did the same again, let the card say copies: {keep: true}"
+        )
+    cleaning.report(*inter.where(example), fault, count, remedy)
     return replace(inter, grade=grade).only(kept)

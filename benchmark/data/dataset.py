@@ -168,6 +168,12 @@ class Dataset:
             about=about,
         )
 
+    def by_part(self) -> list[tuple[Part, Task, EvaluationSet]]:
+        """Return the requests of each part and task: validation first, and recommendation first."""
+        asked = self.evaluation
+        parts: tuple[Part, ...] = get_args(Part)
+        return [(p, t, asked[p, t]) for p in parts for t in Task if (p, t) in asked]
+
     @classmethod
     def from_frames(
         cls,

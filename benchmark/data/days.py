@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from benchmark.errors import InputError
 
-__all__ = ["is_zone", "midnights"]
+__all__ = ["UNITS", "is_zone", "midnights", "moment_of", "unit_of"]
 
-_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 _YEARS = (1971, 2100)
 """Between them no time can be taken for one of another unit."""
 
@@ -40,16 +40,36 @@ def midnights(times: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
         InputError: the times are no moments from 1971 to 2100 in any unit.
     """
     first, last = int(times.min()), int(times.max())
+    unit = unit_of(first, last)
+    if unit is None:
+        raise InputError(
+            f"the days split needs times from {_YEARS[0]} to {_YEARS[1]}, in {', '.join(UNITS)}"
+            f" since 1970; these run from {first} to {last}; name another split in the card"
+        )
+    each = UNITS[unit]
+    begin, end = (_day(moment // each, zone) for moment in (first, last))
+    days = [begin + timedelta(days=i) for i in range((end - begin).days + 1)]
+    return np.array([_midnight(day, zone) * each for day in days], dtype=np.int64)
+
+
+def unit_of(first: int, last: int) -> str | None:
+    """Return the unit, a name of :data:`UNITS`, in which times are moments from 1971 to 2100.
+
+    Args:
+        first: the earliest.
+        last: the latest.
+
+    Returns:
+        ``None`` where they are no such moments in any unit, as positions are not.
+    """
     low, high = (datetime(year, 1, 1, tzinfo=timezone.utc).timestamp() for year in _YEARS)
-    for each in _UNITS.values():
-        if low * each <= first and last < high * each:
-            begin, end = (_day(moment // each, zone) for moment in (first, last))
-            days = [begin + timedelta(days=i) for i in range((end - begin).days + 1)]
-            return np.array([_midnight(day, zone) * each for day in days], dtype=np.int64)
-    raise InputError(
-        f"the days split needs times from {_YEARS[0]} to {_YEARS[1]}, in {', '.join(_UNITS)} since"
-        f" 1970; these run from {first} to {last}; name another split in the card"
-    )
+    fits = (u for u, each in UNITS.items() if low * each <= first and last < high * each)
+    return next(fits, None)
+
+
+def moment_of(time: int, unit: str) -> datetime:
+    """Return the moment of a time in a unit, in UTC and whole seconds."""
+    return datetime.fromtimestamp(time // UNITS[unit], timezone.utc)
 
 
 def _day(second: int, zone: str) -> date:

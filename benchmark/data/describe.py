@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmark.data.catalogue import Queries
 from benchmark.data.dataset import Dataset, EvaluationSet
-from benchmark.data.events import EventLog, EventSource
+from benchmark.data.distributions import distributions, popularity, text, times, word_counts
+from benchmark.data.evaluation_set import PROTOCOLS
+from benchmark.data.events import NO_SESSION, EventLog, EventSource
 from benchmark.data.keys import distinct
-from benchmark.data.repeats import in_history
+from benchmark.data.repeats import in_history, repeated_share
+from benchmark.data.requests import Task
+from benchmark.data.text_column import TextColumn
 
 __all__ = ["describe"]
 
@@ -21,14 +27,17 @@ _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 def describe(dataset: Dataset) -> dict[str, Any]:
     """Return what is in a data set and how it was made.
 
-    Keys: ``name, description, source, licence, citation, split, leakage, seen, digest,
-    candidates_digest, users, items, items_with_text, events, training, density,
-    events_per_user, queries, requests, notes``. ``requests`` is by part and task.
+    Keys: ``name, description, source, licence, citation, split, leakage, seen, exclude_seen,
+    digest, candidates_digest, users, items, items_with_text, events, training, sessions, density,
+    events_per_user, queries, requests, popularity, repeats, times, text, distributions, protocols,
+    notes``. ``requests`` is by part and task, ``repeats`` the share of each task's events whose
+    user had the item before; for the rest see :mod:`benchmark.data.distributions`. All of them are
+    documented in ``docs/data-describe.md``.
     """
     log, about = dataset.log, dataset.about
     pairs = distinct(log.user.astype(np.int64) * len(dataset.items) + log.item)
     requests: dict[str, dict[str, Any]] = {}
-    for (part, task), asked in dataset.evaluation.items():
+    for part, task, asked in dataset.by_part():
         requests.setdefault(part, {})[str(task)] = _requests(asked)
     return {
         "name": dataset.name,
@@ -39,17 +48,27 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "split": about.split,
         "leakage": about.leakage,
         "seen": about.seen,
+        "exclude_seen": list(about.exclude_seen),
         "digest": dataset.digest,
         "candidates_digest": dataset.candidates_digest,
         "users": log.users,
         "items": len(dataset.items),
-        "items_with_text": sum(map(bool, dataset.items.texts)),
+        "items_with_text": int(np.count_nonzero(_lengths(dataset.items.texts))),
         "events": _events(log),
         "training": _events(dataset.train.log),
+        "sessions": _sessions(log),
         "density": len(pairs) / max(1, log.users * len(dataset.items)),
         "events_per_user": _quantiles(np.diff(log.offsets)),
         "queries": _queries(dataset),
         "requests": requests,
+        "popularity": popularity(dataset),
+        "repeats": {
+            str(task): round(repeated_share(log, task, len(dataset.items)), 4) for task in Task
+        },
+        "times": times(dataset),
+        "text": text(dataset),
+        "distributions": distributions(dataset),
+        "protocols": list(_protocols(dataset)),
         "notes": list(about.notes),
     }
 
@@ -57,6 +76,24 @@ def describe(dataset: Dataset) -> dict[str, Any]:
 def _events(log: EventLog) -> dict[str, int]:
     searches = int((log.kind == EventSource.SEARCHED).sum())
     return {"all": len(log), "rec": len(log) - searches, "search": searches}
+
+
+def _sessions(log: EventLog) -> int:
+    """Count the sessions that the source tells, of each user for itself."""
+    told = log.session != NO_SESSION
+    sessions = int(log.session.max(initial=0)) + 1
+    return len(distinct(log.user[told].astype(np.int64) * sessions + log.session[told]))
+
+
+def _lengths(texts: Sequence[str]) -> NDArray[np.int64]:
+    return pc.binary_length(TextColumn(texts).array).to_numpy(zero_copy_only=False)
+
+
+def _protocols(dataset: Dataset) -> Iterator[str]:
+    """Yield by what requests can be asked, in the usual order."""
+    for protocol in PROTOCOLS:
+        if any(protocol in asked.protocols for asked in dataset.evaluation.values()):
+            yield protocol
 
 
 def _quantiles(values: NDArray[np.integer]) -> dict[str, float]:
@@ -118,7 +155,7 @@ def _queries(dataset: Dataset) -> dict[str, Any]:
 def _kind(
     queries: Queries, query: NDArray[np.int32], reached: NDArray[np.integer]
 ) -> dict[str, Any]:
-    length = np.array([len(text.split()) for text in queries.texts])
+    length = word_counts(TextColumn(queries.texts))
     distinct, times = np.unique(query, return_counts=True)
     often = distinct[np.argsort(-times, kind="stable")]
     spread = often[:: max(1, len(often) // 8)][:8]

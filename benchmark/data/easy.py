@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset, EvaluationSet
 from benchmark.data.easy_rules import EasyRules, Rule
-from benchmark.data.events import EventLog
-from benchmark.data.grouping import kind_of
+from benchmark.data.repeats import repeated_share
 from benchmark.data.requests import Task
 
 __all__ = ["EasyTask", "SearchWords", "easy", "hard_requests"]
@@ -74,7 +73,7 @@ def easy(dataset: Dataset) -> dict[str, EasyTask]:
     rules = EasyRules(dataset)
     return {
         str(task): _task(dataset, asked, rules)
-        for (part, task), asked in dataset.evaluation.items()
+        for part, task, asked in dataset.by_part()
         if part == "test"
     }
 
@@ -102,7 +101,7 @@ def _task(dataset: Dataset, asked: EvaluationSet, rules: EasyRules) -> EasyTask:
         top_10={name: float(which.mean()) for name, which in found.items()},
         any_rule=float(answered.mean()),
         hard=int((~answered).sum()),
-        repeats=_repeats(dataset.log, task, len(dataset.items)),
+        repeats=repeated_share(dataset.log, task, len(dataset.items)),
         words=_words(dataset, asked, rules) if task is Task.SEARCH else None,
     )
 
@@ -124,15 +123,6 @@ def _pieces(effort: NDArray[np.int64]) -> Iterator[slice]:
         stop = max(start + 1, int(np.searchsorted(ends, limit, side="right")))
         yield slice(start, stop)
         start = stop
-
-
-def _repeats(log: EventLog, task: Task, items: int) -> float:
-    keys = log.user.astype(np.int64) * items + log.item
-    pairs, pair = np.unique(keys, return_inverse=True)
-    first = np.full(len(pairs), np.iinfo(np.int64).max)
-    np.minimum.at(first, pair, log.time)
-    rows = log.rows_of_kind[kind_of(task)]
-    return float((log.time[rows] > first[pair[rows]]).mean())
 
 
 def _words(dataset: Dataset, asked: EvaluationSet, rules: EasyRules) -> SearchWords:

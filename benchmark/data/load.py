@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmark.data.cache import cache_folder, fetch, store
 from benchmark.data.card import Card
 from benchmark.data.dataset import DATA_VERSION, Dataset, check_seen, digest_of
+from benchmark.data.departures import departures
 from benchmark.data.locate import Notify, card_names, resolve, source_files
 from benchmark.data.places import remember
 from benchmark.data.prepared import Prepared
@@ -43,6 +44,7 @@ def load_dataset(
     check_seen(seen)
     tell = notify or (lambda line: None)
     card, folder = resolve(name_or_path, tell)
+    asked_as_said = seen == "exclude" and leakage in (None, card.split.leakage)
     if leakage is not None:
         card = card.model_copy(update={"split": card.split.model_copy(update={"leakage": leakage})})
     sums = _check_files(card, folder, KnownFiles(cache_folder(cache)))
@@ -56,6 +58,9 @@ def load_dataset(
         remember(cache_folder(cache), dataset.digest, Path(name_or_path).expanduser())
     for line in _not_asked(prepared, dataset):
         tell(f"{card.name}: {line}")
+    if card.statistics is not None:
+        for line in departures(card.statistics, dataset, asked_as_said):
+            tell(f"{card.name}: {line}")
     return dataset
 
 

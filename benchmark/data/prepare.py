@@ -28,6 +28,7 @@ from benchmark.data.evaluation_set import (
 from benchmark.data.events import NO_QUERY, EventLog, EventSource, by_user_and_time
 from benchmark.data.grouping import Groups, Shown, group_events
 from benchmark.data.locate import source_files
+from benchmark.data.oddities import odd_events, odd_texts
 from benchmark.data.prepared import (
     Prepared,
     PreparedRequests,
@@ -99,6 +100,9 @@ def prepare_source(card: Card, source: Source, cleaning: Cleaning) -> Prepared:
     parts = split(log, len(items), card.split, groups, events.part)
     requests, told = _requests(card, events, items, queries, groups, parts, analyser)
     notes = [*cleaning.notes, *source.notes, *chosen, *parts.notes, *_lost_exposures(groups)]
+    notes += odd_events(log, TextColumn(inter.users), items.ids, card.split.name)
+    if not any(task is Task.SEARCH for _, task in requests):  # else searches tell of such items
+        notes += odd_texts(items.texts, (*card.title_columns(), *card.text))
     if inter.steps > 1:
         notes.append(f"timestamps are fractional: kept in 1/{inter.steps} of the source's unit")
     return Prepared(

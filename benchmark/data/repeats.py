@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.evaluation_set import CandidateLists, EvaluationSet, Relevant, Repeated
+from benchmark.data.events import EventLog
+from benchmark.data.grouping import kind_of
 from benchmark.data.keys import distinct
-from benchmark.data.requests import Requests
+from benchmark.data.requests import Requests, Task
 
-__all__ = ["in_history", "without_repeats"]
+__all__ = ["in_history", "repeated_share", "without_repeats"]
 
 
 def in_history(whole: EvaluationSet) -> NDArray[np.bool_]:
@@ -59,3 +61,21 @@ def _without(lists: CandidateLists, repeats: Relevant) -> CandidateLists:
     drop = np.zeros(len(lists.items), dtype=np.bool_)
     drop[places[places >= 0]] = True
     return lists.without(drop)
+
+
+def repeated_share(log: EventLog, task: Task, items: int) -> float:
+    """Return the share of a task's events whose user had the item at an earlier time, 0 of none.
+
+    Args:
+        log: all events; how the user came to the item earlier does not matter.
+        task: whose events are looked at.
+        items: size of the catalogue.
+    """
+    rows = log.rows_of_kind[kind_of(task)]
+    if not len(rows):
+        return 0.0
+    keys = log.user.astype(np.int64) * items + log.item
+    pairs, pair = np.unique(keys, return_inverse=True)
+    first = np.full(len(pairs), np.iinfo(np.int64).max)
+    np.minimum.at(first, pair, log.time)
+    return float((log.time[rows] > first[pair[rows]]).mean())

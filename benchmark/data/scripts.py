@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from unicodedata import normalize
@@ -15,6 +16,7 @@ __all__ = [
     "folded",
     "has_unspaced",
     "letters_outside_latin",
+    "script_shares",
     "take_unspaced",
     "tokens",
     "unspaced_letters",
@@ -28,6 +30,21 @@ _UNSPACED = regex.compile(
 _LETTER = regex.compile(r"\X")
 _LETTERS = regex.compile(r"\p{L}")
 _OUTSIDE_LATIN = regex.compile(r"(?V1)[\p{L}--\p{Latin}]")
+_SCRIPTS = {
+    name: regex.compile(rf"(?V1)[\p{{L}}&&[{signs}]]")
+    for name, signs in {
+        "Latin": r"\p{Latin}",
+        "Han": r"\p{Han}",
+        "Kana": r"\p{Hiragana}\p{Katakana}\u30fc",
+        "Hangul": r"\p{Hangul}",
+        "Cyrillic": r"\p{Cyrillic}",
+        "Arabic": r"\p{Arabic}",
+        "Devanagari": r"\p{Devanagari}",
+        "Thai": r"\p{Thai}",
+        "Greek": r"\p{Greek}",
+        "Hebrew": r"\p{Hebrew}",
+    }.items()
+}
 _TOKEN = re.compile(r"\w+")
 _HAN = regex.compile(r"\p{Han}")
 _MARKED = regex.compile(r"(?<=\p{L})\p{M}")
@@ -106,6 +123,21 @@ def unspaced_letters(texts: Iterable[str]) -> float:
 def letters_outside_latin(texts: Iterable[str]) -> float:
     """Return the share of letters that are of another script than Latin, 0 where there is none."""
     return _share(texts, lambda text: len(_OUTSIDE_LATIN.findall(text)))
+
+
+def script_shares(texts: Iterable[str]) -> dict[str, float]:
+    """Return the share of letters that are of each script, the largest first; none is left out.
+
+    Scripts that are not told apart are ``other``; without a letter the shares are empty.
+    """
+    letters = Counter("".join(texts))
+    found: Counter[str] = Counter()
+    for letter, count in letters.items():
+        if _LETTERS.match(letter):
+            named = (name for name, signs in _SCRIPTS.items() if signs.match(letter))
+            found[next(named, "other")] += count
+    whole = found.total()
+    return {name: count / whole for name, count in found.most_common()}
 
 
 def _share(texts: Iterable[str], count: Callable[[str], int]) -> float:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from benchmark.data.shape import gini
 from benchmark.evaluation.metrics.family import ListMetric, TopLists
 
 __all__ = ["GINI"]
@@ -11,10 +10,7 @@ __all__ = ["GINI"]
 
 def _value(lists: TopLists) -> float:
     """Return 0 where all items are shown alike, near 1 where one item fills all lists."""
-    exposure = np.sort(lists.exposure()).astype(np.float64)
-    items, shown = len(exposure), exposure.sum()
-    weights = 2.0 * np.arange(1, items + 1) - items - 1
-    return float(weights @ exposure / (items * shown)) if shown else 0.0
+    return gini(lists.exposure())
 
 
 GINI = ListMetric(

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pyarrow.compute as pc
 
+from benchmark.data.sources.atomic.header import parse_header
 from benchmark.data.sources.atomic.tables import read_ids, read_inter, read_texts
 from benchmark.data.sources.cleaning import Cleaning
-from benchmark.data.sources.diagnose import complain
+from benchmark.data.sources.diagnose import complain, open_file
 from benchmark.data.sources.reader import Reader, Rules, Wanted
 from benchmark.data.sources.source import Interactions, Source, Texts
+from benchmark.data.sources.unused_queries import hold_words, told, unused_queries
 from benchmark.plain_text import plain
 
 __all__ = ["READER"]
+
+_HEAD = 2**16
+"""Bytes that are looked at to tell whether a field holds words."""
 
 
 def _read(files: Mapping[str, Path], rules: Rules, wanted: Wanted) -> Source:
@@ -43,7 +48,26 @@ def _read(files: Mapping[str, Path], rules: Rules, wanted: Wanted) -> Source:
         count = f"{asked.sum()} of {len(asked)} events"
         text = f"event with a query_id, but there is no .query file ({count})"
         raise complain(*inter.where(int(np.argmax(asked))), text)
+    if not len(inter.queries):
+        cleaning.notes.extend(_unused_queries(files["inter"]))
     return Source(inter, items or Texts(inter.items, {}), queries)
+
+
+def _unused_queries(path: Path) -> Iterator[str]:
+    """Yield a line for each field that looks like queries; only the first lines are read."""
+    names = [field.name for field in parse_header(path, {}) if field.type.startswith("token")]
+    wanted = unused_queries(names, ())
+    if not wanted:
+        return
+    order = [field.name for field in parse_header(path, {})]
+    with open_file(path) as file:
+        lines = file.read(_HEAD).decode(errors="replace").split("\n")[1:-1]
+    rows = [line.rstrip("\r").split("\t") for line in lines]
+    for name in wanted:
+        place = order.index(name)
+        if hold_words([row[place] for row in rows if len(row) > place]):
+            mend = "give each text a row in a .query file, and each event its query_id, if it is"
+            yield f"{plain(path.name, 80)}: {told(name, mend)}"
 
 
 def _listed_only(

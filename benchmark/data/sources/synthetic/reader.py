@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from benchmark.data.sources.delimited import coded
+from benchmark.data.sources.files.codes import coded
 from benchmark.data.sources.reader import Reader, Wanted
 from benchmark.data.sources.source import Interactions, Source, Texts
 from benchmark.data.sources.synthetic.events import BLOCK, blocks

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from benchmark.data.sources.tables.coded import Coded
 from benchmark.data.sources.tables.sample import Column, Sample
+from benchmark.data.sources.unused_queries import QUERY_NAMES, name_of_queries, words_of_name
 from benchmark.plain_text import plain
 
 __all__ = ["Guess", "GuessedType", "guess"]
@@ -21,8 +22,7 @@ NAMES = {
     "item": "item product article sku asin movie film video song track artist book content document"
     " doc note iid pid artikel produkt 商品 物品",
     "time": "timestamp time datetime date at when ts created zeit zeitpunkt datum 时间",
-    "query": "query search keyword keywords searchterm searchquery searchword term terms q"
-    " suchbegriff suche suchanfrage 搜索词 查询 关键词",
+    "query": QUERY_NAMES,
     "session": "session visit sid sessionid besuch sitzung 会话",
     "type": "type event action behavior behaviour eventtype kind aktion ereignis 行为",
     "rating": "rating stars score overall bewertung sterne 评分",
@@ -106,20 +106,13 @@ def guess(events: Sample, items: Sample | None) -> Guess:
 
 
 def _may_be_query(column: Column) -> bool:
-    about = {"id", "session", "time", "timestamp", "count", "type", "source", "page"}
-    return not about & set(_words(column.name)) and (column.letters > 0 or not column.is_number)
-
-
-def _words(name: str) -> list[str]:
-    """Return the words of a column's name: user_id and userId are user and id."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return [word for word in re.split(r"[\W_]+", parted.lower()) if word]
+    return name_of_queries(column.name) and (column.letters > 0 or not column.is_number)
 
 
 def _likeness(name: str, role: str) -> float:
     """Return how much a name speaks for a role: 0 for not at all, 3 for nothing else."""
     known = NAMES[role].split()
-    words = _words(name)
+    words = words_of_name(name)
     whole, core = "".join(words), [w for w in words if w not in ("id", "key", "code", "the", "no")]
     # A title in another script is one word with whatever stands beside it.
     for rank, each in enumerate(known):
@@ -149,7 +142,7 @@ def _guess_items(items: Sample, found: Guess) -> None:
     columns = list(items.columns.values())
     unique = [c for c in columns if c.filled > 0.99 and c.distinct >= 0.99 * len(c.text)]
     by_name = sorted(unique, key=lambda c: -_likeness(c.name, "item"))
-    ids = [c for c in by_name if "id" in _words(c.name)] or by_name or columns
+    ids = [c for c in by_name if "id" in words_of_name(c.name)] or by_name or columns
     best = by_name[0] if by_name and _likeness(by_name[0].name, "item") > 2 else ids[0]
     found.item_key = (best.name, "no value stands there twice")
     rest = [c for c in columns if c is not best and not _LEFT_OUT.search(c.name)]
@@ -266,7 +259,7 @@ _UNKNOWN = "not known; check"
 
 
 def _type(name: str, count: int, queries: bool) -> GuessedType:
-    words = [*_words(name), "".join(_words(name))]
+    words = [*words_of_name(name), "".join(words_of_name(name))]
     if any(word in AGAINST.split() for word in words):
         return GuessedType(count, None, False, "speaks against the item, so it counts nothing")
     for grade in (3, 2, 0, 1):

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.reader import Reader, Wanted
 from benchmark.data.sources.source import Interactions, Source, Texts
+from benchmark.data.sources.tables.cells import CellError, as_text
 from benchmark.data.sources.tables.events import read_events
+from benchmark.data.sources.tables.json_lines import field_names
 from benchmark.data.sources.tables.open_file import open_table
 from benchmark.data.sources.tables.rules import Reading, TableRules
 from benchmark.data.sources.tables.table import Table
 from benchmark.data.sources.tables.texts import only_listed, read_texts
+from benchmark.data.sources.unused_queries import hold_words, told, unused_queries
 from benchmark.plain_text import plain
 
 __all__ = ["READER", "read_tables"]
+
+_HEAD = 1_000
+"""Cells that are looked at to tell whether a column holds words."""
 
 
 def _read(files: Mapping[str, Path], rules: TableRules, wanted: Wanted) -> Source:
@@ -68,11 +75,29 @@ def read_tables(tables: Mapping[str, Table], rules: TableRules, wanted: Wanted) 
         inter = _of_known_queries(inter, queries, tables, cleaning)
     elif len(inter.queries):
         queries = Texts(inter.queries, {"query": inter.queries})
+    if rules.columns.query is None:
+        cleaning.notes.extend(_unused_queries(tables["events"], rules))
     if items is None:
         items = Texts(inter.items, {})
     elif rules.at_least.item > 1:
         items = only_listed(items, inter.items)
     return Source(inter, items, queries)
+
+
+def _unused_queries(table: Table, rules: TableRules) -> Iterator[str]:
+    """Yield a line for each column that looks like queries; only the first rows are read."""
+    names = table.names if table.names is not None else field_names(table.path)
+    for name in unused_queries(names, rules.columns.named().values()):
+        if list(names).count(name) > 1:
+            continue
+        head = next(iter(table.read([name])), {name: pa.nulls(0, pa.string())})[name]
+        try:
+            cells = as_text(head.slice(0, _HEAD)).drop_null().to_pylist()
+        except (CellError, pa.ArrowException):
+            continue
+        if hold_words(cells):
+            mend = "name it as query under columns, if it is"
+            yield f"{plain(table.path.name, 80)}: {told(name, mend)}"
 
 
 def _of_known_queries(

@@ -206,7 +206,8 @@ class Clock:
         if early.any():
             notes.append(
                 f"{early.sum()} of {len(micro)} times lie in 1970, first on line"
-                f" {line(int(np.argmax(early)))}: a time that is missing, or in another unit?"
+                f" {line(int(np.argmax(early)))}: a time that is missing, or in another unit? Let"
+                " the card's rules name what stands for none (missing) or the unit (time)"
             )
         return Times(micro // (_SECOND // second), missing, second, tuple(notes))
 
