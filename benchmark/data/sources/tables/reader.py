@@ -86,7 +86,7 @@ def read_tables(tables: Mapping[str, Table], rules: TableRules, wanted: Wanted) 
 
 def _unused_queries(table: Table, rules: TableRules) -> Iterator[str]:
     """Yield a line for each column that looks like queries; only the first rows are read."""
-    names = table.names if table.names is not None else field_names(table.path)
+    names = table.names if table.names is not None else field_names(table.path)[0]
     for name in unused_queries(names, rules.columns.named().values()):
         if list(names).count(name) > 1:
             continue
