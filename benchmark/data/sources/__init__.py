@@ -1,1 +1,1 @@
-"""Readers of published formats, one module each."""
+"""Readers of published formats, a folder or a prefix each, on the parsers in ``files``."""

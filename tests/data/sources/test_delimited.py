@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import tempfile
 from pathlib import Path
@@ -76,6 +77,7 @@ def test_one_odd_line_costs_that_line_only(by: str, rows: list[tuple], data: st.
                 (by.join(["1", "2", "3"]).encode(), 1),
                 (by.join(["x", "", "", "1"]).encode(), 1),
                 (by.join(["1", "", "", "nan"]).encode(), 1),
+                (by.join(["1\x1f", "", "", "1"]).encode(), 1),
                 (by.join([str(2**31), "", "", "1"]).encode(), 1),
             ]
         )
@@ -86,6 +88,13 @@ def test_one_odd_line_costs_that_line_only(by: str, rows: list[tuple], data: st.
     assert [row["line"] for row in found] == [n for n in range(2, len(rows) + 3) if n != place + 1]
     assert len(notes) == odd[1]
     assert all(f"table:{place + 1}: " in note and "(1 of" in note for note in notes)
+
+
+def test_a_table_packed_by_gzip_is_read_as_it_is_unpacked() -> None:
+    data, layout = b"id\ttext\tskipped\tshare\n1\ta\tb\t1\n", Layout(FIELDS, "\t")
+    assert _read(gzip.compress(data), layout) == _read(data, layout)
+    with pytest.raises(InputError, match="table:1: the gzip file is damaged or cut off"):
+        _read(gzip.compress(data)[:-9], layout)
 
 
 def test_a_cell_in_latin_1_is_read_beside_cells_in_utf_8() -> None:

@@ -34,8 +34,8 @@ _MISSING = ("", "nan", "NaN", "NA", "null", "NULL", "None")
 """Cells of numbers that hold none, as pandas writes them."""
 SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "pipes"}
 """What may stand between fields, in words."""
-_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,19}\s*")
-_NUMBER = re.compile(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+_INTEGER = re.compile(r"[ \t]*[+-]?[0-9]{1,19}[ \t]*")
+_NUMBER = re.compile(r"[ \t]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*")
 _STANDS_FOR = b"\x1f"
 """Put in place of a separator of two characters, as Arrow takes one."""
 
