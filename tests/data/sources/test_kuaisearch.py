@@ -437,6 +437,7 @@ def test_a_search_is_a_user_a_session_a_time_words_and_a_part(tmp_path: Path) ->
         {"query": "红"},
         {"split": "valid"},
         {"user_id": 2},
+        {"user_id": 2, "session_id": 2},
     )
     rows = [{**row, **other, "clicked_item_ids": [item]} for other in others for item in (1, 2)]
     items = [
