@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,6 +21,8 @@ from hypothesis import strategies as st
 from benchmark.data.audit import audit
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
+from benchmark.data.sources.qilin import READER
+from benchmark.data.sources.reader import Wanted
 from benchmark.errors import InputError
 from tests.data.generated.qilin import PAD, files_of, write_folder
 from tests.data.held_against import asked_in, check_card
@@ -261,3 +264,22 @@ def test_what_seen_takes_from_the_official_relevance_is_told(tmp_path: Path) -> 
     told.clear()
     load_dataset(folder, notify=told.append, seen="keep")
     assert not any("officially" in line for line in told)
+
+
+def test_pads_of_recent_clicks_are_nothing_to_tell(tmp_path: Path) -> None:
+    tables = {**dict.fromkeys(TABLES, TWELVE), "search_test": [one(0, 40, [1], [2], [PAD, NOTES])]}
+    folder = write_rows(tmp_path, tables)
+    files = yaml.safe_load((folder / "card.yaml").read_text(encoding="utf-8"))["files"]
+    card_of(folder, files, strict=True)
+    assert not any("recently clicked" in line for line in notes_of(folder))
+
+
+def test_a_row_is_found_again_behind_those_that_are_left_out(tmp_path: Path) -> None:
+    nobody = {**one(0, 1, [1], [2], []), "user_idx": None}
+    tables = {**dict.fromkeys(TABLES, TWELVE), "search_train": [nobody, one(2, 99, [3], [4], [])]}
+    folder = write_rows(tmp_path, tables, halves=False)
+    files = {name: folder / f"{name}.parquet" for name in ("notes", *TABLES)}
+    inter = READER.read(files, READER.rules(), Wanted()).inter
+    (event,) = np.flatnonzero((inter.time == inter.time.max()) & (inter.grade > 0))
+    path, line = inter.where(int(event))
+    assert (path.name, line) == ("search_train.parquet", 2)
