@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 
 from benchmark.data.load import load_dataset
@@ -14,7 +15,7 @@ from benchmark.errors import InputError
 
 from .plain_split import Event, asked_by, leave_one_out, log_of_dataset, ordered
 from .table_reference import expected, write_table
-from .test_tables import cases
+from .test_tables import HEAD, START, cases, events_of, read
 
 
 def once(rows: list[tuple]) -> list[Event]:
@@ -66,3 +67,28 @@ def test_requests_are_those_of_a_slow_split(
     train, asked = leave_one_out(events, len(dataset.items), shown=shown)
     assert len(dataset.train.log) == len(train)
     assert asked_by(dataset) == asked
+
+
+@pytest.mark.parametrize(("gap", "visits"), [(59, 3), (60, 2), (99, 2), (100, 1)])
+def test_a_visit_goes_on_as_long_as_the_gap_is_not_longer(
+    gap: float, visits: int, tmp_path: Path
+) -> None:
+    text = HEAD + "".join(f"u,i{n},{START + t}\n" for n, t in enumerate((160, 0, 60)))
+    (tmp_path / "e").write_text(text, encoding="utf-8")
+    found = read({"events": tmp_path / "e"}, {"session_gap": gap}).inter
+    assert len(found.sessions) == visits
+    assert found.sessions.to_pylist() == [f"u:{n + 1}" for n in range(visits)]
+
+
+def test_a_rating_that_is_just_enough_counts_and_a_type_decides_what_is_a_search(
+    tmp_path: Path,
+) -> None:
+    head = "user_id,item_id,timestamp,stars,kind,words\n"
+    rows = ("u,a,1,3.5,view,red", "u,b,2,3.4,view,red", "u,c,3,4,find,red", "u,d,4,5,find,")
+    (tmp_path / "e").write_text(head + "\n".join(rows) + "\n", encoding="utf-8")
+    columns = {"rating": "stars", "type": "kind", "query": "words"}
+    for search, words in ((None, "red"), (False, None), (True, "red")):
+        events = {"view": {"search": search}, "find": {"search": True}}
+        rules = {"columns": columns, "events": events, "at_least": {"rating": 3.5}}
+        found = events_of(read({"events": tmp_path / "e"}, rules))
+        assert {(item, query) for _, item, _, query, *_ in found} == {("a", words), ("c", "red")}
