@@ -41,8 +41,11 @@ def description_page(found: dict[str, Any]) -> Iterator[Part]:
     yield _events(found)
     yield from _contents(found)
     yield Heading("What is asked")
-    yield _requests(found)
-    yield from _asking(found)
+    if found["requests"]:
+        yield _requests(found)
+        yield from _asking(found)
+    else:
+        yield Entry("", "Nothing: no request is left, for the reasons that are told on loading.")
     yield from histograms(found)
     if found["notes"]:
         yield Heading("What was chosen and cleaned")
@@ -121,6 +124,11 @@ def _median(found: dict[str, Any], task: str) -> str:
     return f"{asked.get('history_length', {}).get('50%', 0):,.0f}"
 
 
+def _span(quantiles: dict[str, float]) -> str:
+    ends = dict.fromkeys(f"{quantiles[name]:,.0f}" for name in ("0%", "100%") if quantiles)
+    return " to ".join(ends)
+
+
 def _split(found: dict[str, Any]) -> str:
     left_out = ", ".join(TASKS[task] for task in found["exclude_seen"])
     kept = "items of the history are ranked too"
@@ -142,9 +150,7 @@ def _events(found: dict[str, Any]) -> Table:
 
 def _contents(found: dict[str, Any]) -> Iterator[Entry]:
     each, texts, items = found["events_per_user"], found["text"], found["items"]
-    yield Entry(
-        "Users", f"{found['users']:,}, with {each['0%']:,.0f} to {each['100%']:,.0f} events"
-    )
+    yield Entry("Users", f"{found['users']:,}, with {_span(each) or 'no'} events")
     without = texts["items_without"]
     text = "all with a text" if not without else f"{without:,} without a text"
     told = "none without a text" if items == 0 else "none with a text" if without == items else text
@@ -202,14 +208,13 @@ def _requests(found: dict[str, Any]) -> Table:
     for part, tasks in found["requests"].items():
         for task, each in tasks.items():
             relevant = each["relevant"] / max(1, each["requests"])
-            history = each["history_length"]
             table.add_row(
                 part,
                 task,
                 f"{each['requests']:,}",
                 f"{each['users']:,}",
                 f"{relevant:.2f}",
-                f"{history['0%']:,.0f} to {history['100%']:,.0f}" if history else "",
+                _span(each["history_length"]),
                 f"{each['not_asked']:,}",
             )
     return table
@@ -238,7 +243,5 @@ def _lengths(found: dict[str, Any], protocol: str) -> str:
     for task, name in TASKS.items():
         asked = found["requests"].get("test", {}).get(task, {})
         if lists := asked.get("candidates", {}).get(protocol):
-            low, high = lists["0%"], lists["100%"]
-            span = f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
-            told.append(f"{span} in a {name} request of the test")
+            told.append(f"{_span(lists)} in a {name} request of the test")
     return f": {', '.join(told)}" if told else ""

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.table import Table
 
-from benchmark.cli.tables import drawn, folded
-from benchmark.plain_text import plain
+from benchmark.cli.tables import drawn, folded, written
 
 __all__ = ["Bars", "Entry", "Heading", "Part", "page", "percent"]
 
@@ -64,31 +63,30 @@ def page(parts: Iterable[Part], width: int | None, encoding: str) -> str:
         width: of the terminal, ``None`` where there is none.
         encoding: of what they are written to; bars are of ASCII where it lacks blocks.
     """
-    room = width or _WIDTH
-    blocks = _has_blocks(encoding)
+    room, blocks = width or _WIDTH, _has_blocks(encoding)
     lines: list[str] = []
     for part in parts:
-        if isinstance(part, Heading):
-            lines += (
-                ["", *folded(plain(part.text), room)] if lines else folded(plain(part.text), room)
-            )
-        elif isinstance(part, Entry):
-            lines += _entry(part, room)
-        elif isinstance(part, Bars):
-            lines += ["", *folded(plain(part.title), room), *_bars(part.rows, room, blocks)]
-        else:
+        if isinstance(part, Table):
             lines += drawn(part, width, encoding).rstrip("\n").split("\n")
+        elif isinstance(part, Entry):
+            lines += _entry(part, room, encoding)
+        else:
+            title = part.text if isinstance(part, Heading) else part.title
+            lines += [""] * bool(lines) + folded(written(title, encoding), room)
+            if isinstance(part, Bars):
+                rows = [(written(label, encoding), count) for label, count in part.rows]
+                lines += _bars(rows, room, blocks)
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _entry(part: Entry, room: int) -> Iterator[str]:
-    name = plain(part.name)
+def _entry(part: Entry, room: int, encoding: str) -> Iterator[str]:
+    name = written(part.name, encoding)
     wide = room >= _NARROW or part.indent <= _MARK
     indent = 0 if not name else part.indent if wide else 2
     lines = [
         line
         for each in part.text.split("\n")
-        for line in folded(plain(each).rstrip(), room - indent, _PARTS)
+        for line in folded(written(each, encoding).rstrip(), room - indent, _PARTS)
     ]
     if cell_len(name) < indent:
         yield name + " " * (indent - cell_len(name)) + lines.pop(0)
@@ -98,7 +96,7 @@ def _entry(part: Entry, room: int) -> Iterator[str]:
 
 
 def _bars(rows: Sequence[tuple[str, int]], room: int, blocks: bool) -> Iterator[str]:
-    labels, counts = [plain(label) for label, _ in rows], [count for _, count in rows]
+    labels, counts = [label for label, _ in rows], [count for _, count in rows]
     total, most = max(1, sum(counts)), max([1, *counts])
     figures = [f"{count:,}" for count in counts]
     name, number = max(map(cell_len, labels)), max(map(len, figures))

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from benchmark.plain_text import plain
 
-__all__ = ["drawn", "folded"]
+__all__ = ["drawn", "folded", "written"]
 
 _PROSE = 24
 """Columns of a terminal: what is wider is prose, and may be folded to no less."""
@@ -34,15 +34,22 @@ def drawn(table: Table, width: int | None, encoding: str = "utf-8") -> str:
         width: of the terminal; ``None`` for as wide as need be.
         encoding: of what they are written to; lines are of ASCII where it is no Unicode.
     """
-    columns = [[plain(str(cell)) for cell in (c.header, *c.cells)] for c in table.columns]
+    columns = [
+        [written(str(cell), encoding) for cell in (c.header, *c.cells)] for c in table.columns
+    ]
     widths = _widths(columns, [column.no_wrap for column in table.columns], width)
     if widths is None:
         text = "".join(f"{block}\n\n" for block in _blocks(columns, table, width or 0))
     else:
         text = _boxed(columns, widths, table.show_header, encoding)
-    around = [plain(str(each or "")) for each in (table.title, table.caption)]
+    around = [written(str(each or ""), encoding) for each in (table.title, table.caption)]
     above, below = (f"{line}\n" if line else "" for line in around)
     return above + text + below
+
+
+def written(text: str, encoding: str) -> str:
+    """Return a text in one line as it will stand there: what acts or is lacking, as escapes."""
+    return plain(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _widths(columns: list[list[str]], whole: list[bool], width: int | None) -> list[int] | None:

@@ -92,11 +92,11 @@ def test_wide_letters_keep_the_columns_in_line() -> None:
 
 def test_bars_are_as_long_as_counts_and_ascii_where_blocks_are_lacking() -> None:
     bars = Bars("some", [("a", 40), ("b", 20), ("c", 0), ("d", 1)])
-    blocks = page([bars], 60, "utf-8").splitlines()[2:]
+    blocks = page([bars], 60, "utf-8").splitlines()[1:]
     assert [line.count("█") for line in blocks] == [40, 20, 0, 1]
     hashes = page([bars], 60, "ascii")
     assert hashes.isascii()
-    assert [line.count("#") for line in hashes.splitlines()[2:]] == [40, 20, 0, 1]
+    assert [line.count("#") for line in hashes.splitlines()[1:]] == [40, 20, 0, 1]
     assert [line.split()[-1] for line in blocks] == ["65.6%", "32.8%", "0.0%", "1.6%"]
     rare = Bars("x", [("a", 9_999), ("b", 1)])
     assert page([rare], 80, "utf-8").split()[-4:] == ["b", "▏", "1", "<0.1%"]
@@ -107,6 +107,13 @@ def test_bars_are_as_long_as_counts_and_ascii_where_blocks_are_lacking() -> None
 def test_a_page_is_of_the_letters_that_the_stream_has(tiny: Dataset, encoding: str) -> None:
     for shown in pages(tiny, 80, encoding):
         shown.encode(encoding)
+
+
+def test_a_page_without_unicode_is_as_wide_as_any(shop: Dataset) -> None:
+    for shown in pages(shop, 80, "ascii"):
+        assert shown.isascii()
+        words = [(len(line), max(map(len, line.split()), default=0)) for line in shown.splitlines()]
+        assert [line for line, longest in words if line > max(80, longest + 12)] == []
 
 
 def test_the_description_says_what_the_numbers_are(tiny: Dataset) -> None:
