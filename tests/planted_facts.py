@@ -1,8 +1,8 @@
 """Are the facts that are planted in made-up data found by models that are trained?
 
 ``python -m tests.planted_facts`` trains them, which takes a core about five minutes, prints the
-table of ``docs/data/synthetic.md`` and ends with status 1 if a fact does not hold. What counting alone
-shows is tested by ``tests/data/test_planted_facts.py``.
+table of ``docs/data/synthetic.md`` and ends with status 1 if a fact does not hold. What counting
+alone shows is tested by ``tests/data/test_planted_facts.py``.
 """
 
 from __future__ import annotations

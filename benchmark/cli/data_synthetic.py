@@ -67,5 +67,5 @@ def synthetic(
     }
     rules = {key: value for key, value in given.items() if value is not None}
     write_synthetic_card(folder, name, rules, card_names())
-    run = "python -m benchmark run --model popularity,item-knn,bm25 --dataset"
+    run = "python -m benchmark run --model popularity,bm25 --dataset"
     show_lines([f"{folder / 'card.yaml'} is written.", f"Then: {run} {shlex.quote(str(folder))}"])

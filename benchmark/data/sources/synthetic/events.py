@@ -108,7 +108,7 @@ def _block(
     item = _items(rules, truth, shelves, user, search, start)
     moment = _moments(rules, truth.taste[item], start)
     order = np.lexsort((moment, user))
-    user, search, item, moment = (column[order] for column in (user, search, item, moment))
+    user, search, item, moment = user[order], search[order], item[order], moment[order]
     asked = order[search]
     queries = truth.phrases(_queries(rules, truth, item[search], start, stop, asked))
     rank = np.arange(start, stop) - truth.offsets[user]
