@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "models"
 BOARDS = {
     "ml-100k": ["--results", "results/published", "--dataset", "ml-100k"],
+    "lastfm": ["--results", "results/published", "--dataset", "lastfm"],
     "amazon-office": ["--results", "results/published", "--dataset", "amazon-office"],
     "ablations": ["--results", "results/ablations", "--brief"],
 }

@@ -233,7 +233,7 @@ def _codes(table: pa.Table, name: str) -> tuple[NDArray[np.int32], pa.Array]:
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
-    column = column.unify_dictionaries()
+    """Return codes and ids of a column whose chunks share one dictionary."""
     if column.num_chunks == 0:
         return np.zeros(0, dtype=np.int32), pa.array([], type=pa.string())
     codes = np.concatenate([c.indices.to_numpy(zero_copy_only=False) for c in column.chunks])

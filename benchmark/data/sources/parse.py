@@ -119,7 +119,7 @@ def _table(
             continue
         numbers = [name for name, kind in types.items() if pa.types.is_primitive(kind)]
         if all(_is_whole(table.column(name)) for name in numbers):
-            return table
+            return table.unify_dictionaries()
     return None
 
 
