@@ -115,8 +115,9 @@ def test_copies_are_what_a_walk_through_the_events_finds(
     ]
     assert sorted(found) == sorted(expected)
     dropped = len(clicks) - len(expected)
-    assert len(cleaning.notes) == bool(dropped)
-    assert not dropped or f"({dropped} of {len(clicks)} events are copies)" in cleaning.notes[0]
+    told = [note for note in cleaning.notes if "events are copies" in note]
+    assert len(told) == bool(dropped)
+    assert not dropped or f"({dropped} of {len(clicks)} events are copies)" in told[0]
 
 
 @pytest.mark.parametrize("times", [None, [f"{2**70 + k * 2**30}" for k in range(4)]])
