@@ -251,6 +251,16 @@ def test_a_broken_row_is_counted_or_refused(
     assert sum(start in line for line in told) == 1
 
 
+def test_of_films_that_stand_twice_the_first_is_kept(tmp_path: Path) -> None:
+    card = write_movielens(tmp_path)
+    path = tmp_path / "movies.csv"
+    path.write_bytes(path.read_bytes() + b"3,Again (1999),Drama\n")
+    data = _load(tmp_path, card)
+    titles = dict(zip(data.items.ids, data.items.titles, strict=True))
+    assert len(titles) == len(data.items.ids) == 30
+    assert titles["3"] == "Film 3, The (1913)"
+
+
 @given(st.data())
 @settings(max_examples=25, deadline=None)
 def test_damaged_bytes_are_read_or_refused_in_one_line(data: st.DataObject) -> None:

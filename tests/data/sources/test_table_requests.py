@@ -92,3 +92,20 @@ def test_a_rating_that_is_just_enough_counts_and_a_type_decides_what_is_a_search
         rules = {"columns": columns, "events": events, "at_least": {"rating": 3.5}}
         found = events_of(read({"events": tmp_path / "e"}, rules))
         assert {(item, query) for _, item, _, query, *_ in found} == {("a", words), ("c", "red")}
+
+
+@pytest.mark.parametrize(("least", "stay"), [((1, 1), 4), ((2, 1), 3), ((1, 2), 2), ((3, 1), 0)])
+def test_what_was_only_shown_stays_unless_an_item_needs_more_than_one_event(
+    least: tuple[int, int], stay: int, tmp_path: Path
+) -> None:
+    rows = "u,a,1,1\nu,a,2,1\nu,shown,3,0\nonlooker,shown,4,0\n"
+    (tmp_path / "e").write_text("user_id,item_id,timestamp,grade\n" + rows, encoding="utf-8")
+    rules = {
+        "columns": {"grade": "grade"},
+        "at_least": {"user": least[0], "item": least[1]},
+    }
+    if not stay:
+        with pytest.raises(InputError, match="no event is left where 3 events"):
+            read({"events": tmp_path / "e"}, rules)
+        return
+    assert len(read({"events": tmp_path / "e"}, rules).inter.user) == stay
