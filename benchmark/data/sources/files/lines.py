@@ -118,7 +118,8 @@ class Lines:
         if not self.total:
             raise self.without_rows()
         if self.left_out == self.total:
-            raise complain(self.path, number, f"{fault}; no line holds {self.wanted}")
+            text = f"{fault}; nor is any other line right; one has {self.wanted}"
+            raise complain(self.path, number, text)
         if self.left_out:
             count = f"{self.left_out} of {self.total} lines"
             cleaning.report(self.path, number, fault, count, "they are left out")
