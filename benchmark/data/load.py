@@ -47,9 +47,11 @@ def load_dataset(
     asked_as_said = seen == "exclude" and leakage in (None, card.split.leakage)
     if leakage is not None:
         card = card.model_copy(update={"split": card.split.model_copy(update={"leakage": leakage})})
-    sums = _check_files(card, folder, KnownFiles(cache_folder(cache)))
+    known = KnownFiles(cache_folder(cache))
+    sums = _check_files(card, folder, known)
     key = digest_of({"version": DATA_VERSION, "card": card.deciding(), "files": sums})
-    prepared = _prepared(card, folder, key, cache_folder(cache), tell)
+    found = fetch(cache_folder(cache), card.name, key, tell)
+    prepared = found or _prepared(card, folder, key, cache_folder(cache), known, tell)
     _check_frozen(card, prepared.queries_digest)
     for note in prepared.notes:
         tell(f"{card.name}: {note}")
@@ -89,13 +91,12 @@ def _not_asked(prepared: Prepared, dataset: Dataset) -> Iterator[str]:
             )
 
 
-def _prepared(card: Card, folder: Path, key: str, cache: Path, notify: Notify) -> Prepared:
-    found = fetch(cache, card.name, key, notify)
-    if found is not None:
-        return found
+def _prepared(
+    card: Card, folder: Path, key: str, cache: Path, known: KnownFiles, notify: Notify
+) -> Prepared:
     from benchmark.data.prepare import prepare
 
-    made = prepare(card, folder)
+    made = prepare(card, folder, known.scan)
     store(cache, card.name, key, made, notify)
     return made
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from benchmark.data.repeats import in_history
 from benchmark.data.requests import Task
 from benchmark.data.short_lists import drawn_lists, given_lists
 from benchmark.data.simulate_queries import queries_digest, simulate
+from benchmark.data.sources.checksum import Scan, scan
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain
 from benchmark.data.sources.formats import reader_of
@@ -53,18 +54,19 @@ from benchmark.errors import InputError, did_you_mean
 __all__ = ["prepare", "prepare_source"]
 
 
-def prepare(card: Card, folder: Path) -> Prepared:
+def prepare(card: Card, folder: Path, look: Callable[[Path], Scan] = scan) -> Prepared:
     """Read, simulate, split and draw candidates.
 
     Args:
         card: the data set's card.
         folder: where its files lie.
+        look: looks at the bytes of a file, or knows already what they are.
 
     Raises:
         InputError: malformed files.
     """
     cleaning = Cleaning(card.strict)
-    wanted = Wanted(card.item_columns(), card.grade, cleaning)
+    wanted = Wanted(card.item_columns(), card.grade, cleaning, look)
     source = reader_of(card.format).read(source_files(card, folder), card.rules, wanted)
     return prepare_source(card, source, cleaning)
 

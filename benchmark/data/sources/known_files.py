@@ -34,12 +34,15 @@ Stamp = tuple[int, ...]
 class KnownFiles:
     """Scans of files, a small sealed file for each in a folder.
 
+    For as long as it lives itself, which is for one loading, it knows the newest files too.
+
     Args:
         cache: the folder of prepared data sets; a cache that cannot be written takes nothing.
     """
 
     def __init__(self, cache: Path) -> None:
         self._folder = cache / "files"
+        self._met: dict[Path, tuple[Stamp, Scan]] = {}
 
     def scan(self, path: Path) -> Scan:
         """Return what :func:`benchmark.data.sources.checksum.scan` does, from memory if it can.
@@ -50,14 +53,17 @@ class KnownFiles:
         before = _stamp(path)
         if before is None:
             return scan(path)
-        found = self._recall(path, before)
+        met = self._met.get(path)
+        found = met[1] if met is not None and met[0] == before else self._recall(path, before)
         if found is not None:
             return found
         started = time.time_ns()
         found = scan(path)
-        *_, modified, changed = before
-        if _stamp(path) == before and max(modified, changed) + _MOMENT < started:
-            self._remember(path, before, found)
+        if _stamp(path) == before:
+            self._met[path] = before, found
+            *_, modified, changed = before
+            if max(modified, changed) + _MOMENT < started:
+                self._remember(path, before, found)
         return found
 
     def _recall(self, path: Path, stamp: Stamp) -> Scan | None:

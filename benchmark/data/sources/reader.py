@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from benchmark.data.sources.checksum import Scan, scan
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.source import Source
 
@@ -31,11 +32,13 @@ class Wanted:
         columns: of items, that the card's title, text and query protocol name.
         grade: the column of events that grades them, where the format leaves that open.
         cleaning: is told what is cleaned, and refuses it where the card is strict.
+        look: looks at the bytes of a file, or knows already what they are.
     """
 
     columns: tuple[str, ...] = ()
     grade: str | None = None
     cleaning: Cleaning = field(default_factory=Cleaning)
+    look: Callable[[Path], Scan] = scan
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,17 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
+from benchmark.data.load import load_dataset
 from benchmark.data.sources import known_files
 from benchmark.data.sources.checksum import Scan, scan
+from benchmark.data.sources.diagnose import open_file
 from benchmark.data.sources.known_files import KnownFiles
 from benchmark.errors import InputError
+from tests.support import write_tiny
 
 HOUR = 3600 * 10**9
 
@@ -92,8 +96,9 @@ def test_a_touched_file_is_read_again(
 
 
 def test_a_file_that_was_just_written_is_not_remembered(tmp_path: Path, reads: list[Path]) -> None:
-    file, known = written(tmp_path / "data" / "x"), KnownFiles(tmp_path / "cache")
-    assert known.scan(file) == known.scan(file) == scan(file)
+    file = written(tmp_path / "data" / "x")
+    for _ in range(2):
+        assert KnownFiles(tmp_path / "cache").scan(file) == scan(file)
     assert reads == [file, file]
 
 
@@ -108,7 +113,7 @@ def test_a_damaged_or_borrowed_memory_is_none(tmp_path: Path, reads: list[Path])
     for damage in (b"", b"{}", whole[:-2], whole.replace(b"false", b"true "), second.read_bytes()):
         reads.clear()
         first.write_bytes(damage)
-        assert known.scan(one) == scan(one)
+        assert KnownFiles(tmp_path / "cache").scan(one) == scan(one)
         assert reads == [one]
 
 
@@ -118,3 +123,17 @@ def test_a_cache_that_cannot_be_written_is_no_hindrance(tmp_path: Path) -> None:
     assert KnownFiles(blocked).scan(file) == scan(file)
     with pytest.raises(InputError, match="no such file"):
         KnownFiles(tmp_path / "cache").scan(tmp_path / "data" / "missing")
+
+
+def test_loading_looks_at_the_bytes_of_each_file_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, opened = write_tiny(tmp_path / "tiny"), []
+
+    def counted(path: Path) -> BinaryIO:
+        opened.append(path.name)
+        return open_file(path)
+
+    monkeypatch.setattr("benchmark.data.sources.checksum.open_file", counted)
+    load_dataset(folder, cache=tmp_path / "cache")
+    assert sorted(opened) == ["tiny.inter", "tiny.item", "tiny.query"]

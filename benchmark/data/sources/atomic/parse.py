@@ -6,7 +6,7 @@ The good path never visits rows in Python.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pyarrow.csv as pacsv
 
 from benchmark.data.sources.atomic.header import Field
 from benchmark.data.sources.atomic.repair import Repaired, repair
-from benchmark.data.sources.checksum import scan
+from benchmark.data.sources.checksum import Scan
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain, line_of_row, open_file, reading
 
@@ -60,6 +60,7 @@ def parse(
     fields: tuple[Field, ...],
     wanted: Mapping[str, pa.DataType | None],
     cleaning: Cleaning,
+    look: Callable[[Path], Scan],
 ) -> Rows:
     """Read columns of a file.
 
@@ -69,11 +70,12 @@ def parse(
         wanted: the columns to read: ``pa.int64()`` or ``pa.float64()`` for one of numbers, else
             text; coded text where it is ``None``.
         cleaning: is told what is mended.
+        look: looks at the bytes of the file, or knows already what they are.
 
     Raises:
         InputError: anything wrong with the lines of the file.
     """
-    looked = scan(path)
+    looked = look(path)
     kinds = {name: _CODED if kind is None else kind for name, kind in wanted.items()}
     if not _has_rows(path):
         empty = {name: pa.array([], type=kind) for name, kind in kinds.items()}

@@ -30,18 +30,18 @@ def _read(files: Mapping[str, Path], rules: Rules, wanted: Wanted) -> Source:
     Raises:
         InputError: malformed files, or anything that would be cleaned where that is strict.
     """
-    cleaning = wanted.cleaning
-    inter = read_inter(files["inter"], wanted.grade, cleaning)
+    cleaning, look = wanted.cleaning, wanted.look
+    inter = read_inter(files["inter"], wanted.grade, cleaning, look)
     if "user" in files:
-        _check_users(inter, files["user"], cleaning)
+        _check_users(inter, files["user"], wanted)
     items = queries = None
     if "item" in files:
         needed = {"item_id": "token"}
-        items = read_texts(files["item"], "item_id", needed, cleaning, wanted.columns)
+        items = read_texts(files["item"], "item_id", needed, cleaning, wanted.columns, look)
         inter = _listed_only(inter, "item", items, files["item"], cleaning)
     if "query" in files:
         needed = {"query_id": "token", "query": "token_seq"}
-        queries = read_texts(files["query"], "query_id", needed, cleaning, ())
+        queries = read_texts(files["query"], "query_id", needed, cleaning, (), look)
         inter = _listed_only(inter, "query", queries, files["query"], cleaning)
     elif len(inter.queries):
         asked = inter.query >= 0
@@ -93,9 +93,10 @@ def _listed_only(
     return inter.only(~lost).compact()
 
 
-def _check_users(inter: Interactions, file: Path, cleaning: Cleaning) -> None:
+def _check_users(inter: Interactions, file: Path, wanted: Wanted) -> None:
     """Tell of users without a row; their events stay, as nothing else is taken from that file."""
-    listed = pc.is_in(inter.users, value_set=read_ids(file, "user_id", cleaning))
+    cleaning = wanted.cleaning
+    listed = pc.is_in(inter.users, value_set=read_ids(file, "user_id", cleaning, wanted.look))
     lost = ~listed.to_numpy(zero_copy_only=False)
     if lost.any():
         event = int(np.argmax(lost[inter.user]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from benchmark.data.sources.atomic.numbers import numbers
 from benchmark.data.sources.atomic.parse import Rows, parse
 from benchmark.data.sources.atomic.repair import Repaired
 from benchmark.data.sources.atomic.times import times
+from benchmark.data.sources.checksum import Scan, scan
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.diagnose import complain, line_of_row
 from benchmark.data.sources.source import Interactions, Origin, Texts
@@ -22,13 +23,18 @@ from benchmark.plain_text import plain
 
 __all__ = ["read_ids", "read_inter", "read_texts"]
 
+Look = Callable[[Path], Scan]
+
 _IDS = {"user_id": "token", "item_id": "token"}
 _GRADES = (1e-6, 1e6)
 """The grades that sums in single precision tell apart."""
 
 
 def read_inter(
-    path: Path, grade: str | None = None, cleaning: Cleaning | None = None
+    path: Path,
+    grade: str | None = None,
+    cleaning: Cleaning | None = None,
+    look: Look = scan,
 ) -> Interactions:
     """Read an ``.inter`` file.
 
@@ -39,6 +45,7 @@ def read_inter(
         path: the file.
         grade: names the column of grades.
         cleaning: is told what is cleaned.
+        look: looks at the bytes of a file, or knows already what they are.
 
     Raises:
         InputError: anything wrong with the file; the message names file, line and field.
@@ -51,7 +58,7 @@ def read_inter(
     wanted = {f.name: None for f in fields if f.name in coded}
     wanted |= {f.name: pa.int64() for f in fields if f.name == "timestamp"}
     wanted |= {} if grade is None else {grade: pa.float64()}
-    rows = parse(path, fields, wanted, cleaning)
+    rows = parse(path, fields, wanted, cleaning, look)
     if rows.table.num_rows == 0:
         raise complain(path, None, "the file holds no events; there is a header only")
     keep = np.ones(rows.table.num_rows, dtype=np.bool_)
@@ -92,6 +99,7 @@ def read_texts(
     needed: dict[str, str],
     cleaning: Cleaning | None = None,
     columns: Collection[str] | None = None,
+    look: Look = scan,
 ) -> Texts:
     """Read an ``.item`` or ``.query`` file whose rows are named by field ``key``.
 
@@ -105,6 +113,7 @@ def read_texts(
         cleaning: is told what is cleaned.
         columns: the fields that are wanted beside; all that the file has if not given, or if it
             lacks one of them, as whoever wants it then says which there are.
+        look: looks at the bytes of a file, or knows already what they are.
 
     Raises:
         InputError: anything wrong with the file.
@@ -114,10 +123,10 @@ def read_texts(
     names = [field.name for field in fields]
     if columns is not None and set(columns) <= set(names):
         names = [name for name in names if name in columns or name in needed]
-    rows = parse(path, fields, dict.fromkeys(names, pa.string()), cleaning)
+    rows = parse(path, fields, dict.fromkeys(names, pa.string()), cleaning, look)
     if len(names) < len(fields) and len(rows.table.column(key).unique()) < rows.table.num_rows:
         # Rows of one key are compared as a whole; what is mended was told already.
-        rows = parse(path, fields, {f.name: pa.string() for f in fields}, Cleaning())
+        rows = parse(path, fields, {f.name: pa.string() for f in fields}, Cleaning(), look)
     empty = _is_empty(rows.table.column(key))
     if empty.any():
         first, count = rows.line(int(np.argmax(empty))), f"{empty.sum()} of {len(empty)} rows"
@@ -130,14 +139,14 @@ def read_texts(
     return Texts(columns.pop(key), columns)
 
 
-def read_ids(path: Path, key: str, cleaning: Cleaning) -> pa.Array:
+def read_ids(path: Path, key: str, cleaning: Cleaning, look: Look = scan) -> pa.Array:
     """Return the distinct values of a column of ids; nothing else of the file is looked at.
 
     Raises:
         InputError: anything wrong with the file.
     """
     fields = parse_header(path, {key: "token"})
-    return parse(path, fields, {key: pa.string()}, cleaning).table.column(key).unique()
+    return parse(path, fields, {key: pa.string()}, cleaning, look).table.column(key).unique()
 
 
 def _origin(path: Path, repaired: Repaired | None) -> Origin:
