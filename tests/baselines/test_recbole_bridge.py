@@ -172,7 +172,7 @@ def test_fearec_finds_the_samples_that_recbole_finds(tiny: Dataset) -> None:
 
 @pytest.mark.parametrize("name", ["GRU4Rec", "BERT4Rec"])
 def test_training_learns_the_walk_through_the_items(name: str, tiny: Dataset) -> None:
-    trained = _fit(name, tiny, epochs=16, validate_every=16, learning_rate=1e-2)
+    trained = _fit(name, tiny, epochs=24, validate_every=24, learning_rate=1e-2)
     validation = HarnessValidation(tiny, REC)
     assert validation.measure(trained)["rec"] > 0.25
     assert validation.measure(_fresh(name, tiny))["rec"] < 0.15

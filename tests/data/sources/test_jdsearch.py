@@ -142,7 +142,7 @@ SPLITS = (
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(mall=malls(), rules=RULES, card=settings_of(SPLITS), strict=st.booleans())
 def test_whatever_the_card_says_requests_are_those_of_the_definition(
     mall: tuple, rules: dict, card: dict, strict: bool
@@ -156,7 +156,9 @@ def test_whatever_the_card_says_requests_are_those_of_the_definition(
         write_card(folder, names, rules=rules, strict=strict, **own)
         odd = bool(read.left_out or read.again)
         if not read.events or (strict and odd):
-            with pytest.raises(InputError, match=r"no line holds|no event|'strict' out|grade is 0"):
+            with pytest.raises(
+                InputError, match=r"any other line|no event|'strict' out|grade is 0"
+            ):
                 load_dataset(folder, cache=folder / "cache")
             return
         card = {**card, "strict": strict}
