@@ -10,6 +10,7 @@ Python, as the notebooks do that accompany published data. Every side has a proc
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -44,6 +45,7 @@ def measure(rows: Sequence[int] = ROWS) -> list[Measurement]:
     with tempfile.TemporaryDirectory() as place:
         for size in sorted(rows):
             folder = write_folder(Path(place, str(size)), Size.of(size), protocols=("given",))
+            os.sync()  # what is still to be written would be written beside the first reader
             for side, runs in found.items():
                 runs.append(_in_a_process(side, folder, Path(place, "cache")))
     ours = found["ours"]

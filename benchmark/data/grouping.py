@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -96,11 +97,11 @@ def group_events(log: EventLog, task: Task, shown: Shown | None = None) -> Group
     if task is Task.REC and not sessions and not len(exposures):
         return Groups(rows, np.arange(len(rows) + 1), rows, exposures, exposures)
 
-    def column(name: str) -> NDArray[np.int64]:
+    def column(name: str) -> NDArray[np.integer]:
         parts = [getattr(log, name)[rows]]
         if shown is not None:
             parts.append(getattr(shown, name)[exposures])
-        return np.concatenate(parts).astype(np.int64)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     user, time, session = column("user"), column("time"), column("session")
     if task is Task.SEARCH:
@@ -112,7 +113,7 @@ def group_events(log: EventLog, task: Task, shown: Shown | None = None) -> Group
     return _numbered(rows, label[: len(rows)], label[len(rows) :], exposures)
 
 
-def _labels(keys: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+def _labels(keys: Sequence[NDArray[np.integer]]) -> NDArray[np.int64]:
     """Return a number for each row that rows have in common if all their ``keys`` are equal."""
     order = order_by(keys)
     new = np.zeros(len(order), dtype=np.int64)

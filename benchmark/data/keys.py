@@ -62,4 +62,4 @@ def _from_zero(key: NDArray[np.integer]) -> tuple[NDArray[np.int64], int]:
     low, high = int(key.min()), int(key.max())
     if high - low >= 2**62:
         key, low, high = np.unique(key, return_inverse=True)[1], 0, len(key) - 1
-    return key.astype(np.int64) - low, high - low + 1
+    return np.subtract(key, low, dtype=np.int64), high - low + 1

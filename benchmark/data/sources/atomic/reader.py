@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -77,12 +78,17 @@ def _listed_only(
     file: Path,
     cleaning: Cleaning,
 ) -> Interactions:
-    """Return the events whose item or query stands in its file."""
+    """Return the events whose item or query stands in its file, numbered as it stands there."""
     codes, ids = (inter.item, inter.items) if what == "item" else (inter.query, inter.queries)
-    known = pc.is_in(ids, value_set=texts.ids.cast(ids.type))
+    listed = texts.ids.cast(ids.type)
+    place = pc.index_in(ids, value_set=listed)
+    if not place.null_count:
+        numbers = np.append(place.to_numpy().astype(np.int32, copy=False), np.int32(-1))[codes]
+        if what == "item":
+            return replace(inter, item=numbers, items=listed)
+        return replace(inter, query=numbers, queries=listed)
+    known = place.is_valid()
     lost = ~np.append(known.to_numpy(zero_copy_only=False), True)[codes]
-    if not lost.any():
-        return inter
     event, name = int(np.argmax(lost)), plain(file.name, 40)
     (path, line), value = inter.where(event), plain(ids[int(codes[event])].as_py(), 40)
     fault = f"{what}_id '{value}' is not in {name}"

@@ -246,7 +246,7 @@ def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
     if column.num_chunks == 0:
         return np.zeros(0, dtype=np.int32), pa.array([], type=pa.string())
     codes = np.concatenate([c.indices.to_numpy(zero_copy_only=False) for c in column.chunks])
-    return codes.astype(np.int32), column.chunk(0).dictionary
+    return codes.astype(np.int32, copy=False), column.chunk(0).dictionary
 
 
 def _grades(rows: Rows, values: NDArray, row: NDArray[np.int64], name: str) -> NDArray[np.float32]:
