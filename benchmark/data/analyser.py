@@ -106,16 +106,18 @@ def analyser_for(
 
 
 def _any(columns: Sequence[TextColumn], pattern: str) -> bool:
-    return any(_matching(column, pattern).true_count > 0 for column in columns)
+    return any(
+        pc.any(_matching(part, pattern)).as_py() for column in columns for part in column.parts()
+    )
 
 
 def _some_unspaced(column: TextColumn) -> bool:
-    some = column.array.filter(_matching(column, _UNSPACED_SCRIPTS))
-    return any(map(has_unspaced, TextColumn(some)))
+    found = (part.filter(_matching(part, _UNSPACED_SCRIPTS)) for part in column.parts())
+    return any(any(map(has_unspaced, TextColumn(some))) for some in found)
 
 
-def _matching(column: TextColumn, pattern: str) -> pa.BooleanArray:
-    return pc.match_substring_regex(column.array, pattern)
+def _matching(texts: pa.Array, pattern: str) -> pa.BooleanArray:
+    return pc.match_substring_regex(texts, pattern)
 
 
 def _terms(text: str) -> list[str]:

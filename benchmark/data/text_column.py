@@ -77,6 +77,11 @@ class TextColumn(Sequence[str]):
         for batch in self.batches(_AT_ONCE):
             yield from batch
 
+    def parts(self) -> Iterator[pa.LargeStringArray]:
+        """Yield the strings as Arrow arrays of not too many, which share the column's memory."""
+        for start in range(0, len(self), _AT_ONCE):
+            yield self.array.slice(start, _AT_ONCE)
+
     def batches(self, size: int) -> Iterator[list[str]]:
         """Yield the strings in lists of at most ``size``."""
         for start in range(0, len(self), size):
@@ -88,8 +93,7 @@ class TextColumn(Sequence[str]):
         import pyarrow.compute as pc
 
         nothing, end = (pa.scalar(text, pa.large_string()) for text in ("", "\n"))
-        for start in range(0, len(self), _AT_ONCE):
-            part = self.array.slice(start, _AT_ONCE)
+        for part in self.parts():
             ended = pc.binary_join_element_wise(part, nothing, end)
             _, ends, data = ended.buffers()
             yield memoryview(data)[: int(np.frombuffer(ends, np.int64)[len(part)])]
