@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +44,8 @@ __all__ = ["LIMIT", "beyond", "cache_folder", "entry_of", "fetch", "store"]
 LIMIT = 20 * 10**9
 """Bytes that all entries together take at most."""
 
+_BLOCK = 2**20
+"""Bytes of a file that are summed at once; mapped as a whole, it would count as memory in use."""
 _LAYOUT = 2
 """Counts changes of what files an entry has."""
 _COLUMNS = tuple(f.name for f in fields(EventLog))
@@ -249,8 +250,8 @@ def _manifest_sum(manifest: dict[str, Any]) -> str:
 
 def _sum(path: Path) -> str:
     """Return a checksum (XXH3, 128 bits) of a file: of accidents, which need no SHA-256."""
-    with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:
-            return xxhash.xxh3_128(b"").hexdigest()
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            return xxhash.xxh3_128(mapped).hexdigest()
+    found, block = xxhash.xxh3_128(), memoryview(bytearray(_BLOCK))
+    with path.open("rb", buffering=0) as file:
+        while size := file.readinto(block):
+            found.update(block[:size])
+    return found.hexdigest()
