@@ -289,7 +289,7 @@ def test_the_page_on_speed_shows_the_records() -> None:
     shown = {row[1]: (row[3], row[4], row[5]) for row in rows if len(row) == 7}
     records = [
         each
-        for name in ("decode", "train", "evaluate")
+        for name in ("decode", "train", "evaluate", "load")
         for each in json.loads((ROOT / "perf" / "records" / f"{name}.json").read_text())
     ]
     assert set(shown) - {"measurement", "---"} == {each["name"] for each in records}
