@@ -122,7 +122,10 @@ def leave_one_out(
     by_user: dict[str, list[Event]] = defaultdict(list)
     for event in events:
         by_user[event.user].append(event)
-    raw = [each for user, rows in by_user.items() for each in _of_user(rows, leakage, both_before)]
+    pages = any(event.query is None for event in shown)
+    raw = [
+        each for rows in by_user.values() for each in _of_user(rows, leakage, both_before, pages)
+    ]
     gone = {id(event) for _, _, group, _, _ in raw for event in group}
     train = [event for event in events if id(event) not in gone]
     if leakage == "safe":
@@ -168,13 +171,20 @@ def _request_of(event: Event) -> tuple:
 _Raw = tuple[str, str, list[Event], Event, list[Event]]
 
 
-def _of_user(rows: list[Event], leakage: str, both_before: bool) -> list[_Raw]:
+def _page_of(event: Event, row: int, pages: bool) -> object:
+    """Return what the recommended events of one request have in common."""
+    if event.session is not None:
+        return event.session, event.time
+    return ("page", event.time) if pages else row
+
+
+def _of_user(rows: list[Event], leakage: str, both_before: bool, pages: bool) -> list[_Raw]:
     found: list[_Raw] = []
     for task in ("search", "rec"):
         groups: dict[object, list[int]] = {}
         for row, event in enumerate(rows):
             if (event.query is not None) == (task == "search"):
-                key = _request_of(event) if task == "search" else row
+                key = _request_of(event) if task == "search" else _page_of(event, row, pages)
                 groups.setdefault(key, []).append(row)
         firsts = [own[0] for own in groups.values()]
         members = [[rows[row] for row in own] for own in groups.values()]
