@@ -8,8 +8,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SerializeAsAny,
     ValidationError,
@@ -18,10 +16,12 @@ from pydantic import (
 )
 
 from benchmark.data.card_faults import faults
+from benchmark.data.card_fields import Seed, Strict
 from benchmark.data.days import is_zone
 from benchmark.data.downloads import Download, fault_of_fetch
 from benchmark.data.evaluation_set import PROTOCOLS, Protocol
 from benchmark.data.packages import is_package_name
+from benchmark.data.query_protocols import QueryProtocol
 from benchmark.data.sources.formats import reader_of
 from benchmark.data.sources.reader import Rules
 from benchmark.data.terms import Leakage, TaskName
@@ -33,20 +33,14 @@ from benchmark.plain_text import plain
 __all__ = [
     "Analyser",
     "Card",
-    "CategoryProtocol",
     "Copies",
-    "KnownItemProtocol",
-    "Level",
     "Location",
-    "QueryProtocol",
     "SourceFile",
     "Split",
     "Statistics",
     "read_card",
 ]
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Analyser = Literal["english", "bigrams", "tokens"]
 """What word search takes for words: see :mod:`benchmark.data.analyser`."""
 
@@ -75,18 +69,14 @@ def _package(text: str) -> str:
     return text
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class SourceFile(_Strict):
+class SourceFile(Strict):
     """A file that the data set consists of, with the SHA-256 of the version described."""
 
     name: Annotated[str, AfterValidator(_file)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
-class Location(_Strict):
+class Location(Strict):
     """Where the files lie, if not in the card's own folder or in that of its name.
 
     Attributes:
@@ -106,7 +96,7 @@ class Location(_Strict):
         return self
 
 
-class Split(_Strict):
+class Split(Strict):
     """How events become training, validation and test.
 
     Attributes:
@@ -140,86 +130,6 @@ class Split(_Strict):
         return self
 
 
-class Level(_Strict):
-    """One level of a category path taken from a column, top level first.
-
-    ``each`` makes a path for every word of the column, ``whole`` uses the cell as it stands,
-    ``decade`` turns a year into its decade (1995 into 1990s). Values in ``missing`` are no level.
-    """
-
-    field: str
-    use: Literal["each", "whole", "decade"] = "whole"
-    missing: tuple[str, ...] = ()
-
-
-class CategoryProtocol(_Strict):
-    """Queries from category paths (Van Gysel et al. 2016; Ai et al. 2017).
-
-    The paths are either built from ``levels``, or read from column ``paths``, where
-    ``between_paths`` and ``between_levels`` separate them.
-    """
-
-    share: Share
-    levels: tuple[Level, ...] = ()
-    paths: str | None = None
-    between_paths: str = "|"
-    between_levels: str = ">"
-
-    @model_validator(mode="after")
-    def _one_source(self) -> CategoryProtocol:
-        if bool(self.levels) == bool(self.paths):
-            raise ValueError("give either levels or paths")
-        return self
-
-
-class KnownItemProtocol(_Strict):
-    """Queries by Azzopardi, de Rijke and Balog 2007.
-
-    Attributes:
-        share: of the searches that are of this kind.
-        fields: the columns whose words a query can hold.
-        mean_length: words wanted in a query on average; the length is 1 + Poisson(mean - 1).
-        longest: the most words in a query.
-        noise: probability lambda that a word comes from the whole collection instead.
-    """
-
-    share: Share
-    fields: tuple[str, ...]
-    mean_length: Annotated[float, Field(ge=1, le=50)] = 2.0
-    longest: Annotated[int, Field(ge=1, le=50)] = 5
-    noise: Share = 0.1
-
-
-class QueryProtocol(_Strict):
-    """Simulated queries: which share of events is a search, and how its words are made.
-
-    ``twins`` keeps each such event as a recommendation too and adds the search as a copy of the
-    same user, item and time behind it, as the semi-synthetic Amazon data have it.
-    """
-
-    seed: Seed = 1
-    share: Share
-    twins: bool = False
-    category: CategoryProtocol | None = None
-    known_item: KnownItemProtocol | None = Field(default=None, alias="known-item")
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    @model_validator(mode="after")
-    def _shares(self) -> QueryProtocol:
-        kinds = [k for k in (self.category, self.known_item) if k is not None]
-        if not kinds or abs(sum(k.share for k in kinds) - 1) > 1e-9:
-            raise ValueError("the shares of category and known-item must add up to 1")
-        return self
-
-    def columns(self) -> tuple[str, ...]:
-        """Return the item columns that queries are made of."""
-        names = [level.field for level in self.category.levels] if self.category else []
-        if self.category and self.category.paths:
-            names.append(self.category.paths)
-        return (*names, *(self.known_item.fields if self.known_item else ()))
-
-
 def _in_order(protocols: tuple[Protocol, ...] | None) -> tuple[Protocol, ...] | None:
     if protocols is None:
         return None
@@ -228,7 +138,7 @@ def _in_order(protocols: tuple[Protocol, ...] | None) -> tuple[Protocol, ...] | 
     return tuple(protocol for protocol in PROTOCOLS if protocol in protocols)
 
 
-class Candidates(_Strict):
+class Candidates(Strict):
     """What requests choose from.
 
     Attributes:
@@ -244,7 +154,7 @@ class Candidates(_Strict):
     seed: Seed = 1
 
 
-class Copies(_Strict):
+class Copies(Strict):
     """Which events are copies of another one and are dropped.
 
     Attributes:
@@ -257,7 +167,7 @@ class Copies(_Strict):
     keep: bool = False
 
 
-class Statistics(_Strict):
+class Statistics(Strict):
     """Counts of the prepared data set, compared with the data where they are loaded.
 
     Either all of them, as counted here and compared by a test, or those that others publish, with
@@ -291,13 +201,13 @@ class Statistics(_Strict):
         return self.model_dump(exclude={"published"}, exclude_none=True)
 
 
-class Frozen(_Strict):
+class Frozen(Strict):
     """Digests that must come out again when the data set is prepared elsewhere."""
 
     queries: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
-class Card(_Strict):
+class Card(Strict):
     """A data set's card.
 
     Attributes:

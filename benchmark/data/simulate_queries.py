@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from benchmark.data.card import Analyser, CategoryProtocol, KnownItemProtocol, Level, QueryProtocol
+from benchmark.data.card import Analyser
 from benchmark.data.catalogue import Queries
 from benchmark.data.keys import distinct, order_by
+from benchmark.data.query_protocols import CategoryProtocol, KnownItemProtocol, Level, QueryProtocol
 from benchmark.data.scripts import tokens
 from benchmark.data.spans import find_in_spans
 from benchmark.data.text_column import TextColumn

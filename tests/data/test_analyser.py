@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from benchmark.data.analyser import analyse, analyser_for
 from benchmark.data.candidates import WordSearch
-from benchmark.data.card import KnownItemProtocol, QueryProtocol
 from benchmark.data.item_words import ItemWords
 from benchmark.data.load import load_dataset
+from benchmark.data.query_protocols import KnownItemProtocol, QueryProtocol
 from benchmark.data.simulate_queries import simulate
 from benchmark.data.unmatched import unmatched
 from benchmark.data.word_index import TextWords

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.data import simulate_queries
-from benchmark.data.card import CategoryProtocol, KnownItemProtocol, QueryProtocol
+from benchmark.data.query_protocols import CategoryProtocol, KnownItemProtocol, QueryProtocol
 from benchmark.data.simulate_queries import (
     Simulated,
     category_paths,
