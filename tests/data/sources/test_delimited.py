@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from benchmark.data.sources.cleaning import Cleaning
 from benchmark.data.sources.files import lines as blocks
-from benchmark.data.sources.files.delimited import Layout, read_table
+from benchmark.data.sources.files.delimited import CODED, Layout, read_table
 from benchmark.errors import InputError
 
 FIELDS = {"id": pa.int32(), "text": pa.string(), "skipped": None, "share": pa.float32()}
@@ -88,6 +89,32 @@ def test_one_odd_line_costs_that_line_only(by: str, rows: list[tuple], data: st.
     assert [row["line"] for row in found] == [n for n in range(2, len(rows) + 3) if n != place + 1]
     assert len(notes) == odd[1]
     assert all(f"table:{place + 1}: " in note and "(1 of" in note for note in notes)
+
+
+PIECES = [b"1", b"a", b'"', b'""', b" ", b"\r", b"\xe9", "\xe9".encode(), b"\x1f", b":", b"."]
+NUMBERS = [b"0x1", b"1_0", b"nan", b"+1", b"1.0", b"9" * 19]
+CELLS = st.lists(st.sampled_from(PIECES), max_size=4).map(b"".join) | st.sampled_from(NUMBERS)
+
+
+@pytest.mark.parametrize("by", ["\t", "::", ","])
+@given(st.lists(CELLS, min_size=1, max_size=9), st.booleans(), st.integers(1, 3))
+@settings(max_examples=150, deadline=None)
+def test_what_a_line_gives_hangs_on_no_other(
+    by: str, cells: list[bytes], quotes: bool, width: int
+) -> None:
+    fields = {"text": CODED, "id": pa.int32(), "share": pa.float32()}
+    wanted = dict(list(fields.items())[:width])
+    layout = Layout(wanted, by, header=False, quotes=quotes and len(by) == 1)
+    lines = [by.encode().join(cells[i : i + width]) for i in range(0, len(cells), width)]
+    alone = []
+    for number, line in enumerate(lines, 1):
+        with contextlib.suppress(InputError):
+            alone += [{**row, "line": number} for row in _read(line + b"\n", layout)[0]]
+    try:
+        together = _read(b"\n".join(lines) + b"\n", layout)[0]
+    except InputError:
+        together = []
+    assert together == alone
 
 
 def test_a_table_packed_by_gzip_is_read_as_it_is_unpacked() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmark.data.sources.cleaning import Cleaning
@@ -30,8 +30,9 @@ VALUES = st.one_of(
 RECORDS = st.fixed_dictionaries({}, optional=dict.fromkeys((*KINDS, "another"), VALUES)).map(
     lambda record: json.dumps(record, ensure_ascii=False).encode()
 )
-ODD = (b"", b"  ", b"[1]", b"{", b'{"text": "\xff"}', b'{"id": 1}{"id": 2}')
-LINES = st.lists(RECORDS | st.sampled_from(ODD), min_size=1, max_size=8)
+ODD = (b"", b"  ", b"[1]", b"{", b'{"text": "\xff"}', b'{"all": [1,', b"2]}")
+BREAKS = st.sampled_from([b"\n"] * 6 + [b"\r\n", b" \n", b"\r", b" ", b""])
+PIECES = st.lists(st.tuples(BREAKS, RECORDS | st.sampled_from(ODD)), min_size=1, max_size=9)
 
 
 def _is(value: Any, name: str) -> bool:
@@ -54,14 +55,16 @@ def _expected(written: list[bytes], exact: bool) -> list[dict[str, Any]]:
     return rows
 
 
-@given(LINES, st.booleans(), st.booleans(), st.integers(1, 60))
-@settings(max_examples=120, deadline=None)
+@given(PIECES, st.booleans(), st.booleans(), st.integers(1, 200))
+@example([(b"\n", b'{"id": 1}'), (b"", b'{"id": 2}'), (b"\n", b"  ")], False, False, 200)
+@example([(b"\n", b'{"id": 1}'), (b"", b'{"all": [1,'), (b"\n", b"2]}")], False, False, 200)
+@settings(max_examples=150, deadline=None)
 def test_rows_are_those_that_a_slow_reader_finds(
-    written: list[bytes], exact: bool, packed: bool, block: int
+    pieces: list[tuple[bytes, bytes]], exact: bool, packed: bool, block: int
 ) -> None:
     whole = {"id": 1, "text": "", "all": []}
-    written = [json.dumps(whole).encode(), *written]
-    data = b"\n".join(written)
+    data = json.dumps(whole).encode() + b"\n" + b"".join(map(b"".join, pieces))
+    written = data.split(b"\n")
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "_BLOCK", block)
         path = Path(folder) / "table"

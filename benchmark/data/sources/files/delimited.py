@@ -209,6 +209,13 @@ def _body(path: Path, block: Block, layout: Layout) -> Block:
 def _at_once(block: Block, layout: Layout) -> pa.Table | None:
     """Return the rows of a block by Arrow, ``None`` where not every line is one."""
     data, between = block.data, layout.separator.encode()
+    if data.count(b"\r") != data.count(b"\r\n"):
+        return None  # Arrow would end a row there
+    if layout.quotes and not _in_order(block, between):
+        return None
+    whole = any(pa.types.is_integer(kind) for kind in layout.wanted.values())
+    if whole and (b"0x" in data or b"0X" in data):
+        return None  # Arrow would take a hexadecimal number
     if len(between) > 1:
         if _STANDS_FOR in data:
             return None
@@ -239,6 +246,24 @@ def _at_once(block: Block, layout: Layout) -> pa.Table | None:
     fractions = [name for name, kind in layout.wanted.items() if pa.types.is_floating(kind)]
     finite = all(pc.all(pc.is_finite(table.column(n)), min_count=0).as_py() for n in fractions)
     return table if finite else None
+
+
+def _in_order(block: Block, between: bytes) -> bool:
+    """Return whether quotation marks stand around whole fields, doubled inside, line by line.
+
+    Arrow takes line ends between them, and text behind the second one.
+    """
+    data = np.frombuffer(b"\n" + block.data, dtype=np.uint8)
+    marks = np.flatnonzero(data == ord('"'))
+    if (np.searchsorted(marks, block.ends + 1) % 2).any():
+        return False
+    opens, closes = marks[::2], marks[1::2]
+    doubled = closes[:-1] + 1 == opens[1:]
+    begins = np.isin(data[opens - 1], list(b"\n" + between))
+    begins[1:] |= doubled
+    ends = np.isin(data[closes + 1], list(b"\r\n" + between))
+    ends[:-1] |= doubled
+    return bool(begins.all() and ends.all())
 
 
 def _line_by_line(lines: Lines, block: Block, layout: Layout) -> tuple[NDArray[np.int64], pa.Table]:

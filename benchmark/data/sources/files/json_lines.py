@@ -57,6 +57,8 @@ def json_tables(
 
 def at_once(block: Block, schema: pa.Schema) -> pa.Table | None:
     """Return a block's objects by Arrow, ``None`` where a line is none or of other types."""
+    if not _in_braces(block):
+        return None
     try:
         table = pajson.read_json(
             pa.BufferReader(block.data),
@@ -69,6 +71,20 @@ def at_once(block: Block, schema: pa.Schema) -> pa.Table | None:
     except (pa.ArrowException, ValueError):
         return None
     return table if table.num_rows == len(block.full) else None
+
+
+def _in_braces(block: Block) -> bool:
+    """Return whether each line that holds anything begins and ends as an object does.
+
+    Arrow sees no lines: two objects on one and an object over two would make up for each other.
+    Where all lines are so, each holds one at least, so that as many objects as lines are one each.
+    """
+    data = np.frombuffer(block.data, dtype=np.uint8)
+    places = block.full - block.first
+    begins, ends = block.ends[places - 1] + 1, block.ends[places] - 1
+    begins[places == 0] = 0
+    ends -= data[ends] == ord("\r")
+    return bool((data[begins] == ord("{")).all() and (data[ends] == ord("}")).all())
 
 
 def parsed(lines: Lines, number: int, line: bytes) -> dict[str, Any] | None:
