@@ -11,6 +11,7 @@ __all__ = [
     "CheckFailedError",
     "DivergedError",
     "InputError",
+    "PrunedError",
     "RefusedError",
     "did_you_mean",
     "nearest",
@@ -40,6 +41,10 @@ class RefusedError(InputError):
 
 class DivergedError(BenchmarkError):
     """What was learned is not finite: a loss, a weight or a score. The settings are to blame."""
+
+
+class PrunedError(BenchmarkError):
+    """A training was ended early, since others did better with as much of theirs: no fault."""
 
 
 class CheckFailedError(BenchmarkError):

@@ -24,7 +24,15 @@ from benchmark.search_space import Dimension
 from benchmark.settings import settings_from_json
 from benchmark.top_k import top_k
 
-__all__ = ["SCORES_AT_ONCE", "Model", "NoSettings", "TrainView", "TrainingContext", "Validation"]
+__all__ = [
+    "SCORES_AT_ONCE",
+    "Model",
+    "NoSettings",
+    "TrainView",
+    "TrainingContext",
+    "Validated",
+    "Validation",
+]
 
 _LONGEST_CONFIG = 2**29
 """Bytes of a model's values, which may hold the titles of a catalogue."""
@@ -51,6 +59,25 @@ class Validation(Protocol):
 
 
 @dataclass(frozen=True)
+class Validated:
+    """What a training came to at one of its validations.
+
+    Attributes:
+        name: of what is trained; a model may train several things, one after the other.
+        epoch: epochs behind, from 1.
+        epochs: most epochs.
+        measured: validation NDCG@10 by task.
+        ends: whether the training ends here anyway.
+    """
+
+    name: str
+    epoch: int
+    epochs: int
+    measured: dict[str, float]
+    ends: bool
+
+
+@dataclass(frozen=True)
 class TrainingContext:
     """What the harness gives to a model for training.
 
@@ -62,6 +89,8 @@ class TrainingContext:
         checkpoints: a folder for checkpoints of this very run, or ``None``.
         common: a folder for steps that other runs of the same command take as well, or ``None``.
         identity: says what the checkpoints belong to; those of another identity are not taken up.
+        watch: is told of every validation that measures something, and may end the training by an
+            error of its own; or ``None``.
     """
 
     tasks: tuple[Task, ...]
@@ -71,6 +100,7 @@ class TrainingContext:
     checkpoints: Path | None = None
     common: Path | None = None
     identity: str = ""
+    watch: Callable[[Validated], None] | None = None
 
     def checkpoint(self, name: str) -> Path | None:
         """Return the file of a checkpoint, or ``None`` where none are kept."""

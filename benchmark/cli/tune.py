@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,10 +59,9 @@ def tune(
 
     done: list[Study] = []
     try:
-        for plan in plans:
-            study = search(plan, data, trials, seed, device.value, results, progress)
-            # A search that was longer once is shown as far as it was asked for.
-            done.append(replace(study, trials=study.trials[:trials]))
+        # A search that was longer once is shown as far as it was asked for.
+        found = search(plans, data, trials, seed, device.value, results, progress)
+        done.extend(study.up_to(trials) for study in found)
     finally:
         if done:
             _show(done, as_json)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from benchmark.errors import DivergedError
 from benchmark.learning.checkpoint import MISFITS, Checkpoint, Progress
 from benchmark.learning.divergence import all_finite, check_finite, diverged
-from benchmark.model import Model, TrainingContext, Validation
+from benchmark.model import Model, TrainingContext, Validated, Validation
 from benchmark.sealed import DamagedError
 
 __all__ = ["EpochLoop", "Schedule", "train_to_best"]
@@ -66,6 +66,7 @@ class EpochLoop:
         Raises:
             DivergedError: a loss, a weight or a score is not finite.
             DamagedError: the checkpoint is not what was written.
+            BenchmarkError: whoever watches the training ended it.
         """
         done, stopped = self._resume()
         with self.context.run_log.progress(self.name, self.epochs, "epoch") as bar:
@@ -112,7 +113,11 @@ class EpochLoop:
             self._best_value, self._best_epoch = value, epoch
             weights = self.module.state_dict()
             self._best = {name: weight.detach().clone() for name, weight in weights.items()}
-        return epoch - self._best_epoch >= self.patience * self.validate_every
+        stopped = epoch - self._best_epoch >= self.patience * self.validate_every
+        if measured and self.context.watch is not None:
+            ends = stopped or epoch == self.epochs
+            self.context.watch(Validated(self.name, epoch, self.epochs, measured, ends))
+        return stopped
 
     def _diverged(self, epoch: int, seen: str) -> DivergedError:
         return diverged(self.name, epoch, seen, self.optimiser, self.rate)

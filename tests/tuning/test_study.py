@@ -86,7 +86,8 @@ def _tune(data: Dataset, results: Path, trials: int, seed: int = 1) -> Study:
     told: list[str] = []
     kind: Any = ENTRY.load()
     plan = Experiment(ENTRY, kind.Settings(), "standard", BOTH)
-    return tune(plan, data, trials, seed, "cpu", results, told.append)
+    (study,) = tune([plan], data, trials, seed, "cpu", results, told.append)
+    return study
 
 
 def test_the_first_trial_is_the_preset_and_the_best_is_the_highest(
@@ -153,9 +154,9 @@ def test_a_search_over_tuples_goes_on_and_is_found(
     tiny: Dataset, tmp_path: Path, start: tuple[int, ...]
 ) -> None:
     plan = Experiment(SHAPES, ShapesSettings(widths=start), "standard", BOTH)
-    whole = tune(plan, tiny, 6, 1, "cpu", tmp_path / "whole", lambda line: None)
+    (whole,) = tune([plan], tiny, 6, 1, "cpu", tmp_path / "whole", lambda line: None)
     for trials in (2, 6):
-        parts = tune(plan, tiny, trials, 1, "cpu", tmp_path / "parts", lambda line: None)
+        (parts,) = tune([plan], tiny, trials, 1, "cpu", tmp_path / "parts", lambda line: None)
     assert [t.settings for t in parts.trials] == [t.settings for t in whole.trials]
     assert {type(t.settings["widths"]) for t in parts.trials} == {tuple}
     found = find_study(tmp_path / "parts", plan, tiny)
