@@ -11,18 +11,47 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.engine.nursery import receive, send
-from benchmark.engine.work import Ended, Work
+from benchmark.engine.work import Ended, How, Work
 from benchmark.errors import InputError
 
-__all__ = ["THREADS", "Place", "here", "surroundings"]
+__all__ = ["THREADS", "Parcel", "Place", "here", "surroundings"]
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """What libraries ask for how many threads to compute on, torch among them."""
 _GRACE = 10.0
 """Seconds to wait for a work that was told to end."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A work on its way: nobody who only hands it on imports what it needs.
+
+    Attributes:
+        key: of the work.
+        imports: modules that its process imports first.
+        content: call and arguments, pickled.
+        log: the file to which its stdout and stderr are appended.
+        attempt: number of the attempt, from 1.
+        told: variables that the work sees beside those of the place.
+    """
+
+    key: str
+    imports: tuple[str, ...]
+    content: bytes
+    log: str
+    attempt: int
+    told: Mapping[str, str]
+
+    @classmethod
+    def of(cls, work: Work, log: Path, attempt: int) -> Parcel:
+        """Pack a work."""
+        content = pickle.dumps((work.call, work.arguments))
+        imports = work.call.__module__, *work.imports
+        return cls(work.key, imports, content, str(log), attempt, surroundings())
 
 
 def surroundings() -> dict[str, str]:
@@ -51,35 +80,29 @@ class Place:
         self._imports: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def attempt(self, work: Work, log: Path, attempt: int, told: Mapping[str, str]) -> Ended:
+    def attempt(self, parcel: Parcel) -> Ended:
         """Do a work, and return how that ended.
-
-        Args:
-            work: what to do.
-            log: the file to which its stdout and stderr are appended.
-            attempt: number of the attempt, from 1.
-            told: variables that this work sees beside all others.
 
         Raises:
             InputError: the log cannot be written.
         """
-        begun = time.monotonic()
+        begun, log = time.monotonic(), Path(parcel.log)
+        moment = time.strftime("%Y-%m-%d %H:%M:%S")
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("a", encoding="utf-8") as file:
-                moment = time.strftime("%Y-%m-%d %H:%M:%S")
-                file.write(f"{moment} {work.key}: attempt {attempt} on {here()}\n")
+                file.write(f"{moment} {parcel.key}: attempt {parcel.attempt} on {here()}\n")
         except OSError as error:
             raise InputError(f"{log}: cannot be written: {error.strerror}") from error
-        process = self._fit_for(work)
-        how, value = self._asked(process, work, log, told)
+        process = self._fit_for(parcel.imports)
+        how, value = self._asked(process, parcel)
         seconds, who = time.monotonic() - begun, f"{here()}:{process.pid}"
         with suppress(OSError), log.open("a", encoding="utf-8") as file:
             why = "" if how == "done" else f": {value}"
             file.write(f"{time.strftime('%H:%M:%S')} {how} in {seconds:.1f} s{why}\n")
         if how == "done":
-            return Ended(work.key, "done", value, "", seconds, who)
-        return Ended(work.key, how, None, str(value), seconds, who)
+            return Ended(parcel.key, "done", value, "", seconds, who)
+        return Ended(parcel.key, how, None, str(value), seconds, who)
 
     def close(self) -> None:
         """End the process, and wait for a work that is still in it."""
@@ -96,9 +119,8 @@ class Place:
             process.kill()
             process.wait()
 
-    def _fit_for(self, work: Work) -> subprocess.Popen[bytes]:
-        """Return a process that has imported what the work needs."""
-        imports = (work.call.__module__, *work.imports)
+    def _fit_for(self, imports: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        """Return a process that has imported these modules and no others."""
         if self._process is None or self._imports != imports or self._process.poll() is not None:
             self.close()
             self._imports = imports
@@ -111,19 +133,12 @@ class Place:
             )
         return self._process
 
-    def _asked(
-        self,
-        process: subprocess.Popen[bytes],
-        work: Work,
-        log: Path,
-        told: Mapping[str, str],
-    ) -> tuple[str, object]:
+    def _asked(self, process: subprocess.Popen[bytes], parcel: Parcel) -> tuple[How, object]:
         """Let the process do a work; return how it ended, and the value or the reason."""
         assert process.stdin is not None and process.stdout is not None
-        reply: tuple[str, object] | None = None
+        reply: tuple[How, object] | None = None
         try:
-            content = pickle.dumps((work.call, work.arguments))
-            send(process.stdin, pickle.dumps((str(log), dict(told), content)))
+            send(process.stdin, pickle.dumps((parcel.log, dict(parcel.told), parcel.content)))
             while (content := receive(process.stdout)) is not None:
                 how, value = pickle.loads(content)
                 if how == "ended":

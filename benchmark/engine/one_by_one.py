@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from benchmark.engine.attempts import Place, here, surroundings
+from benchmark.engine.attempts import Parcel, Place, here
 from benchmark.engine.engine import ATTEMPTS, Engine, News, Watch
 from benchmark.engine.work import Ended, Work
 
@@ -20,7 +20,7 @@ class OneByOne(Engine):
     ) -> None:
         super().__init__(logs, attempts, watch)
         self._place = Place({})
-        self._waiting: tuple[Work, int] | None = None
+        self._waiting: Parcel | None = None
 
     def close(self) -> None:
         """End the work that is being done, if one is."""
@@ -31,12 +31,12 @@ class OneByOne(Engine):
         return 1
 
     def _start(self, work: Work, attempt: int) -> None:
-        self._waiting = work, attempt
+        self._waiting = Parcel.of(work, self.log_of(work.key), attempt)
 
     def _next(self, patience: float) -> Ended | None:
         if self._waiting is None:
             time.sleep(patience)
             return None
-        (work, attempt), self._waiting = self._waiting, None
-        self._watch(News(work.key, "started", here()))
-        return self._place.attempt(work, self.log_of(work.key), attempt, surroundings())
+        parcel, self._waiting = self._waiting, None
+        self._watch(News(parcel.key, "started", here()))
+        return self._place.attempt(parcel)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["Ended", "Outcome", "Work"]
+__all__ = ["Ended", "How", "Outcome", "Work"]
+
+How = Literal["done", "failed", "killed", "busy"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Ended:
     """
 
     key: str
-    how: Literal["done", "failed", "killed", "busy"]
+    how: How
     value: Any = None
     reason: str = ""
     seconds: float = 0.0
