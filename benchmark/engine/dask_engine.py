@@ -1,0 +1,235 @@
+"""Several works at a time by Dask: processes on this machine, or the workers of any cluster.
+
+Dask says which worker does what and notices workers that die. What waits for what is the engine's
+own knowledge, so that works may be submitted at any time and a failed one gives up few others.
+A worker holds nothing but a process in which works are done (see :mod:`benchmark.engine.nursery`):
+it answers its scheduler however long a work computes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, Queue
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from benchmark.engine.attempts import THREADS, Parcel, Place, here
+from benchmark.engine.engine import ATTEMPTS, Engine, News, Watch
+from benchmark.engine.work import Ended, Work
+from benchmark.errors import BenchmarkError, InputError
+from benchmark.failures import described
+
+if TYPE_CHECKING:
+    from distributed import Client, Future, SpecCluster
+
+__all__ = ["DaskEngine", "cores", "is_installed"]
+
+_TOPIC = "benchmark-works"
+_PATIENCE = 20.0
+"""Seconds to wait for a scheduler that does not answer."""
+_LONELY = 30.0
+"""Seconds without any worker that are worth a line."""
+_of_thread = threading.local()
+
+
+def is_installed() -> bool:
+    """Return whether the extra ``cluster`` is there."""
+    from importlib.util import find_spec
+
+    return find_spec("distributed") is not None
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+class DaskEngine(Engine):
+    """Does works on Dask's workers, one at a time for each thread that a worker has.
+
+    Args:
+        logs: the folder of the works' logs; workers on other machines must see it too.
+        workers: processes to start on this machine; they share its cores out evenly, unless
+            ``OMP_NUM_THREADS`` says otherwise.
+        scheduler: the address of a scheduler that runs already, in place of ``workers``; how many
+            threads a work has is what ``OMP_NUM_THREADS`` was where the worker was started.
+        gpus: names of GPUs as ``CUDA_VISIBLE_DEVICES`` takes them, dealt out to the workers.
+        attempts: see :class:`Engine`. A scheduler that runs already has its own bound as well.
+        watch: see :class:`Engine`.
+        tell: takes a line that a person should know.
+
+    Raises:
+        InputError: the extra is not installed, or no scheduler answers.
+    """
+
+    def __init__(
+        self,
+        logs: Path,
+        workers: int = 1,
+        scheduler: str | None = None,
+        gpus: Sequence[str] = (),
+        attempts: int = ATTEMPTS,
+        watch: Watch = lambda news: None,
+        tell: Callable[[str], object] = lambda line: None,
+    ) -> None:
+        super().__init__(logs, attempts, watch)
+        if not is_installed():
+            raise InputError(
+                "several runs at a time need Dask: pip install 'search-rec-benchmark[cluster]'"
+            )
+        self._tell = tell
+        self._at_work: dict[Future, str] = {}
+        self._ends: Queue[Future] = Queue()
+        self._own = workers if scheduler is None else 0
+        self._alone_since: float | None = None
+        self._client: Client | None = None
+        self._cluster = _local(workers, gpus) if scheduler is None else None
+        try:
+            self._client = _connected(scheduler or self._cluster)
+        except BaseException:
+            self.close()
+            raise
+        self._dask.subscribe_topic(_TOPIC, self._hear)
+
+    def close(self) -> None:
+        """Call back what is at work, and end the workers that were started here."""
+        own = psutil.Process().children() if self._cluster is not None else []
+        works = [each for worker in own for each in _below(worker)]
+        with suppress(Exception):  # whoever has gone already needs no goodbye
+            if self._client is not None:
+                self._client.cancel(list(self._at_work), force=True)
+                self._client.close(timeout=5)
+        if self._cluster is not None:
+            with suppress(Exception):
+                self._cluster.close(timeout=10)
+            psutil.wait_procs(works, timeout=15)  # they leave everything in order
+
+    def room(self) -> int:
+        """Return a place for each worker here; a scheduler elsewhere may start more if it sees all.
+
+        A work that only waits on a worker would count as killed with it.
+        """
+        return self._own or 2**30
+
+    def _start(self, work: Work, attempt: int) -> None:
+        parcel = Parcel.of(work, self.log_of(work.key), attempt)
+        name = f"{work.key}-{attempt}-{time.monotonic_ns()}"
+        future = self._dask.submit(_perform, parcel, key=name, pure=False)
+        self._at_work[future] = work.key
+        future.add_done_callback(self._ends.put)
+
+    def _next(self, patience: float) -> Ended | None:
+        try:
+            future = self._ends.get(timeout=patience)
+        except Empty:
+            self._look_around()
+            return None
+        return self._ended(self._at_work.pop(future), future)
+
+    def _ended(self, key: str, future: Future) -> Ended:
+        from distributed import KilledWorker
+
+        try:
+            ended: Ended = future.result()
+        except KilledWorker:
+            return Ended(key, "killed", reason="its worker was killed")
+        except BenchmarkError as error:
+            return Ended(key, "failed", reason=str(error))
+        except Exception as error:
+            if self._dask.status != "running":
+                raise BenchmarkError("the scheduler has gone; the same command goes on") from error
+            return Ended(
+                key, "failed", reason=f"its worker failed: {type(error).__name__}: {error}"
+            )
+        return ended
+
+    def _look_around(self) -> None:
+        """Notice that the scheduler, or every worker, has gone."""
+        if self._dask.status not in ("running", "connecting"):
+            raise BenchmarkError("the scheduler has gone; the same command goes on")
+        if self._own or self._dask.scheduler_info()["workers"]:
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = time.monotonic()
+        elif time.monotonic() - self._alone_since > _LONELY:
+            self._alone_since = time.monotonic() + 1e9
+            self._tell(f"no worker has come to {self._dask.scheduler.address} yet; waiting")
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        _, (key, who) = event
+        self._watch(News(key, "started", who))
+
+    @property
+    def _dask(self) -> Client:
+        assert self._client is not None
+        return self._client
+
+
+def _perform(parcel: Parcel) -> Ended:
+    """Do a work, on a worker."""
+    from distributed import get_worker
+
+    get_worker().log_event(_TOPIC, [parcel.key, here()])
+    if not hasattr(_of_thread, "place"):
+        _of_thread.place = Place({})
+    place: Place = _of_thread.place
+    return place.attempt(parcel)
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    """Return what a process has started, and what that has started."""
+    with suppress(psutil.Error):
+        return process.children(recursive=True)
+    return []
+
+
+def _local(workers: int, gpus: Sequence[str]) -> SpecCluster:
+    """Start a scheduler and workers on this machine."""
+    import dask
+    from distributed import Nanny, Scheduler, SpecCluster
+
+    share = str(max(1, cores() // workers))
+    threads = {name: os.environ.get(name, share) for name in THREADS}
+    cards = [{"CUDA_VISIBLE_DEVICES": gpus[n % len(gpus)]} if gpus else {} for n in range(workers)]
+    quiet = {"silence_logs": logging.CRITICAL}
+    # The limit would be on the worker, which holds nothing: it has no memory but for its works.
+    about = {"nthreads": 1, "memory_limit": None, "dashboard": False, **quiet}
+    settings = {
+        "distributed.nanny.pre-spawn-environ": {},
+        "distributed.scheduler.allowed-failures": 0,  # the engine counts attempts itself
+        "distributed.worker.memory.terminate": False,
+    }
+    with dask.config.set(settings):
+        return SpecCluster(
+            scheduler={"cls": Scheduler, "options": {"dashboard": False, "host": "127.0.0.1"}},
+            workers={
+                n: {"cls": Nanny, "options": {**about, "env": {**threads, **card}}}
+                for n, card in enumerate(cards)
+            },
+            **quiet,
+        )
+
+
+def _connected(to: str | SpecCluster | None) -> Client:
+    """Return a client of a scheduler.
+
+    Raises:
+        InputError: it does not answer.
+    """
+    from distributed import Client
+
+    try:
+        return Client(to, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"--scheduler {to}: no scheduler answers there ({type(error).__name__}); write it as"
+            " tcp://HOST:8786, where `dask scheduler` runs"
+        ) from error
