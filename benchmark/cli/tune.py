@@ -41,6 +41,9 @@ def tune(
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, help="Seed of search and training.")
     ] = 1,
+    pruning: Annotated[
+        bool, typer.Option(help="End trials early that fall behind others of the same training.")
+    ] = True,
     preset: PresetOption = "standard",
     set_: SetOption = None,
     device: DeviceOption = Device.auto,
@@ -55,13 +58,16 @@ def tune(
     check_writable(results)
     data, plans = load_planned(plans, dataset, seen, device)
 
+    from benchmark.tuning.pruning import HALVING
+    from benchmark.tuning.study import SearchOptions
     from benchmark.tuning.study import tune as search
 
+    options = SearchOptions(trials, seed, device.value, HALVING if pruning else None)
     done: list[Study] = []
     try:
-        # A search that was longer once is shown as far as it was asked for.
-        found = search(plans, data, trials, seed, device.value, results, progress)
-        done.extend(study.up_to(trials) for study in found)
+        for study in search(plans, data, options, results, progress):
+            # A search that was longer once is shown as far as it was asked for.
+            done += [study.up_to(trials)]
     finally:
         if done:
             _show(done, as_json)

@@ -119,6 +119,16 @@ class DaskEngine(Engine):
         """
         return self._own or 2**30
 
+    def places(self) -> int:
+        """Return the number of workers here, or of the threads of all workers of a scheduler."""
+        if self._own:
+            return self._own
+        try:
+            return sum(self._dask.nthreads().values())
+        except Exception:
+            self._look_around()
+            return 0
+
     def _start(self, work: Work, attempt: int) -> None:
         parcel = Parcel.of(work, self.log_of(work.key), attempt)
         name = f"{work.key}-{attempt}-{time.monotonic_ns()}"

@@ -112,15 +112,20 @@ class Engine(ABC):
         elif not entry.missing:
             self._ready.append(work.key)
 
-    def finished(self) -> Iterator[Outcome]:
+    def finished(self, supply: Callable[[], object] = lambda: None) -> Iterator[Outcome]:
         """Yield the outcomes as they come, until no work is left; more may be submitted meanwhile.
+
+        Args:
+            supply: is called again and again, and may submit works where there are places left.
 
         Raises:
             BenchmarkError: nobody is there to do them any more.
         """
+        supply()
         while self._open or self._told:
             while self._told:
                 yield self._told.popleft()
+            supply()
             self._wake()
             while self._ready and len(self._running) < self.room():
                 self._begin(self._ready.popleft())
@@ -133,9 +138,17 @@ class Engine(ABC):
         """Return the log of a work."""
         return self.logs / f"{as_name(key)}.log"
 
+    def left(self) -> int:
+        """Return how many works have no outcome yet."""
+        return len(self._open)
+
     @abstractmethod
     def room(self) -> int:
         """Return how many works may be begun and not ended."""
+
+    @abstractmethod
+    def places(self) -> int:
+        """Return how many works can be done at a time, as far as that is known now."""
 
     @abstractmethod
     def _start(self, work: Work, attempt: int) -> None:

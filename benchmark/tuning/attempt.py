@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,15 @@ from benchmark.data.requests import Task
 from benchmark.errors import BenchmarkError, DivergedError, InputError, PrunedError, RefusedError
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.failures import blaming, owning
-from benchmark.locks import BusyError, locked
+from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext, Validated
-from benchmark.remarks import remark
 from benchmark.run_log import RunLog
 from benchmark.running.device import resolve_device
 from benchmark.running.plan import Experiment
+from benchmark.tuning.begin import begin
 from benchmark.tuning.open_study import checkpoints_of, trials_in
 from benchmark.tuning.pruning import Halving
-from benchmark.tuning.trials import Point, Trial, write_trial
+from benchmark.tuning.trials import Point, Trial, trial_file, write_trial
 
 __all__ = ["Attempt"]
 
@@ -41,7 +41,7 @@ class Attempt:
         plan: where the search started.
         folder: of the study.
         number: of the trial, which is written down there.
-        seed: of the training.
+        seed: of the search and of the training.
         device: ``auto``, ``cpu`` or ``cuda``.
         pruning: the rule by which it may end early.
     """
@@ -58,33 +58,32 @@ class Attempt:
         """The model and the number."""
         return f"{self.plan.entry.name}, trial {self.number}"
 
+    def stopped(self, reason: str) -> str:
+        """Return the line of a trial that could not be brought to its end."""
+        goes_on = "it stays open, and the same command goes on with it"
+        return f"{self.title} was stopped: {reason}; {goes_on}"
+
+    @property
+    def key(self) -> str:
+        """A name that no trial of another study has."""
+        return f"{self.plan.entry.name} {self.folder.name} trial {self.number}"
+
     def run(self, dataset: Dataset) -> Trial:
         """Return the trial, ended and written down.
 
-        It goes on from its last checkpoint. Where another process is at it, as one that outlived
-        its command, that one is waited for; a trial that has ended is not trained again.
+        It goes on from its last checkpoint; one that has ended is not trained again.
 
         Raises:
+            BusyError: another process is at it, as one that outlives its command for a moment.
             DamagedError: a file is not what was written.
             BenchmarkError: it could not be brought to its end, and stays open.
         """
-        with _open_where_it_fails(self.title), self._alone():
+        with _open_where_it_fails(self), locked(trial_file(self.folder, self.number), wait=2):
             trial = trials_in(self.folder)[self.number]
             if trial.state == "open":
                 trial = self._ended(trial, dataset)
                 write_trial(self.folder, trial)
             return trial
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        place = self.folder / "trials" / str(self.number)
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(locked(place, wait=1))
-            except BusyError as error:
-                remark(f"{self.title}: {error}")
-                stack.enter_context(locked(place, wait=-1))
-            yield
 
     def _ended(self, trial: Trial, dataset: Dataset) -> Trial:
         """Train and measure; settings that are no good make a trial that failed."""
@@ -115,6 +114,22 @@ class Attempt:
         except (RefusedError, DivergedError) as error:
             return watch.trial.failed(str(error), watch.seconds())
         return watch.trial
+
+
+def attempt_on(attempt: Attempt, load: Callable[[], Dataset]) -> Trial:
+    """Return a trial, ended and written down, where the data are still to be loaded.
+
+    Raises:
+        BenchmarkError: the data or the code are not those of the search, or as of
+            :meth:`Attempt.run`.
+    """
+    dataset = load()
+    if begin(attempt.plan, dataset, attempt.seed, attempt.pruning).name != attempt.folder.name:
+        raise BenchmarkError(
+            f"{attempt.title}: this machine has another version of the code or of the data than the"
+            " one that planned it"
+        )
+    return attempt.run(dataset)
 
 
 class _Validation:
@@ -195,14 +210,13 @@ class _Watch:
 
 
 @contextmanager
-def _open_where_it_fails(trial: str) -> Iterator[None]:
+def _open_where_it_fails(attempt: Attempt) -> Iterator[None]:
     """Tell in one line what stopped a trial."""
     try:
         with owning():
             yield
     except BenchmarkError as error:
-        reason = f"{error}; it stays open, and the same command goes on with it"
-        error.args = (f"{trial} was stopped: {reason}",)
+        error.args = (attempt.stopped(str(error)),)
         raise
 
 

@@ -1,134 +1,145 @@
-"""A study: trials of one model's settings, each trained anew and measured on validation."""
+"""Studies: trials of models' settings, each trained anew and measured on validation."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmark.data.dataset import Dataset
+from benchmark.engine.engine import Engine
+from benchmark.engine.in_process import InProcess
+from benchmark.engine.work import Outcome, Work
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.locks import locked
-from benchmark.running.identity import code_digest
 from benchmark.running.plan import Experiment
-from benchmark.search_space import Dimension, space_of
 from benchmark.settings import settings_from_json
-from benchmark.tuning.attempt import Attempt
+from benchmark.tuning.attempt import Attempt, attempt_on
+from benchmark.tuning.begin import begin, plain_settings, space_for
 from benchmark.tuning.open_study import OpenStudy
 from benchmark.tuning.proposing import propose
 from benchmark.tuning.pruning import HALVING, Halving
 from benchmark.tuning.stored import Study, Trial, stored_studies, study_folder
 
-__all__ = ["Study", "Trial", "find_study", "tune"]
+__all__ = ["Crew", "SearchOptions", "Study", "Trial", "find_study", "tune"]
 
-_DECISIVE = ("benchmark.tuning.attempt", "benchmark.tuning.proposing")
-"""The modules that decide, beside the model's and the harness's, what a search comes to."""
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What is the same for all models of a search.
+
+    Attributes:
+        trials: how many in all, 1 or more. A model without anything to search has one.
+        seed: of the searches and of each training.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        pruning: the rule by which trials end early, ``None`` where none does.
+    """
+
+    trials: int
+    seed: int = 1
+    device: str = "auto"
+    pruning: Halving | None = HALVING
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Processes that bring trials to their ends.
+
+    Attributes:
+        engine: has them.
+        load: loads the data there; it is pickled.
+    """
+
+    engine: Engine
+    load: Callable[[], Dataset]
 
 
 def tune(
     plans: Sequence[Experiment],
     dataset: Dataset,
-    trials: int,
-    seed: int,
-    device: str,
+    options: SearchOptions,
     results: Path,
-    tell: Callable[[str], None],
-    pruning: Halving | None = HALVING,
+    tell: Callable[[str], object],
+    crew: Crew | None = None,
 ) -> Iterator[Study]:
-    """Search until each study has ``trials`` trials, and yield each study that has.
+    """Search until each study has its trials, and yield each study that has.
 
     Trials that are stored already count, and those that were at work go on. The first trial has the
-    settings as planned, the others are proposed after those so far. A study that cannot go on
-    leaves the others alone.
+    settings as planned, the others are proposed after those so far, each when there is a place for
+    it. A study that cannot go on leaves the others alone.
+
+    With one place the same search comes to the same trials, however often it is interrupted. With
+    more it need not: what is known when a trial is proposed or judged hangs on who is faster.
 
     Args:
         plans: where the searches start, one for each model.
         dataset: the data; only its training events and validation requests are used.
-        trials: how many in all, 1 or more. A model without anything to search has one.
-        seed: of the searches and of each training.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        options: how to search.
         results: the folder that holds ``tuning/``.
         tell: gets a line after each trial.
-        pruning: the rule by which trials end early, ``None`` where none does.
+        crew: brings the trials to their ends; without, this process does.
 
     Raises:
         BusyError: another process is at one of the studies.
         DamagedError: a study or a checkpoint is not what was written.
-        BenchmarkError: a trial could not be brought to its end, or a first one failed.
+        BenchmarkError: a trial could not be brought to its end, or a first one failed; of several
+            such errors the first, and ``tell`` got the others.
     """
     with ExitStack() as stack:
         searches = []
         for plan in plans:
-            search = _Search(plan, dataset, trials, seed, device, results, pruning)
-            stack.enter_context(locked(search.folder, wait=0))
-            search.open()
-            searches.append(search)
-        for search in searches:
-            while (attempt := search.next()) is not None:
-                tell(search.take(attempt.run(dataset)))
-            yield search.study
+            study = begin(plan, dataset, options.seed, options.pruning)
+            folder = study_folder(results, study)
+            stack.enter_context(locked(folder, wait=0))
+            searches.append(_Search(plan, options, OpenStudy(folder, study)))
+        yield from _Searches(searches, crew, dataset, tell).studies()
 
 
 class _Search:
     """The search over one model's settings: which trial is next, and what has ended."""
 
-    def __init__(
-        self,
-        plan: Experiment,
-        dataset: Dataset,
-        trials: int,
-        seed: int,
-        device: str,
-        results: Path,
-        pruning: Halving | None,
-    ) -> None:
-        kind = plan.entry.load()
-        self._plan, self._device = plan, device
-        self._space = space_of(kind.Settings, kind.search_space)
-        self._trials = trials if self._space else 1
-        self._begun = _begun(plan, dataset, seed, self._space, pruning)
-        self.folder = study_folder(results, self._begun)
+    def __init__(self, plan: Experiment, options: SearchOptions, study: OpenStudy) -> None:
+        self._plan, self._options, self._open = plan, options, study
+        self._space = space_for(plan)
         self.running: set[int] = set()
-
-    def open(self) -> None:
-        """Read what is stored; the folder is locked."""
-        self._open = OpenStudy(self.folder, self._begun)
+        self.error: BenchmarkError | None = None
 
     @property
     def study(self) -> Study:
         """The study as it is stored."""
         return self._open.study
 
-    def next(self) -> Attempt | None:
-        """Return a trial that nobody is at: one that was, else a new one; ``None`` at the end."""
-        waiting = [
-            trial.number
-            for trial in self._open.trials.values()
-            if trial.state == "open"
-            and trial.number <= self._trials
-            and trial.number not in self.running
-        ]
-        number = waiting[0] if waiting else self._open.next_number()
-        if number > self._trials:
+    @property
+    def next_number(self) -> int | None:
+        """The number of a trial that nobody is at, ``None`` where there is none left."""
+        if self.error is not None:
             return None
-        if not waiting:
+        trials = self._open.trials.values()
+        left = [t.number for t in trials if t.state == "open" and t.number not in self.running]
+        number = min([*left, self._open.next_number()])
+        return number if number <= (self._options.trials if self._space else 1) else None
+
+    def begin(self, number: int) -> Attempt:
+        """Return a trial to be brought to its end, planned anew or as it was once."""
+        if number not in self._open.trials:
             self._open.plan(self._proposed(number))
         self.running.add(number)
+        options = self._options
         return Attempt(
             self._plan,
-            self.folder,
+            self._open.folder,
             number,
-            self._begun.seed,
-            self._device,
-            self._begun.pruning,
+            options.seed,
+            options.device,
+            options.pruning,
         )
 
     def _proposed(self, number: int) -> dict[str, Any]:
         if number > 1:
-            return propose(self._space, self._begun.seed, number, [*self._open.trials.values()])
+            trials = [*self._open.trials.values()]
+            return propose(self._space, self._options.seed, number, trials)
         settings = asdict(self._plan.settings)
         return {name: settings[name] for name in self._space}
 
@@ -138,52 +149,94 @@ class _Search:
         Raises:
             BenchmarkError: it is the first one and failed.
         """
-        self.running.discard(trial.number)
         if trial.number == 1 and trial.state == "failed":
             self._open.forget(1)
             raise BenchmarkError(
-                f"{self._begun.model}: the settings that the search starts from fail:"
+                f"{self._plan.entry.name}: the settings that the search starts from fail:"
                 f" {trial.failure}; --set or --preset starts from others"
             )
         self._open.take(trial)
-        return f"{self._begun.model}, trial {trial.number}: {_outcome(trial)} {trial.settings}"
+        return f"{self._plan.entry.name}, trial {trial.number}: {trial.told()} {trial.settings}"
 
 
-def _outcome(trial: Trial) -> str:
-    if trial.state == "failed":
-        return f"failed in {trial.seconds:.1f} s"
-    came_to = f"{trial.value:.4f} in {trial.seconds:.1f} s"
-    if trial.state == "pruned":
-        return f"pruned after {trial.curve[-1].percent} % of its epochs, {came_to}"
-    return came_to
+class _Searches:
+    """The searches of a command, whose trials share the places of an engine.
 
+    Args:
+        searches: one for each model.
+        crew: brings trials to their ends, or this process does.
+        dataset: for this process.
+        tell: takes a line for a person.
+    """
 
-def _begun(
-    plan: Experiment,
-    dataset: Dataset,
-    seed: int,
-    space: dict[str, Dimension],
-    pruning: Halving | None,
-) -> Study:
-    """Return the study without a trial yet."""
-    return Study(
-        plan.entry.name,
-        plan.preset,
-        _plain(plan.settings),
-        dataset.name,
-        dataset.digest,
-        tuple(map(str, plan.tasks)),
-        seed,
-        {name: dimension.described() for name, dimension in space.items()},
-        code_digest(plan.entry, *_DECISIVE),
-        pruning,
-    )
+    def __init__(
+        self,
+        searches: Sequence[_Search],
+        crew: Crew | None,
+        dataset: Dataset,
+        tell: Callable[[str], object],
+    ) -> None:
+        self._searches, self._dataset, self._tell = searches, dataset, tell
+        self._crew = crew
+        self._engine = InProcess() if crew is None else crew.engine
+        self._begun: dict[str, tuple[_Search, Attempt]] = {}
 
+    def studies(self) -> Iterator[Study]:
+        """Yield each study when it has its trials."""
+        yield from (search.study for search in self._searches if search.next_number is None)
+        for outcome in self._engine.finished(self._supply):
+            search, attempt = self._begun.pop(outcome.key)
+            search.running.discard(attempt.number)
+            try:
+                self._tell(search.take(self._ended(outcome, attempt)))
+            except BenchmarkError as error:
+                search.error = search.error or error
+                if any(each.running or each.next_number for each in self._searches):
+                    self._tell(f"{error}; the other trials go on")
+            if not search.running and search.next_number is None and search.error is None:
+                yield search.study
+        for search in self._searches:
+            if search.error is not None:
+                raise search.error
 
-def _plain(settings: Any) -> dict[str, Any]:
-    """Return all settings as they come back from JSON, which has no tuples."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
-    return plain
+    def _supply(self) -> None:
+        """Begin as many trials as there are places for."""
+        engine = self._engine
+        while engine.left() < max(1, engine.places()):
+            ready = [search for search in self._searches if search.next_number is not None]
+            if not ready:
+                return
+            # With one place a study is brought to its end before the next one.
+            search = min(ready, key=lambda search: len(search.running))
+            number = search.next_number
+            assert number is not None
+            attempt = search.begin(number)
+            self._begun[attempt.key] = search, attempt
+            engine.submit(self._work(attempt))
+
+    def _work(self, attempt: Attempt) -> Work:
+        if self._crew is None:
+            return Work(attempt.key, Attempt.run, (attempt, self._dataset))
+        module = attempt.plan.entry.source.partition(":")[0]
+        return Work(attempt.key, attempt_on, (attempt, self._crew.load), imports=(module,))
+
+    def _ended(self, outcome: Outcome, attempt: Attempt) -> Trial:
+        """Return the trial that an outcome tells of.
+
+        Raises:
+            BenchmarkError: it has not ended.
+        """
+        if outcome.failure is None:
+            trial: Trial = outcome.value
+            if self._crew is not None and outcome.log is not None:
+                outcome.log.unlink(missing_ok=True)  # what it said is in the study
+            return trial
+        if isinstance(outcome.value, BenchmarkError):
+            raise outcome.value
+        told = outcome.failure
+        if not told.startswith(attempt.title):  # what killed it, rather than what it said
+            told = attempt.stopped(told)
+        raise BenchmarkError(f"{told}; log: {outcome.log}")
 
 
 def find_study(
@@ -203,7 +256,7 @@ def find_study(
     Raises:
         InputError: there is none.
     """
-    name, wanted = plan.entry.name, (_plain(plan.settings), dataset.digest)
+    name, wanted = plan.entry.name, (plain_settings(plan.settings), dataset.digest)
     left_out: list[str] = []
     found = [
         (len(study.trials), file.stat().st_mtime, study)

@@ -24,6 +24,7 @@ __all__ = [
     "Trial",
     "mean",
     "read_trial",
+    "trial_file",
     "trial_files",
     "write_trial",
 ]
@@ -124,12 +125,22 @@ class Trial:
         best = max(self.curve, key=lambda point: point.value)
         return replace(self, state="pruned", value=best.value, by_task=best.by_task)
 
+    def told(self) -> str:
+        """Return in words what it came to."""
+        if self.value is None:
+            return f"{self.state} in {self.seconds:.1f} s"
+        came_to = f"{self.value:.4f} in {self.seconds:.1f} s"
+        if self.state == "pruned":
+            return f"pruned at {self.curve[-1].percent} % of its epochs, {came_to}"
+        return came_to
+
     def failed(self, failure: str, seconds: float) -> Trial:
         """Return it as failed."""
         return replace(self, state="failed", failure=failure or "refused", seconds=seconds)
 
 
-def _file(folder: Path, number: int) -> Path:
+def trial_file(folder: Path, number: int) -> Path:
+    """Return the file of a trial in the folder of its study."""
     return folder / "trials" / f"{number}.json"
 
 
@@ -150,7 +161,7 @@ def write_trial(folder: Path, trial: Trial) -> None:
         InputError: it cannot be written.
     """
     text = json.dumps(asdict(trial), indent=1, allow_nan=False) + "\n"
-    write_sealed(_file(folder, trial.number), text.encode(), _owner(folder, trial.number))
+    write_sealed(trial_file(folder, trial.number), text.encode(), _owner(folder, trial.number))
 
 
 def read_trial(folder: Path, number: int) -> Trial:
@@ -160,7 +171,7 @@ def read_trial(folder: Path, number: int) -> Trial:
         DamagedError: it is not what was written, or not possible.
         InputError: it cannot be read.
     """
-    file = _file(folder, number)
+    file = trial_file(folder, number)
     content = read_sealed(file, _owner(folder, number), LONGEST)
     try:
         trial = TypeAdapter(Trial).validate_json(content)

@@ -25,7 +25,7 @@ from benchmark.registry import ModelEntry, find
 from benchmark.running.plan import Experiment
 from benchmark.sealed import DamagedError, read_sealed, write_sealed
 from benchmark.search_space import SHARED, Choice, Dimension, Range, space_of
-from benchmark.tuning.study import Study, find_study, tune
+from benchmark.tuning.study import SearchOptions, Study, find_study, tune
 
 BOTH = (Task.REC, Task.SEARCH)
 
@@ -86,7 +86,7 @@ def _tune(data: Dataset, results: Path, trials: int, seed: int = 1) -> Study:
     told: list[str] = []
     kind: Any = ENTRY.load()
     plan = Experiment(ENTRY, kind.Settings(), "standard", BOTH)
-    (study,) = tune([plan], data, trials, seed, "cpu", results, told.append)
+    (study,) = tune([plan], data, SearchOptions(trials, seed, "cpu"), results, told.append)
     return study
 
 
@@ -154,9 +154,9 @@ def test_a_search_over_tuples_goes_on_and_is_found(
     tiny: Dataset, tmp_path: Path, start: tuple[int, ...]
 ) -> None:
     plan = Experiment(SHAPES, ShapesSettings(widths=start), "standard", BOTH)
-    (whole,) = tune([plan], tiny, 6, 1, "cpu", tmp_path / "whole", lambda line: None)
+    (whole,) = tune([plan], tiny, SearchOptions(6), tmp_path / "whole", print)
     for trials in (2, 6):
-        (parts,) = tune([plan], tiny, trials, 1, "cpu", tmp_path / "parts", lambda line: None)
+        (parts,) = tune([plan], tiny, SearchOptions(trials), tmp_path / "parts", print)
     assert [t.settings for t in parts.trials] == [t.settings for t in whole.trials]
     assert {type(t.settings["widths"]) for t in parts.trials} == {tuple}
     found = find_study(tmp_path / "parts", plan, tiny)
