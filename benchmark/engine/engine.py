@@ -133,6 +133,14 @@ class Engine(ABC):
         """Return the log of a work."""
         return self.logs / f"{as_name(key)}.log"
 
+    def left(self) -> int:
+        """Return how many works have no outcome yet."""
+        return len(self._open)
+
+    def running(self) -> frozenset[str]:
+        """Return the keys of the works that are begun and not over."""
+        return frozenset(self._running)
+
     @abstractmethod
     def room(self) -> int:
         """Return how many works may be begun and not ended."""

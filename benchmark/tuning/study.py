@@ -39,7 +39,7 @@ from benchmark.tuning.stored import (
     write_study,
 )
 
-__all__ = ["Study", "Trial", "find_study", "tune"]
+__all__ = ["Study", "Trial", "find_study", "tune", "tuned"]
 
 
 def tune(
@@ -268,6 +268,22 @@ def find_study(
             f" {name}` with the same options makes one"
         )
     return max(found, key=lambda one: one[:2])[2]
+
+
+def tuned(
+    plan: Experiment,
+    dataset: Dataset,
+    results: Path,
+    notify: Callable[[str], object] | None = None,
+) -> Experiment:
+    """Return the plan with the settings that :func:`find_study`'s search chose.
+
+    Raises:
+        InputError: there is no such search.
+    """
+    study = find_study(results, plan, dataset, notify)
+    chosen = replace(plan.settings, **study.best.settings)
+    return replace(plan, settings=chosen, tuning=study.chosen())
 
 
 def _usable(file: Path, study: Study, kind: type, notify: Callable[[str], object]) -> bool:
