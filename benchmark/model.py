@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -22,12 +22,14 @@ from benchmark.run_log import RunLog
 from benchmark.sealed import DamagedError, read_sealed, write_sealed
 from benchmark.search_space import Dimension
 from benchmark.settings import settings_from_json
+from benchmark.shared_steps import made_once, step_digest
 from benchmark.top_k import top_k
 
 __all__ = [
     "SCORES_AT_ONCE",
     "Model",
     "NoSettings",
+    "SharedStep",
     "TrainView",
     "TrainingContext",
     "Validated",
@@ -89,6 +91,7 @@ class TrainingContext:
         checkpoints: a folder for checkpoints of this very run, or ``None``.
         common: a folder for steps that other runs of the same command take as well, or ``None``.
         identity: says what the checkpoints belong to; those of another identity are not taken up.
+        step: the name of the shared step that this is the context of, and the run that is at it.
         watch: is told of every validation that measures something, and may end the training by an
             error of its own; or ``None``.
     """
@@ -100,6 +103,7 @@ class TrainingContext:
     checkpoints: Path | None = None
     common: Path | None = None
     identity: str = ""
+    step: tuple[str, str] | None = None
     watch: Callable[[Validated], None] | None = None
 
     def checkpoint(self, name: str) -> Path | None:
@@ -110,18 +114,33 @@ class TrainingContext:
         """Return the context of a part whose checkpoints could have the names of others."""
         return replace(self, checkpoints=self.checkpoint(name), identity=f"{self.identity}/{name}")
 
-    def shared(self, *decided_by: object) -> TrainingContext:
+    def shared(self, name: str, *decided_by: object, seeded: bool = True) -> TrainingContext:
         """Return the context of a step whose checkpoints serve other runs of the same command too.
 
         Args:
-            decided_by: whatever decides the step's outcome beside data, code, device and seed, as
-                JSON values. Runs that agree in all of it take the step from the first of them.
+            name: what the step makes.
+            decided_by: whatever decides its outcome beside data, code, device and seed, as JSON
+                values. Runs that agree in all of it take the step from the first of them.
+            seeded: whether the seed decides it as well.
         """
         if self.common is None:
             return self
-        text = json.dumps([self.seed, self.device, *decided_by], sort_keys=True)
-        step = hashlib.sha256(text.encode()).hexdigest()
-        return replace(self, checkpoints=self.common / step, identity=f"{self.common.name}/{step}")
+        digest = step_digest(name, decided_by, self.seed if seeded else None, self.device)
+        return replace(
+            self,
+            checkpoints=self.common / digest,
+            identity=f"{self.common.name}/{digest}",
+            step=(name, self.identity),
+        )
+
+    @contextmanager
+    def making(self) -> Iterator[None]:
+        """Be alone at the step that :meth:`shared` gave the context of, and count it."""
+        if self.step is None or self.checkpoints is None:
+            yield
+            return
+        with made_once(self.checkpoints, *self.step, self.run_log):
+            yield
 
     def kept(self, name: str, make: Callable[[], dict[str, NDArray]]) -> dict[str, NDArray]:
         """Return the arrays that ``make`` makes, kept with the checkpoints under ``name``.
@@ -145,6 +164,27 @@ class TrainingContext:
         if file is not None:
             write_sealed(file, save(made), owner)
         return made
+
+
+@dataclass(frozen=True)
+class SharedStep:
+    """A step of a model's training that runs of other seeds, settings or models may take too.
+
+    Attributes:
+        name: what it makes.
+        decided_by: as of :meth:`TrainingContext.shared`, which ``make`` gives the same.
+        make: makes it within :meth:`TrainingContext.making`, as ``fit`` would.
+        seeded: whether the seed decides it as well.
+    """
+
+    name: str
+    decided_by: tuple[object, ...]
+    make: Callable[[TrainView, Validation, TrainingContext], object]
+    seeded: bool = True
+
+    def digest(self, seed: int, device: str) -> str:
+        """Return what tells the step from others on the same data by the same code."""
+        return step_digest(self.name, self.decided_by, seed if self.seeded else None, device)
 
 
 @dataclass(frozen=True)
@@ -199,6 +239,14 @@ class Model(ABC, Generic[S]):
         Raises:
             InputError: which the harness tells the user, behind the model's name.
         """
+
+    def shared_steps(self, tasks: tuple[Task, ...]) -> Sequence[SharedStep]:
+        """Return the steps that ``fit`` for ``tasks`` begins with and that other runs may share.
+
+        A sweep makes each of them once, before the runs that need it. It asks many models, so this
+        must be cheap.
+        """
+        return ()
 
     @abstractmethod
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:

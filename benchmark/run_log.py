@@ -152,6 +152,11 @@ class RunLog:
         now = time.monotonic()
         return [now - self._started, *(now - started for _, started in self._open)]
 
+    def charge(self, seconds: float) -> None:
+        """Count time that another run spent on a step of this one, in each open phase."""
+        self._started -= seconds
+        self._open = [(name, started - seconds) for name, started in self._open]
+
     def take_up(self, curve: list[dict[str, float]], elapsed: list[float]) -> None:
         """Go on where an interrupted run stood, so that its time counts too.
 

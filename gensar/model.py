@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from benchmark.data.requests import Task
-from benchmark.model import TrainingContext, TrainView, Validation
+from benchmark.model import SharedStep, TrainingContext, TrainView, Validation
 from gensar.build_identifiers import build_identifiers
 from gensar.engine.generator import Generator, Identified
 from gensar.engine.identifiers import Identifiers
-from gensar.engine.item_vectors import collaborative_vectors, semantic_vectors
+from gensar.engine.item_vectors import (
+    collaborative_step,
+    collaborative_vectors,
+    semantic_vectors,
+    text_step,
+    text_vectors,
+)
 from gensar.engine.query_generation import (
     PseudoQuerySettings,
     WrittenQueries,
@@ -50,6 +56,16 @@ class GenSAR(Generator):
         super().__init__(settings)
         self._written: WrittenQueries | None = None
 
+    def shared_steps(self, tasks: tuple[Task, ...]) -> Sequence[SharedStep]:
+        """Return the vectors that identifiers are made of."""
+        settings, steps = self.settings, []
+        if settings.identifiers != "collaborative":
+            steps.append(text_step(settings.encoder))
+        if settings.identifiers != "semantic":
+            preset, model = settings.collaborative_preset, settings.collaborative
+            steps.append(collaborative_step(tasks, preset, model))
+        return steps
+
     def identify(
         self, train: TrainView, validation: Validation, context: TrainingContext
     ) -> Identified:
@@ -80,9 +96,8 @@ class GenSAR(Generator):
         spaces = []
         if settings.identifiers != "collaborative":
             with run_log.phase("semantic vectors"):
-                shared = context.shared("semantic vectors", settings.encoder)
-                vectors = shared.kept("semantic", lambda: {"items": encode(train.items.texts)})
-            spaces.append(Space(vectors["items"], encode))
+                vectors = text_vectors(train, context, settings.encoder)
+            spaces.append(Space(vectors, encode))
         if settings.identifiers != "semantic":
             preset, model = settings.collaborative_preset, settings.collaborative
             with run_log.phase("collaborative vectors"):

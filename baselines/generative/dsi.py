@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from baselines.generative.docids import clustered_codes, digit_codes, identifiers_of
 from baselines.generative.indexing import IndexingRegime, ItemSide, PersonalRegime
 from benchmark.data.requests import Task
-from benchmark.model import TrainingContext, TrainView, Validation
+from benchmark.model import SharedStep, TrainingContext, TrainView, Validation
 from benchmark.settings import setting
 from gensar.engine.generator import Generator, Identified
-from gensar.engine.item_vectors import semantic_vectors
+from gensar.engine.item_vectors import semantic_vectors, text_step, text_vectors
 from gensar.engine.query_generation import PseudoQuerySettings, generate_queries
 from gensar.engine.regime import TrainingFormat
 from gensar.engine.sequences import Sequences
@@ -112,6 +112,13 @@ class DSI(Generator):
         super().__init__(settings)
         self._item_side = NOTHING_MORE
 
+    def shared_steps(self, tasks: tuple[Task, ...]) -> Sequence[SharedStep]:
+        """Return the vectors of the items, where anything is made of them."""
+        settings = self.settings
+        if settings.docid == "hierarchical" or settings.codebook_start:
+            return [text_step(settings.encoder)]
+        return []
+
     def identify(
         self, train: TrainView, validation: Validation, context: TrainingContext
     ) -> Identified:
@@ -120,7 +127,7 @@ class DSI(Generator):
         vectors = None
         with context.run_log.phase("identifiers"):
             if settings.docid == "hierarchical" or settings.codebook_start:
-                vectors = semantic_vectors(train.items.texts, settings.encoder, context)
+                vectors = text_vectors(train, context, settings.encoder)
             if settings.docid == "hierarchical" and vectors is not None:
                 codes = clustered_codes(
                     vectors, settings.branches, settings.leaf_items, context.seed

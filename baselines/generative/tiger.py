@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -15,10 +15,15 @@ from baselines.generative.quantise import quantise
 from baselines.generative.settings import IdentifierSettings
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
-from benchmark.model import TrainingContext, TrainView, Validation
+from benchmark.model import SharedStep, TrainingContext, TrainView, Validation
 from benchmark.settings import setting
 from gensar.engine.generator import Generator, Identified
-from gensar.engine.item_vectors import collaborative_vectors, semantic_vectors
+from gensar.engine.item_vectors import (
+    collaborative_step,
+    collaborative_vectors,
+    text_step,
+    text_vectors,
+)
 from gensar.engine.regime import TrainingFormat
 from gensar.engine.sequences import Sequences
 
@@ -94,6 +99,12 @@ class Tiger(Generator):
                 "--set vectors=collaborative quantises embeddings of SASRec"
             )
 
+    def shared_steps(self, tasks: tuple[Task, ...]) -> Sequence[SharedStep]:
+        """Return the vectors that identifiers are made of."""
+        if self.settings.vectors == "collaborative":
+            return [collaborative_step(tasks, self.settings.collaborative_preset)]
+        return [text_step(self.settings.encoder)]
+
     def identify(
         self, train: TrainView, validation: Validation, context: TrainingContext
     ) -> Identified:
@@ -115,7 +126,7 @@ class Tiger(Generator):
         if self.settings.vectors == "collaborative":
             preset = self.settings.collaborative_preset
             return collaborative_vectors(train, validation, context, preset)
-        return semantic_vectors(train.items.texts, self.settings.encoder, context)
+        return text_vectors(train, context, self.settings.encoder)
 
     def make_regime(self, sequences: Sequences) -> TrainingFormat:
         """Return the regime; no text is read, so the words of queries do not matter."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import Any, ClassVar
 
@@ -18,13 +18,13 @@ from baselines.synergen.network import Read
 from baselines.synergen.reader import ContextReader
 from baselines.synergen.rotary import Clock
 from baselines.synergen.settings import PRESETS, SynerGenSettings
-from baselines.synergen.texts import EncodedQueries, WordQueries, encode
+from baselines.synergen.texts import EncodedQueries, WordQueries, learned_texts, texts_step
 from baselines.synergen.training import SynerGenTrainer
 from baselines.words import Words
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.epoch_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
-from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.model import Model, SharedStep, TrainingContext, TrainView, Validation
 from benchmark.search_space import Choice, Dimension
 
 __all__ = ["SynerGen"]
@@ -45,14 +45,18 @@ class SynerGen(Model[SynerGenSettings]):
     # Widths that heads of every preset divide.
     search_space: ClassVar[Mapping[str, Dimension | None]] = {"width": Choice((48, 96, 144))}
 
+    def shared_steps(self, tasks: tuple[Task, ...]) -> Sequence[SharedStep]:
+        """Return the vectors of the texts."""
+        return [texts_step(self.settings.queries == "minilm")]
+
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Encode texts, then train retrieval and ranking together."""
         settings = self.settings
         with context.run_log.phase("text vectors"):
-            item_texts = encode(train.items.texts, context)
+            item_texts, encoded = learned_texts(train, context, settings.queries == "minilm")
             queries: EncodedQueries | WordQueries
-            if settings.queries == "minilm":
-                queries = EncodedQueries.learn(train.queries, context)
+            if encoded is not None:
+                queries = encoded
             else:
                 queries = WordQueries(Words.learn(train), settings.query_words, context.device)
         clock = Clock.of(train.log, settings.clock)

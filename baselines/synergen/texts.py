@@ -11,11 +11,13 @@ from torch import Tensor
 
 from baselines.words import Words
 from benchmark.data.catalogue import Queries
-from benchmark.model import TrainingContext
+from benchmark.model import SharedStep, TrainingContext, TrainView, Validation
 from benchmark.run_log import RunLog
 from gensar.engine.item_vectors import semantic_vectors
 
-__all__ = ["EncodedQueries", "WordQueries", "encode"]
+__all__ = ["EncodedQueries", "WordQueries", "encode", "learned_texts", "texts_step"]
+
+_TEXTS = "vectors of items and queries"
 
 WIDTH = 384
 """Width of the bundled encoder's vectors."""
@@ -43,11 +45,10 @@ class EncodedQueries:
         self._row = {text: row for row, text in enumerate(self.texts)}
         self._last: tuple[Queries, Tensor] | None = None
 
-    @classmethod
-    def learn(cls, queries: Queries, context: TrainingContext) -> EncodedQueries:
-        """Encode the texts of the training queries."""
-        texts = sorted({text for text in queries.texts if text})
-        return cls(texts, encode(texts, context), context.device)
+    @staticmethod
+    def learned_from(queries: Queries) -> list[str]:
+        """Return the texts that are encoded once and kept."""
+        return sorted({text for text in queries.texts if text})
 
     def of(self, queries: Queries) -> Tensor:
         """Return the vectors of a whole table and, last, zeros for ``NO_QUERY``.
@@ -63,6 +64,32 @@ class EncodedQueries:
             vectors = torch.as_tensor(known[rows].astype(np.float32), device=self.device)
             self._last = (queries, vectors)
         return self._last[1]
+
+
+def learned_texts(
+    train: TrainView, context: TrainingContext, queries: bool
+) -> tuple[NDArray[np.float32], EncodedQueries | None]:
+    """Encode the texts of the items, ``[items, 384]``, and if asked those of the queries.
+
+    Runs that share them encode them once.
+    """
+    texts = EncodedQueries.learned_from(train.queries) if queries else []
+    shared = context.shared(_TEXTS, queries, seeded=False)
+    with shared.making():
+        items = shared.kept("items", lambda: {"items": encode(train.items.texts, context)})["items"]
+        if not queries:
+            return items, None
+        asked = shared.kept("queries", lambda: {"queries": encode(texts, context)})["queries"]
+    return items, EncodedQueries(texts, asked, context.device)
+
+
+def texts_step(queries: bool) -> SharedStep:
+    """Return what :func:`learned_texts` does."""
+
+    def make(train: TrainView, validation: Validation, context: TrainingContext) -> None:
+        learned_texts(train, context, queries)
+
+    return SharedStep(_TEXTS, (queries,), make, seeded=False)
 
 
 class WordQueries:

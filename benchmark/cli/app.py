@@ -21,6 +21,7 @@ from benchmark.cli.predict import predict
 from benchmark.cli.publish import publish
 from benchmark.cli.run import run
 from benchmark.cli.surroundings import check_surroundings
+from benchmark.cli.sweep import sweep
 from benchmark.cli.tiers import tiers
 from benchmark.cli.trec import export, import_
 from benchmark.cli.tune import tune
@@ -53,6 +54,7 @@ def _options(
 
 
 app.command("run")(run)
+app.command("sweep")(sweep)
 app.command("tune")(tune)
 app.command("list")(list_)
 app.command("leaderboard")(leaderboard)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -141,24 +139,15 @@ def load_planned(
         data = load_dataset(dataset, seen=seen.value, notify=notify)
         plans = [restricted(plan, data) for plan in plans]
         if searches is not None:
-            plans = [_tuned(plan, data, searches, notify) for plan in plans]
+            from benchmark.tuning.study import tuned
+
+            plans = [tuned(plan, data, searches, notify) for plan in plans]
         if ablations:
             plans = [part for plan in plans for part in plan.with_ablations()]
         check_runnable(plans, data, device.value)
         for line in unread_scripts(plans, data):
             notify(line)
     return data, plans
-
-
-def _tuned(
-    plan: Experiment, data: Dataset, results: Path, notify: Callable[[str], object]
-) -> Experiment:
-    """Return the plan with the settings that its search chose."""
-    from benchmark.tuning.study import find_study
-
-    study = find_study(results, plan, data, notify)
-    chosen = replace(plan.settings, **study.best.settings)
-    return replace(plan, settings=chosen, tuning=study.chosen())
 
 
 def check_writable(results: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmark.data.cache import cache_folder, fetch, store
+from benchmark.data.cache import cache_folder, entry_of, fetch, store
 from benchmark.data.card import Card
 from benchmark.data.dataset import DATA_VERSION, Dataset, check_seen, digest_of
 from benchmark.data.departures import departures
@@ -16,7 +16,7 @@ from benchmark.data.sources.known_files import KnownFiles
 from benchmark.data.terms import Leakage, Seen
 from benchmark.errors import InputError
 
-__all__ = ["DATA_VERSION", "load_dataset"]
+__all__ = ["DATA_VERSION", "is_prepared", "load_dataset"]
 
 
 def load_dataset(
@@ -48,8 +48,7 @@ def load_dataset(
     if leakage is not None:
         card = card.model_copy(update={"split": card.split.model_copy(update={"leakage": leakage})})
     known = KnownFiles(cache_folder(cache))
-    sums = _check_files(card, folder, known)
-    key = digest_of({"version": DATA_VERSION, "card": card.deciding(), "files": sums})
+    key = _key(card, folder, known)
     found = fetch(cache_folder(cache), card.name, key, tell)
     prepared = found or _prepared(card, folder, key, cache_folder(cache), known, tell)
     _check_frozen(card, prepared.queries_digest)
@@ -64,6 +63,23 @@ def load_dataset(
         for line in departures(card.statistics, dataset, asked_as_said):
             tell(f"{card.name}: {line}")
     return dataset
+
+
+def is_prepared(name_or_path: str | Path, cache: Path | None = None) -> bool:
+    """Return whether the cache holds a data set, whose files are looked for and not read twice.
+
+    Raises:
+        InputError: as of :func:`load_dataset`.
+    """
+    card, folder = resolve(name_or_path, lambda line: None)
+    key = _key(card, folder, KnownFiles(cache_folder(cache)))
+    return entry_of(cache_folder(cache), card.name, key).is_dir()
+
+
+def _key(card: Card, folder: Path, known: KnownFiles) -> str:
+    """Return what the entry of a data set is found by in the cache."""
+    sums = _check_files(card, folder, known)
+    return digest_of({"version": DATA_VERSION, "card": card.deciding(), "files": sums})
 
 
 def _not_asked(prepared: Prepared, dataset: Dataset) -> Iterator[str]:

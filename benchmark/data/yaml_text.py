@@ -22,12 +22,13 @@ _MOST_NODES = 10_000
 _DEEPEST = 16
 
 
-def read_mapping(path: Path, place: str) -> tuple[dict[Any, Any], Lines]:
+def read_mapping(path: Path, place: str, what: str = "a card") -> tuple[dict[Any, Any], Lines]:
     """Return what a YAML file maps, and the lines of its keys.
 
     Args:
         path: the file.
         place: what it is called in an error.
+        what: what such a file is.
 
     Raises:
         InputError: it is missing, unreadable, no regular file, larger than 1 MiB, not UTF-8, no
@@ -40,7 +41,7 @@ def read_mapping(path: Path, place: str) -> tuple[dict[Any, Any], Lines]:
         node = loader.get_single_node()
         lines: Lines = {}
         if not isinstance(node, yaml.MappingNode):
-            raise _FaultError(None, "a card is a mapping of field names to values")
+            raise _FaultError(None, f"{what} is a mapping of field names to values")
         _walk(node, (), lines)
         return loader.construct_document(node), lines
     except _FaultError as fault:

@@ -156,9 +156,7 @@ class DaskEngine(Engine):
         except Exception as error:
             if self._dask.status != "running":
                 raise BenchmarkError("the scheduler has gone; the same command goes on") from error
-            return Ended(
-                key, "failed", reason=f"its worker failed: {type(error).__name__}: {error}"
-            )
+            return Ended(key, "failed", reason=f"its worker failed: {described(error)}")
         return ended
 
     def _look_around(self) -> None:

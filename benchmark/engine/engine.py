@@ -142,6 +142,10 @@ class Engine(ABC):
         """Return how many works have no outcome yet."""
         return len(self._open)
 
+    def running(self) -> frozenset[str]:
+        """Return the keys of the works that are begun and not over."""
+        return frozenset(self._running)
+
     @abstractmethod
     def room(self) -> int:
         """Return how many works may be begun and not ended."""

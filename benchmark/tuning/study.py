@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from benchmark.tuning.proposing import propose
 from benchmark.tuning.pruning import HALVING, Halving
 from benchmark.tuning.stored import Study, Trial, stored_studies, study_folder
 
-__all__ = ["Crew", "SearchOptions", "Study", "Trial", "find_study", "tune"]
+__all__ = ["Crew", "SearchOptions", "Study", "Trial", "find_study", "tune", "tuned"]
 
 
 @dataclass(frozen=True)
@@ -276,6 +276,22 @@ def find_study(
             f" {name}` with the same options makes one"
         )
     return max(found, key=lambda one: one[:2])[2]
+
+
+def tuned(
+    plan: Experiment,
+    dataset: Dataset,
+    results: Path,
+    notify: Callable[[str], object] | None = None,
+) -> Experiment:
+    """Return the plan with the settings that :func:`find_study`'s search chose.
+
+    Raises:
+        InputError: there is no such search.
+    """
+    study = find_study(results, plan, dataset, notify)
+    chosen = replace(plan.settings, **study.best.settings)
+    return replace(plan, settings=chosen, tuning=study.chosen())
 
 
 def _usable(file: Path, study: Study, kind: type, notify: Callable[[str], object]) -> bool:

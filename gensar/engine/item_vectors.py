@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +13,20 @@ from numpy.typing import NDArray
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
 from benchmark.learning.sentence_encoder import load_encoder
-from benchmark.model import TrainingContext, TrainView, Validation
+from benchmark.model import Model, SharedStep, TrainingContext, TrainView, Validation
 from benchmark.model_protocols import HasItemVectors
 from benchmark.registry import find
 from benchmark.settings import build_settings
 
-__all__ = ["collaborative_vectors", "semantic_vectors"]
+__all__ = [
+    "collaborative_step",
+    "collaborative_vectors",
+    "semantic_vectors",
+    "text_step",
+    "text_vectors",
+]
+
+_TEXTS = "semantic vectors"
 
 
 def semantic_vectors(
@@ -46,6 +56,24 @@ def semantic_vectors(
     return vectors[[distinct[text] for text in texts]]
 
 
+def text_vectors(train: TrainView, context: TrainingContext, encoder: str) -> NDArray[np.float32]:
+    """Return :func:`semantic_vectors` of the items, once for all runs that share them."""
+    shared = context.shared(_TEXTS, encoder, seeded=False)
+    with shared.making():
+        return shared.kept(
+            "semantic", lambda: {"items": semantic_vectors(train.items.texts, encoder, context)}
+        )["items"]
+
+
+def text_step(encoder: str) -> SharedStep:
+    """Return what :func:`text_vectors` does."""
+
+    def make(train: TrainView, validation: Validation, context: TrainingContext) -> None:
+        text_vectors(train, context, encoder)
+
+    return SharedStep(_TEXTS, (encoder,), make, seeded=False)
+
+
 def collaborative_vectors(
     train: TrainView,
     validation: Validation,
@@ -65,19 +93,44 @@ def collaborative_vectors(
     Raises:
         InputError: it gives items no vectors.
     """
-    source_class = find(model).load()
-    source = source_class(build_settings(source_class.Settings, source_class.presets, preset))
+    source = _source(model, preset)
     if not isinstance(source, HasItemVectors):
         raise InputError(f"model '{model}' gives items no vectors")
     run_log = context.run_log.apart()
-    served = tuple(task for task in context.tasks if task in source.tasks) or (Task.REC,)
+    served = _served(source, context.tasks)
     measured = [task for task in validation.tasks if task in source.tasks]
-    shared = context.shared(model, asdict(source.settings), served, measured)
+    shared = context.shared(*_decided_by(model, source.settings, served, measured))
     own = replace(shared.part("collaborative"), tasks=served, run_log=run_log)
-    source.fit(train, validation, own)
+    with shared.making():
+        source.fit(train, validation, own)
     context.run_log.facts["collaborative"] = {
         "model": model,
         "settings": asdict(source.settings),
         "curve": run_log.curve,
     }
     return source.item_vectors()
+
+
+def collaborative_step(tasks: tuple[Task, ...], preset: str, model: str = "sasrec") -> SharedStep:
+    """Return what :func:`collaborative_vectors` does, for a run that learns ``tasks``."""
+    source = _source(model, preset)
+    measured = [task for task in tasks if task in source.tasks]
+    name, *decided_by = _decided_by(model, source.settings, _served(source, tasks), measured)
+    make = partial(collaborative_vectors, preset=preset, model=model)
+    return SharedStep(str(name), tuple(decided_by), make)
+
+
+def _source(model: str, preset: str) -> Model:
+    kind = find(model).load()
+    return kind(build_settings(kind.Settings, kind.presets, preset))
+
+
+def _served(source: Model, tasks: tuple[Task, ...]) -> tuple[Task, ...]:
+    return tuple(task for task in tasks if task in source.tasks) or (Task.REC,)
+
+
+def _decided_by(
+    model: str, settings: Any, served: tuple[Task, ...], measured: list[Task]
+) -> tuple[str, Any, tuple[Task, ...], list[Task]]:
+    """Return the name of the step, and whatever decides it."""
+    return f"collaborative vectors ({model})", asdict(settings), served, measured

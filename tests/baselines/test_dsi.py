@@ -38,6 +38,7 @@ SMALL = DSISettings(
 @pytest.fixture(scope="module", autouse=True)
 def _without_text_encoder() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gensar.engine.item_vectors.semantic_vectors", bag_of_words)
         patch.setattr("baselines.generative.dsi.semantic_vectors", bag_of_words)
         yield
 

@@ -128,6 +128,7 @@ def bag_of_words(texts: tuple[str, ...], *_: object) -> NDArray[np.float32]:
 @contextmanager
 def without_text_encoder() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gensar.engine.item_vectors.semantic_vectors", bag_of_words)
         patch.setattr("gensar.model.semantic_vectors", bag_of_words)
         yield
 

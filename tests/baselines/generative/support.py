@@ -57,7 +57,7 @@ def without_text_encoder(tuned_on: list[list[int]] | None = None) -> Iterator[No
         return 1
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("baselines.generative.tiger.semantic_vectors", bag_of_words)
+        patch.setattr("gensar.engine.item_vectors.semantic_vectors", bag_of_words)
         patch.setattr("baselines.generative.text_spaces.BiEncoder", BagOfWords)
         patch.setattr("baselines.generative.text_spaces.tune", tune)
         yield
