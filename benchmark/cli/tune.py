@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,10 +28,13 @@ from benchmark.cli.plan import (
     model_names,
     plan_models,
 )
+from benchmark.cli.sweep import SchedulerOption
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmark.tuning.study import Study
+    from benchmark.engine.engine import News
+    from benchmark.running.plan import Experiment
+    from benchmark.tuning.study import Crew, Study
 
 __all__ = ["tune"]
 
@@ -46,6 +52,14 @@ def tune(
     ] = True,
     preset: PresetOption = "standard",
     set_: SetOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Trials at a time, in processes that share this machine's cores. One after the"
+            " other in this process, if not given."
+        ),
+    ] = None,
+    scheduler: SchedulerOption = None,
     device: DeviceOption = Device.auto,
     seen: SeenOption = Seen.exclude,
     results: Annotated[Path, typer.Option(help="Folder of the searches.")] = Path("results"),
@@ -64,13 +78,56 @@ def tune(
 
     options = SearchOptions(trials, seed, device.value, HALVING if pruning else None)
     done: list[Study] = []
+    with _crew(results, _wherever(dataset), seen, workers, scheduler) as crew:
+        try:
+            for study in search(plans, data, options, results, progress, crew):
+                # A search that was longer once is shown as far as it was asked for.
+                done += [study.up_to(trials)]
+        finally:
+            if done:
+                _show(_in_order(done, plans), as_json)
+
+
+def _wherever(dataset: str) -> str:
+    """Return the name of a card, or a folder as a process elsewhere finds it."""
+    from benchmark.data.locate import card_names
+
+    return dataset if dataset in card_names() else str(Path(dataset).expanduser().absolute())
+
+
+@contextmanager
+def _crew(
+    results: Path, dataset: str, seen: Seen, workers: int | None, scheduler: str | None
+) -> Iterator[Crew | None]:
+    """Give the processes that were asked for, ``None`` where none were."""
+    if workers is None and scheduler is None:
+        yield None
+        return
+    from benchmark.data.load import load_dataset
+    from benchmark.engine.choose import engine_for
+    from benchmark.folders import prune
+    from benchmark.tuning.study import Crew
+
+    logs = results / "tuning" / "logs"
     try:
-        for study in search(plans, data, options, results, progress):
-            # A search that was longer once is shown as far as it was asked for.
-            done += [study.up_to(trials)]
+        with engine_for(logs, workers, scheduler, watch=_hear, tell=progress) as engine:
+            yield Crew(engine, partial(load_dataset, dataset, seen=seen.value))
     finally:
-        if done:
-            _show(done, as_json)
+        prune(logs, results)
+
+
+def _hear(news: News) -> None:
+    """Tell news of a trial that has not ended."""
+    if news.state == "started":
+        progress(f"{news.key}: started on {news.text}")
+    else:
+        again = "is begun again" if news.state == "killed" else "waits and is begun again"
+        progress(f"{news.key}: {news.text}; it {again}")
+
+
+def _in_order(done: list[Study], plans: list[Experiment]) -> list[Study]:
+    names = [plan.entry.name for plan in plans]
+    return sorted(done, key=lambda study: names.index(study.model))
 
 
 def _show(done: list[Study], as_json: bool) -> None:
@@ -81,16 +138,18 @@ def _show(done: list[Study], as_json: bool) -> None:
 
 
 def _table(done: list[Study]) -> Table:
-    table = Table("model", "trials", "first", "best", "chosen", "seconds")
+    table = Table("model", "trials", "pruned", "first", "best", "chosen", "seconds", "saved")
     for study in done:
-        first, best = study.trials[0].value, study.best
+        first, best, told = study.trials[0].value, study.best, study.chosen().summary
         table.add_row(
             study.model,
             str(len(study.trials)),
+            str(len(told["pruned"])),
             "failed" if first is None else f"{first:.4f}",
             f"{best.value:.4f}",
             ", ".join(f"{n}={_short(v)}" for n, v in best.settings.items()) or "nothing to choose",
-            f"{sum(t.seconds for t in study.trials):.1f}",
+            f"{told['seconds']:.1f}",
+            f"{told['seconds_saved']:.1f}",
         )
     return table
 

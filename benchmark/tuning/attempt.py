@@ -26,7 +26,7 @@ from benchmark.run_log import RunLog
 from benchmark.running.device import resolve_device
 from benchmark.running.plan import Experiment
 from benchmark.tuning.begin import begin
-from benchmark.tuning.open_study import checkpoints_of, trials_in
+from benchmark.tuning.open_study import checkpoints_of, common_of, trials_in
 from benchmark.tuning.pruning import Halving
 from benchmark.tuning.trials import Point, Trial, trial_file, write_trial
 
@@ -98,6 +98,7 @@ class Attempt:
             device,
             RunLog(title=f"{self.plan.entry.name} trial {self.number}"),
             checkpoints_of(self.folder, self.number),
+            common_of(self.folder),
             identity=json.dumps([self.folder.name, self.number, trial.settings]),
             watch=watch,
         )

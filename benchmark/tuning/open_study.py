@@ -19,12 +19,17 @@ from benchmark.folders import discard
 from benchmark.tuning.stored import Study, read_study, write_study
 from benchmark.tuning.trials import Settings, Trial, read_trial, trial_files, write_trial
 
-__all__ = ["OpenStudy", "checkpoints_of", "trials_in"]
+__all__ = ["OpenStudy", "checkpoints_of", "common_of", "trials_in"]
 
 
 def checkpoints_of(folder: Path, number: int) -> Path:
     """Return where a trial keeps its checkpoints."""
     return folder / "checkpoints" / str(number)
+
+
+def common_of(folder: Path) -> Path:
+    """Return where the steps lie that trials of a study have in common."""
+    return folder / "checkpoints" / f"common-{folder.name}"
 
 
 def trials_in(folder: Path) -> dict[int, Trial]:
@@ -105,6 +110,13 @@ class OpenStudy:
         """
         self.trials.pop(number)
         self._clear([number])
+
+    def close(self) -> None:
+        """Remove what trials have in common, unless one is left open."""
+        if not any(trial.state == "open" for trial in self.trials.values()):
+            if common_of(self.folder).exists():
+                discard(common_of(self.folder))
+            self._clear([])
 
     def _store(self) -> None:
         study, on_disk = self.study, read_study(self.folder)

@@ -129,12 +129,16 @@ class _Search:
         options = self._options
         return Attempt(
             self._plan,
-            self._open.folder,
+            self._open.folder.absolute(),  # for processes elsewhere
             number,
             options.seed,
             options.device,
             options.pruning,
         )
+
+    def close(self) -> None:
+        """Remove what only trials at work need."""
+        self._open.close()
 
     def _proposed(self, number: int) -> dict[str, Any]:
         if number > 1:
@@ -194,6 +198,7 @@ class _Searches:
                 if any(each.running or each.next_number for each in self._searches):
                     self._tell(f"{error}; the other trials go on")
             if not search.running and search.next_number is None and search.error is None:
+                search.close()
                 yield search.study
         for search in self._searches:
             if search.error is not None:

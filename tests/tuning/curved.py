@@ -10,17 +10,16 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from baselines.popularity import Popularity
 from benchmark.data.dataset import Dataset
-from benchmark.data.requests import Requests, Task
+from benchmark.data.requests import Task
 from benchmark.learning.epoch_loop import EpochLoop
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.registry import ModelEntry
 from benchmark.running.plan import Experiment
-from benchmark.search_space import Choice, Dimension, Range
+from benchmark.search_space import Dimension, Range
 from benchmark.tuning.study import SearchOptions, Study, tune
 
 __all__ = ["BOTH", "Curved", "CurvedSettings", "plan_of", "searched"]
@@ -60,7 +59,7 @@ class Curved(Popularity):
         optimiser = torch.optim.SGD(module.parameters(), lr=0.1)
         schedule = settings.epochs, settings.validate_every, settings.patience
         loop = EpochLoop(name, module, optimiser, context, *schedule)
-        return loop.run(lambda epoch: self.epoch(epoch), measure)
+        return loop.run(self.epoch, measure)
 
     def epoch(self, epoch: int) -> float:
         if len(self.trained) == self.interrupted_at:

@@ -37,7 +37,9 @@ def searches(draw: st.DrawFn) -> tuple[list[tuple[Point, ...]], Halving, list[in
     """Draw curves of several trials, a rule, and which of the trials at work goes on next."""
     every, points = draw(st.integers(1, 4)), draw(st.integers(1, 12))
     several = st.lists(values, min_size=points, max_size=points)
-    curves = [curve_of(c, every * points, every) for c in draw(st.lists(several, min_size=1, max_size=12))]
+    curves = [
+        curve_of(c, every * points, every) for c in draw(st.lists(several, min_size=1, max_size=12))
+    ]
     halving = Halving(draw(st.integers(1, 60)), draw(st.integers(2, 4)))
     return curves, halving, draw(st.lists(st.integers(0, 3), min_size=1, max_size=50))
 
@@ -189,12 +191,8 @@ def test_the_first_training_of_all_tasks_judges(
     assert any(t.state == "pruned" for t in study.trials)
 
 
-def test_a_model_that_swallows_errors_is_pruned_all_the_same(
-    tiny: Dataset, tmp_path: Path
-) -> None:
-    study, plain = (
-        searched(plan_of(kind), tiny, tmp_path, 6) for kind in (Swallowing, Curved)
-    )
+def test_a_model_that_swallows_errors_is_pruned_all_the_same(tiny: Dataset, tmp_path: Path) -> None:
+    study, plain = (searched(plan_of(kind), tiny, tmp_path, 6) for kind in (Swallowing, Curved))
     assert [t.state for t in study.trials] == [t.state for t in plain.trials]
 
 
