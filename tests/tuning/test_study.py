@@ -281,6 +281,7 @@ def _edited(change: Callable[[dict[str, Any]], object]) -> Callable[[bytes], byt
     return edit
 
 
+OPEN = {"number": 2, "state": "open", "value": None, "by_task": {}}
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "cut": lambda content: content[:-9],
     "empty": lambda content: b"",
@@ -301,6 +302,12 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "settings that are lists": _edited(
         lambda study: study["trials"][0]["settings"].update(knob=[0.5])
     ),
+    "a trial that has not ended": _edited(
+        lambda study: study["trials"].append(study["trials"][0] | OPEN)
+    ),
+    "a trial twice": _edited(lambda study: study["trials"].append(study["trials"][0])),
+    "a preset that was pruned": _edited(lambda study: study["trials"][0].update(state="pruned")),
+    "a rule that is none": _edited(lambda study: study["pruning"].update(reduction_factor=1)),
     "seconds below 0": _edited(lambda study: study["trials"][0].update(seconds=-1.0)),
     "another seed": _edited(lambda study: study.update(seed=9)),
     "another base": _edited(lambda study: study["base"].update(other=4)),
@@ -329,6 +336,26 @@ def test_a_damaged_study_is_refused_and_leaves_the_others(
     assert find_study(tmp_path, plan, tiny, told.append) == good
     assert len(told) == 1
     assert told[0].startswith(f"left out: {file}: damaged")
+
+
+def test_a_study_of_schema_2_is_still_read(tiny: Dataset, tmp_path: Path) -> None:
+    kind: Any = ENTRY.load()
+    plan = Experiment(ENTRY, kind.Settings(), "standard", BOTH)
+    (study,) = tune([plan], tiny, SearchOptions(3, pruning=None), tmp_path, print)
+    (file,) = tmp_path.rglob("study.json")
+    older = json.loads(read_sealed(file, study.name))
+    del older["pruning"]
+    older["schema"] = 2
+    for trial in older["trials"]:
+        for name in ("number", "state", "curve"):
+            del trial[name]
+    older["trials"][2] |= {"value": None, "by_task": {}, "failure": "does not converge"}
+    write_sealed(file, json.dumps(older).encode(), study.name)
+    found = find_study(tmp_path, plan, tiny)
+    assert found.trials[:2] == study.trials[:2]
+    assert (found.trials[2].number, found.trials[2].state) == (3, "failed")
+    (longer,) = tune([plan], tiny, SearchOptions(4, pruning=None), tmp_path, print)
+    assert longer.trials[:3] == found.trials
 
 
 def test_a_study_under_the_name_of_another_is_refused(tiny: Dataset, tmp_path: Path) -> None:
