@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from benchmark.results.record import read_run
+from benchmark.tuning.pruning import HALVING
 from tests.cli.conftest import Command, assert_refused, assert_stopped
 
 
@@ -77,3 +79,63 @@ def test_a_damaged_search_is_told_and_others_still_serve(
     assert run.status == 0
     assert run.json[0]["tuning"]["seed"] == 2
     assert f"left out: {damaged}: damaged" in run.err
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "tuning.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^python -m benchmark (.*)$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_the_commands_of_the_page_run(command: Command, tiny_folder: Path, line: str) -> None:
+    """Those that train for long come as far as the folder that cannot be one."""
+    data, blocked = ("--dataset", tiny_folder), Path("blocked")
+    if "sasrec" in line:
+        blocked.write_text("")
+        done = command(*line.split(), *data, "--results", blocked)
+        assert_refused(done)
+        assert "is no folder" in done.err
+        return
+    if "--tuned" in line:
+        command(*COMMANDS[0].split(), *data)
+    assert command(*line.split(), *data).status == 0
+
+
+def test_the_page_tells_the_rule() -> None:
+    rungs = {HALVING.min_resource * HALVING.reduction_factor**n for n in range(3)}
+    assert rungs == {10, 30, 90}
+    assert "a tenth of its epochs\nbehind it, three tenths, and nine tenths" in PAGE
+    assert "the best third" in PAGE.replace("\n", " ")
+
+
+def test_pruned_trials_are_told(command: Command, tiny_folder: Path) -> None:
+    small = (f"--set={each}" for each in ("width=8", "inner=8", "epochs=10", "validate_every=1"))
+    chosen = ("--model", "sasrec", "--dataset", tiny_folder, "--trials", 4, *small)
+    done = command("tune", *chosen)
+    assert re.search(r"sasrec, trial \d: pruned at \d+ % of its epochs, 0\.\d+ in ", done.err)
+    assert {"pruned", "saved"} <= set(re.findall(r"\w+", done.out))
+    (study,) = command("tune", *chosen, "--json").json
+    assert study["pruned"]
+    assert study["seconds_saved"] > 0
+    assert study["pruning"] == {"min_resource": 10, "reduction_factor": 3}
+    (whole,) = command("tune", *chosen, "--no-pruning", "--json").json
+    assert (whole["pruned"], whole["pruning"], whole["seconds_saved"]) == ([], None, 0.0)
+
+
+def test_workers_come_to_what_one_process_comes_to(command: Command, tiny_folder: Path) -> None:
+    """With one worker; with more, trials are proposed after others."""
+    chosen = ("tune", "--model", "bm25", "--dataset", tiny_folder, "--trials", 3, "--json")
+    (one,) = command(*chosen).json
+    done = command(*chosen, "--workers", 1, "--results", "others")
+    (other,) = done.json
+    assert {**one, "seconds": 0} == {**other, "seconds": 0}
+    assert " trial 2: started on " in done.err
+    assert not Path("others/tuning/logs").exists()
+
+
+@pytest.mark.parametrize(
+    "options", [("--workers", "0"), ("--workers", "2", "--scheduler", "tcp://127.0.0.1:1")]
+)
+def test_workers_that_cannot_be_are_refused(command: Command, tiny_folder: Path, options) -> None:
+    done = command("tune", "--model", "bm25", "--dataset", tiny_folder, *options)
+    assert_stopped(done)
+    assert not Path("results").exists()
