@@ -144,7 +144,7 @@ def test_a_trial_in_two_places_counts_once(
     """As where a kill came between the study's writing and the removal of the trial's file."""
     study = searched(plan_of(), tiny, tmp_path, 3)
     folder = _folder(tmp_path)
-    write_trial(folder, study.trials[2])
+    write_trial(folder, replace(study.trials[2], seconds=99.0))
     trained.clear()
     assert searched(plan_of(), tiny, tmp_path, 3) == study
     assert trained == []
