@@ -34,8 +34,10 @@ __all__ = ["DaskEngine", "cores", "is_installed"]
 _TOPIC = "benchmark-works"
 _PATIENCE = 20.0
 """Seconds to wait for a scheduler that does not answer."""
-_LONELY = 30.0
-"""Seconds without any worker that are worth a line."""
+_LACKING = 30.0
+"""Seconds without a worker that should be there after which something is done about it."""
+_STARTS = 3
+"""How often workers are started of which one dies at once."""
 _of_thread = threading.local()
 
 
@@ -89,7 +91,7 @@ class DaskEngine(Engine):
         self._at_work: dict[Future, str] = {}
         self._ends: Queue[Future] = Queue()
         self._own = workers if scheduler is None else 0
-        self._alone_since: float | None = None
+        self._lacking_since, self._told_alone = time.monotonic(), False
         self._client: Client | None = None
         self._cluster = _local(workers, gpus) if scheduler is None else None
         try:
@@ -137,29 +139,36 @@ class DaskEngine(Engine):
     def _ended(self, key: str, future: Future) -> Ended:
         from distributed import KilledWorker
 
+        self._check_scheduler()
+        if future.status in ("cancelled", "lost"):
+            return Ended(key, "killed", reason="its worker was lost")
         try:
             ended: Ended = future.result()
         except KilledWorker:
             return Ended(key, "killed", reason="its worker was killed")
-        except BenchmarkError as error:
-            return Ended(key, "failed", reason=str(error))
         except Exception as error:
-            if self._dask.status != "running":
-                raise BenchmarkError("the scheduler has gone; the same command goes on") from error
-            return Ended(key, "failed", reason=f"its worker failed: {described(error)}")
+            self._check_scheduler()
+            said = str(error) if isinstance(error, BenchmarkError) else described(error)
+            return Ended(key, "failed", reason=f"its worker failed: {said}")
         return ended
 
-    def _look_around(self) -> None:
-        """Notice that the scheduler, or every worker, has gone."""
+    def _check_scheduler(self) -> None:
         if self._dask.status not in ("running", "connecting"):
             raise BenchmarkError("the scheduler has gone; the same command goes on")
-        if self._own or self._dask.scheduler_info()["workers"]:
-            self._alone_since = None
-        elif self._alone_since is None:
-            self._alone_since = time.monotonic()
-        elif time.monotonic() - self._alone_since > _LONELY:
-            self._alone_since = time.monotonic() + 1e9
-            self._tell(f"no worker has come to {self._dask.scheduler.address} yet; waiting")
+
+    def _look_around(self) -> None:
+        """Notice that the scheduler has gone, or workers have."""
+        self._check_scheduler()
+        there, now = len(self._dask.scheduler_info(n_workers=-1)["workers"]), time.monotonic()
+        if there >= max(1, self._own):
+            self._lacking_since = now
+        elif now - self._lacking_since > _LACKING:
+            self._lacking_since = now
+            if self._cluster is not None:  # one that was killed while it started
+                self._cluster.scale(self._own)
+            elif not self._told_alone:
+                self._told_alone = True
+                self._tell(f"no worker has come to {self._dask.scheduler.address} yet; waiting")
 
     def _hear(self, event: tuple[float, Any]) -> None:
         _, (key, who) = event
@@ -199,21 +208,28 @@ def _local(workers: int, gpus: Sequence[str]) -> SpecCluster:
     cards = [{"CUDA_VISIBLE_DEVICES": gpus[n % len(gpus)]} if gpus else {} for n in range(workers)]
     quiet = {"silence_logs": logging.CRITICAL}
     # The limit would be on the worker, which holds nothing: it has no memory but for its works.
-    about = {"nthreads": 1, "memory_limit": None, "dashboard": False, **quiet}
+    unseen = {"dashboard": False, "dashboard_address": ":0"}
+    about = {"nthreads": 1, "memory_limit": None, **unseen, **quiet}
     settings = {
         "distributed.nanny.pre-spawn-environ": {},
         "distributed.scheduler.allowed-failures": 0,  # the engine counts attempts itself
         "distributed.worker.memory.terminate": False,
     }
+    specification = {
+        n: {"cls": Nanny, "options": {**about, "env": {**threads, **card}}}
+        for n, card in enumerate(cards)
+    }
+    scheduler = {"cls": Scheduler, "options": {**unseen, "host": "127.0.0.1"}}
     with dask.config.set(settings):
-        return SpecCluster(
-            scheduler={"cls": Scheduler, "options": {"dashboard": False, "host": "127.0.0.1"}},
-            workers={
-                n: {"cls": Nanny, "options": {**about, "env": {**threads, **card}}}
-                for n, card in enumerate(cards)
-            },
-            **quiet,
-        )
+        for start in range(1, _STARTS + 1):
+            try:
+                return SpecCluster(workers=specification, scheduler=scheduler, **quiet)
+            except RuntimeError as error:
+                if start == _STARTS:
+                    raise BenchmarkError(
+                        f"no workers can be started: {described(error)}"
+                    ) from error
+    raise AssertionError
 
 
 def _connected(to: str | SpecCluster | None) -> Client:

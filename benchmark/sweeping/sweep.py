@@ -226,22 +226,23 @@ class Sweep:
                 self._count(group.plan)
 
     def _begin(self) -> Iterator[Line]:
-        """Plan on the data that are prepared, and let the others be prepared first."""
-        unprepared = []
+        """Let data be prepared where they are not, and plan on all others."""
+        ready = []
         for group in self._groups:
+            dataset = group.source.dataset
             try:
-                prepared = is_prepared(group.source.dataset)
+                prepared = is_prepared(dataset)
             except BenchmarkError as error:
                 yield from self._lost(group, str(error))
                 continue
             if prepared:
-                yield from self._plan(group)
-            else:
-                unprepared.append(group)
-        for group in unprepared:
-            key = f"data.{Path(group.source.dataset).name}.{group.source.seen}"
-            self._of_work[key] = group, f"data of {group.source.dataset}"
+                ready.append(group)
+                continue
+            key = f"data.{Path(dataset).name}.{group.source.seen}"
+            self._of_work[key] = group, f"data of {dataset}"
             self._engine.submit(Work(key, prepare, (group.source,)))
+        for group in ready:
+            yield from self._plan(group)
 
     def _ended(self, outcome: Outcome) -> Iterator[Line]:
         group, what = self._of_work.pop(outcome.key)
@@ -292,6 +293,7 @@ class Sweep:
         group.plan = plan
         group.failed = bool(plan.refused)
         if plan.missing:
+            self._held.callback(prune, plan.common.parent, self._results)  # behind the lock
             self._held.enter_context(locked(plan.common, wait=2))
             self._submit(group, plan)
         self._finish(group)
@@ -304,7 +306,9 @@ class Sweep:
             self._of_work[key] = group, f"{step} of {users[0].dataset}"
             arguments = users[0], digest, plan.common
             self._engine.submit(Work(key, make_step, arguments, imports=_imports(users[0])))
-        for job in plan.missing:
+        models = list(dict.fromkeys(_imports(job) for job in plan.missing))
+        # One model after another, so that few processes have to import anything anew.
+        for job in sorted(plan.missing, key=lambda job: models.index(_imports(job))):
             after = tuple(names[digest] for digest in job.steps if digest in names)
             arguments = job, self._results, plan.common
             self._of_work[job.key] = group, job
@@ -323,7 +327,6 @@ class Sweep:
         self._count(group.plan)
         if group.plan.missing:
             discard(group.plan.common)
-            prune(group.plan.common.parent, self._results)
 
     def _count(self, plan: OnData) -> None:
         self.shared += [(plan.dataset, count) for count in counts_in(plan.common)]

@@ -30,7 +30,7 @@ class Block(Strict):
         datasets: names of cards, or folders.
         presets: that settings are filled from.
         seeds: of training.
-        set: settings by name, as ``epochs``, or ``sasrec.epochs`` for one model.
+        set: settings by name, as ``epochs``, or ``MODEL.epochs`` for one of the models.
         tasks: to train for; all that a model serves and the data have if not named.
         protocols: to ask by; those of the card, or ``full`` and ``sampled``, if not named.
         seen: whether the whole catalogue is ranked without the items of the history.
