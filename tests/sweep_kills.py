@@ -1,8 +1,8 @@
 """Sweep, and kill workers and whole sweeps at random: nothing is lost, nothing made twice.
 
 ``python -m tests.sweep_kills`` does what the suite does for a tiny data set with 6 models, 2 data
-sets and 3 seeds at preset quick, on 2 workers of one thread each: first every run by a command of
-its own, then a sweep, then one of which 20 times a process is killed by SIGKILL, then one that is
+sets and 3 seeds at preset quick, on 2 workers of one thread each: first every run one by one by
+``run``, then a sweep, then one of which 20 times a process is killed by SIGKILL, then one that is
 killed as a whole and started again until it is done. It wants an idle machine and the better part
 of an hour.
 """
@@ -53,13 +53,13 @@ class Sweeps:
     pause: float = 2.0
 
     def one_by_one(self) -> dict[str, str]:
-        """Make each run by a command of its own; return what came of them."""
+        """Make all runs one after another by ``run``; return what came of them."""
+        models, seeds = ",".join(self.block["models"]), ",".join(map(str, self.block["seeds"]))
         for dataset in self.block["datasets"]:
-            for model in self.block["models"]:
-                for seed in self.block["seeds"]:
-                    chosen = ("--model", model, "--dataset", dataset, "--seed", str(seed))
-                    fixed = ("--preset", self.block["presets"][0], "--results", "alone")
-                    self._run("run", *chosen, *fixed, *self._settings(model))
+            chosen = ("--model", models, "--dataset", dataset, "--seeds", seeds)
+            fixed = ("--preset", self.block["presets"][0], "--results", "alone")
+            more = [f"--set={name}={value}" for name, value in self.block.get("set", {}).items()]
+            self._run("run", *chosen, *fixed, *more)
         return answers(self.place / "alone")
 
     def sweep(self, name: str, kills: int = 0) -> dict[str, Any]:
@@ -137,12 +137,6 @@ class Sweeps:
     def _environment(self) -> dict[str, str]:
         paths = os.pathsep.join(filter(None, (str(Path.cwd()), os.environ.get("PYTHONPATH"))))
         return {**os.environ, "PYTHONPATH": paths, **self.environment}
-
-    def _settings(self, model: str) -> Iterator[str]:
-        for name, value in self.block.get("set", {}).items():
-            owner, dot, _ = name.rpartition(".")
-            if not dot or owner == model:
-                yield f"--set={name}={value}"
 
     @property
     def expected(self) -> int:

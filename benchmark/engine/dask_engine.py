@@ -224,7 +224,7 @@ def _local(workers: int, gpus: Sequence[str]) -> SpecCluster:
         for start in range(1, _STARTS + 1):
             try:
                 return SpecCluster(workers=specification, scheduler=scheduler, **quiet)
-            except RuntimeError as error:
+            except RuntimeError as error:  # noqa: PERF203
                 if start == _STARTS:
                     raise BenchmarkError(
                         f"no workers can be started: {described(error)}"
