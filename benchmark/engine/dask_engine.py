@@ -27,7 +27,7 @@ from benchmark.errors import BenchmarkError, InputError
 from benchmark.failures import described
 
 if TYPE_CHECKING:
-    from distributed import Client, Future, SpecCluster
+    from distributed import Client, Future, SpecCluster, Worker
 
 __all__ = ["DaskEngine", "cores", "is_installed"]
 
@@ -36,6 +36,8 @@ _PATIENCE = 20.0
 """Seconds to wait for a scheduler that does not answer."""
 _LACKING = 30.0
 """Seconds without a worker that should be there after which something is done about it."""
+_LOOK = 1.0
+"""Seconds between two looks whether a work was called back."""
 _STARTS = 3
 """How often workers are started of which one dies at once."""
 _of_thread = threading.local()
@@ -172,7 +174,8 @@ class DaskEngine(Engine):
 
     def _hear(self, event: tuple[float, Any]) -> None:
         _, (key, who) = event
-        self._watch(News(key, "started", who))
+        if key in self._running:  # else it is another engine's, on the same scheduler
+            self._watch(News(key, "started", who))
 
     @property
     def _dask(self) -> Client:
@@ -184,11 +187,27 @@ def _perform(parcel: Parcel) -> Ended:
     """Do a work, on a worker."""
     from distributed import get_worker
 
-    get_worker().log_event(_TOPIC, [parcel.key, here()])
+    worker = get_worker()
+    worker.log_event(_TOPIC, [parcel.key, here()])
     if not hasattr(_of_thread, "place"):
         _of_thread.place = Place({})
     place: Place = _of_thread.place
-    return place.attempt(parcel)
+    over = threading.Event()
+    about = worker, worker.get_current_task(), place, over
+    threading.Thread(target=_end_if_called_back, args=about, daemon=True).start()
+    try:
+        return place.attempt(parcel)
+    finally:
+        over.set()
+
+
+def _end_if_called_back(worker: Worker, task: str, place: Place, over: threading.Event) -> None:
+    """End a work that nobody waits for any more, which Dask itself leaves to run."""
+    while not over.wait(_LOOK):
+        known = worker.state.tasks.get(task)
+        if known is None or known.state in ("cancelled", "released", "forgotten"):
+            place.close()
+            return
 
 
 def _below(process: psutil.Process) -> list[psutil.Process]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -11,8 +14,8 @@ import pytest
 
 from benchmark.engine.choose import engine_for
 from benchmark.engine.one_by_one import OneByOne
-from benchmark.engine.work import Work
-from benchmark.errors import InputError
+from benchmark.engine.work import Outcome, Work
+from benchmark.errors import BenchmarkError, InputError
 from tests.engine import calls
 
 pytest.importorskip("distributed")
@@ -56,10 +59,38 @@ def test_workers_that_are_killed_lose_and_duplicate_nothing(
         [*map(str, range(5)), "last", "threads"]
     )
     assert sum(each.attempts for each in done.values()) > len(done)  # the kills were felt
+    _wait(lambda: not _workers())
+
+
+def test_a_scheduler_elsewhere_does_works_and_ends_those_that_nobody_waits_for(
+    tmp_path: Path,
+) -> None:
+    mark = tmp_path / "mark"
+    with DaskEngine(tmp_path / "own", workers=1) as host:
+        assert host._cluster is not None
+        address = host._cluster.scheduler_address
+        with DaskEngine(tmp_path / "logs", scheduler=address) as engine:
+            engine.submit(Work("waits", calls.leave_in_order, (mark,)))
+            outcomes = engine.finished()
+            thread = threading.Thread(target=_first_of, args=(outcomes,), daemon=True)
+            thread.start()
+            _wait(mark.with_suffix(".begun").exists)
+        _wait(mark.exists)
+        with DaskEngine(tmp_path / "logs", scheduler=address) as engine:
+            engine.submit(Work("after", calls.add, (1, 2)))
+            assert [outcome.value for outcome in engine.finished()] == [3]
+
+
+def _first_of(outcomes: Iterator[Outcome]) -> None:
+    with suppress(BenchmarkError):  # the engine is closed meanwhile
+        next(outcomes, None)
+
+
+def _wait(until: Callable[[], bool]) -> None:
     begun = time.monotonic()
-    while _workers() and time.monotonic() - begun < 10:
-        time.sleep(0.1)
-    assert not _workers()
+    while not until():
+        assert time.monotonic() - begun < 60
+        time.sleep(0.05)
 
 
 def test_one_worker_needs_no_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
