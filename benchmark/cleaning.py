@@ -62,7 +62,7 @@ def find(results: Path, cache: Path, older_than: float | None, limit: float) -> 
     """Return what can go, in the order of paths.
 
     Args:
-        results: the folder that holds ``runs/``, ``checkpoints/`` and ``tuning/``.
+        results: the folder that holds ``runs/``, ``checkpoints/``, ``tuning/`` and ``sweeps/``.
         cache: the folder that holds prepared data sets.
         older_than: take checkpoints and prepared data too that could still be used, but were not
             touched for so many days; ``None`` leaves these.
@@ -71,7 +71,7 @@ def find(results: Path, cache: Path, older_than: float | None, limit: float) -> 
     runs, checkpoints = results / "runs", results / "checkpoints"
     found = [
         litter
-        for root in (runs, checkpoints, results / "tuning", cache / "data")
+        for root in (runs, checkpoints, results / "tuning", results / "sweeps", cache / "data")
         for path in _hidden(root)
         if (litter := _left_behind(path)) is not None
     ]

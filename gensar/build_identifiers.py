@@ -83,9 +83,9 @@ def build_identifiers(
     # What the settings left out here say concerns the backbone alone, and ablations differ in it.
     decisive = replace(settings, without=(), behaviour_tokens=True)
     seen = [hashlib.sha256(v.tobytes()).hexdigest() for v in vectors]
-    shared = context.shared("rqvae", asdict(decisive), seen)
-    with shared.making():
-        weights = shared.kept("rqvae", trained)
+    step = context.shared("rqvae", asdict(decisive), seen)
+    with step.making():
+        weights = step.kept("rqvae", trained)
     rqvae.load_state_dict({name: torch.as_tensor(array) for name, array in weights.items()})
     codes, rates = _assign(rqvae, inputs, settings)
     levels = settings.shared_levels + settings.specific_levels

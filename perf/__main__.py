@@ -102,6 +102,21 @@ def load(
     _show(found, [each.to_dict() for each in found] if as_json else None)
 
 
+@app.command()
+def sweep(
+    as_json: AsJson = False,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each of two models.")] = 6,
+    dataset: Annotated[str, typer.Option(help="Data set.")] = "ml-100k",
+    preset: Annotated[str, typer.Option(help="Of the settings.")] = "quick",
+    threads: Annotated[int, typer.Option(min=2, help="Threads in all, an even number.")] = 2,
+) -> None:
+    """Runs of a sweep on two workers, against one worker that has all the threads."""
+    from perf.sweep import measure
+
+    found = measure(seeds, dataset, preset, threads)
+    _show([found], found.to_dict() if as_json else None)
+
+
 def _show(found: list[Measurement], document: object) -> None:
     """Print the document, or else a table for each measurement; fail where answers differ."""
     if document is not None:

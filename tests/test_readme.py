@@ -79,7 +79,7 @@ MADE_BY_COMMANDS = {
 }
 """What the README names but a fresh checkout does not hold."""
 
-NOT_THERE_YET = ("sweep",)
+NOT_THERE_YET = ("doctor",)
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,11 @@ def summary_tables(done: Sequence[Line], shared: Sequence[tuple[str, StepCount]]
             "-" if again else str(line.attempts),
             str(line.record) if line.failure is None else f"{line.failure}{log}",
         )
-    steps = Table("shared step", "data set", "made", "used")
+    steps = Table("shared step", "data set", "made", "used by other runs")
     for dataset, count in shared:
-        steps.add_row(count.name, dataset, str(count.made), str(count.used))
-    return [runs, steps] if shared else [runs]
+        if count.used or count.made > 1:  # else one run has made it for itself
+            steps.add_row(count.name, dataset, str(count.made), str(count.used))
+    return [runs, steps] if steps.rows else [runs]
 
 
 def as_json_value(

@@ -27,15 +27,19 @@ from benchmark.errors import BenchmarkError, InputError
 from benchmark.failures import described
 
 if TYPE_CHECKING:
-    from distributed import Client, Future, SpecCluster
+    from distributed import Client, Future, SpecCluster, Worker
 
 __all__ = ["DaskEngine", "cores", "is_installed"]
 
 _TOPIC = "benchmark-works"
 _PATIENCE = 20.0
 """Seconds to wait for a scheduler that does not answer."""
-_LONELY = 30.0
-"""Seconds without any worker that are worth a line."""
+_LACKING = 30.0
+"""Seconds without a worker that should be there after which something is done about it."""
+_LOOK = 1.0
+"""Seconds between two looks whether a work was called back."""
+_STARTS = 3
+"""How often workers are started of which one dies at once."""
 _of_thread = threading.local()
 
 
@@ -89,7 +93,7 @@ class DaskEngine(Engine):
         self._at_work: dict[Future, str] = {}
         self._ends: Queue[Future] = Queue()
         self._own = workers if scheduler is None else 0
-        self._alone_since: float | None = None
+        self._lacking_since, self._told_alone = time.monotonic(), False
         self._client: Client | None = None
         self._cluster = _local(workers, gpus) if scheduler is None else None
         try:
@@ -147,33 +151,41 @@ class DaskEngine(Engine):
     def _ended(self, key: str, future: Future) -> Ended:
         from distributed import KilledWorker
 
+        self._check_scheduler()
+        if future.status in ("cancelled", "lost"):
+            return Ended(key, "killed", reason="its worker was lost")
         try:
             ended: Ended = future.result()
         except KilledWorker:
             return Ended(key, "killed", reason="its worker was killed")
-        except BenchmarkError as error:
-            return Ended(key, "failed", reason=str(error))
         except Exception as error:
-            if self._dask.status != "running":
-                raise BenchmarkError("the scheduler has gone; the same command goes on") from error
-            return Ended(key, "failed", reason=f"its worker failed: {described(error)}")
+            self._check_scheduler()
+            said = str(error) if isinstance(error, BenchmarkError) else described(error)
+            return Ended(key, "failed", reason=f"its worker failed: {said}")
         return ended
 
-    def _look_around(self) -> None:
-        """Notice that the scheduler, or every worker, has gone."""
+    def _check_scheduler(self) -> None:
         if self._dask.status not in ("running", "connecting"):
             raise BenchmarkError("the scheduler has gone; the same command goes on")
-        if self._own or self._dask.scheduler_info()["workers"]:
-            self._alone_since = None
-        elif self._alone_since is None:
-            self._alone_since = time.monotonic()
-        elif time.monotonic() - self._alone_since > _LONELY:
-            self._alone_since = time.monotonic() + 1e9
-            self._tell(f"no worker has come to {self._dask.scheduler.address} yet; waiting")
+
+    def _look_around(self) -> None:
+        """Notice that the scheduler has gone, or workers have."""
+        self._check_scheduler()
+        there, now = len(self._dask.scheduler_info(n_workers=-1)["workers"]), time.monotonic()
+        if there >= max(1, self._own):
+            self._lacking_since = now
+        elif now - self._lacking_since > _LACKING:
+            self._lacking_since = now
+            if self._cluster is not None:  # one that was killed while it started
+                self._cluster.scale(self._own)
+            elif not self._told_alone:
+                self._told_alone = True
+                self._tell(f"no worker has come to {self._dask.scheduler.address} yet; waiting")
 
     def _hear(self, event: tuple[float, Any]) -> None:
         _, (key, who) = event
-        self._watch(News(key, "started", who))
+        if key in self._running:  # else it is another engine's, on the same scheduler
+            self._watch(News(key, "started", who))
 
     @property
     def _dask(self) -> Client:
@@ -185,11 +197,27 @@ def _perform(parcel: Parcel) -> Ended:
     """Do a work, on a worker."""
     from distributed import get_worker
 
-    get_worker().log_event(_TOPIC, [parcel.key, here()])
+    worker = get_worker()
+    worker.log_event(_TOPIC, [parcel.key, here()])
     if not hasattr(_of_thread, "place"):
         _of_thread.place = Place({})
     place: Place = _of_thread.place
-    return place.attempt(parcel)
+    over = threading.Event()
+    about = worker, worker.get_current_task(), place, over
+    threading.Thread(target=_end_if_called_back, args=about, daemon=True).start()
+    try:
+        return place.attempt(parcel)
+    finally:
+        over.set()
+
+
+def _end_if_called_back(worker: Worker, task: str, place: Place, over: threading.Event) -> None:
+    """End a work that nobody waits for any more, which Dask itself leaves to run."""
+    while not over.wait(_LOOK):
+        known = worker.state.tasks.get(task)
+        if known is None or known.state in ("cancelled", "released", "forgotten"):
+            place.close()
+            return
 
 
 def _below(process: psutil.Process) -> list[psutil.Process]:
@@ -209,21 +237,28 @@ def _local(workers: int, gpus: Sequence[str]) -> SpecCluster:
     cards = [{"CUDA_VISIBLE_DEVICES": gpus[n % len(gpus)]} if gpus else {} for n in range(workers)]
     quiet = {"silence_logs": logging.CRITICAL}
     # The limit would be on the worker, which holds nothing: it has no memory but for its works.
-    about = {"nthreads": 1, "memory_limit": None, "dashboard": False, **quiet}
+    unseen = {"dashboard": False, "dashboard_address": ":0"}
+    about = {"nthreads": 1, "memory_limit": None, **unseen, **quiet}
     settings = {
         "distributed.nanny.pre-spawn-environ": {},
         "distributed.scheduler.allowed-failures": 0,  # the engine counts attempts itself
         "distributed.worker.memory.terminate": False,
     }
+    specification = {
+        n: {"cls": Nanny, "options": {**about, "env": {**threads, **card}}}
+        for n, card in enumerate(cards)
+    }
+    scheduler = {"cls": Scheduler, "options": {**unseen, "host": "127.0.0.1"}}
     with dask.config.set(settings):
-        return SpecCluster(
-            scheduler={"cls": Scheduler, "options": {"dashboard": False, "host": "127.0.0.1"}},
-            workers={
-                n: {"cls": Nanny, "options": {**about, "env": {**threads, **card}}}
-                for n, card in enumerate(cards)
-            },
-            **quiet,
-        )
+        for start in range(1, _STARTS + 1):
+            try:
+                return SpecCluster(workers=specification, scheduler=scheduler, **quiet)
+            except RuntimeError as error:  # noqa: PERF203
+                if start == _STARTS:
+                    raise BenchmarkError(
+                        f"no workers can be started: {described(error)}"
+                    ) from error
+    raise AssertionError
 
 
 def _connected(to: str | SpecCluster | None) -> Client:

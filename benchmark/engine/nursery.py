@@ -23,7 +23,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from threading import Thread
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from benchmark import signals
 from benchmark.errors import BenchmarkError
@@ -38,7 +38,7 @@ _WIDTH = 8
 """Bytes of a length."""
 
 
-def send(stream: BinaryIO, content: bytes) -> None:
+def send(stream: IO[bytes], content: bytes) -> None:
     """Write some bytes behind their length.
 
     Raises:
@@ -48,7 +48,7 @@ def send(stream: BinaryIO, content: bytes) -> None:
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> bytes | None:
+def receive(stream: IO[bytes]) -> bytes | None:
     """Return what :func:`send` wrote, ``None`` where the stream ends before."""
     head = stream.read(_WIDTH)
     size = int.from_bytes(head, "big")
@@ -58,7 +58,7 @@ def receive(stream: BinaryIO) -> bytes | None:
 
 def _main() -> None:
     """Serve until stdin ends."""
-    requests, replies = (os.fdopen(os.dup(n), mode) for n, mode in ((0, "rb"), (1, "wb")))
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(2, 1)
@@ -76,7 +76,7 @@ def _main() -> None:
             send(replies, pickle.dumps(("ended", os.waitstatus_to_exitcode(status))))
 
 
-def _work(request: bytes, requests: BinaryIO, replies: BinaryIO) -> None:
+def _work(request: bytes, requests: IO[bytes], replies: IO[bytes]) -> None:
     """Do a work in the fork, reply, and end it."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
@@ -126,7 +126,7 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _end_with(requests: BinaryIO) -> None:
+def _end_with(requests: IO[bytes]) -> None:
     """Interrupt this process when whoever asked for the work has gone, and kill it if need be.
 
     Nothing else is asked for before the reply, so that reading returns at the end only.

@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -194,6 +194,7 @@ class Sweep:
         sources = dict.fromkeys(wish.source for wish in wishes)
         self._groups = [_Group(s, [w for w in wishes if w.source == s]) for s in sources]
         self._of_work: dict[str, tuple[_Group, Job | str]] = {}
+        self._submitted: set[str] = set()
         self.shared: list[tuple[str, StepCount]] = []
         """How often the steps of each data set were made and used; of those that are over."""
 
@@ -226,41 +227,48 @@ class Sweep:
                 self._count(group.plan)
 
     def _begin(self) -> Iterator[Line]:
-        """Plan on the data that are prepared, and let the others be prepared first."""
-        unprepared = []
+        """Let data be prepared where they are not, and plan on all others."""
+        ready: list[_Group] = []
+        first: dict[str, str] = {}
         for group in self._groups:
+            dataset = group.source.dataset
             try:
-                prepared = is_prepared(group.source.dataset)
+                prepared = is_prepared(dataset)
             except BenchmarkError as error:
                 yield from self._lost(group, str(error))
                 continue
             if prepared:
-                yield from self._plan(group)
-            else:
-                unprepared.append(group)
-        for group in unprepared:
-            key = f"data.{Path(group.source.dataset).name}.{group.source.seen}"
-            self._of_work[key] = group, f"data of {group.source.dataset}"
-            self._engine.submit(Work(key, prepare, (group.source,)))
+                ready.append(group)
+                continue
+            name = f"data.{Path(dataset).name}"
+            key = f"{name}.{_short(dataset, group.source.seen)}"
+            # The same files under another rule for seen items are prepared already by then.
+            after = (first[dataset],) if dataset in first else ()
+            first.setdefault(dataset, key)
+            self._of_work[key] = group, f"data of {dataset}"
+            self._engine.submit(Work(key, prepare, (group.source,), after))
+        for group in ready:
+            yield from self._plan(group)
 
     def _ended(self, outcome: Outcome) -> Iterator[Line]:
         group, what = self._of_work.pop(outcome.key)
-        told = {
-            "seconds": outcome.seconds,
-            "attempts": outcome.attempts,
-            "failure": outcome.failure,
-            "log": outcome.log,
-        }
         state: State = "done" if outcome.failure is None else "failed"
+        line = Line(
+            "data" if group.plan is None else "step",
+            what.title if isinstance(what, Job) else what,
+            state,
+            seconds=outcome.seconds,
+            attempts=outcome.attempts,
+            failure=outcome.failure,
+            log=outcome.log,
+        )
         if isinstance(what, Job):
             folder, reused = outcome.value or (None, False)
             record = None if folder is None else Path(folder)
             state = "stored" if reused else state
-            yield Line("run", what.title, state, what, record=record, **told)
-        elif group.plan is not None:
-            yield Line("step", what, state, **told)
-        else:
-            yield Line("data", what, state, **told)
+            line = replace(line, kind="run", state=state, job=what, record=record)
+        yield line
+        if group.plan is None:
             if outcome.failure is None:
                 yield from self._plan(group)
             else:
@@ -285,6 +293,8 @@ class Sweep:
         except BenchmarkError as error:
             yield from self._lost(group, str(error))
             return
+        plan.missing[:] = [job for job in plan.missing if job.key not in self._submitted]
+        self._submitted |= {job.key for job in plan.missing}
         for job, folder in plan.stored:
             yield Line("run", job.title, "stored", job, record=folder)
         for each in plan.refused:
@@ -292,6 +302,7 @@ class Sweep:
         group.plan = plan
         group.failed = bool(plan.refused)
         if plan.missing:
+            self._held.callback(prune, plan.common.parent, self._results)  # behind the lock
             self._held.enter_context(locked(plan.common, wait=2))
             self._submit(group, plan)
         self._finish(group)
@@ -299,17 +310,20 @@ class Sweep:
     def _submit(self, group: _Group, plan: OnData) -> None:
         names: dict[str, str] = {}
         for digest, (step, users) in plan.unmade().items():
-            key = f"{users[0].dataset}.{step.replace(' ', '-')}.{digest[:12]}"
+            name = f"{users[0].dataset}.{step.replace(' ', '-')}"
+            key = f"{name}.{_short(plan.common.name, digest)}"
             names[digest] = key
             self._of_work[key] = group, f"{step} of {users[0].dataset}"
-            arguments = users[0], digest, plan.common
-            self._engine.submit(Work(key, make_step, arguments, imports=_imports(users[0])))
-        for job in plan.missing:
+            told = users[0], digest, plan.common
+            self._engine.submit(Work(key, make_step, told, imports=_imports(users[0])))
+        group.open = {job.key for job in plan.missing} | set(names.values())
+        models = list(dict.fromkeys(_imports(job) for job in plan.missing))
+        # One model after another, so that few processes have to import anything anew.
+        for job in sorted(plan.missing, key=lambda job: models.index(_imports(job))):
             after = tuple(names[digest] for digest in job.steps if digest in names)
             arguments = job, self._results, plan.common
             self._of_work[job.key] = group, job
             self._engine.submit(Work(job.key, make_run, arguments, after, _imports(job)))
-        group.open = {job.key for job in plan.missing} | set(names.values())
 
     def _lost(self, group: _Group, reason: str) -> Iterator[Line]:
         group.failed = True
@@ -323,10 +337,14 @@ class Sweep:
         self._count(group.plan)
         if group.plan.missing:
             discard(group.plan.common)
-            prune(group.plan.common.parent, self._results)
 
     def _count(self, plan: OnData) -> None:
         self.shared += [(plan.dataset, count) for count in counts_in(plan.common)]
+
+
+def _short(*parts: str) -> str:
+    """Return a few letters that tell works of like names apart."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:10]
 
 
 def _imports(job: Job) -> tuple[str, ...]:

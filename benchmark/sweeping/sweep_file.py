@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from benchmark.data.card_faults import faults
 from benchmark.data.card_fields import Strict
@@ -19,7 +19,24 @@ __all__ = ["Block", "SweepFile", "read_sweep"]
 _Name = Annotated[str, Field(min_length=1)]
 _Seed = Annotated[int, Field(ge=0, lt=2**31)]
 _Preset = Literal["quick", "standard", "thorough", "paper"]
-_Single = bool | int | float | str | None
+_T = TypeVar("_T")
+
+
+def _some(values: tuple[_T, ...]) -> tuple[_T, ...]:
+    if not values:
+        raise ValueError("name at least one")
+    return values
+
+
+def _value(value: Any) -> Any:
+    parts = value if isinstance(value, list) else [value]
+    if not all(part is None or isinstance(part, (bool, int, float, str)) for part in parts):
+        raise ValueError("is no number, word, true, false, null, or list of these")
+    return value
+
+
+_Some = AfterValidator(_some)
+_Value = Annotated[Any, AfterValidator(_value)]
 
 
 class Block(Strict):
@@ -30,7 +47,7 @@ class Block(Strict):
         datasets: names of cards, or folders.
         presets: that settings are filled from.
         seeds: of training.
-        set: settings by name, as ``epochs``, or ``sasrec.epochs`` for one model.
+        set: settings by name, as ``epochs``, or ``MODEL.epochs`` for one of the models.
         tasks: to train for; all that a model serves and the data have if not named.
         protocols: to ask by; those of the card, or ``full`` and ``sampled``, if not named.
         seen: whether the whole catalogue is ranked without the items of the history.
@@ -39,13 +56,13 @@ class Block(Strict):
         ablations: run each model without each of its parts, too.
     """
 
-    models: Annotated[tuple[_Name, ...], Field(min_length=1)]
-    datasets: Annotated[tuple[_Name, ...], Field(min_length=1)] = ("ml-100k",)
-    presets: Annotated[tuple[_Preset, ...], Field(min_length=1)] = ("standard",)
-    seeds: Annotated[tuple[_Seed, ...], Field(min_length=1)] = (1,)
-    set: dict[str, _Single | list[_Single]] = Field(default_factory=dict)
-    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = ("rec", "search")
-    protocols: Annotated[tuple[Protocol, ...], Field(min_length=1)] | None = None
+    models: Annotated[tuple[_Name, ...], _Some]
+    datasets: Annotated[tuple[_Name, ...], _Some] = ("ml-100k",)
+    presets: Annotated[tuple[_Preset, ...], _Some] = ("standard",)
+    seeds: Annotated[tuple[_Seed, ...], _Some] = (1,)
+    set: dict[str, _Value] = Field(default_factory=dict)
+    tasks: Annotated[tuple[TaskName, ...], _Some] = ("rec", "search")
+    protocols: Annotated[tuple[Protocol, ...], _Some] | None = None
     seen: Seen = "exclude"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     tuned: bool = False
@@ -65,7 +82,7 @@ class SweepFile(Strict):
     """
 
     description: str = ""
-    runs: Annotated[tuple[Block, ...], Field(min_length=1)]
+    runs: Annotated[tuple[Block, ...], _Some]
 
 
 def read_sweep(path: Path) -> tuple[SweepFile, Lines]:
@@ -83,7 +100,7 @@ def read_sweep(path: Path) -> tuple[SweepFile, Lines]:
         raise InputError(f"{place}{faults(error, SweepFile, lines)}") from None
 
 
-def _text(value: _Single | list[_Single]) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(_text, value))
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -76,7 +76,8 @@ class Timings:
                 facts = _facts_of(record)
                 seconds = sum(p["seconds"] for p in record["phases"] if "/" not in p["name"])
                 for level, (key, _) in enumerate(_LEVELS):
-                    self._taken[(level, *key(facts))].append((float(seconds), facts))
+                    place = (level, *key(facts))
+                    self._taken[place].append((float(seconds), facts))
 
     @classmethod
     def stored(cls, *results: Path) -> Timings:

@@ -17,6 +17,7 @@ from benchmark.model import TrainingContext
 from benchmark.remarks import remark
 from benchmark.run_log import RunLog
 from benchmark.running.runner import run_model
+from benchmark.subnormals import subnormals_flushed
 from benchmark.sweeping.jobs import Job, Source
 
 __all__ = ["make_run", "make_step", "prepare", "sees_gpu"]
@@ -57,7 +58,7 @@ def make_step(job: Job, digest: str, common: Path) -> None:
         common=common,
         identity="made for others",
     )
-    with blaming(f"{step.name} cannot be made"):
+    with blaming(f"{step.name} cannot be made"), subnormals_flushed():  # as within a run
         step.make(data.train, HarnessValidation(data, experiment.tasks), context)
 
 

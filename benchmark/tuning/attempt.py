@@ -25,6 +25,7 @@ from benchmark.model import Model, TrainingContext, Validated
 from benchmark.run_log import RunLog
 from benchmark.running.device import resolve_device
 from benchmark.running.plan import Experiment
+from benchmark.subnormals import subnormals_flushed
 from benchmark.tuning.begin import begin
 from benchmark.tuning.open_study import checkpoints_of, common_of, trials_in
 from benchmark.tuning.pruning import Halving
@@ -103,7 +104,7 @@ class Attempt:
             watch=watch,
         )
         try:
-            with blaming("training failed"):
+            with blaming("training failed"), subnormals_flushed():
                 model = _made(kind, {**asdict(self.plan.settings), **trial.settings})
                 validation.model = model
                 model.fit(dataset.train, validation, context)

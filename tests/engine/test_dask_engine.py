@@ -1,0 +1,120 @@
+"""Works on Dask's workers; these tests start processes, which takes some seconds."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from benchmark.engine.choose import engine_for
+from benchmark.engine.one_by_one import OneByOne
+from benchmark.engine.work import Outcome, Work
+from benchmark.errors import BenchmarkError, InputError
+from tests.engine import calls
+
+pytest.importorskip("distributed")
+
+from benchmark.engine.dask_engine import DaskEngine
+
+
+def _workers() -> list[psutil.Process]:
+    """Return the processes that Dask started for works."""
+    return [
+        each
+        for each in psutil.Process().children()
+        if "spawn_main" in " ".join(each.cmdline()) and each.children()
+    ]
+
+
+def test_workers_that_are_killed_lose_and_duplicate_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    files = [tmp_path / str(number) for number in range(5)]
+    killed = 0
+    with DaskEngine(tmp_path / "logs", workers=2) as engine:
+        for file in files:
+            engine.submit(Work(file.name, calls.append, (file, 0.3)))
+        engine.submit(Work("last", calls.add, (1,), after=tuple(file.name for file in files)))
+        engine.submit(Work("fails", calls.refuse, ("no",)))
+        engine.submit(Work("threads", calls.named, ("OMP_NUM_THREADS",)))
+        done = {}
+        for outcome in engine.finished():
+            done[outcome.key] = outcome
+            if killed < 2 and outcome.key in ("0", "1"):
+                for worker in _workers()[:1]:
+                    worker.kill()
+                    killed += 1
+    assert killed == 2
+    assert [len(file.read_text().split()) for file in files] == [1] * 5
+    assert done.pop("fails").failure == "no"
+    assert int(done["threads"].value) == max(1, len(os.sched_getaffinity(0)) // 2)
+    assert {key: each.failure for key, each in done.items()} == dict.fromkeys(
+        [*map(str, range(5)), "last", "threads"]
+    )
+    assert sum(each.attempts for each in done.values()) > len(done)  # the kills were felt
+    _wait(lambda: not _workers())
+
+
+def test_a_scheduler_elsewhere_does_works_and_ends_those_that_nobody_waits_for(
+    tmp_path: Path,
+) -> None:
+    mark = tmp_path / "mark"
+    with DaskEngine(tmp_path / "own", workers=1) as host:
+        assert host._cluster is not None
+        address = host._cluster.scheduler_address
+        with DaskEngine(tmp_path / "logs", scheduler=address) as engine:
+            engine.submit(Work("waits", calls.leave_in_order, (mark,)))
+            outcomes = engine.finished()
+            thread = threading.Thread(target=_first_of, args=(outcomes,), daemon=True)
+            thread.start()
+            _wait(mark.with_suffix(".begun").exists)
+        _wait(mark.exists)
+        with DaskEngine(tmp_path / "logs", scheduler=address) as engine:
+            engine.submit(Work("after", calls.add, (1, 2)))
+            assert [outcome.value for outcome in engine.finished()] == [3]
+
+
+def _first_of(outcomes: Iterator[Outcome]) -> None:
+    with suppress(BenchmarkError):  # the engine is closed meanwhile
+        next(outcomes, None)
+
+
+def _wait(until: Callable[[], bool]) -> None:
+    begun = time.monotonic()
+    while not until():
+        assert time.monotonic() - begun < 60
+        time.sleep(0.05)
+
+
+def test_one_worker_needs_no_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmark.engine.dask_engine.is_installed", lambda: False)
+    assert isinstance(engine_for(tmp_path, 1, None), OneByOne)
+    with pytest.raises(InputError, match=r"pip install 'search-rec-benchmark\[cluster\]'"):
+        engine_for(tmp_path, 2, None)
+
+
+@pytest.mark.parametrize(
+    ("workers", "scheduler", "match"),
+    [(1, "tcp://127.0.0.1:1", "either"), (0, None, "make it 1 or more")],
+)
+def test_wishes_that_contradict_are_refused(
+    workers: int | None, scheduler: str | None, match: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=match):
+        engine_for(tmp_path, workers, scheduler)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x", "127.0.0.1:http"])
+def test_a_scheduler_that_is_not_there_is_told_in_one_line(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmark.engine.dask_engine._PATIENCE", 0.5)
+    with pytest.raises(InputError, match="no scheduler answers"):
+        DaskEngine(tmp_path, scheduler=address)

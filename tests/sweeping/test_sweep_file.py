@@ -1,0 +1,116 @@
+"""Sweep files are read strictly, and those of the committed tables ask for what these hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.errors import InputError
+from benchmark.sweeping.jobs import Wish, wishes_of
+from benchmark.sweeping.sweep_file import read_sweep
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD = "runs:\n  - models: [popularity]\n    seeds: [1]\n"
+
+
+def _wishes(file: Path) -> list[Wish]:
+    sweep, lines = read_sweep(file)
+    return wishes_of(sweep, lines, str(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "a sweep file is a mapping"),
+        ("runs: []\n", ":1: field 'runs': "),
+        ("description: x\n", "field 'runs' is missing"),
+        (GOOD + "    sed: [2]\n", ":4: unknown field 'runs.0.sed'; did you mean 'seeds'?"),
+        (GOOD.replace("[1]", "[-1]"), ":3: field 'runs.0.seeds.0': "),
+        (GOOD.replace("[1]", "[one]"), ":3: field 'runs.0.seeds.0': "),
+        (GOOD.replace("[popularity]", "[]"), ":2: field 'runs.0.models': "),
+        (GOOD + "    presets: [slow]\n", ":4: field 'runs.0.presets.0': "),
+        (GOOD + "    protocols: [half]\n", ":4: field 'runs.0.protocols.0': "),
+        (GOOD + "    seeds: [2]\n", ":4: field 'seeds' is already on line 3"),
+        (GOOD + "    set: {k: {a: 1}}\n", ":4: "),
+        (GOOD + "    device: tpu\n", ":4: field 'runs.0.device': "),
+        (GOOD + "    set: !!python/object:os.system {}\n", ":4: tags"),
+        (GOOD.replace("popularity", "popularty"), ":2: runs.0: unknown model 'popularty'; did you"),
+        (GOOD + "    set: {width: 3}\n", ":2: runs.0: --set width"),
+        (
+            GOOD.replace("popularity", "bm25") + "    tasks: [rec]\n",
+            ":2: runs.0: model bm25 serves",
+        ),
+        (GOOD + "    ablations: true\n", ":2: runs.0: --ablations: model popularity offers none"),
+    ],
+)
+def test_what_is_wrong_is_told_with_file_line_and_field(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError) as caught:
+        _wishes(file)
+    message = str(caught.value)
+    assert message.startswith(str(file)) and "\n" not in message
+    assert told in message, message
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=re.escape("mine.yaml: no such file")):
+        _wishes(tmp_path / "mine.yaml")
+
+
+def test_settings_reach_the_models_that_have_them(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "runs:\n- models: [bm25, sasrec]\n  presets: [quick, standard]\n"
+        "  set: {k1: 2, sasrec.learning_rate: 1e-4, sasrec.epochs: 7}\n"
+    )
+    settings = [(w.experiment.preset, w.experiment.settings) for w in _wishes(file)]
+    assert [preset for preset, _ in settings] == ["quick", "quick", "standard", "standard"]
+    for (_, bm25), (_, sasrec) in zip(settings[::2], settings[1::2], strict=True):
+        assert bm25.k1 == 2 and (sasrec.learning_rate, sasrec.epochs) == (1e-4, 7)
+
+
+COMMITTED = {
+    "ml-100k": "published",
+    "amazon-office": "published",
+    "lastfm": "published",
+    "ablations": "ablations",
+    "baseline": "baseline",
+}
+"""By sweep file, the folder of ``results/`` that holds its runs."""
+Run = tuple[str, str, str, str, str, int]
+
+
+def test_every_committed_sweep_is_known() -> None:
+    assert {file.stem for file in (ROOT / "sweeps").iterdir()} == set(COMMITTED)
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_the_committed_sweeps_ask_for_what_the_committed_tables_hold(name: str) -> None:
+    wishes = _wishes(ROOT / "sweeps" / f"{name}.yaml")
+    asked = {
+        (w.source.dataset, e.entry.name, e.preset, _part(e.ablation), " ".join(e.tasks), seed)
+        for w in wishes
+        for e in (w.experiment.with_ablations() if w.block.ablations else [w.experiment])
+        for seed in w.block.seeds
+    }
+    datasets = {dataset for dataset, *_ in asked}
+    held: set[Run] = set()
+    for file in (ROOT / "results" / COMMITTED[name]).glob("runs/*/*/*/run.json"):
+        info: dict[str, Any] = json.loads(file.read_text())
+        if info["dataset"] in datasets:
+            part = (info.get("ablation") or {}).get("name", "")
+            tasks = " ".join(info["tasks"])
+            known = (info["dataset"], info["model"], info["preset"], part, tasks)
+            held.add((*known, info["seed"]))
+    assert held and asked == held
+
+
+def _part(ablation: Any) -> str:
+    return "" if ablation is None else str(ablation.name)
