@@ -18,6 +18,7 @@ from benchmark.data.dataset import TrainView
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import DivergedError
 from benchmark.failures import blaming
+from benchmark.processes import ALONE, Processes
 from benchmark.run_log import RunLog
 from benchmark.sealed import DamagedError, read_sealed, write_sealed
 from benchmark.search_space import Dimension
@@ -62,6 +63,7 @@ class TrainingContext:
         checkpoints: a folder for checkpoints of this very run, or ``None``.
         common: a folder for steps that other runs of the same command take as well, or ``None``.
         identity: says what the checkpoints belong to; those of another identity are not taken up.
+        processes: who makes the run; ``fit`` shares its work among them where the model says so.
     """
 
     tasks: tuple[Task, ...]
@@ -71,6 +73,7 @@ class TrainingContext:
     checkpoints: Path | None = None
     common: Path | None = None
     identity: str = ""
+    processes: Processes = ALONE
 
     def checkpoint(self, name: str) -> Path | None:
         """Return the file of a checkpoint, or ``None`` where none are kept."""
@@ -96,11 +99,15 @@ class TrainingContext:
     def kept(self, name: str, make: Callable[[], dict[str, NDArray]]) -> dict[str, NDArray]:
         """Return the arrays that ``make`` makes, kept with the checkpoints under ``name``.
 
-        A run that was interrupted later takes them up instead of making them again.
+        A run that was interrupted later takes them up instead of making them again. Of several
+        processes one makes them for all.
 
         Raises:
             DamagedError: what was kept is not what was made.
         """
+        return self.processes.once(lambda: self._kept(name, make))
+
+    def _kept(self, name: str, make: Callable[[], dict[str, NDArray]]) -> dict[str, NDArray]:
         from safetensors import SafetensorError
         from safetensors.numpy import load, save
 
@@ -150,6 +157,10 @@ class Model(ABC, Generic[S]):
 
     uses_gpu: ClassVar[bool] = False
     """Whether it computes on its :class:`TrainingContext`'s device; else on the CPU."""
+
+    shares_training: ClassVar[bool] = False
+    """Whether ``fit``, called in every process, leaves each of ``context.processes`` with the same
+    model, as if one had trained it. Where it does not, one process trains and is asked alone."""
 
     search_space: ClassVar[Mapping[str, Dimension | None]] = {}
     """What ``tune`` searches beside the shared settings, or instead of them, by name: a range or a

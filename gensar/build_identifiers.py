@@ -85,7 +85,7 @@ def build_identifiers(
     seen = [hashlib.sha256(v.tobytes()).hexdigest() for v in vectors]
     weights = context.shared("rqvae", asdict(decisive), seen).kept("rqvae", trained)
     rqvae.load_state_dict({name: torch.as_tensor(array) for name, array in weights.items()})
-    codes, rates = _assign(rqvae, inputs, settings)
+    codes, rates = context.processes.once(lambda: _assign(rqvae, inputs, settings))
     levels = settings.shared_levels + settings.specific_levels
     sizes = [(settings.codebook_size,) * levels] * len(codes)
     names = ("semantic", "collaborative") if len(codes) == 2 else (settings.identifiers,)
