@@ -3,6 +3,7 @@
 from importlib import import_module
 
 for name in (
+    "accelerate",
     "baselines.bm25",
     "baselines.popularity",
     "baselines.sasrec.model",

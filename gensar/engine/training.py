@@ -73,7 +73,7 @@ class Trainer:
         for number, (codes, weight) in enumerate(step.codes):
             own = codes.at(processes.part(len(codes.inputs)))
             loss, count = code_loss(backbone, self.table, own) if len(own.inputs) else NO_LOSS
-            total, whole = processes.totals(float(loss), count)
+            total, whole = processes.totals(loss.item(), count)
             self._add(share * weight * loss / max(whole, 1))
             first = total / max(whole, 1) if number == 0 else first
         for texts, weight in step.texts:
