@@ -17,5 +17,6 @@ for name in (
     "benchmark.results.publish",
     "benchmark.running.runner",
     "benchmark.tuning.study",
+    "torch._dynamo",
 ):
     import_module(name)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.commands import context
+from tests.commands import context, finished
 
-__all__ = ["launched", "together"]
+__all__ = ["Outcome", "command", "free_port", "launched", "together"]
 
 T = TypeVar("T")
 
@@ -85,3 +88,59 @@ def _call(
         value = f"{type(error).__name__}: {error}"
     result.send(value)
     processes.leave()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended in one process: its exit status, and what it wrote to both streams."""
+
+    status: int | None
+    stdout: str
+    stderr: str
+
+
+def command(
+    home: Path,
+    *arguments: str,
+    count: int = 2,
+    sabotage: Callable[[int], None] | None = None,
+    within: float = 120,
+) -> list[Outcome]:
+    """Give ``python -m benchmark`` in ``home`` to several processes, as a launcher does.
+
+    ``sabotage`` is called in each with its number before.
+    """
+    port = free_port()
+    streams = [home / f"{rank}" for rank in range(count)]
+    started = [
+        context().Process(
+            target=_run, args=(launched(rank, count, port), stream, arguments, sabotage)
+        )
+        for rank, stream in enumerate(streams)
+    ]
+    for process in started:
+        process.start()
+    ends = [finished(process, within) for process in started]
+    return [
+        Outcome(end, *(stream.with_suffix(s).read_text() for s in (".out", ".err")))
+        for end, stream in zip(ends, streams, strict=True)
+    ]
+
+
+def _run(
+    told: dict[str, str],
+    streams: Path,
+    arguments: tuple[str, ...],
+    sabotage: Callable[[int], None] | None,
+) -> None:
+    from benchmark.cli import main
+
+    os.environ.update(told)
+    os.environ["BENCHMARK_CACHE"] = str(streams.parent / "cache")
+    os.chdir(streams.parent)
+    for number, suffix in ((1, ".out"), (2, ".err")):
+        os.dup2(os.open(streams.with_suffix(suffix), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    sys.argv = ["benchmark", *arguments]
+    if sabotage is not None:
+        sabotage(int(told["RANK"]))
+    main()

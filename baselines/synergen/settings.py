@@ -39,7 +39,7 @@ class SynerGenSettings:
         0.5, "share of the negatives drawn by retrieval score, not uniformly", high=1
     )
     ranked: float = setting(
-        0.25, "share of the targets that get ranking tokens in an epoch", high=1
+        0.25, "share of the targets that get ranking tokens in an epoch", low=1e-9, high=1
     )
     ranking: Literal["score", "retrieval", "sum"] = setting(
         "sum", "final score: of the ranking token, retrieval's cosine / temperature, or their sum"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from benchmark.evaluation.metrics import CUTOFFS
 from benchmark.evaluation.observer import Observer
 from benchmark.failures import blaming
 from benchmark.model import SCORES_AT_ONCE, Model
+from benchmark.subnormals import subnormals_flushed
 
 __all__ = ["RETRIEVED", "TOP", "Answers", "Asking"]
 
@@ -276,8 +277,10 @@ class Asking:
             whole.scores[rows] = places.scores
         return whole
 
-    def _answering(self) -> AbstractContextManager[None]:
-        return blaming(f"{self._name} cannot answer")
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        with blaming(f"{self._name} cannot answer"), subnormals_flushed():
+            yield
 
     def _depth(self, protocol: Protocol) -> int:
         return max(TOP, self._depths.get(protocol, 0))
