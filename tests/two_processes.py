@@ -91,13 +91,14 @@ def make(model: str, seeds: str, processes: int, results: Path, *more: str) -> N
         )
         for rank in range(processes)
     ]
-    if any([process.wait() for process in started]):
+    statuses = [process.wait() for process in started]
+    if any(statuses):
         raise RuntimeError(f"{model}: a run by {processes} processes failed")
 
 
 def compare(one: Path, two: Path) -> Iterator[Compared]:
     """Compare the runs in two results folders, which are of the same models and seeds."""
-    for folder in sorted(one.glob("runs/*/*")):
+    for folder in sorted({file.parents[1] for file in one.glob("runs/*/*/*/run.json")}):
         alone, shared = (
             [read_run(run) for run in sorted((root / folder.relative_to(one)).glob("[!.]*"))]
             for root in (one, two)
