@@ -296,7 +296,7 @@ def tune(
 
     def train_epoch(epoch: int) -> float:
         batches, processes = list(_batches(known, settings, context.seed, epoch)), context.processes
-        losses = []
+        losses: list[float] = []
         for number, (group, keys) in enumerate(batches):
             done = (epoch + number / len(batches)) / settings.epochs
             set_rate(optimiser, settings.learning_rate, done, WARM_UP)

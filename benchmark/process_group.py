@@ -11,6 +11,7 @@ something failed can say so wherever the others are, and all leave at the same p
 from __future__ import annotations
 
 import os
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -81,7 +82,7 @@ class ProcessGroup(Processes):
         if not self._alone:
             self._ask()
             with self._reaching():
-                distributed.all_reduce(tensor)
+                distributed.all_reduce(tensor, group=self._group_of(tensor))
 
     def stack(self, rows: Tensor) -> Tensor:
         """Return the rows of all processes, in order, whatever their number in each."""
@@ -93,7 +94,7 @@ class ProcessGroup(Processes):
         parts = [torch.empty_like(padded) for _ in sizes]
         self._ask()
         with self._reaching():
-            distributed.all_gather(parts, padded)
+            distributed.all_gather(parts, padded, group=self._group_of(padded))
         return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
 
     def gather(self, value: T) -> list[T]:
@@ -108,16 +109,24 @@ class ProcessGroup(Processes):
         if self._alone:
             return make()
         self._ask()
-        outcome, error = self._tried(make) if self.first else (None, None)
-        told: list[tuple[T | None, str | None]] = [(outcome, error and _said(error))]
+
+        def packed() -> tuple[T, bytes]:
+            made = make()
+            return made, pickle.dumps(made)  # here, where a failure is told to the others
+
+        outcome, error = self._tried(packed) if self.first else (None, None)
+        told = [(outcome and outcome[1], _fault(error))]
         with self._reaching():
             distributed.broadcast_object_list(told, src=0, group=self._patience)
         if error is not None:
             raise error
-        made, fault = told[0]
-        if fault is not None:
+        if outcome is not None:
+            return outcome[0]
+        content, fault = told[0]
+        if content is None:
             raise BenchmarkError(fault)
-        return made  # type: ignore[return-value]
+        made: T = pickle.loads(content)
+        return made
 
     def first_of_machine(self, make: Callable[[], T]) -> T:
         """Let the first process of each machine make something, then the others."""
@@ -126,7 +135,7 @@ class ProcessGroup(Processes):
         self._ask()
         leads = os.environ.get("LOCAL_RANK", "0") == "0"
         made, error = self._tried(make, alone=False) if leads else (None, None)
-        faults = self._gathered(error and _said(error), patient=True)
+        faults = self._gathered(_fault(error), patient=True)
         if error is not None:
             raise error
         for fault in filter(None, faults):
@@ -160,6 +169,10 @@ class ProcessGroup(Processes):
                     distributed.recv(torch.empty(1), src=0, group=self._patience)
         if not self.first:
             time.sleep(_LAST_WORD)
+
+    def _group_of(self, tensor: Tensor) -> distributed.ProcessGroup | None:
+        """Return the group that moves a tensor: between GPUs that which Accelerate has made."""
+        return None if tensor.is_cuda else self._questions
 
     def _tried(
         self, make: Callable[[], T], alone: bool = True
@@ -211,6 +224,10 @@ class ProcessGroup(Processes):
                 "another process of this run has ended or cannot be reached; its own log, or that"
                 " of the launcher, says why"
             ) from error
+
+
+def _fault(error: Exception | None) -> str | None:
+    return None if error is None else _said(error)
 
 
 def _said(error: Exception) -> str:

@@ -112,6 +112,20 @@ def test_what_fails_in_one_process_fails_in_all(where: str) -> None:
         assert second == "True all went wrong; (2.0,)"
 
 
+def _unsendable(processes: Processes) -> str:
+    try:
+        processes.once(lambda: lambda: None)
+    except Exception as error:
+        return f"{type(error).__name__}; {processes.totals(1)}"
+    return "sent"
+
+
+def test_what_cannot_be_sent_is_no_reason_to_wait() -> None:
+    first, second = together(_unsendable)
+    assert first != "sent" and second == "BenchmarkError; (2.0,)"
+    assert str(first).endswith("; (2.0,)")
+
+
 def test_a_fault_of_the_code_is_told_with_its_place() -> None:
     first, second = together(_fails, "sum", ZeroDivisionError)
     assert str(first).startswith("True process 2 of 2: ZeroDivisionError: all went wrong (test_pro")
