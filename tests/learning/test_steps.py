@@ -111,7 +111,7 @@ def _same_negatives(logits: Tensor, relevant: Tensor, count: int, hard: float) -
 
 def _any_vectors(texts: Sequence[str], *_: Any) -> NDArray[np.float32]:
     """Stand in for vectors of texts, which would take most of the test's time."""
-    rows = [np.random.default_rng(len(text)).normal(size=24) for text in texts]
+    rows = [np.random.default_rng(len(text)).normal(size=384) for text in texts]
     return np.array(rows, dtype=np.float32)
 
 
