@@ -34,7 +34,9 @@ class SynerGenSettings:
         "batch", "InfoNCE against the batch's targets with logQ correction, or all items"
     )
     temperature: float = setting(0.05, "temperature of InfoNCE", low=1e-9)
-    negatives: int = setting(4, "ranking tokens with another item for each target that is ranked")
+    negatives: int = setting(
+        4, "ranking tokens with another item for each target that is ranked", low=1
+    )
     hard: float = setting(
         0.5, "share of the negatives drawn by retrieval score, not uniformly", high=1
     )
