@@ -20,8 +20,10 @@ from benchmark.data.events import EventSource
 from benchmark.learning.epoch_loop import EpochLoop
 from benchmark.learning.schedules import set_rate
 from benchmark.learning.sentence_encoder import load_encoder
+from benchmark.learning.steps import descend, rows_of_all
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import TrainingContext
+from benchmark.processes import Processes
 from benchmark.settings import setting
 
 __all__ = [
@@ -134,6 +136,8 @@ class BiEncoder:
 
         Texts of similar length share a pass, which spares a third of the padding.
         """
+        if not len(pieces.length):
+            return torch.zeros(0, self.width, device=self.device)
         order = np.argsort(pieces.length, kind="stable")
         parts = [
             self._pass(pieces, rows, int(pieces.length[rows].max()))
@@ -240,19 +244,30 @@ class _Group:
         chosen = np.concatenate(order)[start % total :][:count]
         return self.keys[chosen]
 
-    def loss(self, encoder: BiEncoder, keys: NDArray[np.int64], temperature: float) -> Tensor:
-        """Return the loss of one batch of pairs."""
+    def loss(
+        self,
+        encoder: BiEncoder,
+        keys: NDArray[np.int64],
+        temperature: float,
+        processes: Processes,
+    ) -> Tensor:
+        """Return a process's part of the loss of one batch of pairs.
+
+        Each process encodes its part of the texts, and holds every pair against all others.
+        """
         left, right = np.divmod(keys, self.size)
+        own = processes.part(len(keys))
         together = np.isin(left[:, None] * self.size + right, self.keys)
         # An item beside itself would be the nearest negative of all.
         together |= left[:, None] == right
         np.fill_diagonal(together, False)
-        return contrastive_loss(
-            encoder.embed(self.pieces[left]),
-            encoder.embed(self.pieces[right]),
+        loss = contrastive_loss(
+            rows_of_all(encoder.embed(self.pieces[left[own]]), processes),
+            rows_of_all(encoder.embed(self.pieces[right[own]]), processes),
             torch.as_tensor(together, device=encoder.device),
             temperature,
         )
+        return loss / processes.count
 
 
 def tune(
@@ -280,16 +295,14 @@ def tune(
     )
 
     def train_epoch(epoch: int) -> float:
-        batches = list(_batches(known, settings, context.seed, epoch))
-        losses = []
+        batches, processes = list(_batches(known, settings, context.seed, epoch)), context.processes
+        losses: list[float] = []
         for number, (group, keys) in enumerate(batches):
             done = (epoch + number / len(batches)) / settings.epochs
             set_rate(optimiser, settings.learning_rate, done, WARM_UP)
-            loss = group.loss(encoder, keys, settings.temperature)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            losses.append(loss.item())
+            loss = group.loss(encoder, keys, settings.temperature, processes)
+            descend(optimiser, loss, processes)
+            losses.extend(processes.totals(loss.item()))
         return float(np.mean(losses)) if losses else 0.0
 
     loop = EpochLoop(

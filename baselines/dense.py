@@ -38,6 +38,7 @@ class Dense(Model[DenseSettings]):
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
     Settings = DenseSettings
     uses_gpu = True
+    shares_training = True
     # The encoder was trained before; rates of models that start from nothing would undo that.
     search_space: ClassVar[Mapping[str, Dimension | None]] = {
         "learning_rate": Range(1e-5, 3e-4, log=True)

@@ -33,6 +33,7 @@ class Hybrid(Model[HybridSettings]):
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
     Settings = HybridSettings
     uses_gpu = True
+    shares_training = True
     search_space: ClassVar[Mapping[str, Dimension | None]] = {
         **BM25.search_space,
         **Dense.search_space,

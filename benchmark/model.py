@@ -18,6 +18,7 @@ from benchmark.data.dataset import TrainView
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import DivergedError
 from benchmark.failures import blaming
+from benchmark.processes import ALONE, Processes
 from benchmark.run_log import RunLog
 from benchmark.sealed import DamagedError, read_sealed, write_sealed
 from benchmark.search_space import Dimension
@@ -94,6 +95,7 @@ class TrainingContext:
         step: the name of the shared step that this is the context of, and the run that is at it.
         watch: is told of every validation that measures something, and may end the training by an
             error of its own; or ``None``.
+        processes: who makes the run; ``fit`` shares its work among them where the model says so.
     """
 
     tasks: tuple[Task, ...]
@@ -105,6 +107,7 @@ class TrainingContext:
     identity: str = ""
     step: tuple[str, str] | None = None
     watch: Callable[[Validated], None] | None = None
+    processes: Processes = ALONE
 
     def checkpoint(self, name: str) -> Path | None:
         """Return the file of a checkpoint, or ``None`` where none are kept."""
@@ -135,8 +138,11 @@ class TrainingContext:
 
     @contextmanager
     def making(self) -> Iterator[None]:
-        """Be alone at the step that :meth:`shared` gave the context of, and count it."""
-        if self.step is None or self.checkpoints is None:
+        """Be alone at the step that :meth:`shared` gave the context of, and count it.
+
+        Of several processes that make a run together the first one is so for all.
+        """
+        if self.step is None or self.checkpoints is None or not self.processes.first:
             yield
             return
         with made_once(self.checkpoints, *self.step, self.run_log):
@@ -145,11 +151,15 @@ class TrainingContext:
     def kept(self, name: str, make: Callable[[], dict[str, NDArray]]) -> dict[str, NDArray]:
         """Return the arrays that ``make`` makes, kept with the checkpoints under ``name``.
 
-        A run that was interrupted later takes them up instead of making them again.
+        A run that was interrupted later takes them up instead of making them again. Of several
+        processes one makes them for all.
 
         Raises:
             DamagedError: what was kept is not what was made.
         """
+        return self.processes.once(lambda: self._kept(name, make))
+
+    def _kept(self, name: str, make: Callable[[], dict[str, NDArray]]) -> dict[str, NDArray]:
         from safetensors import SafetensorError
         from safetensors.numpy import load, save
 
@@ -220,6 +230,10 @@ class Model(ABC, Generic[S]):
 
     uses_gpu: ClassVar[bool] = False
     """Whether it computes on its :class:`TrainingContext`'s device; else on the CPU."""
+
+    shares_training: ClassVar[bool] = False
+    """Whether ``fit``, called in every process, leaves each of ``context.processes`` with the same
+    model, as if one had trained it. Where it does not, one process trains and is asked alone."""
 
     search_space: ClassVar[Mapping[str, Dimension | None]] = {}
     """What ``tune`` searches beside the shared settings, or instead of them, by name: a range or a

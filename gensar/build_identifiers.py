@@ -87,7 +87,7 @@ def build_identifiers(
     with step.making():
         weights = step.kept("rqvae", trained)
     rqvae.load_state_dict({name: torch.as_tensor(array) for name, array in weights.items()})
-    codes, rates = _assign(rqvae, inputs, settings)
+    codes, rates = context.processes.once(lambda: _assign(rqvae, inputs, settings))
     levels = settings.shared_levels + settings.specific_levels
     sizes = [(settings.codebook_size,) * levels] * len(codes)
     names = ("semantic", "collaborative") if len(codes) == 2 else (settings.identifiers,)

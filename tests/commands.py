@@ -26,6 +26,7 @@ __all__ = [
     "COMMANDS",
     "Command",
     "Kill",
+    "context",
     "finished",
     "home_of",
     "importing",
@@ -75,7 +76,7 @@ class Kill:
     half: bool = False
 
 
-def _context() -> ForkServerContext:
+def context() -> ForkServerContext:
     """Return the context whose children have imported everything."""
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload(["tests.preloaded"])
@@ -87,7 +88,7 @@ def start(
 ) -> ForkServerProcess:
     """Start ``python -m benchmark`` in ``home``; what it says goes into a file beside that."""
     told = home, _filled_in(home, arguments), kill, home.with_name(log)
-    process = _context().Process(target=_run, args=told)
+    process = context().Process(target=_run, args=told)
     process.start()
     return process
 

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 for name in (
+    "accelerate",
     "baselines.bm25",
     "baselines.popularity",
     "baselines.sasrec.model",
@@ -16,5 +17,6 @@ for name in (
     "benchmark.results.publish",
     "benchmark.running.runner",
     "benchmark.tuning.study",
+    "torch._dynamo",
 ):
     import_module(name)

@@ -13,6 +13,7 @@ from baselines.recbole_bridge.environment import own_randomness
 from baselines.recbole_bridge.samples import Samples
 from baselines.recbole_bridge.settings import RecBoleSettings
 from benchmark.learning.schedules import set_rate
+from benchmark.learning.steps import descend
 from benchmark.model import TrainingContext
 
 __all__ = ["RecBoleTrainer"]
@@ -55,9 +56,7 @@ class RecBoleTrainer:
                 set_rate(self.optimiser, settings.learning_rate, done, WARM_UP)
                 batch = interaction(columns, device)
                 loss = self.module.calculate_loss(batch)
-                self.optimiser.zero_grad()
-                loss.backward()
-                self.optimiser.step()
+                descend(self.optimiser, loss, self.context.processes)
                 total, seen = total + loss.item() * len(batch), seen + len(batch)
         return total / max(seen, 1)
 

@@ -28,6 +28,7 @@ class SASRec(Model[SASRecSettings]):
     Settings = SASRecSettings
     presets = PRESETS
     uses_gpu = True
+    shares_training = True
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train until validation stops improving and keep the best weights."""

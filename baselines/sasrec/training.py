@@ -21,6 +21,7 @@ from benchmark.learning.batches import by_length
 from benchmark.learning.position_losses import catalogue_loss, states_at
 from benchmark.learning.schedules import set_rate
 from benchmark.learning.simultaneous_duplicates import steps_to_moment
+from benchmark.learning.steps import descend
 from benchmark.learning.windows import stretches
 from benchmark.model import TrainingContext
 
@@ -57,7 +58,7 @@ class SequenceTrainer:
         module: is trained.
         settings: sizes of batches and windows, rate, loss.
         log: the events that are read and predicted.
-        context: seed and device.
+        context: seed, device, and the processes that share each batch.
     """
 
     def __init__(
@@ -75,17 +76,17 @@ class SequenceTrainer:
 
     def epoch(self, number: int) -> float:
         """Train on every event once and return the mean loss of a prediction."""
-        total, predictions = 0.0, 0
-        settings = self.settings
+        total, predictions = 0.0, 0.0
+        settings, processes = self.settings, self.context.processes
         batches = self._batches(np.random.default_rng([self.context.seed, number]))
         for step, rows in enumerate(batches):
             done = (number + step / len(batches)) / settings.epochs
             set_rate(self.optimiser, settings.learning_rate, done, WARM_UP)
-            loss, count = self.loss(rows)
-            self.optimiser.zero_grad()
-            (loss / max(count, 1)).backward()
-            self.optimiser.step()
+            loss, count = self.loss(rows[processes.part(len(rows))])
+            (whole,) = processes.totals(count)
+            descend(self.optimiser, loss / max(whole, 1), processes)
             total, predictions = total + loss.item(), predictions + count
+        total, predictions = processes.totals(total, predictions)
         return total / max(predictions, 1)
 
     def _batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
@@ -102,6 +103,8 @@ class SequenceTrainer:
         without a strictly earlier one in its sequence is not predicted.
         """
         device = self.context.device
+        if not len(rows):
+            return torch.zeros((), device=device), 0
         safe = np.maximum(rows, 0)
         items = torch.as_tensor(
             np.where(rows == PAD, PAD, self.log.item[safe]).astype(np.int64) + 1, device=device

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,11 @@ class Context:
     def origin(self) -> NDArray[np.int64]:
         """The time of each row's first event, ``[rows]``, 0 where there is none."""
         return self.events.time[:, 0]
+
+    def at(self, rows: slice) -> Context:
+        """Return some rows, as wide as all of them."""
+        events = History(**{f.name: getattr(self.events, f.name)[rows] for f in fields(History)})
+        return Context(events, self.place[rows], self.real[rows])
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ class SynerGen(Model[SynerGenSettings]):
     Settings = SynerGenSettings
     presets = PRESETS
     uses_gpu = True
+    shares_training = True
     # Widths that heads of every preset divide.
     search_space: ClassVar[Mapping[str, Dimension | None]] = {"width": Choice((48, 96, 144))}
 

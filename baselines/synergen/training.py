@@ -16,6 +16,7 @@ from benchmark.data.events import EventSource
 from benchmark.data.requests import Task
 from benchmark.learning.batches import by_length
 from benchmark.learning.schedules import set_rate
+from benchmark.learning.steps import descend
 from benchmark.learning.windows import windows
 from benchmark.model import TrainingContext, TrainView
 
@@ -32,7 +33,7 @@ class SynerGenTrainer:
         reader: holds the network that is trained.
         settings: sizes of batches and windows, rate, losses.
         train: the events.
-        context: tasks, seed and device.
+        context: tasks, seed, device, and the processes that share each batch.
     """
 
     def __init__(
@@ -70,11 +71,9 @@ class SynerGenTrainer:
             done = (number + step / len(batches)) / self.settings.epochs
             set_rate(self.optimiser, self.settings.learning_rate, done, WARM_UP)
             loss = self.loss(rows, rng)
-            self.optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-            self.optimiser.step()
+            descend(self.optimiser, loss, self.context.processes, clip=1.0)
             total += loss.item()
+        (total,) = self.context.processes.totals(total)
         return total / max(len(batches), 1)
 
     def _batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
@@ -88,18 +87,28 @@ class SynerGenTrainer:
         return [rows[batch] for batch in batches]
 
     def loss(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
-        """Return the retrieval loss plus the ranking loss of windows of log ``rows``."""
-        network, device = self.network, self.context.device
-        context = window_context(self.log, rows)
-        targets = np.isin(context.events.kind, self.kinds) & context.real
+        """Return a process's part of the loss of windows of log ``rows``.
+
+        It is the retrieval loss plus the ranking loss, each a mean over all windows' targets.
+        """
+        network, device, processes = self.network, self.context.device, self.context.processes
+        whole = window_context(self.log, rows)
+        every = np.isin(whole.events.kind, self.kinds) & whole.real
+        columns, drawn = _some(every, self.settings.ranked, rng)
+        part = processes.part(len(rows))
+        targets, columns, drawn = every[part], columns[part], drawn[part]
+        retrieved, ranked = processes.weights(targets.sum(), drawn.sum())
+        if not len(targets):
+            return torch.zeros((), device=device)
+        context = whole.at(part)
         item = torch.as_tensor(context.events.item.astype(np.int64), device=device)
         real = torch.as_tensor(targets, device=device)
         items = network.items()
         units = functional.normalize(items, dim=-1)
         read = self.reader.read(items, context, target_tokens(context), self.features)
         wished = network.wished(read)
-        loss = self._retrieval_loss(wished[real], units, item[real])
-        columns, drawn = _some(targets, self.settings.ranked, rng)
+        first = int(every[: part.start].sum())
+        loss = self._retrieval_loss(wished[real], units, whole.events.item[every], first)
         at = torch.as_tensor(columns, device=device)
         relevant = item.gather(1, at).clamp_min(0)
         with torch.no_grad():
@@ -107,14 +116,22 @@ class SynerGenTrainer:
             logits = some @ units.T / self.settings.temperature
         others = negatives(logits, relevant, self.settings.negatives, self.settings.hard)
         scores = network.rank(read.at(at), items, torch.cat([relevant.unsqueeze(2), others], dim=2))
-        return loss + ranking_loss(scores[torch.as_tensor(drawn, device=device)])
+        ranking = ranking_loss(scores[torch.as_tensor(drawn, device=device)])
+        return retrieved * loss + ranked * ranking
 
-    def _retrieval_loss(self, wished: Tensor, units: Tensor, item: Tensor) -> Tensor:
-        """Return InfoNCE of ``wished`` (``[targets, width]``) against the items' unit vectors."""
+    def _retrieval_loss(
+        self, wished: Tensor, units: Tensor, items: NDArray[np.integer], first: int
+    ) -> Tensor:
+        """Return InfoNCE of ``wished`` (``[targets, width]``) against the items' unit vectors.
+
+        ``items`` are those of all targets of the batch, of which these are the ones from ``first``.
+        """
+        item = torch.as_tensor(items.astype(np.int64), device=wished.device)
+        own = item[first : first + len(wished)]
         if self.settings.retrieval_loss == "catalogue":
-            return functional.cross_entropy(wished @ units.T / self.settings.temperature, item)
+            return functional.cross_entropy(wished @ units.T / self.settings.temperature, own)
         logits = wished @ functional.embedding(item, units).T / self.settings.temperature
-        return in_batch_loss(logits, item, self.share[item])
+        return in_batch_loss(logits, item, self.share[item], first)
 
 
 def _some(

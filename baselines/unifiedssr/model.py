@@ -33,6 +33,7 @@ class UnifiedSSR(Model[UnifiedSSRSettings]):
     Settings = UnifiedSSRSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
     uses_gpu = True
+    shares_training = True
 
     networks: dict[Task, UnifiedSSRNetwork]
 

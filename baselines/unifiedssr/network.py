@@ -29,11 +29,12 @@ class Encoded:
     Attributes:
         branches: (share, states ``[rows, positions, width]``) of each branch; an item's score is
             the sum of share times dot product, and so is the loss of the branches' losses.
-        correlation: the correlation losses of the windows, summed.
+        correlations: the correlation losses of the windows; each is a mean, with the number of
+            windows that it is over.
     """
 
     branches: tuple[tuple[Tensor, Tensor], ...]
-    correlation: Tensor
+    correlations: tuple[tuple[Tensor, Tensor], ...]
 
 
 class UnifiedSSRNetwork(nn.Module):
@@ -91,17 +92,17 @@ class UnifiedSSRNetwork(nn.Module):
                 self.encoder(product, product, visible), batch.length
             )
             share = states.new_ones(())
-            return Encoded(((share, states),), intra_correlation(windows, real))
+            return Encoded(((share, states),), (intra_correlation(windows, real),))
         query = self._stream(self.query(batch.words) * self.scale, batch.user)
         states, windows, real = self.sessions(self.encoder(product, query, visible), batch.length)
         asked, wishes, wished = self.sessions(self.encoder(query, product, visible), batch.length)
-        correlation = (
-            intra_correlation(windows, real)
-            + intra_correlation(wishes, wished)
-            + inter_correlation(windows, wishes, real & wished)
+        correlations = (
+            intra_correlation(windows, real),
+            intra_correlation(wishes, wished),
+            inter_correlation(windows, wishes, real & wished),
         )
         share = self.product_share
-        return Encoded(((share, states), (1 - share, asked)), correlation)
+        return Encoded(((share, states), (1 - share, asked)), correlations)
 
     def clamp_share(self) -> None:
         """Bring the mixing weight back into its bounds, after a step of the optimiser."""

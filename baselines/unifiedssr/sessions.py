@@ -106,22 +106,24 @@ def prefix_pooling(positions: int, count: int) -> Tensor:
     return ((first <= place) & (place < stop)) / (stop - first)
 
 
-def intra_correlation(vectors: Tensor, real: Tensor) -> Tensor:
+def intra_correlation(vectors: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean absolute cosine of adjacent windows of ``vectors`` (``[rows, K, width]``).
 
-    Pairs of which one is not ``real`` (bool ``[rows, K]``) do not count; 0 where none counts.
+    Pairs of which one is not ``real`` (bool ``[rows, K]``) do not count; 0 where none counts. The
+    second result says how many do.
     """
     cosine = functional.cosine_similarity(vectors[:, :-1], vectors[:, 1:], dim=-1).abs()
     return _mean(cosine, real[:, :-1] & real[:, 1:])
 
 
-def inter_correlation(products: Tensor, queries: Tensor, real: Tensor) -> Tensor:
+def inter_correlation(products: Tensor, queries: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     """Return minus the mean cosine of the k-th window of products with the k-th of queries.
 
     Vectors are ``[rows, K, width]``; windows that are not ``real`` (bool ``[rows, K]``) do not
-    count.
+    count. The second result says how many do.
     """
-    return -_mean(functional.cosine_similarity(products, queries, dim=-1), real)
+    mean, counted = _mean(functional.cosine_similarity(products, queries, dim=-1), real)
+    return -mean, counted
 
 
 def _union(inside: Tensor) -> Tensor:
@@ -129,5 +131,6 @@ def _union(inside: Tensor) -> Tensor:
     return 1 - (1 - inside).prod(dim=-1)
 
 
-def _mean(values: Tensor, counted: Tensor) -> Tensor:
-    return (values * counted).sum() / counted.sum().clamp_min(1)
+def _mean(values: Tensor, counted: Tensor) -> tuple[Tensor, Tensor]:
+    count = counted.sum()
+    return (values * counted).sum() / count.clamp_min(1), count

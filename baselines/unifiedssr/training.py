@@ -21,6 +21,7 @@ from benchmark.learning.batches import length_order
 from benchmark.learning.epoch_loop import EpochLoop
 from benchmark.learning.position_losses import catalogue_loss, states_at
 from benchmark.learning.schedules import set_rate
+from benchmark.learning.steps import descend
 from benchmark.model import TrainingContext
 
 __all__ = ["Targets", "TaskSequences", "UnifiedSSRTrainer", "branch_loss", "noam_rate"]
@@ -137,7 +138,7 @@ class UnifiedSSRTrainer:
     Args:
         sequences: what is learned from, by task.
         settings: of batches, losses and phases.
-        context: seed, device, run log and checkpoint folder.
+        context: seed, device, run log, checkpoint folder, and the processes that share a batch.
         measure: returns validation NDCG@10 by task with the weight sets as they are.
     """
 
@@ -221,15 +222,14 @@ class UnifiedSSRTrainer:
         for count, sequences, targets in self._batches(phase, epoch):
             self._set_rate(optimiser, phase, epoch * count + steps, phase.epochs * count)
             loss = self.loss(network, sequences, targets)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+            descend(optimiser, loss, self.context.processes)
             network.clamp_share()
             total, steps = total + loss.item(), steps + 1
+        (total,) = self.context.processes.totals(total)
         return total / max(steps, 1)
 
     def _batches(self, phase: _Phase, epoch: int) -> Iterator[tuple[int, Sequences, Targets]]:
-        """Yield the number of batches, a batch of sequences, and what they predict.
+        """Yield the number of batches, a process's part of a batch, and what it predicts.
 
         A batch is of one task; the tasks come in random order.
         """
@@ -242,21 +242,34 @@ class UnifiedSSRTrainer:
         ]
         for place in rng.permutation(len(batches)).tolist():
             own, rows, predicted = batches[place]
-            yield len(batches), *own.read(rows, predicted, device)
+            part = self.context.processes.part(len(rows))
+            yield len(batches), *own.read(rows[part], predicted[part], device)
 
     def loss(self, network: UnifiedSSRNetwork, sequences: Sequences, targets: Targets) -> Tensor:
-        """Return the loss of a batch: by branch, each a mean over targets, plus correlation."""
+        """Return a process's part of the loss of a batch.
+
+        That is the loss of each branch, a mean over targets, plus the correlations.
+        """
+        processes = self.context.processes
+        if not len(sequences.user):
+            processes.weights(0)
+            return torch.zeros((), device=self.context.device)
         table = network.table()
         encoded = network(sequences, table)
         real = targets.item >= 0
-        total = self.settings.correlation * encoded.correlation
+        counts = [count for _, count in encoded.correlations]
+        predicted, *correlated = processes.weights(real.sum(), *counts)
+        means = [mean for mean, _ in encoded.correlations]
+        first, *more = (weight * mean for weight, mean in zip(correlated, means, strict=True))
+        total = self.settings.correlation * sum(more, start=first)
         for share, states in encoded.branches:
-            total = total + share * branch_loss(
+            loss = branch_loss(
                 states_at(states, targets.place, real),
                 targets.item[real],
                 table[1:],
                 self.settings,
             )
+            total = total + share * (predicted * loss)
         return total
 
     def _set_rate(

@@ -32,6 +32,7 @@ class UniSAR(Model[UniSARSettings]):
     Settings = UniSARSettings
     presets = PRESETS
     uses_gpu = True
+    shares_training = True
     # A penalty in the gradient, where other models have AdamW's decay of the weights.
     search_space: ClassVar[Mapping[str, Dimension | None]] = {
         "weight_decay": Choice((0.0, 1e-6, 1e-5, 1e-4))

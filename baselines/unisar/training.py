@@ -27,6 +27,7 @@ from benchmark.data.events import NO_QUERY
 from benchmark.data.requests import PAD, Task
 from benchmark.learning.batches import length_order
 from benchmark.learning.schedules import set_rate
+from benchmark.learning.steps import descend, rows_of_all
 from benchmark.learning.training_requests import TrainingRequests
 from benchmark.model import TrainingContext, TrainView
 
@@ -80,22 +81,26 @@ class UniSARTrainer:
             loss = torch.stack(
                 [self._weight(task) * self.loss(task, rows, rng) for task, rows in batches[step]]
             ).sum()
-            self.optimiser.zero_grad()
-            loss.backward()
-            self.optimiser.step()
+            descend(self.optimiser, loss, self.context.processes)
             total += loss.item()
+        (total,) = self.context.processes.totals(total)
         return total / max(len(batches), 1)
 
     def loss(self, task: Task, rows: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
-        """Return the loss of the events of some stretches, log rows ``[stretches, ahead]``.
+        """Return a process's part of the loss of some stretches, log rows ``[stretches, ahead]``.
 
-        It is the ranking loss, plus the weighted alignment and contrast of their histories.
+        It is the ranking loss of their events, plus the weighted alignment and contrast of their
+        histories.
         """
+        negatives = rng.integers(0, self.items, (len(rows), self.settings.negatives))
+        part = self.context.processes.part(len(rows))
+        rows, negatives = rows[part], negatives[part]
+        if not len(rows):
+            return self._nothing()
         requests = past_stretches(self.past, task, rows)
         histories = read_histories(requests, self.settings.max_history)
         targets = np.where(rows >= 0, self.log.item[rows], PAD).astype(np.int64)
         wanted = np.where(rows >= 0, self.log.query[rows], NO_QUERY).astype(np.int64)
-        negatives = rng.integers(0, self.items, (len(rows), self.settings.negatives))
         candidates = np.concatenate([targets, negatives], axis=1)
         pairs = self._pairs(histories, rng)
         read = (candidates, histories.rec.item, histories.search.item)
@@ -112,17 +117,31 @@ class UniSARTrainer:
         asked = self.reader.ask(requests, wanted, histories, items, queries)
         chosen = items.places(np.maximum(candidates, 0))
         scores = self.reader.network.score(task, asked, items.vectors, chosen)
-        loss = ranking_loss(
+        ranked, aligned = self.context.processes.weights((rows >= 0).sum(), len(pairs.query))
+        loss = ranked * ranking_loss(
             scores,
             self._tensor(targets >= 0),
             self._tensor(wrong_answers(own, targets, candidates)),
             self.settings.loss,
         )
         if self.settings.align_weight and len(pairs.query):
-            loss = loss + self.settings.align_weight * self._alignment(pairs, items, queries)
+            weight = aligned * self.settings.align_weight
+            loss = loss + weight * self._alignment(pairs, items, queries)
         if self.settings.contrast_weight:
             loss = loss + self.settings.contrast_weight * self._contrast(asked)
         return loss
+
+    def _nothing(self) -> Tensor:
+        """Return the part of a process without a row; what others ask of all, it answers."""
+        self.context.processes.weights(0, 0)
+        if not self.settings.contrast_weight:
+            return torch.zeros((), device=self.context.device)
+        nobody = torch.zeros(0, self.settings.width, device=self.context.device)
+        network = self.reader.network
+        contrast = self._between(network.contrast_rec, (nobody, nobody)) + self._between(
+            network.contrast_search, (nobody, nobody)
+        )
+        return self.settings.contrast_weight * contrast
 
     def _tensor(self, array: NDArray[np.bool_]) -> Tensor:
         return torch.as_tensor(array, device=self.context.device)
@@ -131,11 +150,15 @@ class UniSARTrainer:
         return self.settings.search_weight if task is Task.SEARCH and len(self.tasks) > 1 else 1.0
 
     def _pairs(self, histories: Histories, rng: np.random.Generator) -> _ClickPairs:
-        """Draw pairs of query and clicked item from the histories, and others against them."""
+        """Draw pairs of query and clicked item from the histories, and others against them.
+
+        Of several processes each draws its part of the pairs from its own histories.
+        """
         search, settings = histories.search, self.settings
         places = np.flatnonzero(search.real.ravel() & (search.query.ravel() != NO_QUERY))
-        if settings.align_pairs and len(places) > settings.align_pairs:
-            places = rng.choice(places, settings.align_pairs, replace=False)
+        most = -(-settings.align_pairs // self.context.processes.count)
+        if most and len(places) > most:
+            places = rng.choice(places, most, replace=False)
         others = settings.align_negatives if len(places) else 0
         return _ClickPairs(
             search.query.ravel()[places],
@@ -157,9 +180,16 @@ class UniSARTrainer:
         """Return the contrasts of both kinds, of requests whose histories hold both kinds."""
         network = self.reader.network
         both = asked.rec.real.any(dim=1) & asked.search.real.any(dim=1)
-        return _view_contrast(network.contrast_rec, asked.rec, both) + _view_contrast(
-            network.contrast_search, asked.search, both
+        return self._between(network.contrast_rec, _views(asked.rec, both)) + self._between(
+            network.contrast_search, _views(asked.search, both)
         )
+
+    def _between(self, contrast: ViewContrast, views: tuple[Tensor, Tensor]) -> Tensor:
+        """Return a process's part of the contrast of the views that all processes have."""
+        processes = self.context.processes
+        first, second = (rows_of_all(view, processes) for view in views)
+        loss: Tensor = contrast(first, second) / processes.count
+        return loss
 
     def _batches(self, rng: np.random.Generator) -> list[list[tuple[Task, NDArray[np.int64]]]]:
         """Return the stretches of each step, by task, with histories of similar length.
@@ -191,9 +221,11 @@ class UniSARTrainer:
         return length
 
 
-def _view_contrast(contrast: ViewContrast, reading: Reading, rows: Tensor) -> Tensor:
+def _views(reading: Reading, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean states of the histories at ``rows``, within and across, ``[rows, width]``."""
     weights = reading.real.to(reading.within.dtype).unsqueeze(-1)
     count = weights.sum(dim=1).clamp_min(1)
-    views = [(view * weights).sum(dim=1) / count for view in (reading.within, reading.across)]
-    loss: Tensor = contrast(views[0][rows], views[1][rows])
-    return loss
+    within, across = (
+        (view * weights).sum(dim=1) / count for view in (reading.within, reading.across)
+    )
+    return within[rows], across[rows]

@@ -14,6 +14,7 @@ from benchmark.cli.clean import clean
 from benchmark.cli.compare import compare
 from benchmark.cli.data import app as data_app
 from benchmark.cli.identifiers import identifiers
+from benchmark.cli.launched import hush, refuse_several
 from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.list import list_
 from benchmark.cli.output import discard_stdout, remark, show_error
@@ -48,9 +49,11 @@ app = typer.Typer(
 
 @app.callback()
 def _options(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Benchmark for models that serve search and recommendation together."""
+    refuse_several(context.invoked_subcommand)
 
 
 app.command("run")(run)
@@ -78,6 +81,7 @@ def main() -> NoReturn:
     """
     try:
         with signals.interruptible():
+            hush()
             check_surroundings()
             status = _run()
     except BaseException as error:  # whatever it is, it ends in one line

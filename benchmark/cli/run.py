@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from benchmark.cli.launched import launched_together
 from benchmark.cli.output import progress, show_error, show_json, show_table
 from benchmark.cli.plan import (
     DatasetOption,
@@ -81,26 +82,41 @@ def run(
     if ablations:
         check_ablations(plans, set_ or [])
     check_writable(results)
-    data, plans = load_planned(plans, dataset, seen, device, results if tuned else None, ablations)
-    protocols = protocols or data.about.protocols or ("full", "sampled")
-    check_protocols(protocols, data)
-
-    from benchmark.running.runner import run_model
-
-    common = _common_folder(results, plans, numbers, data.digest) if ablations else None
-    with nullcontext() if common is None else _kept_until_done(common, fresh):
-        done = [
-            _attempt(
-                plan,
-                seed,
-                f"{plan.title} on {data.name}, seed {seed}, preset {preset}",
-                partial(
-                    run_model, plan, data, protocols, seed, device.value, results, fresh, common
-                ),
+    with launched_together(device.value) as processes:
+        data, plans = processes.first_of_machine(
+            lambda: load_planned(
+                plans, dataset, seen, device, results if tuned else None, ablations
             )
-            for plan, seed in itertools.product(plans, numbers)
-        ]
-        _show(done, as_json)
+        )
+        protocols = protocols or data.about.protocols or ("full", "sampled")
+        check_protocols(protocols, data)
+
+        from benchmark.running.runner import run_model
+
+        common = _common_folder(results, plans, numbers, data.digest) if ablations else None
+        alone = common is not None and processes.first
+        with _kept_until_done(common, fresh) if common and alone else nullcontext():
+            done = [
+                _attempt(
+                    plan,
+                    seed,
+                    f"{plan.title} on {data.name}, seed {seed}, preset {preset}",
+                    partial(
+                        run_model,
+                        plan,
+                        data,
+                        protocols,
+                        seed,
+                        device.value,
+                        results,
+                        fresh,
+                        common,
+                        processes,
+                    ),
+                )
+                for plan, seed in itertools.product(plans, numbers)
+            ]
+            _show(done, as_json)
 
 
 @contextmanager

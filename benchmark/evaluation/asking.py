@@ -41,12 +41,31 @@ class Answers:
     Attributes:
         counts: of the requests that are asked so, in the order of their relevant items.
         top: int32 ``[requests, 10]``, best first, ``PAD`` where nothing.
-        seconds: wall time of the model's answers.
+        seconds: wall time of the model's answers, of all processes together.
     """
 
     counts: Counts
     top: NDArray[np.int32]
     seconds: float
+
+    @classmethod
+    def joined(cls, parts: Sequence[Answers]) -> Answers:
+        """Return the answers to consecutive parts of the requests as those to all of them."""
+        firsts = np.cumsum([0, *(len(part.top) for part in parts)])
+        counts = [part.counts for part in parts]
+        return cls(
+            Counts(
+                request=np.concatenate(
+                    [c.request + first for c, first in zip(counts, firsts[:-1], strict=True)]
+                ),
+                gain=np.concatenate([c.gain for c in counts]),
+                greater=np.concatenate([c.greater for c in counts]),
+                tied=np.concatenate([c.tied for c in counts]),
+                candidates=np.concatenate([c.candidates for c in counts]),
+            ),
+            np.concatenate([part.top for part in parts]),
+            sum(part.seconds for part in parts),
+        )
 
 
 @dataclass

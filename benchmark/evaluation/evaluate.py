@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.dataset import Dataset, Part
-from benchmark.data.evaluation_set import PROTOCOLS, Protocol
+from benchmark.data.evaluation_set import PROTOCOLS, EvaluationSet, Protocol
 from benchmark.data.requests import Task
 from benchmark.errors import DivergedError
-from benchmark.evaluation.asking import TOP, Asking
+from benchmark.evaluation.asking import TOP, Answers, Asking
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import MAIN, compute
 from benchmark.evaluation.observer import Observer
 from benchmark.failures import owning
 from benchmark.model import Model
+from benchmark.processes import ALONE, Processes
 from benchmark.run_log import RunLog
 
 __all__ = [
@@ -62,11 +63,13 @@ def evaluate(
     protocols: Sequence[Protocol],
     run_log: RunLog,
     observer: Observer | None = None,
+    processes: Processes = ALONE,
 ) -> list[TaskOutcome]:
     """Ask ``model`` (called ``name`` in errors) all requests of the part.
 
     A task that the data set has no requests for is left out, and so is a protocol that it has no
-    lists for.
+    lists for. Of several processes each asks its own model a part of the requests, each request
+    once, and all get all outcomes; an observer hears of this process's part only.
 
     Raises:
         DivergedError: a score is not finite.
@@ -80,8 +83,9 @@ def evaluate(
         possible = [protocol for protocol in protocols if protocol in evaluation.protocols]
         if not possible:
             continue
-        with run_log.progress(f"evaluating {task}", len(evaluation)) as bar:
-            asking = Asking(model, name, evaluation, possible, observer)
+        own = _part(evaluation, processes)
+        with run_log.progress(f"evaluating {task}", len(own)) as bar:
+            asking = Asking(model, name, own, possible, observer)
             for rows in asking.batches():
                 try:
                     asking.ask(rows)
@@ -89,12 +93,17 @@ def evaluate(
                     raise _with_training(error, model, run_log) from error
                 bar.advance(rows.stop - rows.start)
         for protocol in possible:
-            answers = asking.answers(protocol)
+            answers = Answers.joined(processes.gather(asking.answers(protocol)))
             asked = evaluation.asked(protocol)
             outcomes.append(
                 TaskOutcome(task, protocol, asked, answers.counts, answers.seconds, answers.top)
             )
     return outcomes
+
+
+def _part(evaluation: EvaluationSet, processes: Processes) -> EvaluationSet:
+    """Return the requests that this process asks."""
+    return evaluation if processes.count == 1 else evaluation.at(processes.part(len(evaluation)))
 
 
 def _with_training(error: DivergedError, model: Model, run_log: RunLog) -> DivergedError:
@@ -112,10 +121,17 @@ def _with_training(error: DivergedError, model: Model, run_log: RunLog) -> Diver
 
 @dataclass(frozen=True)
 class HarnessValidation:
-    """Implements :class:`benchmark.model.Validation` with the harness's own metrics."""
+    """Implements :class:`benchmark.model.Validation` with the harness's own metrics.
+
+    Attributes:
+        dataset: has the requests.
+        tasks: that the run asks for.
+        processes: share the requests; all of them measure at the same time, and get the same.
+    """
 
     dataset: Dataset
     tasks: tuple[Task, ...]
+    processes: Processes = ALONE
 
     def measure(self, model: Model, limit: int | None = None) -> dict[str, float]:
         """Return NDCG@10 by task that the model serves.
@@ -144,9 +160,10 @@ class HarnessValidation:
         every = whole.asked(protocol)
         rows = every[np.sort(rng.permutation(len(every))[: limit or len(every)])]
         lists = {name: each for name, each in whole.lists.items() if name == protocol}
-        part = replace(whole, lists=lists).at(rows)
+        own = rows[self.processes.part(len(rows))]
+        part = replace(whole, lists=lists).at(own)
         asking = Asking(model, type(model).__name__, part, (protocol,))
         for batch in asking.batches():
             asking.ask(batch)
-        counts = asking.answers(protocol).counts
+        counts = Answers.joined(self.processes.gather(asking.answers(protocol))).counts
         return float(compute(counts, (MAIN,))[MAIN].mean())

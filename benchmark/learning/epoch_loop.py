@@ -8,14 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from benchmark.errors import DivergedError
 from benchmark.learning.checkpoint import MISFITS, Checkpoint, Progress
 from benchmark.learning.divergence import all_finite, check_finite, diverged
+from benchmark.learning.steps import check_equal, take_first
 from benchmark.model import Model, TrainingContext, Validated, Validation
 from benchmark.sealed import DamagedError
 
@@ -28,7 +31,8 @@ class EpochLoop:
 
     Every random choice of an epoch must follow from seed and epoch number alone; the loop seeds
     torch so and leaves its global state as it was. Then training resumed from a checkpoint goes
-    on exactly as it would have.
+    on exactly as it would have. Several processes start from the same weights, and are seeded
+    apart: each drops out other entries.
 
     Attributes:
         name: names the progress bar and the checkpoint file.
@@ -60,7 +64,8 @@ class EpochLoop:
         """Train, leave the module with its best weights and return the epoch they are from.
 
         Args:
-            train_epoch: trains for the epoch of the given number and returns its mean loss.
+            train_epoch: trains for the epoch of the given number and returns its mean loss, the
+                same one in every process.
             measure: returns validation NDCG@10 by task; where it is empty, later counts as better.
 
         Raises:
@@ -69,6 +74,7 @@ class EpochLoop:
             BenchmarkError: whoever watches the training ended it.
         """
         done, stopped = self._resume()
+        take_first(self.module, self.context.processes)
         with self.context.run_log.progress(self.name, self.epochs, "epoch") as bar:
             bar.advance(done)
             for epoch in range(done, self.epochs):
@@ -89,7 +95,7 @@ class EpochLoop:
         self.module.train()
         try:
             with torch.random.fork_rng():
-                torch.manual_seed(self.context.seed * 100_003 + epoch)
+                torch.manual_seed(self._seed(epoch))
                 loss = train_epoch(epoch)
         except Exception as error:
             if all_finite(self.module):
@@ -98,7 +104,14 @@ class EpochLoop:
             raise self._diverged(epoch + 1, "its weights are not finite") from error
         self.module.eval()
         check_finite(self.name, epoch + 1, loss, self.module, self.optimiser, self.rate)
+        check_equal(self.name, epoch + 1, self.module, self.context.processes)
         return loss
+
+    def _seed(self, epoch: int) -> int:
+        """Return the seed of an epoch in this process."""
+        seed, rank = self.context.seed * 100_003 + epoch, self.context.processes.rank
+        # On a CPU torch takes no more than 32 bits of it.
+        return int(np.random.SeedSequence([seed, rank]).generate_state(1)[0]) if rank else seed
 
     def _validate(self, epoch: int, loss: float, measure: Callable[[], dict[str, float]]) -> bool:
         """Measure, keep the best weights, return whether patience has run out."""
@@ -124,7 +137,7 @@ class EpochLoop:
 
     def _checkpoint(self, epoch: int, stopped: bool) -> None:
         file = self.context.checkpoint(f"{self.name}.pt")
-        if file is None:
+        if file is None or not self.context.processes.first:
             return
         progress = Progress(
             epoch=epoch,
@@ -140,10 +153,11 @@ class EpochLoop:
     def _resume(self) -> tuple[int, bool]:
         """Take up the last checkpoint; return the epochs behind and whether training had ended."""
         file = self.context.checkpoint(f"{self.name}.pt")
-        if file is None or not file.exists():
+        if file is None:
             return 0, False
-        device = self.context.device
-        found = Checkpoint.read(file, self._owner, device, self.module, self.epochs)
+        found = self.context.processes.once(lambda: self._read(file))
+        if found is None:
+            return 0, False
         progress = found.progress
         try:
             self.module.load_state_dict(found.weights)
@@ -154,6 +168,13 @@ class EpochLoop:
         self._best = dict(found.best)
         self._best_value, self._best_epoch = progress.best_value, progress.best_epoch
         return progress.epoch, progress.stopped
+
+    def _read(self, file: Path) -> Checkpoint | None:
+        if not file.exists():
+            return None
+        # Others have a device of their own, and get it from memory that all can read.
+        device = self.context.device if self.context.processes.count == 1 else "cpu"
+        return Checkpoint.read(file, self._owner, device, self.module, self.epochs)
 
     @property
     def _owner(self) -> str:

@@ -114,6 +114,7 @@ class Environment(_Part):
     platform: Text = ""
     cpu: Text = ""
     cpus: Count | None = None
+    processes: Count = 1
     threads: Count = 1
     packages: dict[str, Text | None] = Field(default_factory=dict)
 

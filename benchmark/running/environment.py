@@ -54,14 +54,18 @@ def circumstances(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def environment(device: str) -> dict[str, Any]:
-    """Return versions, processor and device, ``environment`` of ``run.json``."""
+def environment(device: str, processes: int = 1) -> dict[str, Any]:
+    """Return versions, processor and device, ``environment`` of ``run.json``.
+
+    How many processes made the run decides its outcome no more than the number of threads does.
+    """
     torch = sys.modules.get("torch")
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": cpu_name(),
         "cpus": os.cpu_count(),
+        "processes": processes,
         "threads": torch.get_num_threads() if torch is not None else 1,
         "device": torch.cuda.get_device_name() if torch is not None and device == "cuda" else "cpu",
         "packages": {name: _version(name) for name in _RECORDED_PACKAGES},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from benchmark.folders import discard, prune, standing
 from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext
 from benchmark.names import below
+from benchmark.processes import ALONE, Processes
 from benchmark.remarks import remark
 from benchmark.results.record import RunRecord, read_run, run_folder, shared_of, write_run
 from benchmark.results.summary import summarise
@@ -52,8 +53,12 @@ def run_model(
     results: Path,
     fresh: bool,
     common: Path | None = None,
+    processes: Processes = ALONE,
 ) -> RunResult:
     """Train, evaluate and record a model, unless the same run is stored already.
+
+    Several processes call this at the same time. Only the first one looks for what is stored, and
+    writes; what comes out is the same in all of them.
 
     Args:
         plan: model, settings and tasks.
@@ -64,38 +69,57 @@ def run_model(
         results: the folder that holds ``runs/`` and ``checkpoints/``.
         fresh: run even though the run is stored, and forget its checkpoints.
         common: see :class:`TrainingContext`.
+        processes: who makes the run.
 
     Raises:
         BusyError: another process is at the same run.
         BenchmarkError: whatever else went wrong with this run, in one line that names model and
             seed.
     """
-    with _naming(f"model {plan.title}, seed {seed}"):
+    with _naming(f"model {plan.title}, seed {seed}"), processes.together():
         kind = plan.entry.load()
         with blaming("it cannot be made"):
             model = kind(plan.settings)
         identity = RunIdentity.of(plan, dataset, protocols, seed, resolve_device(device, model))
         names = dataset.name, plan.entry.name, identity.run_id
         folder, checkpoints = run_folder(results, *names), below(results / "checkpoints", *names)
-        stored = None if fresh else _stored(folder, lambda line: None)
-        if stored is not None:
-            _forget(checkpoints, results)
-            return RunResult(stored, reused=True)
-        with _alone_with(checkpoints, results, _PATIENCE):
+
+        def found() -> RunRecord | None:
+            record = None if fresh else _stored(folder, lambda line: None)
+            if record is not None:
+                _forget(checkpoints, results)
+            return record
+
+        def found_alone() -> RunRecord | None:
             if fresh:
                 discard(checkpoints)
-            elif (stored := _stored(folder, remark)) is not None:
-                return RunResult(stored, reused=True)
-            run_log = RunLog(title=f"{plan.title} seed {seed}")
-            context = TrainingContext(
-                plan.tasks, seed, identity.device, run_log, checkpoints, common, identity.run_id
-            )
-            info, outcomes = _trained(plan, identity, model, dataset, context)
+            return None if fresh else _stored(folder, remark)
+
+        def written() -> RunRecord:
             shared = shared_of(dataset, results, info["harness"])
             tables = RunTables(shared, counts_table(outcomes), top_table(outcomes))
             record = write_run(folder, info, tables, model)
             _forget(checkpoints, results)
-        return RunResult(record, reused=False)
+            return record
+
+        if (stored := processes.once(found)) is not None:
+            return RunResult(stored, reused=True)
+        lock = _alone_with(checkpoints, results, _PATIENCE) if processes.first else nullcontext()
+        with lock:
+            if (stored := processes.once(found_alone)) is not None:
+                return RunResult(stored, reused=True)
+            context = TrainingContext(
+                plan.tasks,
+                seed,
+                identity.device,
+                RunLog(title=f"{plan.title} seed {seed}"),
+                checkpoints,
+                common,
+                identity.run_id,
+                processes,
+            )
+            info, outcomes = _trained(plan, identity, model, dataset, context)
+            return RunResult(processes.once(written), reused=False)
 
 
 @contextmanager
@@ -116,16 +140,31 @@ def _trained(
     dataset: Dataset,
     context: TrainingContext,
 ) -> tuple[dict[str, Any], list[TaskOutcome]]:
-    """Train and ask a model; return what the record tells, and the answers."""
+    """Train and ask a model; return what the record tells, and the answers.
+
+    The first process does it alone where the model does not share its training.
+    """
+    processes = context.processes
+    if processes.count > 1 and not model.shares_training:
+        if processes.first:
+            remark(f"{plan.title} shares no training among processes: one does it, the others wait")
+        return processes.once(lambda: _trained(plan, identity, model, dataset, context))
     run_log = context.run_log
-    validation = HarnessValidation(dataset, plan.tasks)
+    validation = HarnessValidation(dataset, plan.tasks, processes)
     with run_log.phase("fit"), blaming("training failed"), subnormals_flushed():
         model.fit(dataset.train, validation, context)
     with run_log.phase("evaluate"):
         outcomes = evaluate(
-            model, plan.entry.name, dataset, "test", plan.tasks, identity.protocols, run_log
+            model,
+            plan.entry.name,
+            dataset,
+            "test",
+            plan.tasks,
+            identity.protocols,
+            run_log,
+            processes=processes,
         )
-    info = _info(identity, model, dataset, run_log, outcomes)
+    info = _info(identity, model, dataset, run_log, outcomes, processes.count)
     info["tuning"] = None if plan.tuning is None else plan.tuning.summary
     info["ablation"] = None if plan.ablation is None else asdict(plan.ablation)
     return info, outcomes
@@ -165,6 +204,7 @@ def _info(
     dataset: Dataset,
     run_log: RunLog,
     outcomes: list[TaskOutcome],
+    processes: int,
 ) -> dict[str, Any]:
     with blaming("its parameters cannot be counted"):
         parameters = model.parameters()
@@ -173,7 +213,7 @@ def _info(
         **asdict(identity),
         "changed": _changed(identity, model),
         **circumstances(dataset),
-        "environment": environment(identity.device),
+        "environment": environment(identity.device, processes),
         "phases": [asdict(phase) for phase in run_log.phases],
         "peak_memory_mib": peak_memory_mib(),
         "parameters": parameters,

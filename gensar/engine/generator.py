@@ -64,6 +64,7 @@ class Generator(NotebookApi, Model):
 
     scores_catalogue = False
     uses_gpu = True
+    shares_training = True
 
     settings: GeneratorSettings
 
@@ -107,14 +108,16 @@ class Generator(NotebookApi, Model):
         self.item_ids, self.item_titles = tuple(train.items.ids), tuple(train.items.titles)
         self.trained_for = context.tasks
         identified = self.identify(train, validation, context)
+        # A GPU may have put an item into another code than that of the first process did.
+        identifiers = context.processes.once(lambda: identified.identifiers)
         tokenizer = tokenizer_of(self.settings, self.texts(train))
-        vocabulary = self.make_vocabulary(tokenizer, identified.identifiers)
+        vocabulary = self.make_vocabulary(tokenizer, identifiers)
         with torch.random.fork_rng():
             torch.manual_seed(context.seed)
             t5 = t5_of(self.settings, vocabulary.size)
         self._assemble(t5, vocabulary, context.device)
         new = self.settings.backbone == "config"
-        if new and self.settings.codebook_start and identified.identifiers.codebooks[0]:
+        if new and self.settings.codebook_start and identifiers.codebooks[0]:
             place = identified.place
             pieces = place(vocabulary.pieces()) if place else None
             scale = self.settings.embedding_scale

@@ -34,6 +34,8 @@ def semantic_vectors(
 ) -> NDArray[np.float32]:
     """Encode the items' texts, ``[items, width]``, rows of unit length.
 
+    Of several processes one does it for all.
+
     Args:
         texts: one for each item; an item without text gets the vector of the empty text. Equal
             texts get equal vectors, to the last bit.
@@ -43,6 +45,10 @@ def semantic_vectors(
     Raises:
         BenchmarkError: the bundled weights are not the published ones, or the hub is out of reach.
     """
+    return context.processes.once(lambda: _encoded(texts, encoder, context))
+
+
+def _encoded(texts: Sequence[str], encoder: str, context: TrainingContext) -> NDArray[np.float32]:
     model = load_encoder(encoder, context.device)
     distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     size = 256
@@ -101,14 +107,19 @@ def collaborative_vectors(
     measured = [task for task in validation.tasks if task in source.tasks]
     shared = context.shared(*_decided_by(model, source.settings, served, measured))
     own = replace(shared.part("collaborative"), tasks=served, run_log=run_log)
-    with shared.making():
-        source.fit(train, validation, own)
+
+    def vectors() -> NDArray[np.float32]:
+        with shared.making():
+            source.fit(train, validation, own)
+        return source.item_vectors()
+
+    learned = vectors() if source.shares_training else context.processes.once(vectors)
     context.run_log.facts["collaborative"] = {
         "model": model,
         "settings": asdict(source.settings),
         "curve": run_log.curve,
     }
-    return source.item_vectors()
+    return learned
 
 
 def collaborative_step(tasks: tuple[Task, ...], preset: str, model: str = "sasrec") -> SharedStep:

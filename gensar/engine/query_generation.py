@@ -25,6 +25,7 @@ from benchmark.learning.epoch_loop import EpochLoop
 from benchmark.learning.quiet import without_progress_bars
 from benchmark.learning.ragged import Ragged
 from benchmark.learning.schedules import set_rate
+from benchmark.learning.steps import descend
 from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import TrainingContext, TrainView
 from benchmark.settings import setting
@@ -117,14 +118,17 @@ def generate_queries(
     generator = settings.generator
     if generator == "own" and not len(known_pairs(train)):
         generator = "words"
-    with context.run_log.phase("pseudo-queries"):
+
+    def written() -> list[str]:
         if not texts or not settings.queries_per_item:
-            queries = []
-        elif generator == "words":
-            queries = _words(texts, settings.queries_per_item, context.seed)
-        else:
-            writer = _own(train, settings, context) if generator == "own" else _from_hub(settings)
-            queries = _sample(writer, texts, settings, context)
+            return []
+        if generator == "words":
+            return _words(texts, settings.queries_per_item, context.seed)
+        writer = _own(train, settings, context) if generator == "own" else _from_hub(settings)
+        return _sample(writer, texts, settings, context)
+
+    with context.run_log.phase("pseudo-queries"):
+        queries = context.processes.once(written)
     items = np.repeat(known, settings.queries_per_item) if queries else known[:0]
     real = np.array([bool(query) for query in queries], dtype=bool)
     queries = [query for query in queries if query]
@@ -272,10 +276,7 @@ def _train(
                 attention_mask=(read != PADDING).long(),
                 labels=wanted.masked_fill(wanted == PADDING, -100),
             ).loss
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(t5.parameters(), 1.0)
-            optimiser.step()
+            descend(optimiser, loss, context.processes, clip=1.0)
             total += loss.item()
         return total / len(starts)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,10 @@ class CodeTargets:
     item: NDArray[np.int64]
     hidden: NDArray[np.int64] | None = None
 
+    def at(self, rows: slice) -> CodeTargets:
+        """Return those of some inputs."""
+        return CodeTargets(**_cut(self, rows))
+
 
 @dataclass(frozen=True)
 class TextTargets:
@@ -56,6 +61,15 @@ class TextTargets:
     start: NDArray[np.int64]
     text: NDArray[np.int64]
     hidden: NDArray[np.int64] | None = None
+
+    def at(self, rows: slice) -> TextTargets:
+        """Return those of some inputs."""
+        return TextTargets(**_cut(self, rows))
+
+
+def _cut(targets: CodeTargets | TextTargets, rows: slice) -> dict[str, Any]:
+    arrays = {field.name: getattr(targets, field.name) for field in fields(targets)}
+    return {name: None if array is None else array[rows] for name, array in arrays.items()}
 
 
 @dataclass(frozen=True)

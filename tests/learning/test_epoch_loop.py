@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.errors import DivergedError
+from benchmark.processes import Processes
+from tests.processes import together
 
 from .training import EPOCHS, Training, assert_equal
 
@@ -135,3 +137,33 @@ def test_a_fault_over_finite_weights_is_no_divergence(tmp_path: Path) -> None:
     training._train = _never  # type: ignore[method-assign]
     with pytest.raises(ValueError, match="Input X"):
         training.run()
+
+
+def _trained(processes: Processes, drift: float) -> tuple[list[float], list[float]]:
+    """Train in each process from weights of its own, and return the losses and the weights."""
+    training = Training(None, seed=3 + processes.rank, epochs=3, processes=processes)
+    training.seed = 1
+    epochs: list[float] = []
+
+    def epoch(number: int) -> float:
+        noise = torch.rand(())
+        with torch.no_grad():
+            training.module[0].weight.add_(1 + drift * processes.rank)
+        epochs.append(float(noise))
+        return 1.0
+
+    training._train = epoch  # type: ignore[method-assign]
+    training.run()
+    return epochs, torch.cat([w.flatten() for w in training.module.parameters()]).tolist()
+
+
+def test_processes_start_from_the_same_weights_and_draw_apart() -> None:
+    first, second = together(_trained, 0.0)
+    assert first[1] == second[1]
+    assert not set(first[0]) & set(second[0])
+
+
+def test_weights_that_come_to_differ_are_noticed() -> None:
+    first, second = together(_trained, 1e-3)
+    assert first == second
+    assert "after epoch 1 the weights of the processes differ" in str(first)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from benchmark.data.requests import Task
 from benchmark.learning.epoch_loop import EpochLoop
 from benchmark.model import TrainingContext
+from benchmark.processes import ALONE, Processes
 from benchmark.run_log import RunLog
 
 __all__ = ["EPOCHS", "IDENTITY", "Training", "assert_equal"]
@@ -31,6 +32,7 @@ class Training:
     seed: int = 1
     stop_in: int | None = None
     identity: str = IDENTITY
+    processes: Processes = ALONE
 
     def __post_init__(self) -> None:
         with torch.random.fork_rng():
@@ -50,6 +52,7 @@ class Training:
             self.run_log,
             self.checkpoints,
             identity=self.identity,
+            processes=self.processes,
         )
         loop = EpochLoop(
             "net",

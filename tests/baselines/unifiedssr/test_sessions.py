@@ -63,15 +63,16 @@ def test_correlations_are_those_computed_by_hand() -> None:
     queries = torch.tensor([[[2.0, 2.0], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]])
     real = torch.ones(2, 2, dtype=torch.bool)
     half = math.sqrt(0.5)
-    assert intra_correlation(products, real).item() == pytest.approx((half + 0) / 2)
+    assert intra_correlation(products, real)[0].item() == pytest.approx((half + 0) / 2)
     expected = -(half - half + 1 + 0) / 4
-    assert inter_correlation(products, queries, real).item() == pytest.approx(expected)
+    assert inter_correlation(products, queries, real)[0].item() == pytest.approx(expected)
     empty = torch.tensor([[True, True], [True, False]])
-    assert intra_correlation(products, empty).item() == pytest.approx(half)
-    assert inter_correlation(products, queries, empty).item() == pytest.approx(-1 / 3)
-    assert intra_correlation(products, torch.zeros_like(real)).item() == 0
+    assert intra_correlation(products, empty)[0].item() == pytest.approx(half)
+    assert inter_correlation(products, queries, empty)[0].item() == pytest.approx(-1 / 3)
+    assert intra_correlation(products, torch.zeros_like(real))[0].item() == 0
     three = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])
-    assert intra_correlation(three, torch.ones(1, 3, dtype=torch.bool)) == pytest.approx(half / 2)
+    mean, count = intra_correlation(three, torch.ones(1, 3, dtype=torch.bool))
+    assert (mean.item(), count.item()) == (pytest.approx(half / 2), 2)
 
 
 @pytest.mark.parametrize("edges", ["hard", "soft"])
@@ -114,7 +115,7 @@ def test_soft_windows_learn_and_hard_ones_cannot() -> None:
     for edges in ("soft", "hard"):
         sessions, states = _trained("own", edges), _states(2, 9).requires_grad_()
         doubled, vectors, real = sessions(states, torch.tensor([9, 6]))
-        loss = intra_correlation(vectors, real) + doubled.square().sum()
+        loss = intra_correlation(vectors, real)[0] + doubled.square().sum()
         loss.backward()
         assert states.grad is not None
         gradient = sessions.predictor.weight.grad
