@@ -10,15 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.generative.apart import ApartRegime
+from baselines.generative.costs import apart_targets, quantisation_work
 from baselines.generative.identify import facts_of, single_identifiers
 from baselines.generative.quantise import quantise
 from baselines.generative.settings import IdentifierSettings
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
 from benchmark.model import TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes
 from benchmark.settings import setting
 from gensar.engine.generator import Generator, Identified
 from gensar.engine.item_vectors import collaborative_vectors, semantic_vectors
+from gensar.engine.needs import backbone_needs, collaborative_work, text_vectors_work
 from gensar.engine.regime import TrainingFormat
 from gensar.engine.sequences import Sequences
 
@@ -93,6 +96,26 @@ class Tiger(Generator):
                 "it reads the items' texts, and this data set has none; "
                 "--set vectors=collaborative quantises embeddings of SASRec"
             )
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs | None:
+        """Tell the vectors, their quantisation, and the backbone over packed histories."""
+        s = self.settings
+        if s.vectors == "collaborative":
+            vectors = collaborative_work("sasrec", s.collaborative_preset, sizes, tasks)
+        else:
+            vectors = text_vectors_work(s.encoder, sizes)
+        if vectors is None:
+            return None
+        quantised = quantisation_work(s, sizes.items)
+        return backbone_needs(
+            s,
+            sizes,
+            tasks,
+            apart_targets(s, sizes, tasks, 1),
+            s.levels + 1,
+            s.levels * s.codebook_size,
+            [vectors.named("item vectors"), quantised.named("identifiers")],
+        )
 
     def identify(
         self, train: TrainView, validation: Validation, context: TrainingContext

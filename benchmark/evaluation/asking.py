@@ -19,7 +19,8 @@ from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import CUTOFFS
 from benchmark.evaluation.observer import Observer
 from benchmark.failures import blaming
-from benchmark.model import SCORES_AT_ONCE, Model
+from benchmark.model import Model
+from benchmark.needs import REQUESTS_AT_ONCE, SCORES_AT_ONCE
 
 __all__ = ["RETRIEVED", "TOP", "Answers", "Asking"]
 
@@ -29,7 +30,6 @@ catalogue has the same counts whether a model scores or retrieves; in a larger o
 the largest cutoff and below have."""
 TOP = 10
 """Length of the lists that are kept."""
-_BATCH = 1024
 _NOTHING = np.empty(0, dtype=np.int64)
 
 
@@ -95,7 +95,7 @@ class Asking:
             widths.append(self._items)
         elif "full" in self._kept:
             widths.append(self._retrieved)
-        size = max(1, min(_BATCH, SCORES_AT_ONCE // int(max(widths))))
+        size = max(1, min(REQUESTS_AT_ONCE, SCORES_AT_ONCE // int(max(widths))))
         for start in range(0, len(self._evaluation), size):
             yield slice(start, min(start + size, len(self._evaluation)))
 
