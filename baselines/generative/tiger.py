@@ -115,6 +115,7 @@ class Tiger(Generator):
             s.levels + 1,
             s.levels * s.codebook_size,
             [vectors.named("item vectors"), quantised.named("identifiers")],
+            reads_text=False,
         )
 
     def identify(

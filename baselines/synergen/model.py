@@ -74,7 +74,8 @@ class SynerGen(Model[SynerGenSettings]):
         layer = transformer(s.layers, s.width, 1.5 * s.inner, s.heads, window)
         # An event, the token that asks for it, and the candidates of those that are ranked.
         tokens = 2 + s.ranked * (1 + s.negatives)
-        network = layer * tokens + linear(TEXT_WIDTH, 2 * s.width)
+        weights = layer.weights + (TEXT_WIDTH + 6 * s.width) * s.width
+        network = replace(layer * tokens, weights=weights)
         steps = sizes.stretches(s.max_history) / s.batch_size
         batch = s.batch_size * window
         epoch = epoch_of(network, sizes.events, batch, steps, sizes.items * s.width)

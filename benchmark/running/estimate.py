@@ -17,8 +17,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-import psutil
-
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
 from benchmark.failures import blaming
@@ -30,7 +28,16 @@ from benchmark.running.environment import cpu_name
 from benchmark.running.memory import Room, device_room, host_room
 from benchmark.running.plan import Experiment
 
-__all__ = ["TOLERANCE", "Estimate", "check_room", "estimate", "this_machine"]
+__all__ = [
+    "MIB",
+    "TOLERANCE",
+    "Estimate",
+    "check_room",
+    "estimate",
+    "estimate_memory",
+    "shown",
+    "this_machine",
+]
 
 MIB = 2**20
 TOLERANCE = 1.5
@@ -330,9 +337,7 @@ def check_room(experiment: Experiment, sizes: Sizes, device: str) -> None:
         InputError: it cannot fit: what it needs, what there is, and what to change.
     """
     found = estimate_memory(experiment, sizes, device)
-    own = psutil.Process().memory_info().rss
-    host = host_room()
-    _check(experiment, found.memory, replace(host, free=host.free + own), found.known)
+    _check(experiment, found.memory, host_room(), found.known)
     if device == "cuda":
         _check(experiment, found.on_device, device_room(), found.known)
 
@@ -346,14 +351,14 @@ def estimate_memory(experiment: Experiment, sizes: Sizes, device: str) -> Estima
 
 def _check(experiment: Experiment, parts: Mapping[str, float], room: Room, known: bool) -> None:
     needed = sum(parts.values())
-    if needed <= room.free:
+    if needed <= room.total:
         return
     most = max(parts, key=lambda name: parts[name])
     told = (
         f"it needs about {shown(needed)} of memory{'' if known else ' at least'}"
-        f" ({shown(parts[most])} for {most}), and {room.where} has {shown(room.free)} for it"
+        f" ({shown(parts[most])} for {most}), and {room.where} has {shown(room.total)} for it"
     )
-    if needed > TOLERANCE * room.free:
+    if needed > TOLERANCE * room.total:
         raise InputError(f"{told}; {_mend(most, experiment.settings)}")
     remark(f"{experiment.title}: {told}; it may not fit")
 

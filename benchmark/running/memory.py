@@ -20,18 +20,19 @@ class Room:
     """Memory that is there for this process.
 
     Attributes:
-        free: bytes that it may take beside what it has.
-        where: what sets the limit, to follow "of".
+        total: bytes that it may take, those that it has already included.
+        where: what sets the limit.
     """
 
-    free: float
+    total: float
     where: str
 
 
 def host_room() -> Room:
     """Return what is free for this process: the least of the machine's and its control groups'."""
-    rooms = [Room(psutil.virtual_memory().available, "this machine"), *_group_rooms()]
-    return min(rooms, key=lambda room: room.free)
+    free = [(float(psutil.virtual_memory().available), "this machine"), *_left_to_groups()]
+    least, where = min(free)
+    return Room(least + _own(), where)
 
 
 def device_room() -> Room:
@@ -42,7 +43,11 @@ def device_room() -> Room:
     return Room(free, torch.cuda.get_device_name())
 
 
-def _group_rooms() -> Iterator[Room]:
+def _own() -> int:
+    return psutil.Process().memory_info().rss
+
+
+def _left_to_groups() -> Iterator[tuple[float, str]]:
     """Yield what is left below the limit of each control group that this process is in."""
     for folder, limit_file, used_file in _group_folders():
         limit = _number(folder / limit_file)
@@ -51,7 +56,7 @@ def _group_rooms() -> Iterator[Room]:
             continue
         # Pages of files count as used, but are given up when memory is asked for.
         used -= min(used, _inactive(folder / "memory.stat"))
-        yield Room(max(0.0, limit - used), "the container or control group")
+        yield max(0.0, limit - used), "the container or control group"
 
 
 def _group_folders() -> Iterator[tuple[Path, str, str]]:

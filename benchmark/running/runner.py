@@ -17,13 +17,20 @@ from benchmark.folders import discard, prune, standing
 from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext
 from benchmark.names import below
+from benchmark.needs import Sizes
 from benchmark.remarks import remark
 from benchmark.results.record import RunRecord, read_run, run_folder, shared_of, write_run
 from benchmark.results.summary import summarise
 from benchmark.results.table import RunTables, counts_table, top_table
 from benchmark.run_log import RunLog
 from benchmark.running.device import resolve_device
-from benchmark.running.environment import circumstances, environment, peak_memory_mib
+from benchmark.running.environment import (
+    circumstances,
+    environment,
+    forget_peak,
+    peak_memory_mib,
+)
+from benchmark.running.estimate import check_room
 from benchmark.running.identity import RunIdentity
 from benchmark.running.plan import Experiment
 from benchmark.settings import build_settings
@@ -66,6 +73,7 @@ def run_model(
 
     Raises:
         BusyError: another process is at the same run.
+        InputError: it cannot fit into the memory that there is.
         BenchmarkError: whatever else went wrong with this run, in one line that names model and
             seed.
     """
@@ -85,6 +93,8 @@ def run_model(
                 discard(checkpoints)
             elif (stored := _stored(folder, remark)) is not None:
                 return RunResult(stored, reused=True)
+            check_room(plan, Sizes.of(dataset), identity.device)
+            forget_peak()
             run_log = RunLog(title=f"{plan.title} seed {seed}")
             context = TrainingContext(
                 plan.tasks, seed, identity.device, run_log, checkpoints, common, identity.run_id
@@ -172,6 +182,7 @@ def _info(
         **asdict(identity),
         "changed": _changed(identity, model),
         **circumstances(dataset),
+        "sizes": Sizes.of(dataset).to_json(),
         "environment": environment(identity.device),
         "phases": [asdict(phase) for phase in run_log.phases],
         "peak_memory_mib": peak_memory_mib(),

@@ -70,6 +70,7 @@ def backbone_needs(
     levels: int,
     codes: int,
     identifying: Sequence[Work],
+    reads_text: bool = True,
 ) -> Needs | None:
     """Return what a generator needs; ``None`` where the hub's backbone is not one that is known.
 
@@ -81,16 +82,18 @@ def backbone_needs(
         levels: codes of an identifier.
         codes: code tokens of all levels and identifiers.
         identifying: the phases before.
+        reads_text: whether the vocabulary has text pieces.
     """
     s, known = settings, _HUB.get(settings.backbone)
     if known is None and s.backbone != "config":
         return None
+    pieces = min(s.text_tokens, (sizes.item_bytes + sizes.query_bytes) / 4) * reads_text
     layers, width, inner, heads, table = known or (
         s.layers,
         s.width,
         s.feed_forward,
         s.heads,
-        (min(s.text_tokens, (sizes.item_bytes + sizes.query_bytes) / 4) + codes) * s.width,
+        (pieces + codes) * s.width,
     )
     encoder = (attention(width, heads, targets.read) + feed_forward(width, inner)) * layers
     decoder = encoder + attention(width, heads, levels) * layers
