@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from benchmark.evaluation.observer import Observer
 from benchmark.failures import blaming
 from benchmark.model import Model
 from benchmark.needs import REQUESTS_AT_ONCE, SCORES_AT_ONCE
+from benchmark.subnormals import subnormals_flushed
 
 __all__ = ["RETRIEVED", "TOP", "Answers", "Asking"]
 
@@ -257,8 +258,10 @@ class Asking:
             whole.scores[rows] = places.scores
         return whole
 
-    def _answering(self) -> AbstractContextManager[None]:
-        return blaming(f"{self._name} cannot answer")
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        with blaming(f"{self._name} cannot answer"), subnormals_flushed():
+            yield
 
     def _depth(self, protocol: Protocol) -> int:
         return max(TOP, self._depths.get(protocol, 0))
