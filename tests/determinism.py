@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import typer
+from safetensors.numpy import load_file
 
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import MAIN, compute
@@ -67,6 +68,7 @@ class Change:
         task: ``rec`` or ``search``.
         requests: number of them, over the full catalogue.
         same_bytes: whether the files of counts are the same to the last byte, all tasks together.
+        weights: the largest difference of a number in the files of weights.
         changed: share of the requests some of whose counts are others.
         ndcg: NDCG@10 of the first run.
         difference: that of the other run less it.
@@ -78,6 +80,7 @@ class Change:
     task: str
     requests: int
     same_bytes: bool
+    weights: float
     changed: float
     ndcg: float
     difference: float
@@ -98,6 +101,7 @@ class Noise:
 def changes(first: RunRecord, other: RunRecord, variant: str) -> Iterator[Change]:
     """Compare the counts of two runs of the same requests, over the full catalogue."""
     same = (first.folder / COUNTS_FILE).read_bytes() == (other.folder / COUNTS_FILE).read_bytes()
+    weights = _distance(first, other)
     before, after = (run.requests().query("protocol == 'full'") for run in (first, other))
     for task in sorted(set(before["task"])):
         one, two = (
@@ -113,11 +117,21 @@ def changes(first: RunRecord, other: RunRecord, variant: str) -> Iterator[Change
             task=str(task),
             requests=len(scores[0]),
             same_bytes=same,
+            weights=weights,
             changed=float(other_counts.groupby(one["request"]).any().mean()),
             ndcg=float(scores[0].mean()),
             difference=float(scores[1].mean() - scores[0].mean()),
             largest=float(np.abs(scores[1] - scores[0]).max()),
         )
+
+
+def _distance(first: RunRecord, other: RunRecord) -> float:
+    """Return how far apart the weights of two runs of one model are, at most."""
+    one, two = (load_file(run.folder / "model.safetensors") for run in (first, other))
+    if one.keys() != two.keys() or any(one[name].shape != two[name].shape for name in one):
+        return float("inf")
+    apart = (np.abs(one[n].astype(np.float64) - two[n]).max(initial=0) for n in one)
+    return float(max(apart, default=0.0))
 
 
 def ndcg_of(table: pd.DataFrame) -> Any:
@@ -146,15 +160,17 @@ def tables(record: Mapping[str, Any]) -> str:
     """Return the tables of the page, from a record."""
     sd = {(n["model"], n["task"]): n["sd"] for n in record["noise"]}
     lines = [
-        "| model | task | run | same bytes | requests with other counts | NDCG@10 | change"
-        " | largest of one request | sd over seeds |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| model | task | run | weights differ by | same bytes of counts"
+        " | requests with other counts | NDCG@10 | change | largest of one request"
+        " | sd over seeds |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in record["changes"]:
         own = sd.get((row["model"], row["task"]))
         lines.append(
             f"| {row['model']} | {row['task']} | {row['variant']}"
-            f" | {'yes' if row['same_bytes'] else 'no'} | {row['changed']:.1%}"
+            f" | {row['weights']:.1g} | {'yes' if row['same_bytes'] else 'no'}"
+            f" | {row['changed']:.1%}"
             f" | {row['ndcg']:.4f} | {row['difference']:+.4f} | {row['largest']:.2f}"
             f" | {'-' if own is None else f'{own:.4f}'} |"
         )

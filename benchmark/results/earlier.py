@@ -65,7 +65,7 @@ def earlier_runs(folders: Iterable[Path], models: Iterable[str] | None = None) -
         models: those that are asked about; all without.
     """
     names = None if models is None else {name.replace(":", "-") for name in models}
-    found = []
+    found: list[EarlierRun] = []
     for folder in folders:
         for file in sorted((folder / "runs").glob(f"*/*/*/{INFO_FILE}")):
             if names is None or file.parts[-3].replace(":", "-") in names:

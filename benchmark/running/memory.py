@@ -72,10 +72,10 @@ def _group_folders() -> Iterator[tuple[Path, str, str]]:
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
-            roots = (_CGROUPS, _CGROUPS / "unified")
+            roots = [_CGROUPS, _CGROUPS / "unified"]
             files = ("memory.max", "memory.current")
         elif "memory" in controllers.split(","):
-            roots = (_CGROUPS / "memory",)
+            roots = [_CGROUPS / "memory"]
             files = ("memory.limit_in_bytes", "memory.usage_in_bytes")
         else:
             continue
