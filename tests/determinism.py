@@ -68,7 +68,7 @@ class Change:
         task: ``rec`` or ``search``.
         requests: number of them, over the full catalogue.
         same_bytes: whether the files of counts are the same to the last byte, all tasks together.
-        weights: the largest difference of a number in the files of weights.
+        weights: the largest difference of a floating-point number in the files of weights.
         changed: share of the requests some of whose counts are others.
         ndcg: NDCG@10 of the first run.
         difference: that of the other run less it.
@@ -130,7 +130,8 @@ def _distance(first: RunRecord, other: RunRecord) -> float:
     one, two = (load_file(run.folder / "model.safetensors") for run in (first, other))
     if one.keys() != two.keys() or any(one[name].shape != two[name].shape for name in one):
         return float("inf")
-    apart = (np.abs(one[n].astype(np.float64) - two[n]).max(initial=0) for n in one)
+    learned = [name for name in one if one[name].dtype.kind == "f"]
+    apart = (np.abs(one[n].astype(np.float64) - two[n]).max(initial=0) for n in learned)
     return float(max(apart, default=0.0))
 
 

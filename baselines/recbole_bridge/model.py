@@ -87,7 +87,7 @@ class RecBoleModel(Model[RecBoleSettings]):
         steps = -(-samples // s.batch_size)
         weights = _weights(self.recbole_name, s, sizes.users, sizes.items)
         if ranks_catalogue(self.recbole_name):
-            asked = 1.0 * min(256, max(1, SCORES_AT_ONCE // sizes.items))
+            asked: float = min(256, max(1, SCORES_AT_ONCE // sizes.items))
             target = Cost(flop=2 * sizes.items * width, floats=3 * sizes.items)
             flop = window * layers * layer.flop + target.flop
             moved = window * layers * layer.floats

@@ -31,6 +31,7 @@ catalogue has the same counts whether a model scores or retrieves; in a larger o
 the largest cutoff and below have."""
 TOP = 10
 """Length of the lists that are kept."""
+_BATCH = REQUESTS_AT_ONCE
 _NOTHING = np.empty(0, dtype=np.int64)
 
 
@@ -96,7 +97,7 @@ class Asking:
             widths.append(self._items)
         elif "full" in self._kept:
             widths.append(self._retrieved)
-        size = max(1, min(REQUESTS_AT_ONCE, SCORES_AT_ONCE // int(max(widths))))
+        size = max(1, min(_BATCH, SCORES_AT_ONCE // int(max(widths))))
         for start in range(0, len(self._evaluation), size):
             yield slice(start, min(start + size, len(self._evaluation)))
 
