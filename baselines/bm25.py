@@ -19,11 +19,14 @@ from benchmark.data.text_column import TextColumn
 from benchmark.data.word_index import index_texts, score_pairs
 from benchmark.errors import InputError
 from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes, Work
 from benchmark.search_space import Dimension, Range
 from benchmark.settings import setting
 
 __all__ = ["BM25", "BM25Settings"]
 
+WORD_BYTES = 6
+"""Of text: what a word takes, blank included."""
 TEXTS_AT_ONCE = 1024
 """Texts that are looked at together for a word; the first of them mostly have one."""
 
@@ -69,6 +72,15 @@ class BM25(Model[BM25Settings]):
         texts = TextColumn(train.items.texts).batches(TEXTS_AT_ONCE)
         if not any(any(self._words(batch, train.analyser)) for batch in texts):
             raise InputError("word search needs items with a text; no item has a word in it")
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs:
+        """Tell the index, 8 bytes for each word, and the words while they are counted."""
+        words = sizes.item_bytes / WORD_BYTES
+        return Needs(
+            (Work(moved=2000 * words, held=100 * min(words, 2**20)),),
+            Work(moved=12 * sizes.items, held=3 * 4 * sizes.at_once * sizes.items),
+            kept=2 * 8 * words,
+        )
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Index the items' texts.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from baselines.bm25 import BM25, BM25Settings
 from benchmark.data.requests import Requests, Task
 from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes, in_turn
 from benchmark.settings import setting
 
 __all__ = ["GRID", "BM25Pop", "BM25PopSettings"]
@@ -41,6 +42,13 @@ class BM25Pop(Model[BM25PopSettings]):
     def check(self, train: TrainView, tasks: tuple[Task, ...]) -> None:
         """Refuse what word search refuses."""
         self.words.check(train, tasks)
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs:
+        """Tell the index, and the validations that choose the weight."""
+        words = self.words.needs(sizes, tasks)
+        tried = len(GRID) * sizes.requests("validation", (Task.SEARCH,))
+        chosen = words.request * (tried if self.settings.weight is None else 0)
+        return replace(words, fit=(in_turn(*words.fit, chosen),))
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Index, count, and choose the weight on validation where it is not given."""

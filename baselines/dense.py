@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 from baselines.bi_encoder import BiEncoder, TuneSettings, query_item_pairs, tune
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
+from benchmark.learning.costs import FLOAT, encoder_of, encoding, epoch_of, epochs_of
 from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes, Work, in_turn
 from benchmark.search_space import Dimension, Range
 from benchmark.settings import setting
 
 __all__ = ["Dense", "DenseSettings"]
 
+WIDTH = 384
+"""Of the bundled encoder's vectors; those of others are twice as wide at most."""
 ITEMS_AT_ONCE = 2**16
 """Items whose vectors are held in double precision at a time."""
 
@@ -66,6 +70,42 @@ class Dense(Model[DenseSettings]):
         """
         if not train.items.have_texts:
             raise InputError("dense search needs items with a text, and this data set has none")
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs | None:
+        """Tell the encoder, two texts of a pair at a time, and the vectors of the items."""
+        settings = self.settings
+        item, query = (sizes.item_pieces(settings.longest), sizes.query_pieces(settings.longest))
+        encoder = encoder_of(settings.encoder, max(item, query))
+        if encoder is None:
+            return None
+        items = encoding(encoder, sizes.items, item).named("item vectors")
+        asked = encoding(encoder, 1, query)
+        request = Work(
+            flop=asked.flop + 2 * 2 * sizes.items * WIDTH,
+            moved=asked.moved + 8 * sizes.items,
+            calls=asked.calls,
+            held=asked.held
+            + 3 * FLOAT * sizes.at_once * sizes.items
+            + 2 * FLOAT * WIDTH * min(sizes.items, ITEMS_AT_ONCE),
+            encoder=encoder.weights,
+        )
+        phases = [items]
+        if settings.tuning == "queries" and sizes.searches:
+            pairs = min(settings.pairs or sizes.searches, sizes.searches)
+            batch = min(settings.batch_size, pairs)
+            positions = item + query
+            epoch = epoch_of(
+                encoder, pairs * positions, batch * positions, pairs / settings.batch_size
+            )
+            once = epochs_of(settings, epoch, request, sizes, (Task.SEARCH,))
+            validated = items * -(-settings.epochs // settings.validate_every)
+            phases.insert(0, in_turn(once, validated).named("tuning"))
+        return Needs(
+            tuple(phases),
+            request,
+            kept=FLOAT * (WIDTH * sizes.items + encoder.weights),
+            libraries=("torch", "sentence-transformers"),
+        )
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Tune the encoder where that is asked for and there are pairs; encode the items."""

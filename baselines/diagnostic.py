@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests, Task
 from benchmark.model import Model, NoSettings, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes, Work
 
 __all__ = ["Constant", "Random"]
 
@@ -19,6 +20,10 @@ class Constant(Model[NoSettings]):
     """Gives everything the same score, so that every metric is its expectation under ties."""
 
     tasks: ClassVar[frozenset[Task]] = BOTH
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs:
+        """Tell the zeros of a batch."""
+        return Needs((), Work(moved=4 * sizes.items, held=4 * sizes.at_once * sizes.items))
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Learn nothing."""
@@ -44,6 +49,11 @@ class Random(Model[NoSettings]):
 
     tasks: ClassVar[frozenset[Task]] = BOTH
     seed = 0
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs:
+        """Tell the hashes of a batch, of which a few copies live at a time."""
+        scores = sizes.at_once * sizes.items
+        return Needs((), Work(moved=10 * 8 * sizes.items, held=4 * 8 * scores))
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Remember the seed."""

@@ -14,6 +14,7 @@ from baselines.bm25 import BM25, BM25Settings
 from baselines.dense import Dense, DenseSettings
 from benchmark.data.requests import Requests, Task
 from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes, in_turn
 from benchmark.search_space import Dimension, Range
 from benchmark.settings import setting
 
@@ -53,6 +54,24 @@ class Hybrid(Model[HybridSettings]):
         """Refuse what either part refuses."""
         for part in self.parts.values():
             part.check(train, tasks)
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs | None:
+        """Tell what both parts need; ranks are sorted in double precision."""
+        told = {name: part.needs(sizes, tasks) for name, part in self.parts.items()}
+        words, dense = told["bm25"], told["dense"]
+        if words is None or dense is None:
+            return None
+        request = in_turn(dense.request, words.request)
+        ranks = 6 * 8 * sizes.at_once * sizes.items
+        return Needs(
+            (
+                in_turn(*words.fit).named("bm25"),
+                in_turn(*dense.fit).named("dense"),
+            ),
+            replace(request, moved=request.moved + 200 * sizes.items, held=request.held + ranks),
+            kept=words.kept + dense.kept,
+            libraries=dense.libraries,
+        )
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Fit both parts, each for itself."""

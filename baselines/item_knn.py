@@ -14,12 +14,15 @@ from baselines.query_popularity import at
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Requests, Task
 from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes, Work
 from benchmark.search_space import Choice, Dimension, Range
 from benchmark.settings import setting
 
 __all__ = ["ItemKNN", "ItemKNNSettings", "history_items"]
 
 _ENTRIES_AT_ONCE = 2**23
+_SORTED = 56
+"""Bytes for each of them: row, column, value, order and copies of these."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,24 @@ class ItemKNN(Model[ItemKNNSettings]):
         "neighbours": Choice((20, 50, 100, 200, 500, 1000)),
         "shrinkage": Range(0.0, 100.0),
     }
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs:
+        """Tell the pairs of items that users bring together, sorted a part at a time."""
+        settings, most = self.settings, max(sizes.items, 1)
+        pairs = min(sizes.meetings, float(most) ** 2)
+        # A part is cut where users bring along so many pairs, of which many are the same.
+        part = pairs * min(1.0, _ENTRIES_AT_ONCE / max(sizes.meetings, 1))
+        neighbours = min(settings.neighbours, pairs / most)
+        history = sizes.mean_window(sizes.busiest)
+        reached = min(sizes.items, history * neighbours)
+        return Needs(
+            (Work(moved=16 * sizes.meetings + 200 * pairs, held=_SORTED * part),),
+            Work(
+                moved=16 * history * neighbours + 8 * sizes.items,
+                held=sizes.at_once * (8 * reached + 4 * sizes.items),
+            ),
+            kept=2 * 8 * most * neighbours,
+        )
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Compute the neighbours."""

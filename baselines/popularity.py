@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests, Task
 from benchmark.model import Model, NoSettings, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes, Work
 
 __all__ = ["Popularity"]
 
@@ -18,6 +19,12 @@ class Popularity(Model[NoSettings]):
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC, Task.SEARCH})
     scores_candidates = True
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs:
+        """Tell the counts."""
+        return Needs(
+            (Work(moved=8 * sizes.events),), Work(moved=4 * sizes.items), kept=8 * sizes.items
+        )
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Count."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from baselines.item_knn import ItemKNN, ItemKNNSettings
 from baselines.query_popularity import QueryPopularity, QueryPopularitySettings
 from benchmark.data.requests import Requests, Task
 from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes, in_turn
 from benchmark.search_space import Dimension
 from benchmark.settings import setting
 
@@ -46,6 +47,17 @@ class QueryPopItemKNN(Model[QueryPopItemKNNSettings]):
         self.given_query = QueryPopularity(QueryPopularitySettings(own.smoothing))
         self.similar = ItemKNN(ItemKNNSettings(own.neighbours, own.shrinkage))
         self.weight = 1.0 if own.weight is None else own.weight
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs:
+        """Tell what both parts need, and the validations that choose the weight."""
+        both = (self.similar.needs(sizes, tasks), self.given_query.needs(sizes, tasks))
+        request = in_turn(*(part.request for part in both))
+        held = sum(part.request.held for part in both) + 8 * sizes.at_once * sizes.items
+        request = replace(request, held=held)
+        tried = len(GRID) * sizes.requests("validation", (Task.SEARCH,))
+        chosen = request * (tried if self.settings.weight is None else 0)
+        fit = in_turn(*(work for part in both for work in part.fit), chosen)
+        return Needs((fit,), request, kept=sum(part.kept for part in both))
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Count, compute neighbours, and choose the exponent on validation where none is given."""

@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes, Work
 from benchmark.search_space import Dimension, Range
 from benchmark.settings import setting
 
@@ -39,6 +40,15 @@ class QueryPopularity(Model[QueryPopularitySettings]):
     search_space: ClassVar[Mapping[str, Dimension | None]] = {
         "smoothing": Range(0.1, 1000.0, log=True)
     }
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs:
+        """Tell the counts, the words, and a batch's scores in a few steps of their arithmetic."""
+        words = 2 * sizes.query_bytes + 150 * sizes.queries
+        return Needs(
+            (Work(moved=100 * sizes.searches, held=40 * sizes.searches + words),),
+            Work(moved=16 * sizes.items, held=4 * 4 * sizes.at_once * sizes.items),
+            kept=8 * sizes.searches + 4 * sizes.items + words,
+        )
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Count."""

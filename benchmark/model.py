@@ -18,6 +18,7 @@ from benchmark.data.dataset import TrainView
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import DivergedError
 from benchmark.failures import blaming
+from benchmark.needs import SCORES_AT_ONCE, Needs, Sizes
 from benchmark.processes import ALONE, Processes
 from benchmark.run_log import RunLog
 from benchmark.sealed import DamagedError, read_sealed, write_sealed
@@ -39,8 +40,6 @@ __all__ = [
 
 _LONGEST_CONFIG = 2**29
 """Bytes of a model's values, which may hold the titles of a catalogue."""
-SCORES_AT_ONCE = 2**22
-"""Upper bound of the scores of a catalogue that are held at a time."""
 
 
 class Validation(Protocol):
@@ -261,6 +260,14 @@ class Model(ABC, Generic[S]):
         must be cheap.
         """
         return ()
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs | None:
+        """Return what training for ``tasks`` and answering need on so much data.
+
+        It is asked before any model of a command is trained, so it must be cheap. ``None``, where
+        nobody knows, is better than a guess: the harness then says so.
+        """
+        return None
 
     @abstractmethod
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 
 from benchmark.data.requests import Task
 from benchmark.model import SharedStep, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes
 from gensar.build_identifiers import build_identifiers
 from gensar.engine.generator import Generator, Identified
 from gensar.engine.identifiers import Identifiers
@@ -21,6 +22,13 @@ from gensar.engine.item_vectors import (
     semantic_vectors,
     text_step,
     text_vectors,
+)
+from gensar.engine.needs import (
+    Targets,
+    backbone_needs,
+    collaborative_work,
+    quantiser_work,
+    text_vectors_work,
 )
 from gensar.engine.query_generation import (
     PseudoQuerySettings,
@@ -37,6 +45,8 @@ from gensar.settings import ABLATIONS, PRESETS, GenSARSettings
 
 __all__ = ["GenSAR"]
 
+TEXT_WIDTH, COLLABORATIVE_WIDTH = 384, 64
+"""Of the vectors that are quantised, about: those of the bundled encoder and of ``standard``."""
 PROBABILITY_MASS = 0.95
 """Share of the probability that pieces of generated queries are drawn from, as published."""
 
@@ -65,6 +75,87 @@ class GenSAR(Generator):
             preset, model = settings.collaborative_preset, settings.collaborative
             steps.append(collaborative_step(tasks, preset, model))
         return steps
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs | None:
+        """Tell both vectors, their quantisation, and the backbone over packed or plain samples.
+
+        Queries that a hub's model writes are not told of: its sizes are not known.
+        """
+        s = self.settings
+        phases, widths = [], []
+        if s.pseudo_queries not in ("words", "own"):
+            return None
+        if s.identifiers != "collaborative":
+            phases.append((text_vectors_work(s.encoder, sizes), "semantic vectors"))
+            widths.append(TEXT_WIDTH)
+        if s.identifiers != "semantic":
+            learned = collaborative_work(s.collaborative, s.collaborative_preset, sizes, tasks)
+            phases.append((learned, "collaborative vectors"))
+            widths.append(COLLABORATIVE_WIDTH)
+        if any(work is None for work, _ in phases):
+            return None
+        levels = s.shared_levels + s.specific_levels + 1
+        books = s.codebook_size * (levels - 1)
+        quantised = quantiser_work(
+            widths,
+            s.rqvae_hidden,
+            s.latent,
+            sizes.items,
+            s.rqvae_epochs,
+            s.rqvae_batch_size,
+            books * len(widths),
+        )
+        done = [work.named(name) for work, name in phases if work is not None]
+        return backbone_needs(
+            s,
+            sizes,
+            tasks,
+            self._targets(sizes, tasks),
+            levels,
+            2 * books,
+            [*done, quantised.named("identifiers")],
+        )
+
+    def _targets(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Targets:
+        """Return what an epoch of the regime reads and writes."""
+        s, pieces = self.settings, sizes.query_pieces(self.settings.query_tokens)
+        width = 1 if s.item_tokens == "fused" else s.shared_levels + s.specific_levels + 1
+        text = sizes.item_pieces(s.item_text_tokens)
+        searched = sizes.searches / max(sizes.events, 1)
+        event = width + searched * (pieces + 1)
+        if s.regime == "packed":
+            window = sizes.window(s.max_history)
+            steps = sizes.stretches(s.max_history) / s.batch_size
+            learned = (
+                sizes.events
+                if len(tasks) > 1
+                else sizes.requests("test", tasks)
+                and (sizes.searches if Task.SEARCH in tasks else sizes.events - sizes.searches)
+            )
+            side = s.item_samples * 2
+            return Targets(
+                positions=sizes.events * event + steps * side * text,
+                targets=learned + steps * side,
+                steps=steps,
+                read=sizes.mean_window(s.max_history) * event,
+                batch_positions=s.batch_size * window * event,
+                batch_targets=s.batch_size * window,
+                texts=s.item_samples / 8 * text + s.batch_size / 4 * pieces,
+                request=window * event,
+            )
+        history = (s.recent_rec + s.recent_search) * (event + 1) + 32
+        samples = sizes.events - sizes.searches + (s.search_samples or sizes.searches)
+        samples += s.query_samples + s.pseudo_samples + 2 * s.text_samples
+        return Targets(
+            positions=samples * history,
+            targets=samples,
+            steps=samples / s.batch_size,
+            read=history,
+            batch_positions=s.batch_size * history,
+            batch_targets=s.batch_size,
+            texts=s.batch_size / 4 * text,
+            request=history,
+        )
 
     def identify(
         self, train: TrainView, validation: Validation, context: TrainingContext

@@ -23,8 +23,8 @@ BOARDS = {
     "ablations": ["--results", "results/ablations", "--brief"],
 }
 """Pages in ``docs/`` that show whole leaderboards, and what of."""
-REPEATED = ("speed", "ablations")
-"""Pages in ``docs/`` whose figures in prose come of ``perf`` or of the records beside them."""
+REPEATED = ("speed", "ablations", "determinism")
+"""Pages in ``docs/`` whose figures come of ``perf``, or of the records beside them or in it."""
 SHARED = {"random": "diagnostic", "constant": "diagnostic"}
 OURS = ("baselines", "gensar")
 

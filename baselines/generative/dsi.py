@@ -6,20 +6,30 @@ The items are indexed by queries that a second model writes for them (DSI-QG, Zh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil, log
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.generative.costs import apart_targets
 from baselines.generative.docids import clustered_codes, digit_codes, identifiers_of
 from baselines.generative.indexing import IndexingRegime, ItemSide, PersonalRegime
 from benchmark.data.requests import Task
+from benchmark.learning.costs import Cost, epoch_of, forward, transformer
 from benchmark.model import SharedStep, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes, Work, in_turn
 from benchmark.settings import setting
 from gensar.engine.generator import Generator, Identified
 from gensar.engine.item_vectors import semantic_vectors, text_step, text_vectors
-from gensar.engine.query_generation import PseudoQuerySettings, generate_queries
+from gensar.engine.needs import backbone_needs, text_vectors_work
+from gensar.engine.query_generation import (
+    COPIES,
+    ITEMS_AT_ONCE,
+    PseudoQuerySettings,
+    generate_queries,
+)
 from gensar.engine.regime import TrainingFormat
 from gensar.engine.sequences import Sequences
 from gensar.engine.settings import GeneratorSettings
@@ -118,6 +128,45 @@ class DSI(Generator):
         if settings.docid == "hierarchical" or settings.codebook_start:
             return [text_step(settings.encoder)]
         return []
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs | None:
+        """Tell the text vectors, the generator of queries where it is our own, and the backbone."""
+        s = self.settings
+        vectors = text_vectors_work(s.encoder, sizes)
+        if vectors is None or s.generator not in ("words", "own"):
+            return None
+        levels = 1 + ceil(log(max(sizes.items / s.leaf_items, 1), s.branches))
+        written = sizes.items * (s.queries_per_item if s.indexing != "text" else 1)
+        phases = [vectors.named("identifiers")]
+        if s.generator == "own" and s.indexing != "text":
+            phases.append(self._writing(sizes).named("pseudo-queries"))
+        return backbone_needs(
+            replace(s, batch_size=s.sequences) if s.personalised else s,
+            sizes,
+            tasks,
+            apart_targets(s, sizes, (Task.SEARCH,), s.batch_size, written),
+            levels + 1,
+            s.branches * levels + s.leaf_items,
+            phases,
+        )
+
+    def _writing(self, sizes: Sizes) -> Work:
+        """Return the work of training the own generator of queries and of sampling from it."""
+        s, width = self.settings, self.settings.generator_width
+        read = sizes.item_pieces(s.generator_text_tokens)
+        wrote = sizes.query_pieces(s.generated_tokens)
+        layer = transformer(2 * s.generator_layers, width, 4 * width, 4, read)
+        table = min(GeneratorSettings.text_tokens, (sizes.item_bytes + sizes.query_bytes) / 4)
+        spelled = Cost(flop=2 * table * width, floats=3 * table)
+        copied, real = COPIES * sizes.items, sizes.searches
+        pairs = s.generator_copies * copied + s.generator_epochs * real
+        batch = s.generator_batch_size
+        trained = epoch_of(
+            layer + spelled, pairs * (read + wrote), batch * wrote, pairs / batch, table * width
+        )
+        drawn = sizes.items * s.queries_per_item * wrote
+        passes = sizes.items / ITEMS_AT_ONCE * s.generated_tokens
+        return in_turn(trained, replace(forward(layer + spelled, drawn), calls=passes))
 
     def identify(
         self, train: TrainView, validation: Validation, context: TrainingContext

@@ -14,16 +14,20 @@ from numpy.typing import NDArray
 
 from baselines.bi_encoder import TuneSettings, query_item_pairs
 from baselines.generative.apart import ApartRegime
+from baselines.generative.costs import apart_targets, quantisation_work
 from baselines.generative.identify import facts_of, separate_identifiers, single_identifiers
 from baselines.generative.quantise import Quantisation, quantise
 from baselines.generative.settings import IdentifierSettings
 from baselines.generative.text_spaces import TextSpaces, neighbour_pairs
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
+from benchmark.learning.costs import encoder_of, encoding, epoch_of
 from benchmark.model import TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes, in_turn
 from benchmark.settings import setting
 from gensar.engine.generator import Generator, Identified
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
+from gensar.engine.needs import backbone_needs
 from gensar.engine.regime import TrainingFormat
 from gensar.engine.sequences import Sequences
 from gensar.engine.spaces import Space, fused_concat, fused_svd, interaction_vectors
@@ -106,6 +110,34 @@ class SemanticIds(Generator):
                 "this data set has no item texts to make identifiers from; "
                 "--set construction=rec-tuned needs none"
             )
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs | None:
+        """Tell the tuned text encoder, the quantisation, and the backbone."""
+        s = self.settings
+        pieces = sizes.item_pieces(s.text_pieces)
+        encoder = encoder_of(s.encoder, pieces)
+        if encoder is None:
+            return None
+        vectors = encoding(encoder, sizes.items, pieces)
+        if s.construction not in ("content", "rec-tuned"):
+            count = min(s.tune_pairs or sizes.events, sizes.events)
+            each = count * 2 * pieces
+            batch = min(s.tune_batch_size, count) * 2 * pieces
+            epoch = epoch_of(encoder, each, batch, count / s.tune_batch_size)
+            groups = len(tasks) if s.construction == "multi-task" else 1
+            vectors = in_turn(epoch * (groups * s.tune_epochs), vectors)
+        return backbone_needs(
+            s,
+            sizes,
+            tasks,
+            apart_targets(s, sizes, tasks, s.search_batch_size),
+            s.levels + 1,
+            s.levels * s.codebook_size,
+            [
+                vectors.named("item vectors"),
+                quantisation_work(s, sizes.items).named("identifiers"),
+            ],
+        )
 
     def identify(
         self, train: TrainView, validation: Validation, context: TrainingContext

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.generative.apart import ApartRegime
+from baselines.generative.costs import apart_targets, quantisation_work
 from baselines.generative.identify import facts_of, single_identifiers
 from baselines.generative.quantise import quantise
 from baselines.generative.settings import IdentifierSettings
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
 from benchmark.model import SharedStep, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes
 from benchmark.settings import setting
 from gensar.engine.generator import Generator, Identified
 from gensar.engine.item_vectors import (
@@ -24,6 +26,7 @@ from gensar.engine.item_vectors import (
     text_step,
     text_vectors,
 )
+from gensar.engine.needs import backbone_needs, collaborative_work, text_vectors_work
 from gensar.engine.regime import TrainingFormat
 from gensar.engine.sequences import Sequences
 
@@ -104,6 +107,27 @@ class Tiger(Generator):
         if self.settings.vectors == "collaborative":
             return [collaborative_step(tasks, self.settings.collaborative_preset)]
         return [text_step(self.settings.encoder)]
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs | None:
+        """Tell the vectors, their quantisation, and the backbone over packed histories."""
+        s = self.settings
+        if s.vectors == "collaborative":
+            vectors = collaborative_work("sasrec", s.collaborative_preset, sizes, tasks)
+        else:
+            vectors = text_vectors_work(s.encoder, sizes)
+        if vectors is None:
+            return None
+        quantised = quantisation_work(s, sizes.items)
+        return backbone_needs(
+            s,
+            sizes,
+            tasks,
+            apart_targets(s, sizes, tasks, 1),
+            s.levels + 1,
+            s.levels * s.codebook_size,
+            [vectors.named("item vectors"), quantised.named("identifiers")],
+            reads_text=False,
+        )
 
     def identify(
         self, train: TrainView, validation: Validation, context: TrainingContext

@@ -30,18 +30,23 @@ from baselines.recbole_bridge.settings import (
     SHORT_PRESETS,
     RecBoleSettings,
     model_values,
+    own_values,
     unknown_to,
 )
 from baselines.recbole_bridge.trainer import RecBoleTrainer
 from benchmark.data.requests import Requests, Task
+from benchmark.learning.costs import FLOAT, Cost, epochs_of, transformer
 from benchmark.learning.epoch_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes, Work
 
 __all__ = ["RecBoleModel"]
 
 SCORES_AT_ONCE = 2**18
 """Upper bound of the scores computed at a time; some models hold a vector for each of them."""
+_PAIRED = 4
+"""What attention from the candidate holds in a transformer's numbers; seen in DIN on ml-100k."""
 PAIRS_AT_ONCE = 2**12
 """Upper bound of (request, item) pairs at a time, for models that read a history for each item."""
 
@@ -65,6 +70,54 @@ class RecBoleModel(Model[RecBoleSettings]):
         super().__init__(settings)
         self._values = model_values(self.recbole_name, self.settings)
         self.device = "cpu"
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs | None:
+        """Tell the exact number of weights, and the rest by the model's widths and batch.
+
+        The weights grow evenly with users and items, so that three small networks tell them. All
+        models are taken for transformers of as many layers, or of one where the file names none.
+        """
+        s, own = self.settings, {**own_values(self.recbole_name), **self._values}
+        width = max(own.get(name) or 0 for name in ("embedding_size", "hidden_size"))
+        layers = own.get("n_layers") or own.get("num_layers") or own.get("block_num") or 1
+        inner = own.get("inner_size") or 4 * width
+        window = s.max_history
+        layer = transformer(1, width, inner, own.get("n_heads") or 1, window)
+        samples = min(s.samples or sizes.events, sizes.events)
+        steps = -(-samples // s.batch_size)
+        weights = _weights(self.recbole_name, s, sizes.users, sizes.items)
+        if ranks_catalogue(self.recbole_name):
+            asked: float = min(256, max(1, SCORES_AT_ONCE // sizes.items))
+            target = Cost(flop=2 * sizes.items * width, floats=3 * sizes.items)
+            flop = window * layers * layer.flop + target.flop
+            moved = window * layers * layer.floats
+            held = asked * (window * layer.floats + 2 * sizes.items)
+        else:
+            asked = 1 / max(1, sizes.items / PAIRS_AT_ONCE)
+            target = Cost()
+            flop = sizes.items * window * layer.flop
+            moved = sizes.items * window * layer.floats
+            held = _PAIRED * max(PAIRS_AT_ONCE, sizes.items) * window * layer.floats
+        positions = window * layers * layer.floats + target.floats
+        epoch = Work(
+            flop=3 * samples * (window * layers * layer.flop + target.flop),
+            moved=3 * FLOAT * samples * positions + 36 * weights * steps,
+            calls=3 * layers * steps,
+            held=FLOAT * s.batch_size * positions,
+            trained=weights,
+        )
+        request = Work(
+            flop=flop,
+            moved=FLOAT * moved,
+            calls=layers / asked,
+            held=FLOAT * (held + 2 * sizes.at_once * sizes.items),
+        )
+        return Needs(
+            (epochs_of(s, epoch, request, sizes, tasks),),
+            request,
+            kept=FLOAT * weights,
+            libraries=("torch", "recbole"),
+        )
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train until validation stops improving and keep the best weights."""
@@ -136,6 +189,20 @@ class RecBoleModel(Model[RecBoleSettings]):
         self.module = build(self.recbole_name, self.settings, self._users, self._items, 0)
         take_arrays(self.module, arrays)
         self.device = "cpu"
+
+
+@lru_cache(maxsize=len(RUNNABLE))
+def _weights(name: str, settings: RecBoleSettings, users: int, items: int) -> int:
+    """Return the number of weights of a network for so many users and items."""
+    small, step = 64, 8
+
+    def count(users: int, items: int) -> int:
+        return count_weights(build(name, settings, users, items, 0))
+
+    base = count(small, small)
+    by_user = (count(small + step, small) - base) / step
+    by_item = (count(small, small + step) - base) / step
+    return round(base + by_user * (users - small) + by_item * (items - small))
 
 
 def _numpy(scores: Tensor) -> NDArray[np.float32]:

@@ -13,10 +13,12 @@ from baselines.sasrec.settings import PRESETS, SASRecSettings
 from baselines.sasrec.training import SequenceTrainer, learnable, states_of
 from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
+from benchmark.learning.costs import FLOAT, Cost, epoch_of, epochs_of, forward, transformer
 from benchmark.learning.dropout import use_byte_dropout
 from benchmark.learning.epoch_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes, Work
 
 __all__ = ["SASRec"]
 
@@ -29,6 +31,38 @@ class SASRec(Model[SASRecSettings]):
     presets = PRESETS
     uses_gpu = True
     shares_training = True
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs | None:
+        """Tell the layers, the embeddings, and a softmax over the catalogue at every position."""
+        s, events = self.settings, sizes.events
+        if s.history == "rec":
+            events -= sizes.searches
+        window = sizes.window(s.max_history)
+        layers = transformer(s.layers, s.width, s.inner, s.heads, window)
+        table = (sizes.items + 1 + s.max_history) * s.width
+        against = sizes.items if s.loss == "softmax" else 2
+        steps = sizes.stretches(s.max_history, events) / s.batch_size
+        epoch = epoch_of(
+            layers + Cost(flop=2 * against * s.width, floats=4 * s.width),
+            events,
+            s.batch_size * window,
+            steps,
+            table,
+        )
+        read = forward(layers, sizes.mean_window(s.max_history))
+        request = Work(
+            flop=read.flop + 2 * sizes.items * s.width,
+            moved=read.moved,
+            calls=1 / 256,
+            held=FLOAT
+            * (256 * window * layers.floats / (3 * s.layers) + 2 * sizes.at_once * sizes.items),
+        )
+        return Needs(
+            (epochs_of(s, epoch, request, sizes, tasks),),
+            request,
+            kept=FLOAT * (layers.weights + table),
+            libraries=("torch", "recbole"),
+        )
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train until validation stops improving and keep the best weights."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,13 +18,25 @@ from baselines.synergen.network import Read
 from baselines.synergen.reader import ContextReader
 from baselines.synergen.rotary import Clock
 from baselines.synergen.settings import PRESETS, SynerGenSettings
+from baselines.synergen.texts import WIDTH as TEXT_WIDTH
 from baselines.synergen.texts import EncodedQueries, WordQueries, learned_texts, texts_step
 from baselines.synergen.training import SynerGenTrainer
 from baselines.words import Words
 from benchmark.data.requests import Requests, Task
+from benchmark.learning.costs import (
+    FLOAT,
+    encoder_of,
+    encoding,
+    epoch_of,
+    epochs_of,
+    forward,
+    linear,
+    transformer,
+)
 from benchmark.learning.epoch_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, SharedStep, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes, Work, in_turn
 from benchmark.search_space import Choice, Dimension
 
 __all__ = ["SynerGen"]
@@ -49,6 +61,58 @@ class SynerGen(Model[SynerGenSettings]):
     def shared_steps(self, tasks: tuple[Task, ...]) -> Sequence[SharedStep]:
         """Return the vectors of the texts."""
         return [texts_step(self.settings.queries == "minilm")]
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs | None:
+        """Tell the text vectors, and a retrieval token at every event with ranking tokens at some.
+
+        In training each ranked target has its own reading of the history, and the catalogue's
+        vectors are made anew in every step.
+        """
+        s, window = self.settings, sizes.window(self.settings.max_history)
+        longest = 256
+        item, query = sizes.item_pieces(longest), sizes.query_pieces(longest)
+        encoder = encoder_of("minilm", max(item, query))
+        assert encoder is not None
+        texts = [encoding(encoder, sizes.items, item)]
+        if s.queries == "minilm":
+            texts.append(encoding(encoder, sizes.queries, query))
+        layer = transformer(s.layers, s.width, 1.5 * s.inner, s.heads, window)
+        # An event, the token that asks for it, and the candidates of those that are ranked.
+        tokens = 2 + s.ranked * (1 + s.negatives)
+        weights = layer.weights + (TEXT_WIDTH + 6 * s.width) * s.width
+        network = replace(layer * tokens, weights=weights)
+        steps = sizes.stretches(s.max_history) / s.batch_size
+        batch = s.batch_size * window
+        epoch = epoch_of(network, sizes.events, batch, steps, sizes.items * s.width)
+        catalogue = linear(TEXT_WIDTH + s.width, s.width) * sizes.items
+        made = Work(flop=3 * catalogue.flop, moved=3 * FLOAT * catalogue.floats)
+        epoch = in_turn(epoch, made * steps)
+        logits = batch * (s.ranked * sizes.items * 5 + batch * 4)
+        epoch = replace(epoch, held=epoch.held + FLOAT * (logits + 6 * s.width * sizes.items))
+        ranked = s.shortlist or sizes.items
+        read = forward(layer, sizes.mean_window(s.max_history) + ranked)
+        request = Work(
+            flop=read.flop + 2 * sizes.items * s.width,
+            moved=read.moved,
+            calls=(1 + ranked * REQUESTS_AT_ONCE / TOKENS_AT_ONCE) / REQUESTS_AT_ONCE,
+            held=FLOAT
+            * (
+                TOKENS_AT_ONCE * layer.floats / max(s.layers, 1)
+                + 2 * sizes.at_once * sizes.items
+                + 2 * s.width * sizes.items
+            ),
+            encoder=encoder.weights,
+        )
+        table = TEXT_WIDTH * (sizes.items + sizes.queries) + s.width * sizes.items
+        return Needs(
+            (
+                in_turn(*texts).named("text vectors"),
+                epochs_of(s, epoch, request, sizes, tasks).named("training"),
+            ),
+            request,
+            kept=FLOAT * (table + layer.weights),
+            libraries=("torch", "sentence-transformers"),
+        )
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Encode texts, then train retrieval and ranking together."""

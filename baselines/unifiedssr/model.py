@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,10 +17,22 @@ from baselines.unifiedssr.training import TaskSequences, UnifiedSSRTrainer
 from baselines.words import Words
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import Requests, Task
+from benchmark.learning.costs import (
+    FLOAT,
+    Cost,
+    attention,
+    epoch_of,
+    feed_forward,
+    forward,
+)
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.needs import Needs, Sizes, Work, in_turn
 
 __all__ = ["UnifiedSSR", "UnifiedSSRSettings"]
+
+MOST_PIECES = 4096
+"""Word pieces in the vocabulary at most."""
 
 
 class UnifiedSSR(Model[UnifiedSSRSettings]):
@@ -36,6 +49,55 @@ class UnifiedSSR(Model[UnifiedSSRSettings]):
     shares_training = True
 
     networks: dict[Task, UnifiedSSRNetwork]
+
+    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs | None:
+        """Tell the layers, of which search runs each stream through, and one softmax a branch.
+
+        The phases that fine-tune hold a second copy of the weights.
+        """
+        s, window = self.settings, sizes.window(self.settings.max_history)
+        layer = attention(s.width, s.heads, window) * 2 + feed_forward(s.width, s.inner)
+        softmax = Cost(flop=2 * sizes.items * s.width, floats=8 * s.width)
+        branch = layer * s.layers + softmax
+        pieces = min(MOST_PIECES, (sizes.item_bytes + sizes.query_bytes) / 4)
+        table = (sizes.users + sizes.items + pieces) * s.width
+        learned = {
+            Task.REC: sizes.events if s.history == "all" else sizes.events - sizes.searches,
+            Task.SEARCH: sizes.searches,
+        }
+        branches = {Task.REC: 1, Task.SEARCH: 2}
+
+        def epoch(of: tuple[Task, ...]) -> Work:
+            positions = sum(branches[task] * learned[task] for task in of)
+            steps = sum(sizes.stretches(s.max_history, learned[task]) / s.batch_size for task in of)
+            batch = s.batch_size * window * max(branches[task] for task in of)
+            words = s.batch_size * window * s.query_words * s.width * (Task.SEARCH in of)
+            one = epoch_of(branch, positions, batch, steps, table)
+            return replace(one, held=one.held + 2 * FLOAT * words)
+
+        read = forward(layer * 2 * s.layers, sizes.mean_window(s.max_history))
+        request = Work(
+            flop=read.flop + 2 * sizes.items * s.width,
+            moved=read.moved,
+            calls=1 / 256,
+            held=FLOAT * (256 * window * layer.floats + 2 * sizes.at_once * sizes.items),
+        )
+        limit = s.validation_requests
+
+        def phase(name: str, of: tuple[Task, ...], epochs: int) -> Work:
+            asked = sizes.requests("validation", of, limit) * -(-epochs // s.validate_every)
+            return in_turn(epoch(of) * epochs, request * asked).named(name)
+
+        weights = layer.weights * s.layers + table
+        return Needs(
+            (
+                phase("pretrain", tasks, s.epochs),
+                *(phase(f"fine-tune-{task}", (task,), s.finetune_epochs) for task in tasks),
+            ),
+            request,
+            kept=FLOAT * len(tasks) * weights,
+            libraries=("torch",),
+        )
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train for all tasks together, then for each alone; keep the best weights of each."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from benchmark.cli.estimates import show_estimates
 from benchmark.cli.launched import launched_together
 from benchmark.cli.output import progress, show_error, show_json, show_table
 from benchmark.cli.plan import (
@@ -68,6 +69,9 @@ def run(
     ablations: Annotated[
         bool, typer.Option("--ablations", help="Run the full model, and without each of its parts.")
     ] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Only tell what memory and time it would take.")
+    ] = False,
     results: Annotated[Path, typer.Option(help="Folder of the run records.")] = Path("results"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Run even what is stored.")] = False,
     as_json: JsonOption = False,
@@ -90,6 +94,9 @@ def run(
         )
         protocols = protocols or data.about.protocols or ("full", "sampled")
         check_protocols(protocols, data)
+        if estimate:
+            show_estimates(plans, data, device.value, results, len(numbers), as_json)
+            return
 
         from benchmark.running.runner import run_model
 

@@ -19,7 +19,8 @@ from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import CUTOFFS
 from benchmark.evaluation.observer import Observer
 from benchmark.failures import blaming
-from benchmark.model import SCORES_AT_ONCE, Model
+from benchmark.model import Model
+from benchmark.needs import REQUESTS_AT_ONCE, SCORES_AT_ONCE
 from benchmark.subnormals import subnormals_flushed
 
 __all__ = ["RETRIEVED", "TOP", "Answers", "Asking"]
@@ -30,7 +31,7 @@ catalogue has the same counts whether a model scores or retrieves; in a larger o
 the largest cutoff and below have."""
 TOP = 10
 """Length of the lists that are kept."""
-_BATCH = 1024
+_BATCH = REQUESTS_AT_ONCE
 _NOTHING = np.empty(0, dtype=np.int64)
 
 

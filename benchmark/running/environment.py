@@ -6,6 +6,7 @@ import os
 import platform
 import resource
 import sys
+from contextlib import suppress
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +16,9 @@ from benchmark import __version__
 from benchmark.data.dataset import Dataset
 from benchmark.running.identity import harness_digest
 
-__all__ = ["circumstances", "cpu_name", "environment", "peak_memory_mib"]
+__all__ = ["circumstances", "cpu_name", "environment", "forget_peak", "peak_memory_mib"]
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 _RECORDED_PACKAGES = (
     "torch",
@@ -72,8 +75,24 @@ def environment(device: str, processes: int = 1) -> dict[str, Any]:
     }
 
 
+def forget_peak() -> None:
+    """Let :func:`peak_memory_mib` tell of what comes from now on, where the system can do that.
+
+    Of several runs of one process each then tells its own peak, and not that of the largest before.
+    """
+    with suppress(OSError):
+        _CLEAR.write_text("5", encoding="ascii")  # proc(5): resets the high-water mark
+
+
 def peak_memory_mib() -> float:
-    """Return the most memory that this process has held so far."""
+    """Return the most memory that this process has held, since :func:`forget_peak` if that worked.
+
+    On Linux ``ru_maxrss`` of a process that another one started counts what that one held.
+    """
+    with suppress(OSError):
+        for line in _STATUS.read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 

@@ -17,6 +17,7 @@ from benchmark.folders import discard, prune, standing
 from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext
 from benchmark.names import below
+from benchmark.needs import Sizes
 from benchmark.processes import ALONE, Processes
 from benchmark.remarks import remark
 from benchmark.results.record import RunRecord, read_run, run_folder, shared_of, write_run
@@ -24,7 +25,13 @@ from benchmark.results.summary import summarise
 from benchmark.results.table import RunTables, counts_table, top_table
 from benchmark.run_log import RunLog
 from benchmark.running.device import resolve_device
-from benchmark.running.environment import circumstances, environment, peak_memory_mib
+from benchmark.running.environment import (
+    circumstances,
+    environment,
+    forget_peak,
+    peak_memory_mib,
+)
+from benchmark.running.estimate import check_room
 from benchmark.running.identity import RunIdentity
 from benchmark.running.plan import Experiment
 from benchmark.settings import build_settings
@@ -73,6 +80,7 @@ def run_model(
 
     Raises:
         BusyError: another process is at the same run.
+        InputError: it cannot fit into the memory that there is.
         BenchmarkError: whatever else went wrong with this run, in one line that names model and
             seed.
     """
@@ -108,6 +116,8 @@ def run_model(
         with lock:
             if (stored := processes.once(found_alone)) is not None:
                 return RunResult(stored, reused=True)
+            check_room(plan, Sizes.of(dataset), identity.device)
+            forget_peak()
             context = TrainingContext(
                 plan.tasks,
                 seed,
@@ -116,7 +126,7 @@ def run_model(
                 checkpoints,
                 common,
                 identity.run_id,
-                processes,
+                processes=processes,
             )
             info, outcomes = _trained(plan, identity, model, dataset, context)
             return RunResult(processes.once(written), reused=False)
@@ -213,6 +223,7 @@ def _info(
         **asdict(identity),
         "changed": _changed(identity, model),
         **circumstances(dataset),
+        "sizes": Sizes.of(dataset).to_json(),
         "environment": environment(identity.device, processes),
         "phases": [asdict(phase) for phase in run_log.phases],
         "peak_memory_mib": peak_memory_mib(),

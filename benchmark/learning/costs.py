@@ -1,0 +1,152 @@
+"""What parts of networks cost for each position that goes through them.
+
+Operations are those of the matrix products; a backward pass takes twice a forward one's. Numbers
+that a forward pass leaves for the backward one are counted as PyTorch's autograd keeps them: the
+inputs of products, the results of softmax, dropout and activations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmark.data.requests import Task
+from benchmark.learning.epoch_loop import Schedule
+from benchmark.needs import Sizes, Work, in_turn
+from benchmark.settings import BUNDLED
+
+__all__ = [
+    "FLOAT",
+    "Cost",
+    "attention",
+    "encoder_of",
+    "encoding",
+    "epoch_of",
+    "epochs_of",
+    "feed_forward",
+    "forward",
+    "linear",
+    "transformer",
+]
+
+FLOAT = 4
+"""Bytes of a number."""
+BACKWARD = 3
+"""Operations of a training step in those of its forward pass."""
+ADAM = 36
+"""Bytes that an optimiser's step moves for each weight: gradient, two moments, the weight."""
+TEXTS_AT_ONCE = 32
+"""Texts that sentence-transformers encodes together."""
+_ENCODERS = {
+    BUNDLED: (6, 384, 1536, 12, 22_713_216),
+    "sentence-transformers/all-MiniLM-L6-v2": (6, 384, 1536, 12, 22_713_216),
+    "BAAI/bge-base-en-v1.5": (12, 768, 3072, 12, 109_482_240),
+    "sentence-transformers/all-mpnet-base-v2": (12, 768, 3072, 12, 109_486_464),
+    "sentence-transformers/sentence-t5-base": (12, 768, 3072, 12, 110_218_752),
+}
+"""Layers, width, inner width, heads and weights of text encoders, by their published files."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one position in a forward pass.
+
+    Attributes:
+        weights: of the part, however many positions go through it.
+        flop: operations.
+        floats: numbers that are left for the backward pass.
+    """
+
+    weights: float = 0.0
+    flop: float = 0.0
+    floats: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        """Return the cost of two parts, one behind the other."""
+        return Cost(
+            self.weights + other.weights, self.flop + other.flop, self.floats + other.floats
+        )
+
+    def __mul__(self, times: float) -> Cost:
+        """Return the cost of as many such parts."""
+        return Cost(self.weights * times, self.flop * times, self.floats * times)
+
+
+def forward(cost: Cost, positions: float) -> Work:
+    """Return the work of so many positions that go through a part without a backward pass."""
+    return Work(flop=cost.flop * positions, moved=FLOAT * cost.floats * positions)
+
+
+def linear(inputs: float, outputs: float) -> Cost:
+    """Return the cost of a dense layer."""
+    return Cost(inputs * outputs, 2 * inputs * outputs, outputs)
+
+
+def attention(width: float, heads: float, length: float) -> Cost:
+    """Return the cost of attention to ``length`` positions, its four projections included.
+
+    Weights are kept before the softmax, behind it, and behind dropout with its mask.
+    """
+    products = Cost(flop=4 * length * width, floats=4 * heads * length + 3 * width)
+    return linear(width, width) * 4 + products
+
+
+def feed_forward(width: float, inner: float) -> Cost:
+    """Return the cost of two dense layers with an activation and dropout between them."""
+    return linear(width, inner) + linear(inner, width) + Cost(floats=2 * inner + 4 * width)
+
+
+def transformer(layers: float, width: float, inner: float, heads: float, length: float) -> Cost:
+    """Return the cost of encoder layers."""
+    return (attention(width, heads, length) + feed_forward(width, inner)) * layers
+
+
+def encoder_of(name: str, pieces: float) -> Cost | None:
+    """Return the cost of a word piece in a text encoder; ``None`` where its sizes are not known."""
+    if name not in _ENCODERS:
+        return None
+    layers, width, inner, heads, weights = _ENCODERS[name]
+    layer = transformer(layers, width, inner, heads, pieces)
+    return Cost(weights, layer.flop, layer.floats)
+
+
+def encoding(encoder: Cost, texts: float, pieces: float) -> Work:
+    """Return the work of encoding texts of so many word pieces each."""
+    return Work(
+        flop=texts * pieces * encoder.flop,
+        moved=texts * pieces * encoder.floats * FLOAT,
+        calls=texts / TEXTS_AT_ONCE,
+        # Without gradients one layer's numbers live at a time.
+        held=TEXTS_AT_ONCE * pieces * encoder.floats / 3 * FLOAT,
+        encoder=encoder.weights,
+    )
+
+
+def epoch_of(
+    network: Cost, positions: float, batch: float, steps: float, table: float = 0.0
+) -> Work:
+    """Return the work of an epoch of training.
+
+    Args:
+        network: what every position goes through.
+        positions: in an epoch.
+        batch: positions in the largest batch.
+        steps: of the optimiser in an epoch.
+        table: weights of embeddings beside the network's.
+    """
+    weights = network.weights + table
+    return Work(
+        flop=BACKWARD * network.flop * positions,
+        moved=BACKWARD * FLOAT * network.floats * positions + ADAM * weights * steps,
+        calls=BACKWARD * steps,
+        held=batch * network.floats * FLOAT,
+        trained=weights,
+    )
+
+
+def epochs_of(
+    schedule: Schedule, epoch: Work, request: Work, sizes: Sizes, tasks: tuple[Task, ...]
+) -> Work:
+    """Return the work of all epochs with their validations, as if training never ended early."""
+    validations = -(-schedule.epochs // schedule.validate_every)
+    asked = sizes.requests("validation", tasks, schedule.validation_requests)
+    return in_turn(epoch * schedule.epochs, request * (asked * validations))
