@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -96,16 +96,21 @@ class Dense(Model[DenseSettings]):
         Products are summed in double precision: so they hang on the batch by less than a float's
         last digit, and ranks do not hang on it.
         """
+        scores = np.empty((len(requests), requests.items), dtype=np.float32)
+        self.score_into(replace(requests, candidates=None), scores)
+        return requests.of_candidates(scores)
+
+    def score_into(self, requests: Requests, scores: NDArray[np.float32]) -> None:
+        """Fill ``scores``, ``[requests, items]``."""
         texts = requests.query_texts()
         distinct = sorted(set(texts))
-        place = {text: row for row, text in enumerate(distinct)}
+        number = {text: row for row, text in enumerate(distinct)}
+        rows = [number[text] for text in texts]
         queries = self.encoder.encode(distinct).astype(np.float64)
-        table = np.empty((len(distinct), requests.items), dtype=np.float32)
         for start in range(0, requests.items, ITEMS_AT_ONCE):
             some = slice(start, start + ITEMS_AT_ONCE)
-            table[:, some] = queries @ self.vectors[some].astype(np.float64).T
-        scores = table[[place[text] for text in texts]]
-        return requests.of_candidates(scores)
+            products = queries @ self.vectors[some].astype(np.float64).T
+            scores[:, some] = products.astype(np.float32)[rows]
 
     def parameters(self) -> int:
         """Return the number of the encoder's weights."""

@@ -24,12 +24,31 @@ from benchmark.search_space import Dimension
 from benchmark.settings import settings_from_json
 from benchmark.top_k import top_k
 
-__all__ = ["SCORES_AT_ONCE", "Model", "NoSettings", "TrainView", "TrainingContext", "Validation"]
+__all__ = [
+    "SCORES_AT_ONCE",
+    "Model",
+    "NoSettings",
+    "TrainView",
+    "TrainingContext",
+    "Validation",
+    "rows_at_once",
+]
 
 _LONGEST_CONFIG = 2**29
 """Bytes of a model's values, which may hold the titles of a catalogue."""
 SCORES_AT_ONCE = 2**22
-"""Upper bound of the scores of a catalogue that are held at a time."""
+"""Scores held at a time, where so many are enough for :data:`_ROWS` requests."""
+_ROWS = 64
+"""Requests that are answered at a time over a large catalogue too: a product of matrices reads all
+items' vectors for each batch, and with fewer rows it waits for them."""
+_MOST_SCORES = 2**26
+"""Upper bound of the scores held at a time, a quarter of a gigabyte."""
+
+
+def rows_at_once(width: int) -> int:
+    """Return how many requests with ``width`` scores each are answered at a time, at least 1."""
+    few = min(_ROWS, _MOST_SCORES // max(width, 1))
+    return max(1, few, SCORES_AT_ONCE // max(width, 1))
 
 
 class Validation(Protocol):
@@ -192,7 +211,7 @@ class Model(ABC, Generic[S]):
             DivergedError: a score is NaN or plus infinity.
         """
         parts = [top_k(np.empty((0, requests.items), dtype=np.float32), k)]
-        for batch in requests.batches(max(1, SCORES_AT_ONCE // requests.items)):
+        for batch in requests.batches(rows_at_once(requests.items)):
             scores = np.asarray(self.score(batch))
             # The maximum is NaN where any score is; sorted, it would hide behind what is left out.
             if scores.size and not scores.max() < np.inf:

@@ -1,4 +1,4 @@
-"""What some models offer beside :class:`benchmark.model.Model`: vectors and codes of items.
+"""What some models offer beside :class:`benchmark.model.Model`: vectors, codes, scores in place.
 
 No model has to inherit from these; having the methods is enough.
 """
@@ -12,6 +12,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.requests import Requests
+
 __all__ = [
     "HasItemCodes",
     "HasItemVectors",
@@ -19,6 +21,7 @@ __all__ = [
     "LevelUse",
     "PrefixShare",
     "RankedItem",
+    "ScoresInto",
 ]
 
 
@@ -28,6 +31,18 @@ class HasItemVectors(Protocol):
 
     def item_vectors(self) -> NDArray[np.float32]:
         """Return the vectors of the whole catalogue, ``[items, width]``."""
+        ...
+
+
+@runtime_checkable
+class ScoresInto(Protocol):
+    """A model that writes the scores of a whole catalogue into memory that is used again.
+
+    Over a million items, new memory for each batch costs more than the products that fill it.
+    """
+
+    def score_into(self, requests: Requests, scores: NDArray[np.float32]) -> None:
+        """Fill ``scores``, ``[requests, items]``, with what ``score`` returns, to the last bit."""
         ...
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from baselines.recbole_bridge.modules import RecBoleSASRec, build_sasrec
 from baselines.sasrec.settings import PRESETS, SASRecSettings
@@ -15,10 +16,14 @@ from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.dropout import use_byte_dropout
 from benchmark.learning.epoch_loop import train_to_best
+from benchmark.learning.products import fill_products
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 
 __all__ = ["SASRec"]
+
+AT_ONCE = 256
+"""Requests that are encoded at a time."""
 
 
 class SASRec(Model[SASRecSettings]):
@@ -66,29 +71,37 @@ class SASRec(Model[SASRecSettings]):
         self.module.device = device
         self.module.to(device).eval()
 
-    @torch.no_grad()
     def score(self, requests: Requests) -> NDArray[np.float32]:
         """Return dot products of the history's last state with the items' embeddings.
 
         A request without history is answered from a single padding position.
         """
-        kind = None if self.settings.history == "all" else EventSource.RECOMMENDED
-        parts = [np.empty((0, requests.width), dtype=np.float32)]
-        for batch in requests.batches(256):
-            history = batch.history(self.settings.max_history, kind)
-            longest = max(int(history.length.max(initial=0)), 1)
-            sequences = torch.as_tensor(history.item[:, :longest].astype(np.int64) + 1)
-            last = torch.as_tensor(np.maximum(history.length - 1, 0), device=self.device)
-            states = states_of(self.module, sequences.to(self.device))
-            states = states[torch.arange(len(batch), device=self.device), last]
-            table = self.module.item_embedding.weight[1:]
+        scores = np.empty((len(requests), requests.width), dtype=np.float32)
+        self.score_into(requests, scores)
+        return scores
+
+    @torch.no_grad()
+    def score_into(self, requests: Requests, scores: NDArray[np.float32]) -> None:
+        """Fill ``scores``, ``[requests, width]``."""
+        table = self.module.item_embedding.weight[1:]
+        for number, batch in enumerate(requests.batches(AT_ONCE)):
+            part, states = scores[number * AT_ONCE :][: len(batch)], self._states(batch)
             if batch.candidates is None:
-                scores = states @ table.T
+                fill_products(part, states, table)
             else:
                 items = torch.as_tensor(batch.candidates.astype(np.int64), device=self.device)
-                scores = torch.einsum("bd,bcd->bc", states, table[items])
-            parts.append(scores.float().cpu().numpy())
-        return np.concatenate(parts)
+                products = torch.einsum("bd,bcd->bc", states, table[items])
+                part[...] = products.float().cpu().numpy()
+
+    def _states(self, requests: Requests) -> Tensor:
+        """Return the last state of each history, ``[requests, width]``."""
+        kind = None if self.settings.history == "all" else EventSource.RECOMMENDED
+        history = requests.history(self.settings.max_history, kind)
+        longest = max(int(history.length.max(initial=0)), 1)
+        sequences = torch.as_tensor(history.item[:, :longest].astype(np.int64) + 1)
+        last = torch.as_tensor(np.maximum(history.length - 1, 0), device=self.device)
+        states = states_of(self.module, sequences.to(self.device))
+        return states[torch.arange(len(requests), device=self.device), last]
 
     def item_vectors(self) -> NDArray[np.float32]:
         """Return the items' embeddings, ``[items, width]``."""

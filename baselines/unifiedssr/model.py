@@ -16,10 +16,14 @@ from baselines.unifiedssr.training import TaskSequences, UnifiedSSRTrainer
 from baselines.words import Words
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import Requests, Task
+from benchmark.learning.products import fill_products
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 
 __all__ = ["UnifiedSSR", "UnifiedSSRSettings"]
+
+AT_ONCE = 256
+"""Requests that are encoded at a time."""
 
 
 class UnifiedSSR(Model[UnifiedSSRSettings]):
@@ -71,14 +75,20 @@ class UnifiedSSR(Model[UnifiedSSRSettings]):
         """Return the words of each query, and an empty row for none, ``[queries + 1, words]``."""
         return self.words.of_queries(queries, self.settings.query_words)
 
-    @torch.no_grad()
     def score(self, requests: Requests) -> NDArray[np.float32]:
         """Return dot products of the last states, mixed over the branches, with items' vectors."""
+        scores = np.empty((len(requests), requests.width), dtype=np.float32)
+        self.score_into(requests, scores)
+        return scores
+
+    @torch.no_grad()
+    def score_into(self, requests: Requests, scores: NDArray[np.float32]) -> None:
+        """Fill ``scores``, ``[requests, width]``."""
         network = self.networks[requests.task]
         words = self.query_words(requests.queries) if requests.task == Task.SEARCH else None
         table = network.table()
-        parts = [np.empty((0, requests.width), dtype=np.float32)]
-        for batch in requests.batches(256):
+        for number, batch in enumerate(requests.batches(AT_ONCE)):
+            part = scores[number * AT_ONCE :][: len(batch)]
             sequences = of_requests(
                 batch, self.settings.max_history, self.settings.history, words, self.device
             )
@@ -88,12 +98,11 @@ class UnifiedSSR(Model[UnifiedSSRSettings]):
                 [share * states[rows, sequences.length - 1] for share, states in encoded.branches]
             ).sum(dim=0)
             if batch.candidates is None:
-                scores = states @ table[1:].T
+                fill_products(part, states, table[1:])
             else:
                 items = torch.as_tensor(batch.candidates.astype(np.int64), device=self.device)
-                scores = torch.einsum("bd,bcd->bc", states, table[items + 1])
-            parts.append(scores.float().cpu().numpy())
-        return np.concatenate(parts)
+                products = torch.einsum("bd,bcd->bc", states, table[items + 1])
+                part[...] = products.float().cpu().numpy()
 
     def parameters(self) -> int:
         """Return the number of weights of all weight sets together."""

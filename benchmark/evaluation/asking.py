@@ -19,7 +19,8 @@ from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import CUTOFFS
 from benchmark.evaluation.observer import Observer
 from benchmark.failures import blaming
-from benchmark.model import SCORES_AT_ONCE, Model
+from benchmark.model import SCORES_AT_ONCE, Model, rows_at_once
+from benchmark.model_protocols import ScoresInto
 
 __all__ = ["RETRIEVED", "TOP", "Answers", "Asking"]
 
@@ -87,6 +88,7 @@ class Asking:
         self._kept: dict[Protocol, _Kept] = {protocol: _Kept() for protocol in protocols}
         lists_alone = model.scores_candidates and "full" not in self._kept
         self._one_pass = model.scores_catalogue and not lists_alone
+        self._memory = np.empty((0, self._items), dtype=np.float32)
 
     def batches(self) -> Iterator[slice]:
         """Yield the requests in order, in batches whose scores do not take too much memory."""
@@ -95,7 +97,7 @@ class Asking:
             widths.append(self._items)
         elif "full" in self._kept:
             widths.append(self._retrieved)
-        size = max(1, min(_BATCH, SCORES_AT_ONCE // int(max(widths))))
+        size = min(_BATCH, rows_at_once(int(max(widths))))
         for start in range(0, len(self._evaluation), size):
             yield slice(start, min(start + size, len(self._evaluation)))
 
@@ -104,7 +106,7 @@ class Asking:
         part = self._evaluation.at(rows)
         scores = None
         if self._one_pass:
-            scores, seconds = self._scores(part.requests)
+            scores, seconds = self._catalogue(part.requests)
             for kept in self._kept.values():
                 kept.seconds += seconds
         if "full" in self._kept:
@@ -135,6 +137,19 @@ class Asking:
 
     def _lists(self) -> list[Protocol]:
         return [protocol for protocol in self._kept if protocol != "full"]
+
+    def _catalogue(self, requests: Requests) -> tuple[NDArray[np.float32], float]:
+        """Return scores of all items, in memory that the next batch takes where the model can."""
+        if not isinstance(self._model, ScoresInto):
+            return self._scores(requests)
+        if len(self._memory) < len(requests):
+            self._memory = np.empty((len(requests), self._items), dtype=np.float32)
+        scores = self._memory[: len(requests)]
+        with self._answering():
+            started = time.perf_counter()
+            self._model.score_into(requests, scores)
+            seconds = time.perf_counter() - started
+        return scores, seconds
 
     def _scores(self, requests: Requests) -> tuple[NDArray[np.float32], float]:
         """Return the model's scores ``[requests, width]`` and the seconds that they took."""
