@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -96,21 +96,28 @@ class Dense(Model[DenseSettings]):
         Products are summed in double precision: so they hang on the batch by less than a float's
         last digit, and ranks do not hang on it.
         """
-        scores = np.empty((len(requests), requests.items), dtype=np.float32)
-        self.score_into(replace(requests, candidates=None), scores)
-        return requests.of_candidates(scores)
-
-    def score_into(self, requests: Requests, scores: NDArray[np.float32]) -> None:
-        """Fill ``scores``, ``[requests, items]``."""
-        texts = requests.query_texts()
-        distinct = sorted(set(texts))
-        number = {text: row for row, text in enumerate(distinct)}
-        rows = [number[text] for text in texts]
-        queries = self.encoder.encode(distinct).astype(np.float64)
+        queries, rows = self._queries(requests)
+        table = np.empty((len(queries), requests.items), dtype=np.float32)
         for start in range(0, requests.items, ITEMS_AT_ONCE):
             some = slice(start, start + ITEMS_AT_ONCE)
-            products = queries @ self.vectors[some].astype(np.float64).T
-            scores[:, some] = products.astype(np.float32)[rows]
+            table[:, some] = queries @ self.vectors[some].astype(np.float64).T
+        return requests.of_candidates(table[rows])
+
+    def request_vectors(self, requests: Requests) -> NDArray[np.float64]:
+        """Return the queries' vectors, ``[requests, width]``."""
+        queries, rows = self._queries(requests)
+        return queries[rows]
+
+    def ranked_vectors(self, task: Task) -> NDArray[np.float32]:
+        """Return the items' vectors, ``[items, width]``."""
+        return self.vectors
+
+    def _queries(self, requests: Requests) -> tuple[NDArray[np.float64], list[int]]:
+        """Return the vectors of the distinct queries, and the row of each request's."""
+        texts = requests.query_texts()
+        distinct = sorted(set(texts))
+        place = {text: row for row, text in enumerate(distinct)}
+        return self.encoder.encode(distinct).astype(np.float64), [place[text] for text in texts]
 
     def parameters(self) -> int:
         """Return the number of the encoder's weights."""

@@ -1,4 +1,4 @@
-"""What some models offer beside :class:`benchmark.model.Model`: vectors, codes, scores in place.
+"""What some models offer beside :class:`benchmark.model.Model`: vectors and codes of items.
 
 No model has to inherit from these; having the methods is enough.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests
+from benchmark.data.terms import Task
 
 __all__ = [
     "HasItemCodes",
@@ -21,7 +22,7 @@ __all__ = [
     "LevelUse",
     "PrefixShare",
     "RankedItem",
-    "ScoresInto",
+    "ScoresByVectors",
 ]
 
 
@@ -35,14 +36,21 @@ class HasItemVectors(Protocol):
 
 
 @runtime_checkable
-class ScoresInto(Protocol):
-    """A model that writes the scores of a whole catalogue into memory that is used again.
+class ScoresByVectors(Protocol):
+    """A model whose score is the inner product of a request's vector and an item's.
 
-    Over a million items, new memory for each batch costs more than the products that fill it.
+    The harness multiplies them itself where the catalogue is large, a few items at a time.
     """
 
-    def score_into(self, requests: Requests, scores: NDArray[np.float32]) -> None:
-        """Fill ``scores``, ``[requests, items]``, with what ``score`` returns, to the last bit."""
+    def request_vectors(self, requests: Requests) -> NDArray[np.floating]:
+        """Return a vector for each request, ``[requests, width]``.
+
+        In double precision, products are made so and then rounded to single.
+        """
+        ...
+
+    def ranked_vectors(self, task: Task) -> NDArray[np.float32]:
+        """Return the vectors of all items that requests of a task are held against."""
         ...
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GROUPS", "Selection", "top_k"]
+__all__ = ["top_k"]
 
 _AT_ONCE = 2**18
 """Scores worked on at a time; they stay in the caches until they were read for the last time."""
-GROUPS = 8
+_GROUPS = 8
 """Groups of columns that there are at least for each wanted item."""
 _MEMBERS = 16
 """Columns of a group, where there are enough of them."""
@@ -35,11 +35,11 @@ def top_k(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArr
     best = np.full((rows, k), -np.inf, dtype=np.float32)
     if k == 0:
         return items, best
-    step = max(1, _AT_ONCE // max(columns, 1))
-    if columns <= 2 * GROUPS * k:
+    if columns <= 2 * _GROUPS * k:
         fill = _sorted_whole
     else:
-        fill = Selection(min(step, rows), max(GROUPS * k, -(-columns // _MEMBERS))).fill
+        fill = _Selection(max(1, _AT_ONCE // columns), columns, k).sorted_few
+    step = max(1, _AT_ONCE // max(columns, 1))
     for start in range(0, rows, step):
         part = slice(start, start + step)
         fill(scores[part], items[part], best[part])
@@ -56,65 +56,34 @@ def _sorted_whole(
     items[:, kept] = np.where(np.isneginf(best[:, kept]), -1, order)
 
 
-class Selection:
+class _Selection:
     """Finds the scores that may be among the best, and sorts only these.
 
-    Columns fall into groups, and all scores are read once, for the maximum of each group. At least
-    ``k`` groups have one of the ``k`` highest maxima, so whatever is below these is not among the
-    best, and whole groups need no second look.
+    Columns fall into groups of at most 16, and all scores are read once, for the maximum of each
+    group. At least ``k`` groups have one of the ``k`` highest maxima, so whatever is below these is
+    not among the best, and whole groups need no second look.
 
     Args:
         rows: at most so many at a time.
-        groups: of columns, at least 8 for each wanted item; column ``c`` is of group ``c % groups``.
+        columns: of each row.
+        k: how many of the best are wanted.
     """
 
-    def __init__(self, rows: int, groups: int) -> None:
-        self._groups, self._rows = groups, 0
+    def __init__(self, rows: int, columns: int, k: int) -> None:
+        self._groups = max(_GROUPS * k, -(-columns // _MEMBERS))
         # Memory that is used again: to get new pages would cost more than all else here.
-        self._maxima = np.empty((rows, groups), dtype=np.float32)
-
-    def fill(
-        self, scores: NDArray[np.float32], items: NDArray[np.int32], best: NDArray[np.float32]
-    ) -> None:
-        """Read the scores and fill ``items`` and ``best``; see :func:`top_k`."""
-        for start in range(0, scores.shape[1], self._groups):
-            self.read(start, scores[:, start : start + self._groups])
-        self.sorted_few(scores, items, best)
-
-    def read(self, start: int, piece: NDArray[np.float32]) -> None:
-        """Read the columns from ``start``, a multiple of ``groups``; the first ones come first."""
-        if start == 0:
-            self._rows = len(piece)
-            self._maxima[: len(piece)] = piece
-        else:
-            first = self._maxima[: len(piece), : piece.shape[1]]
-            np.maximum(first, piece, out=first)
-
-    @property
-    def maxima(self) -> NDArray[np.float32]:
-        """The highest score of each group, ``[rows, groups]``; NaN where the group has one."""
-        return self._maxima[: self._rows]
+        self._maxima = np.empty((rows, self._groups), dtype=np.float32)
 
     def sorted_few(
-        self,
-        scores: NDArray[np.float32],
-        items: NDArray[np.int32],
-        best: NDArray[np.float32],
-        left_out: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+        self, scores: NDArray[np.float32], items: NDArray[np.int32], best: NDArray[np.float32]
     ) -> None:
-        """Fill ``items`` and ``best`` from the scores that were read.
+        """Fill ``items`` and ``best``.
 
         Rows with a crowd of equal scores at the boundary, or with NaN, are left to
         :func:`_one_by_one`.
-
-        Args:
-            scores: as they were read.
-            items: see :func:`top_k`.
-            best: likewise.
-            left_out: rows and columns, in this order, that were read as minus infinity, whatever
-                stands in ``scores``.
         """
-        k, maxima = items.shape[1], self.maxima
+        k = items.shape[1]
+        maxima = self._group_maxima(scores)
         bound = _reached_by(maxima, k)
         lowest = np.maximum(bound, np.finfo(np.float32).min)
         promising = maxima >= lowest[:, None]
@@ -122,14 +91,9 @@ class Selection:
         if np.count_nonzero(promising) > _CROWD * k * len(promising):
             crowded |= np.count_nonzero(promising, axis=1) > _CROWD * k
         if crowded.any():
-            left = scores[crowded]
-            if left_out is not None:
-                of_crowded = crowded[left_out[0]]
-                rows = (np.cumsum(crowded) - 1)[left_out[0][of_crowded]]
-                left[rows, left_out[1][of_crowded]] = -np.inf
-            items[crowded], best[crowded] = _one_by_one(left, k)
+            items[crowded], best[crowded] = _one_by_one(scores[crowded], k)
             promising[crowded] = False
-        row, column, values = self._members(scores, promising, lowest, left_out)
+        row, column, values = self._members(scores, promising, lowest)
         order = np.lexsort((column, -values, row))
         place = np.arange(len(order)) - np.searchsorted(row, row)
         kept = place < k
@@ -137,27 +101,29 @@ class Selection:
         items[row, place] = column[order]
         best[row, place] = values[order]
 
+    def _group_maxima(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the maximum of columns g, g + groups, g + 2 groups, … for each group g."""
+        groups, maxima = self._groups, self._maxima[: len(scores)]
+        maxima[...] = scores[:, :groups]
+        for start in range(groups, scores.shape[1], groups):
+            members = scores[:, start : start + groups]
+            first = maxima[:, : members.shape[1]]
+            np.maximum(first, members, out=first)
+        return maxima
+
     def _members(
         self,
         scores: NDArray[np.float32],
         promising: NDArray[np.bool_],
         lowest: NDArray[np.float32],
-        left_out: tuple[NDArray[np.int64], NDArray[np.int64]] | None,
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
         """Return row, column and value of the scores of these groups that are not too low."""
         columns = scores.shape[1]
         row, group = np.divmod(np.flatnonzero(promising), self._groups)
         column = group[:, None] + np.arange(0, columns, self._groups)
         values = scores[row[:, None], np.minimum(column, columns - 1)]
-        high = (values >= lowest[row, None]) & (column < columns)
-        which, member = np.nonzero(high)
-        row, column, values = row[which], column[which, member], values[which, member]
-        if left_out is not None and len(left_out[0]):
-            keys = left_out[0] * columns + left_out[1]
-            own = row * columns + column
-            in_it = keys[np.minimum(np.searchsorted(keys, own), len(keys) - 1)] == own
-            row, column, values = row[~in_it], column[~in_it], values[~in_it]
-        return row, column, values
+        which, member = np.nonzero((values >= lowest[row, None]) & (column < columns))
+        return row[which], column[which, member], values[which, member]
 
 
 def _reached_by(maxima: NDArray[np.float32], k: int) -> NDArray[np.float32]:
@@ -165,7 +131,7 @@ def _reached_by(maxima: NDArray[np.float32], k: int) -> NDArray[np.float32]:
 
     Folding a row in half joins groups, which leaves fewer maxima to choose among.
     """
-    while maxima.shape[1] > 2 * GROUPS * k:
+    while maxima.shape[1] > 2 * _GROUPS * k:
         half = (maxima.shape[1] + 1) // 2
         folded = maxima[:, :half].copy()
         pairs = maxima.shape[1] - half

@@ -32,7 +32,6 @@ from benchmark.data.requests import PAD, Requests
 from benchmark.data.terms import Task
 from benchmark.evaluation.asking import TOP, Answers, Asking
 from benchmark.evaluation.metrics import CUTOFFS, MAIN, compute
-from benchmark.learning.products import fill_products
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from perf.measurement import Measurement, import_peer
 
@@ -142,21 +141,23 @@ class _Vectors(Model):
 
     def __init__(self, world: World) -> None:
         super().__init__()
-        self._users, self._items = torch.from_numpy(world.users), torch.from_numpy(world.items)
+        self._users, self._items = world.users, world.items
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Do nothing."""
 
     def score(self, requests: Requests) -> Floats:
         """Return the products."""
-        scores = np.empty((len(requests), requests.items), dtype=np.float32)
-        self.score_into(requests, scores)
+        scores: Floats = self.request_vectors(requests) @ self._items.T
         return scores
 
-    def score_into(self, requests: Requests, scores: Floats) -> None:
-        """Fill ``scores`` with the products."""
-        users = torch.from_numpy(requests.user.astype(np.int64))
-        fill_products(scores, self._users[users], self._items)
+    def request_vectors(self, requests: Requests) -> Floats:
+        """Return the users' vectors."""
+        return self._users[requests.user]
+
+    def ranked_vectors(self, task: Task) -> Floats:
+        """Return the items' vectors."""
+        return self._items
 
     def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return nothing."""
@@ -172,12 +173,12 @@ class _Searching(_Vectors):
     scores_catalogue = False
 
     def __init__(self, world: World, index: Any) -> None:
-        super().__init__(world)
-        self._vectors, self._index = world.users, index
+        super().__init__()
+        self._users, self._index = world.users, index
 
     def retrieve(self, requests: Requests, k: int) -> tuple[NDArray[np.int32], Floats]:
         """Return what the index lists."""
-        scores, items = self._index.search(self._vectors[requests.user], k + HISTORY)
+        scores, items = self._index.search(self._users[requests.user], k + HISTORY)
         unseen = (items != PAD) & ~_seen(requests, items)
         order = np.argsort(~unseen, axis=1, kind="stable")[:, :k]
         real = np.take_along_axis(unseen, order, axis=1)

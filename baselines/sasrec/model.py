@@ -16,14 +16,10 @@ from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.dropout import use_byte_dropout
 from benchmark.learning.epoch_loop import train_to_best
-from benchmark.learning.products import fill_products
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 
 __all__ = ["SASRec"]
-
-AT_ONCE = 256
-"""Requests that are encoded at a time."""
 
 
 class SASRec(Model[SASRecSettings]):
@@ -71,30 +67,36 @@ class SASRec(Model[SASRecSettings]):
         self.module.device = device
         self.module.to(device).eval()
 
+    @torch.no_grad()
     def score(self, requests: Requests) -> NDArray[np.float32]:
         """Return dot products of the history's last state with the items' embeddings.
 
         A request without history is answered from a single padding position.
         """
-        scores = np.empty((len(requests), requests.width), dtype=np.float32)
-        self.score_into(requests, scores)
-        return scores
-
-    @torch.no_grad()
-    def score_into(self, requests: Requests, scores: NDArray[np.float32]) -> None:
-        """Fill ``scores``, ``[requests, width]``."""
+        parts = [np.empty((0, requests.width), dtype=np.float32)]
         table = self.module.item_embedding.weight[1:]
-        for number, batch in enumerate(requests.batches(AT_ONCE)):
-            part, states = scores[number * AT_ONCE :][: len(batch)], self._states(batch)
+        for batch in requests.batches(256):
+            states = self._states(batch)
             if batch.candidates is None:
-                fill_products(part, states, table)
+                scores = states @ table.T
             else:
                 items = torch.as_tensor(batch.candidates.astype(np.int64), device=self.device)
-                products = torch.einsum("bd,bcd->bc", states, table[items])
-                part[...] = products.float().cpu().numpy()
+                scores = torch.einsum("bd,bcd->bc", states, table[items])
+            parts.append(scores.float().cpu().numpy())
+        return np.concatenate(parts)
+
+    @torch.no_grad()
+    def request_vectors(self, requests: Requests) -> NDArray[np.float32]:
+        """Return the last state of each history, ``[requests, width]``."""
+        parts = [np.empty((0, self.settings.width), dtype=np.float32)]
+        parts += [self._states(batch).float().cpu().numpy() for batch in requests.batches(256)]
+        return np.concatenate(parts)
+
+    def ranked_vectors(self, task: Task) -> NDArray[np.float32]:
+        """Return the items' embeddings, ``[items, width]``."""
+        return self.item_vectors()
 
     def _states(self, requests: Requests) -> Tensor:
-        """Return the last state of each history, ``[requests, width]``."""
         kind = None if self.settings.history == "all" else EventSource.RECOMMENDED
         history = requests.history(self.settings.max_history, kind)
         longest = max(int(history.length.max(initial=0)), 1)

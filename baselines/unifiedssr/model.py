@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from baselines.unifiedssr.network import UnifiedSSRNetwork
 from baselines.unifiedssr.sequences import of_requests
@@ -16,14 +17,10 @@ from baselines.unifiedssr.training import TaskSequences, UnifiedSSRTrainer
 from baselines.words import Words
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import Requests, Task
-from benchmark.learning.products import fill_products
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 
 __all__ = ["UnifiedSSR", "UnifiedSSRSettings"]
-
-AT_ONCE = 256
-"""Requests that are encoded at a time."""
 
 
 class UnifiedSSR(Model[UnifiedSSRSettings]):
@@ -75,34 +72,47 @@ class UnifiedSSR(Model[UnifiedSSRSettings]):
         """Return the words of each query, and an empty row for none, ``[queries + 1, words]``."""
         return self.words.of_queries(queries, self.settings.query_words)
 
+    @torch.no_grad()
     def score(self, requests: Requests) -> NDArray[np.float32]:
         """Return dot products of the last states, mixed over the branches, with items' vectors."""
-        scores = np.empty((len(requests), requests.width), dtype=np.float32)
-        self.score_into(requests, scores)
-        return scores
+        table = self.networks[requests.task].table()
+        parts = [np.empty((0, requests.width), dtype=np.float32)]
+        for batch, states in self._states(requests, table):
+            if batch.candidates is None:
+                scores = states @ table[1:].T
+            else:
+                items = torch.as_tensor(batch.candidates.astype(np.int64), device=self.device)
+                scores = torch.einsum("bd,bcd->bc", states, table[items + 1])
+            parts.append(scores.float().cpu().numpy())
+        return np.concatenate(parts)
 
     @torch.no_grad()
-    def score_into(self, requests: Requests, scores: NDArray[np.float32]) -> None:
-        """Fill ``scores``, ``[requests, width]``."""
+    def request_vectors(self, requests: Requests) -> NDArray[np.float32]:
+        """Return the mixed last states, ``[requests, width]``."""
+        table = self.networks[requests.task].table()
+        parts = [np.empty((0, table.shape[1]), dtype=np.float32)]
+        parts += [states.float().cpu().numpy() for _, states in self._states(requests, table)]
+        return np.concatenate(parts)
+
+    @torch.no_grad()
+    def ranked_vectors(self, task: Task) -> NDArray[np.float32]:
+        """Return the vectors of the items in the network of the task, ``[items, width]``."""
+        return self.networks[task].table()[1:].float().cpu().numpy()
+
+    def _states(self, requests: Requests, table: Tensor) -> Iterator[tuple[Requests, Tensor]]:
+        """Yield batches of requests and the vectors that their items are multiplied with."""
         network = self.networks[requests.task]
         words = self.query_words(requests.queries) if requests.task == Task.SEARCH else None
-        table = network.table()
-        for number, batch in enumerate(requests.batches(AT_ONCE)):
-            part = scores[number * AT_ONCE :][: len(batch)]
+        for batch in requests.batches(256):
             sequences = of_requests(
                 batch, self.settings.max_history, self.settings.history, words, self.device
             )
             rows = torch.arange(len(batch), device=self.device)
             encoded = network(sequences, table)
-            states = torch.stack(
-                [share * states[rows, sequences.length - 1] for share, states in encoded.branches]
-            ).sum(dim=0)
-            if batch.candidates is None:
-                fill_products(part, states, table[1:])
-            else:
-                items = torch.as_tensor(batch.candidates.astype(np.int64), device=self.device)
-                products = torch.einsum("bd,bcd->bc", states, table[items + 1])
-                part[...] = products.float().cpu().numpy()
+            states = [
+                share * states[rows, sequences.length - 1] for share, states in encoded.branches
+            ]
+            yield batch, torch.stack(states).sum(dim=0)
 
     def parameters(self) -> int:
         """Return the number of weights of all weight sets together."""

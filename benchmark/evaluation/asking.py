@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,11 +18,13 @@ from benchmark.evaluation.counting import Places, count_list, count_scores
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import CUTOFFS
 from benchmark.evaluation.observer import Observer
+from benchmark.evaluation.products import count_products, largest_of
 from benchmark.failures import blaming
 from benchmark.model import SCORES_AT_ONCE, Model, rows_at_once
-from benchmark.model_protocols import ScoresInto
+from benchmark.model_protocols import ScoresByVectors
+from benchmark.subnormals import subnormals_flushed
 
-__all__ = ["RETRIEVED", "TOP", "Answers", "Asking"]
+__all__ = ["LARGE", "RETRIEVED", "TOP", "Answers", "Asking"]
 
 RETRIEVED = 1000
 """Items asked for where a model retrieves: the customary depth of a run. Up to so many items a
@@ -30,7 +32,10 @@ catalogue has the same counts whether a model scores or retrieves; in a larger o
 the largest cutoff and below have."""
 TOP = 10
 """Length of the lists that are kept."""
+LARGE = 2**16
+"""Items of a catalogue from which on the harness multiplies the vectors of a model itself."""
 _BATCH = 1024
+_BATCH_OF_VECTORS = 256
 _NOTHING = np.empty(0, dtype=np.int64)
 
 
@@ -87,17 +92,25 @@ class Asking:
         self._depths: Mapping[Protocol, int] = observer.depths if observer is not None else {}
         self._kept: dict[Protocol, _Kept] = {protocol: _Kept() for protocol in protocols}
         lists_alone = model.scores_candidates and "full" not in self._kept
-        self._one_pass = model.scores_catalogue and not lists_alone
-        self._memory = np.empty((0, self._items), dtype=np.float32)
+        self._vectors: NDArray[np.float32] | None = None
+        self._largest = np.nan
+        self._by_vectors = (
+            model.scores_catalogue
+            and isinstance(model, ScoresByVectors)
+            and self._items > LARGE
+            and "full" in self._kept
+        )
+        self._one_pass = model.scores_catalogue and not lists_alone and not self._by_vectors
 
     def batches(self) -> Iterator[slice]:
         """Yield the requests in order, in batches whose scores do not take too much memory."""
         widths = [self._evaluation.lists[p].lengths.max(initial=1) for p in self._lists()]
         if self._one_pass:
             widths.append(self._items)
-        elif "full" in self._kept:
+        elif "full" in self._kept and not self._by_vectors:
             widths.append(self._retrieved)
-        size = min(_BATCH, rows_at_once(int(max(widths))))
+        most = _BATCH_OF_VECTORS if self._by_vectors else _BATCH
+        size = min(most, rows_at_once(int(max(widths, default=1))))
         for start in range(0, len(self._evaluation), size):
             yield slice(start, min(start + size, len(self._evaluation)))
 
@@ -106,11 +119,13 @@ class Asking:
         part = self._evaluation.at(rows)
         scores = None
         if self._one_pass:
-            scores, seconds = self._catalogue(part.requests)
+            scores, seconds = self._scores(part.requests)
             for kept in self._kept.values():
                 kept.seconds += seconds
         if "full" in self._kept:
-            if scores is None:
+            if self._by_vectors:
+                places = self._multiply(part, rows.start)
+            elif scores is None:
                 numbers = np.arange(rows.start, rows.stop)
                 places = self._retrieve(part, numbers, self._retrieved)
             else:
@@ -138,19 +153,6 @@ class Asking:
     def _lists(self) -> list[Protocol]:
         return [protocol for protocol in self._kept if protocol != "full"]
 
-    def _catalogue(self, requests: Requests) -> tuple[NDArray[np.float32], float]:
-        """Return scores of all items, in memory that the next batch takes where the model can."""
-        if not isinstance(self._model, ScoresInto):
-            return self._scores(requests)
-        if len(self._memory) < len(requests):
-            self._memory = np.empty((len(requests), self._items), dtype=np.float32)
-        scores = self._memory[: len(requests)]
-        with self._answering():
-            started = time.perf_counter()
-            self._model.score_into(requests, scores)
-            seconds = time.perf_counter() - started
-        return scores, seconds
-
     def _scores(self, requests: Requests) -> tuple[NDArray[np.float32], float]:
         """Return the model's scores ``[requests, width]`` and the seconds that they took."""
         with self._answering():
@@ -175,6 +177,31 @@ class Asking:
             self._name,
             first + np.arange(len(part)),
         )
+
+    def _multiply(self, part: EvaluationSet, first: int) -> Places:
+        """Count among all items, from vectors."""
+        assert isinstance(self._model, ScoresByVectors)
+        seen, started = _seen(part.requests), time.perf_counter()
+        with self._answering():
+            if self._vectors is None:
+                self._vectors = np.asarray(self._model.ranked_vectors(part.requests.task))
+                self._largest = largest_of(self._vectors)
+            queries = np.asarray(self._model.request_vectors(part.requests))
+        self._check_shape(self._vectors, (self._items, queries.shape[-1]))
+        self._check_shape(queries, (len(part), queries.shape[-1]))
+        places = count_products(
+            queries,
+            self._vectors,
+            part.relevant.request,
+            part.relevant.item,
+            _NOTHING if seen is None else seen.keys,
+            self._depth("full"),
+            self._name,
+            first + np.arange(len(part)),
+            self._largest,
+        )
+        self._kept["full"].seconds += time.perf_counter() - started
+        return places
 
     def _retrieve(self, part: EvaluationSet, numbers: NDArray[np.int64], k: int) -> Places:
         """Count from the best ``k``, and from more where these do not settle every metric.
@@ -272,8 +299,10 @@ class Asking:
             whole.scores[rows] = places.scores
         return whole
 
-    def _answering(self) -> AbstractContextManager[None]:
-        return blaming(f"{self._name} cannot answer")
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        with blaming(f"{self._name} cannot answer"), subnormals_flushed():
+            yield
 
     def _depth(self, protocol: Protocol) -> int:
         return max(TOP, self._depths.get(protocol, 0))
