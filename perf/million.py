@@ -18,6 +18,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import Any, ClassVar
 
@@ -45,7 +46,7 @@ COPIES = 50
 HISTORY = 40
 SEVERAL = (0.8, 0.15, 0.05)
 """Shares of the requests that have none, one or two further relevant items, drawn anywhere."""
-PARTS = 10
+PARTS = 4
 """The requests are shared out among so many turns."""
 AGREEING = 0.995
 """Share of relevant items that must have the same place in both: the peer's products add in another
@@ -173,8 +174,8 @@ class _Searching(_Vectors):
     scores_catalogue = False
 
     def __init__(self, world: World, index: Any) -> None:
-        super().__init__()
-        self._users, self._index = world.users, index
+        super().__init__(world)
+        self._index = index
 
     def retrieve(self, requests: Requests, k: int) -> tuple[NDArray[np.int32], Floats]:
         """Return what the index lists."""
@@ -217,14 +218,14 @@ def against_exact(world: World) -> Measurement:
     model, index = _Vectors(world), faiss.IndexFlatIP(WIDTH)
     ours, peer = _Timed(), _Timed()
     for part, evaluation in world.parts(requests):
-        ours.take(lambda each=evaluation: _evaluated(model, each))
+        ours.take(partial(_evaluated, model, evaluation))
         if part.start == 0:
             memory = _peak_mib()  # of all that ours needs, as all parts are alike
             _prefer_products(faiss)
             index.add(world.items)
         users = world.users[evaluation.requests.user]
-        peer.take(lambda each=users: index.search(each, k)[1])
-    same, listed = _same_places(world.evaluation, ours.answers, np.concatenate(peer.answers))
+        peer.take(partial(index.search, users, k))
+    same, listed = _same_places(world.evaluation, ours.answers, np.concatenate([items for _, items in peer.answers]))
     tied = np.concatenate([answer.counts.tied for answer in ours.answers]) > 0
     return Measurement(
         name=f"evaluate, {ITEMS:,} items",
@@ -256,9 +257,7 @@ def approximate(world: World) -> Measurement:
     evaluation = world.evaluation.at(slice(0, requests))
     exact = _Timed()
     exact.take(lambda: _evaluated(_Vectors(world), evaluation))
-    index = faiss.IndexIVFFlat(
-        faiss.IndexFlatIP(WIDTH), WIDTH, LISTS, faiss.METRIC_INNER_PRODUCT
-    )
+    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(WIDTH), WIDTH, LISTS, faiss.METRIC_INNER_PRODUCT)
     built = _Timed()
     built.take(lambda: (index.train(world.items[: 64 * LISTS]), index.add(world.items)))
     right = exact.answers[0]

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from benchmark.data.requests import Requests, Task
 from benchmark.errors import DivergedError
 from benchmark.evaluation import asking, products
 from benchmark.evaluation.counting import Places, count_scores
@@ -102,11 +103,11 @@ def test_a_product_that_is_no_number_names_the_request(bad: float) -> None:
 class _ByVectors(Scoring):
     """Its vectors are the rows of its scores and of the unit matrix."""
 
-    def request_vectors(self, requests: asking.Requests) -> NDArray[np.float32]:
+    def request_vectors(self, requests: Requests) -> NDArray[np.float32]:
         """Return the scores."""
         return self.score(requests)
 
-    def ranked_vectors(self, task: asking.Task) -> NDArray[np.float32]:
+    def ranked_vectors(self, task: Task) -> NDArray[np.float32]:
         """Return the unit matrix."""
         return np.eye(self.table.shape[1], dtype=np.float32)
 
