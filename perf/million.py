@@ -225,7 +225,9 @@ def against_exact(world: World) -> Measurement:
             index.add(world.items)
         users = world.users[evaluation.requests.user]
         peer.take(partial(index.search, users, k))
-    same, listed = _same_places(world.evaluation, ours.answers, np.concatenate([items for _, items in peer.answers]))
+    same, listed = _same_places(
+        world.evaluation, ours.answers, np.concatenate([items for _, items in peer.answers])
+    )
     tied = np.concatenate([answer.counts.tied for answer in ours.answers]) > 0
     return Measurement(
         name=f"evaluate, {ITEMS:,} items",

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-TIERS = """errors plain_text unfinished signals; files names locks remarks failures type_faults;
-    folders progress_lines bounded_json; target sealed; settings run_log; statistics; data;
-    search_space top_k model_protocols; model; registry; learning; evaluation; testing; results;
-    running; tuning exchange inspect; cleaning; analysis; report; cli; __main__"""
+TIERS = """errors plain_text unfinished signals subnormals;
+    files names locks remarks failures type_faults; folders progress_lines bounded_json; target;
+    sealed; settings run_log; statistics; data; search_space top_k model_protocols; model; registry;
+    learning; evaluation; testing; results; running; tuning exchange inspect; cleaning; analysis;
+    report; cli; __main__"""
 """The rooms of ``benchmark``, lowest first: each imports lower ones and itself."""
 HEIGHT = {room: i for i, tier in enumerate(TIERS.split(";")) for room in tier.split()}
 KNOWN = {

@@ -34,12 +34,14 @@ class SynerGenSettings:
         "batch", "InfoNCE against the batch's targets with logQ correction, or all items"
     )
     temperature: float = setting(0.05, "temperature of InfoNCE", low=1e-9)
-    negatives: int = setting(4, "ranking tokens with another item for each target that is ranked")
+    negatives: int = setting(
+        4, "ranking tokens with another item for each target that is ranked", low=1
+    )
     hard: float = setting(
         0.5, "share of the negatives drawn by retrieval score, not uniformly", high=1
     )
     ranked: float = setting(
-        0.25, "share of the targets that get ranking tokens in an epoch", high=1
+        0.25, "share of the targets that get ranking tokens in an epoch", low=1e-9, high=1
     )
     ranking: Literal["score", "retrieval", "sum"] = setting(
         "sum", "final score: of the ranking token, retrieval's cosine / temperature, or their sum"

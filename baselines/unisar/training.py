@@ -175,10 +175,11 @@ class UniSARTrainer:
             order = length_order(self._lengths(rows[:, 0]), JITTER, rng)
             parts = np.array_split(rows[order], steps)
             pieces[task] = [parts[place] for place in rng.permutation(steps)]
-        return [
+        batches = (
             [(task, parts[step]) for task, parts in pieces.items() if len(parts[step])]
             for step in range(steps)
-        ]
+        )
+        return [batch for batch in batches if batch]  # a stretch has several events, a step one
 
     def _lengths(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return about how many events the histories before ``rows`` hold."""

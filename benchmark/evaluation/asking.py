@@ -189,17 +189,18 @@ class Asking:
             queries = np.asarray(self._model.request_vectors(part.requests))
         self._check_shape(self._vectors, (self._items, queries.shape[-1]))
         self._check_shape(queries, (len(part), queries.shape[-1]))
-        places = count_products(
-            queries,
-            self._vectors,
-            part.relevant.request,
-            part.relevant.item,
-            _NOTHING if seen is None else seen.keys,
-            self._depth("full"),
-            self._name,
-            first + np.arange(len(part)),
-            self._largest,
-        )
+        with subnormals_flushed():
+            places = count_products(
+                queries,
+                self._vectors,
+                part.relevant.request,
+                part.relevant.item,
+                _NOTHING if seen is None else seen.keys,
+                self._depth("full"),
+                self._name,
+                first + np.arange(len(part)),
+                self._largest,
+            )
         self._kept["full"].seconds += time.perf_counter() - started
         return places
 

@@ -31,6 +31,7 @@ from benchmark.plain_text import plain
 from benchmark.registry import find
 from benchmark.results.record import RunRecord
 from benchmark.run_log import RunLog
+from benchmark.subnormals import subnormals_flushed
 from benchmark.target import new_folder
 
 __all__ = ["answers_of", "export_run", "stored_model", "using_weights"]
@@ -65,7 +66,8 @@ def using_weights(run: RunRecord, *passed: type[Exception]) -> Iterator[None]:
         BenchmarkError: whatever else its model raises.
     """
     try:
-        yield
+        with subnormals_flushed():
+            yield
     except passed:
         raise
     except Exception as error:

@@ -27,6 +27,7 @@ from benchmark.running.environment import circumstances, environment, peak_memor
 from benchmark.running.identity import RunIdentity
 from benchmark.running.plan import Experiment
 from benchmark.settings import build_settings
+from benchmark.subnormals import subnormals_flushed
 
 __all__ = ["RunResult", "run_model"]
 
@@ -118,7 +119,7 @@ def _trained(
     """Train and ask a model; return what the record tells, and the answers."""
     run_log = context.run_log
     validation = HarnessValidation(dataset, plan.tasks)
-    with run_log.phase("fit"), blaming("training failed"):
+    with run_log.phase("fit"), blaming("training failed"), subnormals_flushed():
         model.fit(dataset.train, validation, context)
     with run_log.phase("evaluate"):
         outcomes = evaluate(

@@ -30,6 +30,7 @@ from benchmark.running.identity import code_digest
 from benchmark.running.plan import Experiment
 from benchmark.search_space import Dimension, Range, space_of
 from benchmark.settings import settings_from_json
+from benchmark.subnormals import subnormals_flushed
 from benchmark.tuning.stored import (
     Study,
     Trial,
@@ -168,7 +169,7 @@ def _try(
     started = time.monotonic()
     validation = HarnessValidation(dataset, context.tasks)
     try:
-        with blaming("training failed"):
+        with blaming("training failed"), subnormals_flushed():
             model = _made(kind, settings)
             model.fit(dataset.train, validation, context)
         measured = validation.measure(model)

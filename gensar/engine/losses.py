@@ -30,19 +30,29 @@ class CodeTable:
             if backbone.whole_answers:
                 padded[identifier, :, codes.shape[1]] = END
         self.padded = torch.as_tensor(padded, device=device)
-        self.first_output = 0 if backbone.vocabulary_softmax else vocabulary.first_code
-        # A level that only the other identifier has permits everything: nothing is learned there,
-        # and a softmax over nothing would make its gradient NaN.
-        permitted = torch.ones(2, self.levels, vocabulary.size, dtype=torch.bool)
-        for identifier, codes in enumerate(codes_of):
-            for level in range(codes.shape[1]):
-                start, stop = vocabulary.level_range(identifier, level)
-                permitted[identifier, level] = False
-                permitted[identifier, level, start:stop] = True
-        if backbone.vocabulary_softmax:
-            permitted[:] = True
-        self.mask = torch.zeros(permitted.shape).masked_fill(~permitted, -torch.inf)
-        self.mask = self.mask[:, :, self.first_output :].to(device)
+        self.ranges, self.place = _choices(backbone, self.levels)
+
+
+def _choices(backbone: Backbone, levels: int) -> tuple[list[tuple[int, int]], NDArray[np.int64]]:
+    """Return the ranges of tokens that are chosen from, and which one holds where.
+
+    Returns:
+        first and last + 1 of the tokens of each range; and int64 ``[2, levels]``, the number of
+        the range by identifier and level, -1 where the identifier has no such level.
+    """
+    vocabulary, place = backbone.vocabulary, np.full((2, levels), -1)
+    if backbone.vocabulary_softmax:
+        for identifier, codes in enumerate(vocabulary.identifiers.codes):
+            place[identifier, : codes.shape[1] + backbone.whole_answers] = 0
+        return [(0, vocabulary.size)], place
+    ranges: list[tuple[int, int]] = []
+    for identifier, codes in enumerate(vocabulary.identifiers.codes):
+        for level in range(codes.shape[1]):
+            one = vocabulary.level_range(identifier, level)
+            if one not in ranges:
+                ranges.append(one)
+            place[identifier, level] = ranges.index(one)
+    return ranges, place
 
 
 def code_loss(backbone: Backbone, table: CodeTable, targets: CodeTargets) -> tuple[Tensor, int]:
@@ -61,19 +71,39 @@ def code_loss(backbone: Backbone, table: CodeTable, targets: CodeTargets) -> tup
     real = visible > 0
     states = backbone.encode(inputs, _on(targets.hidden, device))
     labels = table.padded[identifier, item]
-    mask = table.mask[identifier[real]]
-    if backbone.whole_answers and bool((start != PADDING).any()):
+    place = table.place[targets.identifier[targets.visible > 0]]
+    if backbone.whole_answers and bool((targets.start != PADDING).any()):
         labels, start = torch.cat([start.unsqueeze(-1), labels], dim=-1), torch.zeros_like(start)
-        mask = mask[:, :1]  # permits every token at every level
+        place = np.pad(place, ((0, 0), (1, 0)))
     decoder_inputs = torch.cat([start.unsqueeze(-1), labels[..., :-1]], dim=-1)
     seen = readable(first, visible, states.shape[1])
     hidden = backbone.decode(decoder_inputs, states, seen, backbone.summary(states, visible))
-    hidden, labels = hidden[real], labels[real]
-    logits = hidden @ backbone.t5.lm_head.weight[table.first_output :].T
-    logits = logits + mask
-    wanted = (labels - table.first_output).masked_fill(labels == PADDING, -100)
-    loss = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="sum")
-    return loss, int((wanted != -100).sum())
+    return _cross_entropy(backbone.t5.lm_head.weight, hidden[real], labels[real], table, place)
+
+
+def _cross_entropy(
+    outputs: Tensor, hidden: Tensor, labels: Tensor, table: CodeTable, place: NDArray[np.int64]
+) -> tuple[Tensor, int]:
+    """Return the summed cross-entropy of codes, each among the tokens of its own range.
+
+    Args:
+        outputs: ``[vocabulary, width]``.
+        hidden: ``[targets, levels, width]``.
+        labels: int64 ``[targets, levels]``, the tokens.
+        table: knows the ranges.
+        place: ``[targets, levels]``, the number of the range, -1 where nothing is written.
+    """
+    counts = np.bincount(place[place >= 0], minlength=len(table.ranges)).tolist()
+    order = torch.as_tensor(np.argsort(place, axis=None, kind="stable")[place.size - sum(counts) :])
+    order = order.to(hidden.device)
+    # Sorted by range, so that each is one product with the few outputs that it has.
+    rows = hidden.flatten(0, 1)[order].split(counts)
+    wanted = labels.flatten()[order].split(counts)
+    losses = [
+        functional.cross_entropy(row @ outputs[start:stop].T, label - start, reduction="sum")
+        for (start, stop), row, label in zip(table.ranges, rows, wanted, strict=True)
+    ]
+    return torch.stack(losses).sum(), sum(counts)
 
 
 def text_loss(backbone: Backbone, targets: TextTargets, device: str) -> tuple[Tensor, int]:

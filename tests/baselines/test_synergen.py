@@ -14,10 +14,12 @@ from baselines.synergen.training import SynerGenTrainer
 from benchmark.data.dataset import Dataset, TrainView
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Task
+from benchmark.errors import InputError
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.learning.training_requests import TrainingRequests
 from benchmark.learning.windows import windows
 from benchmark.model import TrainingContext
+from benchmark.settings import build_settings
 from tests.baselines.support import reading
 
 BOTH = (Task.REC, Task.SEARCH)
@@ -230,3 +232,9 @@ def test_unseen_queries_are_encoded_and_a_loaded_model_gets_the_same_bits(tiny: 
 def test_a_width_that_heads_cannot_share_is_refused() -> None:
     with pytest.raises(ValueError, match="multiple of 4"):
         SynerGenSettings(width=18, heads=2)
+
+
+@pytest.mark.parametrize("nothing", ["ranked", "negatives"])
+def test_a_ranking_that_could_learn_nothing_is_refused(nothing: str) -> None:
+    with pytest.raises(InputError, match=nothing):
+        build_settings(SynerGen.Settings, SynerGen.presets, "quick", [(nothing, "0")])

@@ -137,7 +137,9 @@ def test_without_any_event_it_answers(tiny: Dataset) -> None:
     assert np.isfinite(model.score(_requests(tiny, Task.REC))).all()
 
 
-@pytest.mark.parametrize("changed", [{"loss": "binary", "ahead": 1}, {"align_pairs": 3}])
+@pytest.mark.parametrize(
+    "changed", [{"loss": "binary", "ahead": 1}, {"align_pairs": 3}, {"batch_size": 1, "ahead": 8}]
+)
 def test_other_settings_train_too(tiny: Dataset, changed: dict[str, object]) -> None:
     model = _fit(tiny, epochs=1, **changed)
     assert np.isfinite(model.score(_requests(tiny, Task.SEARCH))).all()
