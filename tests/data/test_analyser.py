@@ -196,7 +196,7 @@ LETTERS = st.one_of(
     st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), max_size=5),
     st.text(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3), max_size=5),
     st.text(st.characters(min_codepoint=0x1100, max_codepoint=0x11FF), max_size=2),
-    st.sampled_from(["\u0e33", "\u3099", "\u0301", "\ufe0f", "\u200d", "〇", "々", "ー", "𠀀"]),
+    st.sampled_from(["\u0e33", "\u3099", "\u0301", "\ufe0f", "\u200d", "\u3007", "々", "ー", "𠀀"]),
     st.sampled_from([" ", "the", "lamps", "running's", "of", "l", "1x", "ß"]),
 )
 
