@@ -46,8 +46,8 @@ COPIES = 50
 HISTORY = 40
 SEVERAL = (0.8, 0.15, 0.05)
 """Shares of the requests that have none, one or two further relevant items, drawn anywhere."""
-PARTS = 4
-"""The requests are shared out among so many turns."""
+PARTS = 5
+"""The requests are shared out among so many turns, of a thousand at least."""
 AGREEING = 0.995
 """Share of relevant items that must have the same place in both: the peer's products add in another
 order, so that near the thousandth place a few of a million neighbours change places."""
@@ -95,7 +95,8 @@ class World:
 
     def parts(self, requests: int) -> Iterator[tuple[slice, EvaluationSet]]:
         """Yield the requests in parts, up to the number given."""
-        for rows in np.array_split(np.arange(requests), min(PARTS, requests)):
+        parts = max(1, min(PARTS, requests // 1000))
+        for rows in np.array_split(np.arange(requests), parts):
             part = slice(int(rows[0]), int(rows[-1]) + 1)
             yield part, self.evaluation.at(part)
 

@@ -35,7 +35,6 @@ TOP = 10
 LARGE = 2**16
 """Items of a catalogue from which on the harness multiplies the vectors of a model itself."""
 _BATCH = 1024
-_BATCH_OF_VECTORS = 256
 _NOTHING = np.empty(0, dtype=np.int64)
 
 
@@ -109,8 +108,7 @@ class Asking:
             widths.append(self._items)
         elif "full" in self._kept and not self._by_vectors:
             widths.append(self._retrieved)
-        most = _BATCH_OF_VECTORS if self._by_vectors else _BATCH
-        size = min(most, rows_at_once(int(max(widths, default=1))))
+        size = min(_BATCH, rows_at_once(int(max(widths, default=1))))
         for start in range(0, len(self._evaluation), size):
             yield slice(start, min(start + size, len(self._evaluation)))
 

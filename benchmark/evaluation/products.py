@@ -11,17 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.requests import PAD
-from benchmark.evaluation.counting import Places, check_scores, true_by_row
-from benchmark.top_k import top_k
+from benchmark.evaluation.counting import Places, check_scores
 
 __all__ = ["count_products", "largest_of"]
 
-_COLUMNS = 8192
-"""Items multiplied at a time; NumPy compares shorter rows with a number each three times slower."""
-_ROWS = 32
-"""Requests whose scores of so many items are looked at together; they take a megabyte."""
-_PENDING = 2**16
-"""Scores that a few requests keep at most until it is decided which are among the best."""
+_ITEMS = 240
+"""Items multiplied at a time; a byte can count them, and with a thousand requests their scores take
+a megabyte."""
+_PENDING = 2**20
+"""Scores that are kept at most until it is decided which are among the best."""
 
 
 def count_products(
@@ -63,16 +61,14 @@ def count_products(
         blocks.check(model, rows)
     level = blocks.scores_of(request, item)
     while True:
-        strips, own = blocks.count(request, item, level, k)
+        levels, best, own = blocks.count(request, item, level, k)
         if (own == level).all():
             break
         level = own
-    greater, tied, columns, best = (
-        np.concatenate(parts) for parts in zip(*(strip.found() for strip in strips), strict=True)
-    )
     never = np.isneginf(level)  # and so is whatever is left out, which is no tie
-    tied[never] -= blocks.excluded[request[never]]
-    return Places(greater, tied, len(vectors) - blocks.excluded, columns, best)
+    levels.tied[never] -= blocks.excluded[request[never]]
+    candidates = len(vectors) - blocks.excluded
+    return Places(levels.greater, levels.tied, candidates, *best.lists())
 
 
 def largest_of(vectors: NDArray[np.floating]) -> float:
@@ -81,7 +77,7 @@ def largest_of(vectors: NDArray[np.floating]) -> float:
 
 
 class _Blocks:
-    """The scores of requests, a block of items at a time in memory that is used again."""
+    """The scores of requests, ``[items, requests]``, a few items at a time in the same memory."""
 
     def __init__(
         self,
@@ -91,8 +87,8 @@ class _Blocks:
     ) -> None:
         self._queries, self._vectors = queries, vectors
         rows, items = len(queries), len(vectors)
-        self._scores = np.empty(rows * _COLUMNS, dtype=np.float32)
-        self._starts = np.arange(0, items + _COLUMNS, _COLUMNS)[: -(-items // _COLUMNS) + 1]
+        self._memory = np.empty(_ITEMS * rows, dtype=np.float32)
+        self._starts = np.arange(-(-items // _ITEMS) + 1) * _ITEMS
         row, column = np.divmod(left_out, max(items, 1))
         self.excluded = np.bincount(row, minlength=rows).astype(np.int32)
         order = np.argsort(column, kind="stable")
@@ -107,18 +103,18 @@ class _Blocks:
         """
         for first in self._starts[:-1].tolist():
             with np.errstate(all="ignore"):  # what comes of it is looked at
-                scores = self._products(self._vectors[first : first + _COLUMNS])
-            check_scores(scores, model, 0, numbers)
+                scores = self._products(self._vectors[first : first + _ITEMS])
+            check_scores(scores.T, model, 0, numbers)
 
     def scores_of(
         self, request: NDArray[np.int64], item: NDArray[np.integer]
     ) -> NDArray[np.float32]:
         """Return the score of each pair."""
         level = np.empty(len(item), dtype=np.float32)
-        for start in range(0, len(item), _COLUMNS):
-            some = slice(start, start + _COLUMNS)
+        for start in range(0, len(item), _ITEMS):
+            some = slice(start, start + _ITEMS)
             scores = self._products(self._vectors[item[some]])
-            level[some] = scores[request[some], np.arange(scores.shape[1])]
+            level[some] = scores[np.arange(len(scores)), request[some]]
         return level
 
     def count(
@@ -127,118 +123,118 @@ class _Blocks:
         item: NDArray[np.integer],
         level: NDArray[np.float32],
         k: int,
-    ) -> tuple[list[_Strip], NDArray[np.float32]]:
-        """Return what was counted by ``level``, and the scores of the items in their blocks."""
-        own, scratch = np.empty_like(level), _Scratch()
-        tops = range(0, len(self._queries), _ROWS)
-        ends = np.searchsorted(request, [*tops, len(self._queries)])
-        strips = [
-            _Strip(min(_ROWS, len(self._queries) - top), request[a:b] - top, level[a:b], k, scratch)
-            for top, a, b in zip(tops, ends[:-1], ends[1:], strict=True)
-        ]
+    ) -> tuple[_Levels, _Best, NDArray[np.float32]]:
+        """Return the counts by ``level``, the best, and the scores of the items in their blocks."""
+        rows = len(self._queries)
+        levels, best, own = _Levels(rows, request, level), _Best(rows, k), np.empty_like(level)
         order = np.argsort(item, kind="stable")
         ends = np.searchsorted(item[order], self._starts)
         for number, first in enumerate(self._starts[:-1].tolist()):
-            scores = self._products(self._vectors[first : first + _COLUMNS])
+            scores = self._products(self._vectors[first : first + _ITEMS])
             these = order[ends[number] : ends[number + 1]]
-            own[these] = scores[request[these], item[these] - first]
+            own[these] = scores[item[these] - first, request[these]]
             out = slice(self._outs[number], self._outs[number + 1])
-            row, column = self._out[0][out], self._out[1][out] - first
-            scores[row, column] = -np.inf
-            for top, strip in zip(tops, strips, strict=True):
-                strip.read(first, scores[top : top + _ROWS])
-        return strips, own
+            scores[self._out[1][out] - first, self._out[0][out]] = -np.inf
+            levels.read(scores)
+            best.read(first, scores)
+        return levels, best, own
 
     def _products(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows, columns = len(self._queries), len(vectors)
-        scores = self._scores[: rows * columns].reshape(rows, columns)
+        shape = len(vectors), len(self._queries)
+        scores = self._memory[: shape[0] * shape[1]].reshape(shape)
         if self._queries.dtype == np.float32:
-            return np.matmul(self._queries, vectors.T, out=scores)
-        scores[...] = self._queries @ vectors.astype(self._queries.dtype).T
+            return np.matmul(vectors, self._queries.T, out=scores)
+        scores[...] = vectors.astype(self._queries.dtype) @ self._queries.T
         return scores
 
 
-class _Scratch:
-    """Memory that comparisons use again."""
+class _Mask:
+    """Compares the scores of requests with a number each, in memory that is used again."""
 
-    def __init__(self) -> None:
-        self._bytes = np.zeros((_ROWS, _COLUMNS), dtype=np.bool_)
-        self._copy = np.empty((_ROWS, _COLUMNS), dtype=np.float32)
+    def __init__(self, rows: int) -> None:
+        self._memory = np.empty(_ITEMS * rows, dtype=np.bool_)
 
     def where(
         self, compare: np.ufunc, scores: NDArray[np.float32], numbers: NDArray[np.float32]
     ) -> NDArray[np.bool_]:
-        """Return where scores compare so with their row's number, ``[rows, 8192]``."""
-        mask = self._bytes[: len(scores)]
-        mask[:, scores.shape[1] :] = False
-        compare(scores, numbers[:, None], out=mask[:, : scores.shape[1]])
+        """Return where the comparison holds, in the shape of the scores."""
+        mask = self._memory[: scores.size].reshape(scores.shape)
+        compare(scores, numbers, out=mask)
         return mask
 
-    def rows(self, scores: NDArray[np.float32], row: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return a copy of rows, at most 16."""
-        copy = self._copy[: len(row), : scores.shape[1]]
-        return np.take(scores, row, axis=0, out=copy, mode="clip")
+    def count(
+        self, compare: np.ufunc, scores: NDArray[np.float32], numbers: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        """Return for how many items of each request it holds; there are at most 255."""
+        mask = self.where(compare, scores, numbers)
+        held: NDArray[np.uint8] = np.add.reduce(mask.view(np.uint8), axis=0, dtype=np.uint8)
+        return held
 
 
-class _Strip:
-    """Counts of a few requests and their best, from blocks that come in the order of their items.
-
-    After the first block only what is above the k-th best so far is looked at for the lists. That
-    is settled anew whenever twice as many blocks have come, in which time a row finds about k.
+class _Levels:
+    """Counts what stands above the scores of relevant items, and what is level with them.
 
     Args:
-        rows: of a block.
-        request: row of each relevant item, ascending.
-        level: score of each.
-        k: how many of the best are wanted.
-        scratch: for comparisons.
+        rows: number of requests.
+        request: of each score, ascending.
+        level: the scores.
+
+    Attributes:
+        greater: int32, for each score.
+        tied: likewise; without the item itself.
     """
 
-    def __init__(
-        self,
-        rows: int,
-        request: NDArray[np.int64],
-        level: NDArray[np.float32],
-        k: int,
-        scratch: _Scratch,
-    ) -> None:
-        self._rows, self._request, self._level, self._k = rows, request, level, k
-        self._scratch = scratch
-        self._greater = np.zeros(len(level), dtype=np.int32)
-        self._tied = np.full(len(level), -1, dtype=np.int32)  # each is level with itself
+    def __init__(self, rows: int, request: NDArray[np.int64], level: NDArray[np.float32]) -> None:
+        self.greater = np.zeros(len(level), dtype=np.int32)
+        self.tied = np.full(len(level), -1, dtype=np.int32)
+        self._rows, self._request, self._level = rows, request, level
         first = np.diff(request, prepend=-1) != 0
-        # One score of each request is compared where the block lies, all others with copied rows.
+        # One score of each request is compared where the block lies, all others with copies.
         first &= np.count_nonzero(first) == rows
         self._firsts, self._others = np.flatnonzero(first), np.flatnonzero(~first)
-        self._lowest = np.full(rows, -np.inf, dtype=np.float32)
-        self._kept: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
-        self._pending, self._read, self._settle = 0, 0, 1
+        self._mask, self._copy = _Mask(rows), np.empty(_ITEMS * rows, dtype=np.float32)
 
-    def read(self, first: int, scores: NDArray[np.float32]) -> None:
-        """Take the columns from ``first``, ``[rows, columns]``."""
+    def read(self, scores: NDArray[np.float32]) -> None:
+        """Take the next block, ``[items, requests]``."""
         if len(self._firsts):
             self._compare(self._firsts, scores)
-        for start in range(0, len(self._others), _ROWS):
-            some = self._others[start : start + _ROWS]
-            self._compare(some, self._scratch.rows(scores, self._request[some]))
-        if self._k:
-            self._keep(first, scores)
+        for start in range(0, len(self._others), self._rows):
+            some = self._others[start : start + self._rows]
+            copy = self._copy[: len(scores) * len(some)].reshape(len(scores), len(some))
+            np.take(scores, self._request[some], axis=1, out=copy, mode="clip")
+            self._compare(some, copy)
 
     def _compare(self, which: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
         level = self._level[which]
-        self._greater[which] += true_by_row(self._scratch.where(np.greater, scores, level))
-        self._tied[which] += true_by_row(self._scratch.where(np.equal, scores, level))
+        self.greater[which] += self._mask.count(np.greater, scores, level)
+        self.tied[which] += self._mask.count(np.equal, scores, level)
 
-    def _keep(self, first: int, scores: NDArray[np.float32]) -> None:
-        if first == 0:
-            columns, values = top_k(scores, self._k)
-            row, place = np.nonzero(columns != PAD)
-            column, value = columns[row, place].astype(np.int64), values[row, place]
-        else:
-            above = self._scratch.where(np.greater, scores, self._lowest)
-            row, column = np.divmod(np.flatnonzero(above), _COLUMNS)
-            value = scores[row, column]
-        self._kept.append((row, first + column, value))
+
+class _Best:
+    """The best of blocks that come in the order of their items.
+
+    After the first block only what is above the k-th best so far is looked at. That is settled anew
+    whenever twice as many blocks have come, in which time a request finds about k such scores.
+
+    Args:
+        rows: number of requests.
+        k: how many of the best are wanted.
+    """
+
+    def __init__(self, rows: int, k: int) -> None:
+        self._rows, self._k = rows, k
+        self._lowest = np.full(rows, -np.inf, dtype=np.float32)
+        self._kept: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
+        self._pending, self._read, self._settle = 0, 0, 1
+        self._mask = _Mask(rows)
+
+    def read(self, first: int, scores: NDArray[np.float32]) -> None:
+        """Take the items from ``first``, ``[items, requests]``."""
+        if self._k == 0:
+            return
+        above = self._mask.where(np.greater, scores, self._lowest)
+        column, row = np.divmod(np.flatnonzero(above), self._rows)
+        self._kept.append((row, first + column, scores[column, row]))
         self._pending += len(row)
         self._read += 1
         if self._read == self._settle or self._pending > _PENDING:
@@ -246,7 +242,7 @@ class _Strip:
             self._settle = 2 * self._read
 
     def _sort(self) -> NDArray[np.int64]:
-        """Keep the k best of each row, best first and equal ones by column; return their places."""
+        """Keep the k best of each row, best first and equal ones by item; return their places."""
         row, column, value = (np.concatenate(each) for each in zip(*self._kept, strict=True))
         order = np.lexsort((column, -value, row))
         row = row[order]
@@ -258,14 +254,12 @@ class _Strip:
         self._lowest[row[last]] = value[order][last]
         return place
 
-    def found(
-        self,
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
-        """Return ``greater``, ``tied``, and columns and scores of the best, ``[rows, k]``."""
+    def lists(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return the items and scores of the best, ``[rows, k]``; see :class:`Places`."""
         columns = np.full((self._rows, self._k), PAD, dtype=np.int32)
         best = np.full((self._rows, self._k), -np.inf, dtype=np.float32)
         if self._kept:
             place = self._sort()
             row, column, value = self._kept[0]
             columns[row, place], best[row, place] = column, value
-        return self._greater, self._tied, columns, best
+        return columns, best

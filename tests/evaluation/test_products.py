@@ -33,7 +33,6 @@ def _pairs(rng: np.random.Generator, rows: int, items: int, share: float) -> NDA
     rows=st.integers(1, 9),
     items=st.integers(1, 90),
     columns=st.sampled_from([8, 16, 64]),
-    strip=st.integers(1, 4),
     k=st.integers(0, 12),
     values=st.sampled_from([1, 2, 9]),
     double=st.booleans(),
@@ -44,7 +43,6 @@ def test_counts_and_lists_are_those_of_all_scores(
     rows: int,
     items: int,
     columns: int,
-    strip: int,
     k: int,
     values: int,
     double: bool,
@@ -58,8 +56,7 @@ def test_counts_and_lists_are_those_of_all_scores(
     out = np.setdiff1d(_pairs(rng, rows, items, rng.choice([0.0, 0.2, 0.9])), relevant)
     request, item = np.divmod(relevant, items)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(products, "_COLUMNS", columns)
-        patch.setattr(products, "_ROWS", strip)
+        patch.setattr(products, "_ITEMS", columns)
         patch.setattr(products, "_PENDING", pending)
         ours = count_products(queries, vectors, request, item, out, k)
     scores = (queries @ vectors.T).astype(np.float32)
@@ -70,7 +67,7 @@ def test_an_item_whose_score_is_another_at_its_place_is_counted_by_that_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As if the last digits hung on the place in the block, and copies were no longer level."""
-    monkeypatch.setattr(products, "_COLUMNS", 8)
+    monkeypatch.setattr(products, "_ITEMS", 8)
     rng = np.random.default_rng(0)
     queries, vectors = np.ones((5, 2), np.float32), rng.integers(0, 3, (40, 2)).astype(np.float32)
     plain, calls = products._Blocks._products, []
@@ -78,7 +75,7 @@ def test_an_item_whose_score_is_another_at_its_place_is_counted_by_that_one(
     def uneven(self: products._Blocks, some: NDArray[np.float32]) -> NDArray[np.float32]:
         calls.append(len(some))
         scores = plain(self, some)
-        scores += np.arange(scores.shape[1], dtype=np.float32) / 1024
+        scores += np.arange(len(scores), dtype=np.float32)[:, None] / 1024
         return scores
 
     monkeypatch.setattr(products._Blocks, "_products", uneven)
@@ -119,7 +116,7 @@ def test_an_evaluation_by_vectors_is_that_by_scores(world: World) -> None:
     world = World(world.items, finite, world.seen, world.grades, world.lists, world.exclude)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asking, "LARGE", 0)
-        patch.setattr(products, "_COLUMNS", 16)
+        patch.setattr(products, "_ITEMS", 16)
         found = _outcomes(_ByVectors(world), world.dataset())
         for (_, protocol), outcome in found.items():
             assert _numbered(outcome) == world.rows(outcome.protocol), protocol
