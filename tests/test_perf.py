@@ -364,3 +364,8 @@ def test_the_page_on_scale_shows_the_records() -> None:
             values = [v[int(step) if isinstance(v, list) else step] for v in values]
         digits = len(shown.partition(".")[2])
         assert shown in {f"{value:,.{digits}f}" for value in values}, key
+    index = json.loads((ROOT / "perf" / "records" / "million.json").read_text())[1]["details"]
+    for probes in million.PROBES:
+        found = index[f"{probes} of {million.LISTS} lists"]
+        shown = [f"{found['recall@10']:.3f}", f"{found['ndcg@10']:.3f}", f"{found['cpu_s']:.2f}"]
+        assert [f"{probes} of {million.LISTS:,}", *shown] in rows

@@ -15,7 +15,7 @@ from benchmark.data.requests import PAD
 from benchmark.errors import BenchmarkError, DivergedError
 from benchmark.top_k import top_k
 
-__all__ = ["Places", "check_scores", "count_list", "count_scores", "true_by_row"]
+__all__ = ["Places", "check_scores", "count_list", "count_scores"]
 
 _AT_ONCE = 2**18
 """Scores compared at a time; they stay in the caches until they were read for the last time."""
@@ -129,7 +129,9 @@ class _Comparison:
         self._rows, self._width = rows, width
         self._copy = np.empty((0, width), dtype=np.float32)
         self._repeated = np.empty((0, width), dtype=np.float32)
-        self._bytes = np.zeros((rows, 8 * -(-width // 8)), dtype=np.bool_)
+        words = -(-width // 8)
+        self._bytes = np.zeros((rows, 8 * words), dtype=np.bool_)
+        self._parts = np.arange(0, words, _BYTE)
 
     def without(self, block: NDArray[np.float32], out: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return a copy of the block with minus infinity at the places ``out``."""
@@ -170,22 +172,18 @@ class _Comparison:
     ) -> None:
         mask = self._bytes[: len(scores), : self._width]
         np.greater(scores, own, out=mask)
-        greater[...] = true_by_row(self._bytes[: len(scores)])
+        greater[...] = self._true(len(scores))
         np.equal(scores, own, out=mask)
-        tied[...] = true_by_row(self._bytes[: len(scores)]) - 1
+        tied[...] = self._true(len(scores)) - 1
 
+    def _true(self, rows: int) -> NDArray[np.int64]:
+        """Return how many places of each row of the mask are true.
 
-def true_by_row(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return how many places of each row are true.
-
-    Eight bytes are added as one word; no byte overflows within 255 words.
-
-    Args:
-        mask: ``[rows, a multiple of 8]``, contiguous.
-    """
-    words = mask.view(np.uint64)
-    sums = np.add.reduceat(words, np.arange(0, words.shape[1], _BYTE), axis=1)
-    return sums.view(np.uint8).sum(axis=1, dtype=np.int64)
+        Eight bytes are added as one word; no byte overflows within 255 words.
+        """
+        words = self._bytes[:rows].view(np.uint64)
+        sums = np.add.reduceat(words, self._parts, axis=1)
+        return sums.view(np.uint8).sum(axis=1, dtype=np.int64)
 
 
 def count_list(

@@ -212,7 +212,8 @@ def test_terms_are_those_that_bm25s_makes_of_the_words(
     """Pairs by whole clusters of signs, stop words and stems by bm25s."""
 
     def words(text: str) -> list[str]:
-        spaced, found = regex.sub(scripts._UNSPACED.pattern, " ", text), []
+        spaced = scripts._UNSPACED.sub(" ", text)
+        found: list[str] = []
         for run in scripts._UNSPACED.findall(text):
             letters = regex.findall(r"\X", run)
             found += [a + b for a, b in pairwise(letters)] or letters
