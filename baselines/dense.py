@@ -137,16 +137,28 @@ class Dense(Model[DenseSettings]):
         Products are summed in double precision: so they hang on the batch by less than a float's
         last digit, and ranks do not hang on it.
         """
-        texts = requests.query_texts()
-        distinct = sorted(set(texts))
-        place = {text: row for row, text in enumerate(distinct)}
-        queries = self.encoder.encode(distinct).astype(np.float64)
-        table = np.empty((len(distinct), requests.items), dtype=np.float32)
+        queries, rows = self._queries(requests)
+        table = np.empty((len(queries), requests.items), dtype=np.float32)
         for start in range(0, requests.items, ITEMS_AT_ONCE):
             some = slice(start, start + ITEMS_AT_ONCE)
             table[:, some] = queries @ self.vectors[some].astype(np.float64).T
-        scores = table[[place[text] for text in texts]]
-        return requests.of_candidates(scores)
+        return requests.of_candidates(table[rows])
+
+    def request_vectors(self, requests: Requests) -> NDArray[np.float64]:
+        """Return the queries' vectors, ``[requests, width]``."""
+        queries, rows = self._queries(requests)
+        return queries[rows]
+
+    def ranked_vectors(self, task: Task) -> NDArray[np.float32]:
+        """Return the items' vectors, ``[items, width]``."""
+        return self.vectors
+
+    def _queries(self, requests: Requests) -> tuple[NDArray[np.float64], list[int]]:
+        """Return the vectors of the distinct queries, and the row of each request's."""
+        texts = requests.query_texts()
+        distinct = sorted(set(texts))
+        place = {text: row for row, text in enumerate(distinct)}
+        return self.encoder.encode(distinct).astype(np.float64), [place[text] for text in texts]
 
     def parameters(self) -> int:
         """Return the number of the encoder's weights."""

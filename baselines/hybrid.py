@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 from baselines.bm25 import BM25, BM25Settings
 from baselines.dense import Dense, DenseSettings
 from benchmark.data.requests import Requests, Task
-from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.model import SCORES_AT_ONCE, Model, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, in_turn
 from benchmark.search_space import Dimension, Range
 from benchmark.settings import setting
@@ -118,4 +118,9 @@ def reciprocal_ranks(scores: NDArray[np.float32], constant: float) -> NDArray[np
 
     The highest score has rank 1; equal scores share the mean of the ranks that they take up.
     """
-    return np.asarray(1 / (constant + rankdata(-scores, method="average", axis=1)))
+    ranks = np.empty(scores.shape)
+    step = max(1, SCORES_AT_ONCE // max(scores.shape[1], 1))
+    for start in range(0, len(scores), step):
+        rows = slice(start, start + step)
+        ranks[rows] = rankdata(-scores[rows], method="average", axis=1)
+    return np.asarray(1 / (constant + ranks))

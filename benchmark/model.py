@@ -18,7 +18,7 @@ from benchmark.data.dataset import TrainView
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import DivergedError
 from benchmark.failures import blaming
-from benchmark.needs import SCORES_AT_ONCE, Needs, Sizes
+from benchmark.needs import SCORES_AT_ONCE, Needs, Sizes, rows_at_once
 from benchmark.processes import ALONE, Processes
 from benchmark.run_log import RunLog
 from benchmark.sealed import DamagedError, read_sealed, write_sealed
@@ -291,7 +291,7 @@ class Model(ABC, Generic[S]):
             DivergedError: a score is NaN or plus infinity.
         """
         parts = [top_k(np.empty((0, requests.items), dtype=np.float32), k)]
-        for batch in requests.batches(max(1, SCORES_AT_ONCE // requests.items)):
+        for batch in requests.batches(rows_at_once(requests.items)):
             scores = np.asarray(self.score(batch))
             # The maximum is NaN where any score is; sorted, it would hide behind what is left out.
             if scores.size and not scores.max() < np.inf:

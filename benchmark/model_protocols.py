@@ -12,6 +12,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.data.requests import Requests
+from benchmark.data.terms import Task
+
 __all__ = [
     "HasItemCodes",
     "HasItemVectors",
@@ -19,6 +22,7 @@ __all__ = [
     "LevelUse",
     "PrefixShare",
     "RankedItem",
+    "ScoresByVectors",
 ]
 
 
@@ -28,6 +32,25 @@ class HasItemVectors(Protocol):
 
     def item_vectors(self) -> NDArray[np.float32]:
         """Return the vectors of the whole catalogue, ``[items, width]``."""
+        ...
+
+
+@runtime_checkable
+class ScoresByVectors(Protocol):
+    """A model whose score is the inner product of a request's vector and an item's.
+
+    The harness multiplies them itself where the catalogue is large, a few items at a time.
+    """
+
+    def request_vectors(self, requests: Requests) -> NDArray[np.floating]:
+        """Return a vector for each request, ``[requests, width]``.
+
+        In double precision, products are made so and then rounded to single.
+        """
+        ...
+
+    def ranked_vectors(self, task: Task) -> NDArray[np.float32]:
+        """Return the vectors of all items that requests of a task are held against."""
         ...
 
 

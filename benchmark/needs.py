@@ -18,10 +18,24 @@ from benchmark.data.events import EventSource
 from benchmark.data.requests import Task
 from benchmark.data.text_column import TextColumn
 
-__all__ = ["REQUESTS_AT_ONCE", "SCORES_AT_ONCE", "Library", "Needs", "Sizes", "Work", "in_turn"]
+__all__ = [
+    "REQUESTS_AT_ONCE",
+    "SCORES_AT_ONCE",
+    "Library",
+    "Needs",
+    "Sizes",
+    "Work",
+    "in_turn",
+    "rows_at_once",
+]
 
 SCORES_AT_ONCE = 2**22
-"""Upper bound of the scores of a catalogue that are held at a time."""
+"""Scores held at a time, where so many are enough for :data:`_ROWS` requests."""
+_ROWS = 64
+"""Requests that are answered at a time over a large catalogue too: a product of matrices reads all
+items' vectors for each batch, and with fewer rows it waits for them."""
+_MOST_SCORES = 2**26
+"""Upper bound of the scores held at a time, a quarter of a gigabyte."""
 REQUESTS_AT_ONCE = 1024
 """Upper bound of the requests that the harness asks at a time."""
 BYTES_PER_PIECE = 4.5
@@ -29,6 +43,12 @@ BYTES_PER_PIECE = 4.5
 
 Library = Literal["torch", "recbole", "sentence-transformers"]
 """Libraries that take much memory as soon as they are imported."""
+
+
+def rows_at_once(width: int) -> int:
+    """Return how many requests with ``width`` scores each are answered at a time, at least 1."""
+    few = min(_ROWS, _MOST_SCORES // max(width, 1))
+    return max(1, few, SCORES_AT_ONCE // max(width, 1))
 
 
 @dataclass(frozen=True)
@@ -111,7 +131,7 @@ class Sizes:
     @property
     def at_once(self) -> int:
         """Requests whose scores of the whole catalogue the harness asks for together."""
-        return max(1, min(REQUESTS_AT_ONCE, SCORES_AT_ONCE // max(self.items, 1)))
+        return min(REQUESTS_AT_ONCE, rows_at_once(self.items))
 
     def window(self, most: int) -> int:
         """Return the events of the longest history, of which a model reads ``most``."""

@@ -25,6 +25,7 @@ from benchmark.data.requests import Requests, Task
 from benchmark.evaluation.asking import Asking
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.model_protocols import ScoresByVectors
 from benchmark.registry import ModelEntry
 from benchmark.settings import build_settings
 
@@ -229,6 +230,19 @@ def _with_history(subject: Subject, task: Task, length: int) -> Requests:
     )
 
 
+def _vectors(subject: Subject) -> None:
+    """Of a model that scores by vectors, products of these are the scores, but for 1e-4."""
+    model = subject.model
+    if not isinstance(model, ScoresByVectors):
+        return
+    for task in subject.tasks:
+        asked = subject.requests(task)
+        queries, items = model.request_vectors(asked), model.ranked_vectors(task)
+        assert items.dtype == np.float32
+        assert len(items) == asked.items
+        np.testing.assert_allclose(queries @ items.T, model.score(asked), atol=1e-4, rtol=1e-4)
+
+
 def _unseen_word(subject: Subject) -> None:
     """A query of words, letters and signs that training never showed is answered."""
     if Task.SEARCH not in subject.tasks:
@@ -284,6 +298,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     _save_and_load,
     _batch_size,
     _histories,
+    _vectors,
     _unseen_word,
     _global_randomness,
 )

@@ -59,6 +59,18 @@ def evaluate(
 
 
 @app.command()
+def million(
+    as_json: AsJson = False,
+    requests: Annotated[int, typer.Option(min=1, help="Number of requests.")] = 10_000,
+) -> None:
+    """Ranking a million items, against faiss's exact index; and what approximate search costs."""
+    from perf.million import measure
+
+    found = measure(requests)
+    _show(found, [each.to_dict() for each in found] if as_json else None)
+
+
+@app.command()
 def significance(as_json: AsJson = False) -> None:
     """Fisher's randomisation test of all pairs of 20 models, against ranx."""
     from perf.significance import measure

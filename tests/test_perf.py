@@ -22,7 +22,17 @@ from benchmark.evaluation.metrics import compute
 from benchmark.model import TrainingContext
 from gensar.engine.losses import code_loss, text_loss
 from gensar.model import GenSAR
-from perf import decode, evaluate, load, load_data, metrics, sasrec, significance, train
+from perf import (
+    decode,
+    evaluate,
+    load,
+    load_data,
+    metrics,
+    million,
+    sasrec,
+    significance,
+    train,
+)
 from perf.__main__ import app
 from perf.measurement import Measurement, import_peer
 from perf.recbole_peer import RecBolePeer
@@ -135,6 +145,39 @@ def test_counts_that_differ_are_found(
     assert evaluate.against_numpy(200).agree
     monkeypatch.setattr(evaluate, "plain_counts", wrong)
     assert not evaluate.against_numpy(200).agree
+
+
+@pytest.fixture
+def small_million(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("faiss")
+    small = {"ITEMS": 70_000, "WIDTH": 8, "TOPICS": 50, "LISTS": 16, "PROBES": (1, 8)}
+    for name, value in {**small, "SEARCHED": 40}.items():
+        monkeypatch.setattr(million, name, value)
+
+
+def test_a_large_catalogue_agrees_with_the_exact_index(small_million: None) -> None:
+    done = CliRunner().invoke(app, ["million", "--json", "--requests", "60"])
+    assert done.exit_code == 0, done.output
+    exact, approximate = (each["details"] for each in json.loads(done.stdout))
+    assert exact["requests"] == 60
+    assert exact["relevant_items_with_ties"] > 0 < exact["relevant_items_that_the_peer_lists"]
+    assert exact["our_peak_mib"] <= exact["peak_mib_with_the_peer"]
+    few, many = (approximate[f"{probes} of 16 lists"] for probes in (1, 8))
+    assert few["recall@10"] < many["recall@10"] <= 1
+    assert few["ndcg@10"] <= approximate["exact_ndcg@10"]
+
+
+def test_counts_of_a_large_catalogue_that_differ_are_found(
+    small_million: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = million._Vectors.request_vectors
+
+    def wrong(self: Any, requests: Any) -> np.ndarray:
+        return right(self, requests)[:, ::-1].copy()
+
+    world = million.World.drawn(40)
+    monkeypatch.setattr(million._Vectors, "request_vectors", wrong)
+    assert not million.against_exact(world).agree
 
 
 @pytest.mark.xdist_group("ranx")
@@ -300,3 +343,29 @@ def test_the_page_on_speed_shows_the_records() -> None:
             digits = len(text.removesuffix(" s").partition(".")[2])
             assert text == f"{value:.{digits}f} s"
         assert ratio == f"{each['ratio']:.{len(ratio.partition('.')[2])}f}"
+
+
+def test_the_page_on_scale_shows_the_records() -> None:
+    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines()]
+    figures = [row for row in rows if len(row) == 4 and row[2].startswith("`")]
+    assert len(figures) > 10
+    for _, shown, record, key in figures:
+        name, _, place = key.partition(",")
+        entries = json.loads((ROOT / "perf" / "records" / f"{record.strip('`')}.json").read_text())
+        values = [
+            value
+            for entry in entries
+            for part in (entry, entry["details"])
+            for found, value in part.items()
+            if found == name.strip("`")
+        ]
+        for step in place.replace("`", "").split():
+            values = [v[int(step) if isinstance(v, list) else step] for v in values]
+        digits = len(shown.partition(".")[2])
+        assert shown in {f"{value:,.{digits}f}" for value in values}, key
+    index = json.loads((ROOT / "perf" / "records" / "million.json").read_text())[1]["details"]
+    for probes in million.PROBES:
+        found = index[f"{probes} of {million.LISTS} lists"]
+        shown = [f"{found['recall@10']:.3f}", f"{found['ndcg@10']:.3f}", f"{found['cpu_s']:.2f}"]
+        assert [f"{probes} of {million.LISTS:,}", *shown] in rows

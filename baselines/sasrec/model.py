@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from baselines.recbole_bridge.modules import RecBoleSASRec, build_sasrec
 from baselines.sasrec.settings import PRESETS, SASRecSettings
@@ -107,16 +108,10 @@ class SASRec(Model[SASRecSettings]):
 
         A request without history is answered from a single padding position.
         """
-        kind = None if self.settings.history == "all" else EventSource.RECOMMENDED
         parts = [np.empty((0, requests.width), dtype=np.float32)]
+        table = self.module.item_embedding.weight[1:]
         for batch in requests.batches(256):
-            history = batch.history(self.settings.max_history, kind)
-            longest = max(int(history.length.max(initial=0)), 1)
-            sequences = torch.as_tensor(history.item[:, :longest].astype(np.int64) + 1)
-            last = torch.as_tensor(np.maximum(history.length - 1, 0), device=self.device)
-            states = states_of(self.module, sequences.to(self.device))
-            states = states[torch.arange(len(batch), device=self.device), last]
-            table = self.module.item_embedding.weight[1:]
+            states = self._states(batch)
             if batch.candidates is None:
                 scores = states @ table.T
             else:
@@ -124,6 +119,26 @@ class SASRec(Model[SASRecSettings]):
                 scores = torch.einsum("bd,bcd->bc", states, table[items])
             parts.append(scores.float().cpu().numpy())
         return np.concatenate(parts)
+
+    @torch.no_grad()
+    def request_vectors(self, requests: Requests) -> NDArray[np.float32]:
+        """Return the last state of each history, ``[requests, width]``."""
+        parts = [np.empty((0, self.settings.width), dtype=np.float32)]
+        parts += [self._states(batch).float().cpu().numpy() for batch in requests.batches(256)]
+        return np.concatenate(parts)
+
+    def ranked_vectors(self, task: Task) -> NDArray[np.float32]:
+        """Return the items' embeddings, ``[items, width]``."""
+        return self.item_vectors()
+
+    def _states(self, requests: Requests) -> Tensor:
+        kind = None if self.settings.history == "all" else EventSource.RECOMMENDED
+        history = requests.history(self.settings.max_history, kind)
+        longest = max(int(history.length.max(initial=0)), 1)
+        sequences = torch.as_tensor(history.item[:, :longest].astype(np.int64) + 1)
+        last = torch.as_tensor(np.maximum(history.length - 1, 0), device=self.device)
+        states = states_of(self.module, sequences.to(self.device))
+        return states[torch.arange(len(requests), device=self.device), last]
 
     def item_vectors(self) -> NDArray[np.float32]:
         """Return the items' embeddings, ``[items, width]``."""

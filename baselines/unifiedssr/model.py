@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from baselines.unifiedssr.network import UnifiedSSRNetwork
 from baselines.unifiedssr.sequences import of_requests
@@ -137,19 +138,9 @@ class UnifiedSSR(Model[UnifiedSSRSettings]):
     @torch.no_grad()
     def score(self, requests: Requests) -> NDArray[np.float32]:
         """Return dot products of the last states, mixed over the branches, with items' vectors."""
-        network = self.networks[requests.task]
-        words = self.query_words(requests.queries) if requests.task == Task.SEARCH else None
-        table = network.table()
+        table = self.networks[requests.task].table()
         parts = [np.empty((0, requests.width), dtype=np.float32)]
-        for batch in requests.batches(256):
-            sequences = of_requests(
-                batch, self.settings.max_history, self.settings.history, words, self.device
-            )
-            rows = torch.arange(len(batch), device=self.device)
-            encoded = network(sequences, table)
-            states = torch.stack(
-                [share * states[rows, sequences.length - 1] for share, states in encoded.branches]
-            ).sum(dim=0)
+        for batch, states in self._states(requests, table):
             if batch.candidates is None:
                 scores = states @ table[1:].T
             else:
@@ -157,6 +148,34 @@ class UnifiedSSR(Model[UnifiedSSRSettings]):
                 scores = torch.einsum("bd,bcd->bc", states, table[items + 1])
             parts.append(scores.float().cpu().numpy())
         return np.concatenate(parts)
+
+    @torch.no_grad()
+    def request_vectors(self, requests: Requests) -> NDArray[np.float32]:
+        """Return the mixed last states, ``[requests, width]``."""
+        table = self.networks[requests.task].table()
+        parts = [np.empty((0, table.shape[1]), dtype=np.float32)]
+        parts += [states.float().cpu().numpy() for _, states in self._states(requests, table)]
+        return np.concatenate(parts)
+
+    @torch.no_grad()
+    def ranked_vectors(self, task: Task) -> NDArray[np.float32]:
+        """Return the vectors of the items in the network of the task, ``[items, width]``."""
+        return self.networks[task].table()[1:].float().cpu().numpy()
+
+    def _states(self, requests: Requests, table: Tensor) -> Iterator[tuple[Requests, Tensor]]:
+        """Yield batches of requests and the vectors that their items are multiplied with."""
+        network = self.networks[requests.task]
+        words = self.query_words(requests.queries) if requests.task == Task.SEARCH else None
+        for batch in requests.batches(256):
+            sequences = of_requests(
+                batch, self.settings.max_history, self.settings.history, words, self.device
+            )
+            rows = torch.arange(len(batch), device=self.device)
+            encoded = network(sequences, table)
+            states = [
+                share * states[rows, sequences.length - 1] for share, states in encoded.branches
+            ]
+            yield batch, torch.stack(states).sum(dim=0)
 
     def parameters(self) -> int:
         """Return the number of weights of all weight sets together."""

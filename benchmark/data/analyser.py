@@ -22,6 +22,7 @@ from benchmark.data.scripts import (
     Words,
     folded,
     has_unspaced,
+    is_of_lone_letters,
     take_unspaced,
     tokens,
     unspaced_letters,
@@ -61,15 +62,17 @@ def analyse(
     if analyser == "tokens":
         return [tokens(text) for text in texts]
     read = _terms if analyser == "bigrams" else _WORDS.find
-    return bm25s.tokenize(
-        [" ".join(read(folded(text))) for text in texts],
-        lower=False,
-        token_pattern=r"\S+",
-        stopwords=stop_words,
-        stemmer=_stemmer(language),
-        return_ids=False,
-        show_progress=False,
-    )
+    words = [read(folded(text)) for text in texts]
+    term = {word: word for word in chain.from_iterable(words)}
+    # Millions of pairs of letters have no stem in any language of Snowball.
+    stemmed = [word for word in term if not is_of_lone_letters(word)]
+    term.update(zip(stemmed, _stemmer(language).stemWords(stemmed), strict=True))
+    stopped = _stop_words(stop_words) & term.keys()
+    if stopped:
+        for word in stopped:
+            del term[word]
+        return [[term[word] for word in found if word in term] for found in words]
+    return [list(map(term.__getitem__, found)) for found in words]
 
 
 def analyser_for(
@@ -123,6 +126,11 @@ def _matching(texts: pa.Array, pattern: str) -> pa.BooleanArray:
 def _terms(text: str) -> list[str]:
     spaced, pairs = take_unspaced(text)
     return _WORDS.find(spaced) + pairs
+
+
+@lru_cache(maxsize=4)
+def _stop_words(name: str) -> frozenset[str]:
+    return frozenset(bm25s.tokenization._infer_stopwords(name))
 
 
 @lru_cache(maxsize=4)

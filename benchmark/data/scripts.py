@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import pairwise
+from operator import add
 from unicodedata import normalize
 
 import regex
@@ -15,6 +16,7 @@ __all__ = [
     "cut_unspaced",
     "folded",
     "has_unspaced",
+    "is_of_lone_letters",
     "letters_outside_latin",
     "script_shares",
     "take_unspaced",
@@ -28,6 +30,9 @@ _UNSPACED = regex.compile(
 )
 """A run of letters of scripts that put no blanks between words (Korean puts some), with marks."""
 _LETTER = regex.compile(r"\X")
+_LONE = re.compile("[\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]+")
+"""A run of the usual letters of Chinese, Japanese and Korean, each of one sign."""
+_LONE_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]+")
 _LETTERS = regex.compile(r"\p{L}")
 _OUTSIDE_LATIN = regex.compile(r"(?V1)[\p{L}--\p{Latin}]")
 _SCRIPTS = {
@@ -106,8 +111,13 @@ def take_unspaced(text: str) -> tuple[str, list[str]]:
         pairs = _pairs(run)
         found += pairs
         if len(run) > 1:
-            found += _HAN.findall(run)
+            found += run if _LONE_HAN.fullmatch(run) else _HAN.findall(run)
     return _UNSPACED.sub(" ", text), found
+
+
+def is_of_lone_letters(word: str) -> bool:
+    """Return whether a word is of usual Chinese, Japanese and Korean letters, each of one sign."""
+    return _LONE.fullmatch(word) is not None
 
 
 def tokens(text: str) -> list[str]:
@@ -154,6 +164,8 @@ def has_unspaced(text: str) -> bool:
 
 
 def _pairs(run: str) -> list[str]:
+    if _LONE.fullmatch(run):
+        return list(map(add, run, run[1:])) or [run]
     letters = _LETTER.findall(run)
     pairs = [a + b for a, b in pairwise(letters)]
     return pairs or letters

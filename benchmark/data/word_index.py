@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -43,13 +44,14 @@ class TextWords:
     @classmethod
     def of(cls, texts: Sequence[str], analysing: Analyse = analyse) -> TextWords:
         """Return the words of texts, ``[n]``, as ``analysing`` finds them."""
-        number: dict[str, int] = {}
+        number: defaultdict[str, int] = defaultdict()
+        number.default_factory = number.__len__  # a word that is new takes the next number
         words, lengths = array("i"), array("i")
         for batch in TextColumn(texts).batches(_TEXTS_AT_ONCE):
             for found in analysing(batch):
                 lengths.append(len(found))
-                words.extend([number.setdefault(word, len(number)) for word in found])
-        return cls(number, np.frombuffer(words, np.int32), np.frombuffer(lengths, np.int32))
+                words.extend(map(number.__getitem__, found))
+        return cls(dict(number), np.frombuffer(words, np.int32), np.frombuffer(lengths, np.int32))
 
     @property
     def ends(self) -> NDArray[np.int64]:
@@ -94,7 +96,7 @@ def _scores(
         b: likewise.
     """
     texts = len(lengths)
-    text = np.repeat(np.arange(texts, dtype=np.int64), lengths)
+    text = np.repeat(np.arange(texts, dtype=np.int32), lengths)
     keys = words.astype(np.int64)
     keys *= texts
     keys += text

@@ -18,12 +18,14 @@ from benchmark.evaluation.counting import Places, count_list, count_scores
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import CUTOFFS
 from benchmark.evaluation.observer import Observer
+from benchmark.evaluation.products import count_products, largest_of
 from benchmark.failures import blaming
 from benchmark.model import Model
-from benchmark.needs import REQUESTS_AT_ONCE, SCORES_AT_ONCE
+from benchmark.model_protocols import ScoresByVectors
+from benchmark.needs import REQUESTS_AT_ONCE, SCORES_AT_ONCE, rows_at_once
 from benchmark.subnormals import subnormals_flushed
 
-__all__ = ["RETRIEVED", "TOP", "Answers", "Asking"]
+__all__ = ["LARGE", "RETRIEVED", "TOP", "Answers", "Asking"]
 
 RETRIEVED = 1000
 """Items asked for where a model retrieves: the customary depth of a run. Up to so many items a
@@ -31,6 +33,8 @@ catalogue has the same counts whether a model scores or retrieves; in a larger o
 the largest cutoff and below have."""
 TOP = 10
 """Length of the lists that are kept."""
+LARGE = 2**16
+"""Items of a catalogue from which on the harness multiplies the vectors of a model itself."""
 _BATCH = REQUESTS_AT_ONCE
 _NOTHING = np.empty(0, dtype=np.int64)
 
@@ -107,16 +111,24 @@ class Asking:
         self._depths: Mapping[Protocol, int] = observer.depths if observer is not None else {}
         self._kept: dict[Protocol, _Kept] = {protocol: _Kept() for protocol in protocols}
         lists_alone = model.scores_candidates and "full" not in self._kept
-        self._one_pass = model.scores_catalogue and not lists_alone
+        self._vectors: NDArray[np.float32] | None = None
+        self._largest = np.nan
+        self._by_vectors = (
+            model.scores_catalogue
+            and isinstance(model, ScoresByVectors)
+            and self._items > LARGE
+            and "full" in self._kept
+        )
+        self._one_pass = model.scores_catalogue and not lists_alone and not self._by_vectors
 
     def batches(self) -> Iterator[slice]:
         """Yield the requests in order, in batches whose scores do not take too much memory."""
         widths = [self._evaluation.lists[p].lengths.max(initial=1) for p in self._lists()]
         if self._one_pass:
             widths.append(self._items)
-        elif "full" in self._kept:
+        elif "full" in self._kept and not self._by_vectors:
             widths.append(self._retrieved)
-        size = max(1, min(_BATCH, SCORES_AT_ONCE // int(max(widths))))
+        size = min(_BATCH, rows_at_once(int(max(widths, default=1))))
         for start in range(0, len(self._evaluation), size):
             yield slice(start, min(start + size, len(self._evaluation)))
 
@@ -129,7 +141,9 @@ class Asking:
             for kept in self._kept.values():
                 kept.seconds += seconds
         if "full" in self._kept:
-            if scores is None:
+            if self._by_vectors:
+                places = self._multiply(part, rows.start)
+            elif scores is None:
                 numbers = np.arange(rows.start, rows.stop)
                 places = self._retrieve(part, numbers, self._retrieved)
             else:
@@ -181,6 +195,32 @@ class Asking:
             self._name,
             first + np.arange(len(part)),
         )
+
+    def _multiply(self, part: EvaluationSet, first: int) -> Places:
+        """Count among all items, from vectors."""
+        assert isinstance(self._model, ScoresByVectors)
+        seen, started = _seen(part.requests), time.perf_counter()
+        with self._answering():
+            if self._vectors is None:
+                self._vectors = np.asarray(self._model.ranked_vectors(part.requests.task))
+                self._largest = largest_of(self._vectors)
+            queries = np.asarray(self._model.request_vectors(part.requests))
+        self._check_shape(self._vectors, (self._items, queries.shape[-1]))
+        self._check_shape(queries, (len(part), queries.shape[-1]))
+        with subnormals_flushed():
+            places = count_products(
+                queries,
+                self._vectors,
+                part.relevant.request,
+                part.relevant.item,
+                _NOTHING if seen is None else seen.keys,
+                self._depth("full"),
+                self._name,
+                first + np.arange(len(part)),
+                self._largest,
+            )
+        self._kept["full"].seconds += time.perf_counter() - started
+        return places
 
     def _retrieve(self, part: EvaluationSet, numbers: NDArray[np.int64], k: int) -> Places:
         """Count from the best ``k``, and from more where these do not settle every metric.

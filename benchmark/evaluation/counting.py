@@ -15,7 +15,7 @@ from benchmark.data.requests import PAD
 from benchmark.errors import BenchmarkError, DivergedError
 from benchmark.top_k import top_k
 
-__all__ = ["Places", "count_list", "count_scores"]
+__all__ = ["Places", "check_scores", "count_list", "count_scores"]
 
 _AT_ONCE = 2**18
 """Scores compared at a time; they stay in the caches until they were read for the last time."""
@@ -78,7 +78,7 @@ def count_scores(
     pairs, outs = np.searchsorted(request, starts), np.searchsorted(left_out, starts * width)
     for number, start in enumerate(starts[:-1].tolist()):
         block = scores[start : start + step]
-        _check(block, model, start, numbers)
+        check_scores(block, model, start, numbers)
         own = slice(pairs[number], pairs[number + 1])
         out = left_out[outs[number] : outs[number + 1]] - start * width
         if len(out):
@@ -92,9 +92,20 @@ def count_scores(
     return Places(greater, tied, width - excluded, columns, best)
 
 
-def _check(
+def check_scores(
     scores: NDArray[np.float32], model: str, start: int, numbers: NDArray[np.int64] | None
 ) -> None:
+    """Refuse a score that is NaN or plus infinity.
+
+    Args:
+        scores: ``[requests, candidates]``.
+        model: named in the error.
+        start: the place of the first request in ``numbers``.
+        numbers: of the requests; 0, 1, … without.
+
+    Raises:
+        DivergedError: there is one.
+    """
     # The maximum is NaN where any score is, so one pass finds both faults.
     if scores.size and not scores.max() < np.inf:
         number = _number(start + np.flatnonzero(~(scores.max(axis=1) < np.inf)), numbers)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import bm25s
 import numpy as np
 import pytest
+import regex
 import Stemmer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmark.data import scripts
 from benchmark.data.analyser import analyse, analyser_for
 from benchmark.data.candidates import WordSearch
 from benchmark.data.item_words import ItemWords
@@ -185,3 +189,53 @@ def test_a_simulated_query_of_tokens_holds_tokens() -> None:
     )
     made = simulate(protocol, np.zeros(20, np.int32), {"title": ["3 14 15", "9 2 6"]}, "tokens")
     assert {token for text in made.queries.texts for token in text.split()} == {"3", "14", "15"}
+
+
+LETTERS = st.one_of(
+    st.text(st.characters(min_codepoint=0x3041, max_codepoint=0x30FF), max_size=5),
+    st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF), max_size=5),
+    st.text(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3), max_size=5),
+    st.text(st.characters(min_codepoint=0x1100, max_codepoint=0x11FF), max_size=2),
+    st.sampled_from(["\u0e33", "\u3099", "\u0301", "\ufe0f", "\u200d", "\u3007", "々", "ー", "𠀀"]),
+    st.sampled_from([" ", "the", "lamps", "running's", "of", "l", "1x", "ß"]),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.lists(LETTERS, max_size=8).map("".join), max_size=5),
+    st.sampled_from([("english", "en"), ("german", "de"), ("russian", "en")]),
+)
+def test_terms_are_those_that_bm25s_makes_of_the_words(
+    texts: list[str], how: tuple[str, str]
+) -> None:
+    """Pairs by whole clusters of signs, stop words and stems by bm25s."""
+
+    def words(text: str) -> list[str]:
+        spaced = scripts._UNSPACED.sub(" ", text)
+        found: list[str] = []
+        for run in scripts._UNSPACED.findall(text):
+            letters = regex.findall(r"\X", run)
+            found += [a + b for a, b in pairwise(letters)] or letters
+            found += regex.findall(r"\p{Han}", run) if len(run) > 1 else []
+        return scripts.Words(r"\w\w+").find(spaced) + found
+
+    language, stop_words = how
+    expected = bm25s.tokenize(
+        [" ".join(words(scripts.folded(text))) for text in texts],
+        lower=False,
+        token_pattern=r"\S+",
+        stopwords=stop_words,
+        stemmer=Stemmer.Stemmer(language),
+        return_ids=False,
+        show_progress=False,
+    )
+    assert analyse(texts, "bigrams", language, stop_words) == expected
+
+
+def test_no_language_has_stems_of_letters_without_blanks() -> None:
+    rng = np.random.default_rng(0)
+    codes = [np.arange(0x3041, 0x30FB), np.arange(0x4E00, 0xA000), np.arange(0xAC00, 0xD7A4)]
+    pairs = ["".join(map(chr, rng.choice(each, 2))) for each in codes for _ in range(500)]
+    for language in Stemmer.algorithms():
+        assert Stemmer.Stemmer(language).stemWords(pairs) == pairs
