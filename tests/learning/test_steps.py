@@ -32,7 +32,7 @@ READERS = (
 """Modules that take vectors of texts."""
 _GENERATOR = {"width": 16, "heads": 2, "feed_forward": 32, "layers": 1, "dropout": 0.0}
 _SEMANTIC = {"identifiers": "semantic", "rqvae_epochs": 2, **_GENERATOR}
-_UNISAR = {"dropout": 0.0, "align_pairs": 0}
+_UNISAR = {"dropout": 0.0, "align_pairs": 0, "align_weight": 1.0, "contrast_weight": 10.0}
 _UNIFIED = {"width": 16, "heads": 2, "inner": 16, "dropout": 0.0, "attention_dropout": 0.0}
 _SYNERGEN = {"dropout": 0.0, "queries": "words"}
 _SASREC = {"dropout": 0.0, "attention_dropout": 0.0}
@@ -45,7 +45,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "gensar, plain": ("gensar", {**_SEMANTIC, "batch_size": 9, "regime": "plain"}),
     "tiger": ("tiger", {**_GENERATOR, "rqvae_epochs": 2, "batch_size": 7}),
     "dsi": ("dsi", {**_GENERATOR, "generator": "words", "queries_per_item": 2, "batch_size": 9}),
-    "unisar": ("unisar", {**_UNISAR, "batch_size": 37}),
+    "unisar": ("unisar", {**_UNISAR, "batch_size": 301}),
     "unisar, one row": ("unisar", {**_UNISAR, "batch_size": 1, "ahead": 1}),
     "unisar, binary": ("unisar", {**_UNISAR, "batch_size": 37, "loss": "binary", "ahead": 1}),
     "unifiedssr": ("unifiedssr", {**_UNIFIED, "batch_size": 7}),
