@@ -2,7 +2,8 @@
 
 ``python -m tests.two_processes`` makes runs of both kinds with the same settings and seeds, prints
 how their validation and test measures differ, seed by seed, and ends with status 1 where the
-difference is more than what another seed makes, or a request was not answered once.
+difference is more than what another seed makes, or a request was not answered once. With one seed
+only the latter can be told.
 
 With the preset ``quick`` on ml-100k, three seeds of sasrec and gensar take two idle cores about
 ten minutes.

@@ -159,7 +159,9 @@ class UniSARTrainer:
         most = -(-settings.align_pairs // self.context.processes.count)
         if most and len(places) > most:
             places = rng.choice(places, most, replace=False)
-        others = settings.align_negatives if len(places) else 0
+        # Several processes draw whether they need it or not: later draws are the same in all.
+        alike = self.context.processes.count > 1 and len(self.known_queries)
+        others = settings.align_negatives if len(places) or alike else 0
         return _ClickPairs(
             search.query.ravel()[places],
             search.item.ravel()[places],

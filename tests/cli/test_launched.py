@@ -15,6 +15,7 @@ from benchmark.learning.epoch_loop import EpochLoop
 from tests.commands import finished, start
 from tests.processes import command
 from tests.support import write_tiny
+from tests.two_processes import compare
 
 DATA = ("--dataset", "data/tiny")
 SMALL = ("width=8", "inner=8", "epochs=3", "validate_every=1", "batch_size=7")
@@ -52,6 +53,9 @@ def test_two_processes_make_the_run_of_one(home: Path) -> None:
         found = two["metrics"]["rec"][protocol]
         assert found["requests"] == means["requests"]
         assert found["ndcg@10"] == pytest.approx(means["ndcg@10"], abs=0.02)
+    compared = list(compare(home / "one", home / "two"))
+    assert {each.protocol for each in compared} == {"full", "sampled"}
+    assert all(each.once for each in compared)
     assert not list(home.glob("two/checkpoints/**/*"))
 
 

@@ -22,6 +22,7 @@ from benchmark.learning.epoch_loop import EpochLoop
 from benchmark.model import TrainingContext
 from benchmark.processes import ALONE, Processes
 from benchmark.registry import find
+from benchmark.run_log import RunLog
 from benchmark.settings import settings_from_json
 from tests.processes import together
 
@@ -32,7 +33,7 @@ READERS = (
 """Modules that take vectors of texts."""
 _GENERATOR = {"width": 16, "heads": 2, "feed_forward": 32, "layers": 1, "dropout": 0.0}
 _SEMANTIC = {"identifiers": "semantic", "rqvae_epochs": 2, **_GENERATOR}
-_UNISAR = {"dropout": 0.0, "align_pairs": 0}
+_UNISAR = {"dropout": 0.0, "align_pairs": 0, "align_weight": 1.0, "contrast_weight": 10.0}
 _UNIFIED = {"width": 16, "heads": 2, "inner": 16, "dropout": 0.0, "attention_dropout": 0.0}
 _SYNERGEN = {"dropout": 0.0, "queries": "words"}
 _SASREC = {"dropout": 0.0, "attention_dropout": 0.0}
@@ -45,7 +46,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "gensar, plain": ("gensar", {**_SEMANTIC, "batch_size": 9, "regime": "plain"}),
     "tiger": ("tiger", {**_GENERATOR, "rqvae_epochs": 2, "batch_size": 7}),
     "dsi": ("dsi", {**_GENERATOR, "generator": "words", "queries_per_item": 2, "batch_size": 9}),
-    "unisar": ("unisar", {**_UNISAR, "batch_size": 37}),
+    "unisar": ("unisar", {**_UNISAR, "batch_size": 301}),
     "unisar, one row": ("unisar", {**_UNISAR, "batch_size": 1, "ahead": 1}),
     "unisar, binary": ("unisar", {**_UNISAR, "batch_size": 37, "loss": "binary", "ahead": 1}),
     "unifiedssr": ("unifiedssr", {**_UNIFIED, "batch_size": 7}),
@@ -133,3 +134,27 @@ def test_two_processes_take_the_step_of_one(tiny_folder: Path, tmp_path: Path) -
         assert isinstance(found, dict), found
         for case, (same_weights, apart) in found.items():
             assert same_weights and apart < 1e-5, f"{case}: {apart:.1g} of the largest gradient"
+
+
+def _curves(processes: Processes, folder: Path, cache: Path) -> list[list[dict[str, float]]]:
+    """Train GenSAR without dropout, alone and with the others; return both validation curves."""
+    data, kind, curves = load_dataset(folder, cache=cache), find("gensar").load(), []
+    changed = {**_SEMANTIC, "batch_size": 8, "epochs": 3, "validate_every": 1}
+    settings = settings_from_json(kind.Settings, {**kind.presets["quick"], **changed})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gensar.model.semantic_vectors", _any_vectors)
+        for those in (ALONE, processes):
+            log, validation = RunLog(quiet=True), HarnessValidation(data, tuple(Task), those)
+            context = TrainingContext(tuple(Task), 1, run_log=log, processes=those)
+            kind(settings).fit(data.train, validation, context)
+            curves.append(log.curve)
+    return curves
+
+
+def test_whole_trainings_go_the_same_way(tiny_folder: Path, tmp_path: Path) -> None:
+    first, second = together(_curves, tiny_folder, tmp_path, within=300)
+    for alone, shared in (first, second):
+        for expected, found in zip(alone, shared, strict=True):
+            assert found["loss"] == pytest.approx(expected["loss"], abs=2e-3)
+            assert found["rec"] == pytest.approx(expected["rec"], abs=0.02)
+            assert found["search"] == pytest.approx(expected["search"], abs=0.02)
