@@ -31,6 +31,7 @@ from perf import (
     million,
     sasrec,
     significance,
+    sweep,
     train,
 )
 from perf.__main__ import app
@@ -369,3 +370,15 @@ def test_the_page_on_scale_shows_the_records() -> None:
         found = index[f"{probes} of {million.LISTS} lists"]
         shown = [f"{found['recall@10']:.3f}", f"{found['ndcg@10']:.3f}", f"{found['cpu_s']:.2f}"]
         assert [f"{probes} of {million.LISTS:,}", *shown] in rows
+
+
+def test_two_workers_make_the_runs_that_one_makes(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(sweep, "_MODELS", ("popularity",))
+    monkeypatch.setenv("BENCHMARK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    found = sweep.measure(2, str(tiny_folder), "quick", threads=2)
+    assert found.agree and found.details["runs"] == 2
+    assert found.ours_s > 0 and found.details["threads_of_each"] == 1

@@ -144,7 +144,7 @@ class Place:
                 if how == "ended":
                     return reply or ("killed", _told_by(value))
                 reply = how, value
-        except BrokenPipeError:
+        except (BrokenPipeError, ValueError):  # it has gone, or was closed by another thread
             pass
         status = process.wait()
         return reply or ("killed", _told_by(status))
