@@ -22,7 +22,7 @@ from benchmark.evaluation.metrics import compute
 from benchmark.model import TrainingContext
 from gensar.engine.losses import code_loss, text_loss
 from gensar.model import GenSAR
-from perf import decode, evaluate, load, load_data, metrics, sasrec, significance, train
+from perf import decode, evaluate, load, load_data, metrics, sasrec, significance, sweep, train
 from perf.__main__ import app
 from perf.measurement import Measurement, import_peer
 from perf.recbole_peer import RecBolePeer
@@ -300,3 +300,15 @@ def test_the_page_on_speed_shows_the_records() -> None:
             digits = len(text.removesuffix(" s").partition(".")[2])
             assert text == f"{value:.{digits}f} s"
         assert ratio == f"{each['ratio']:.{len(ratio.partition('.')[2])}f}"
+
+
+def test_two_workers_make_the_runs_that_one_makes(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(sweep, "_MODELS", ("popularity",))
+    monkeypatch.setenv("BENCHMARK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    found = sweep.measure(2, str(tiny_folder), "quick", threads=2)
+    assert found.agree and found.details["runs"] == 2
+    assert found.ours_s > 0 and found.details["threads_of_each"] == 1

@@ -91,9 +91,10 @@ def _carry_out(
             engine_for(logs, workers, scheduler, retries + 1, shown.hear, shown.tell) as engine,
             Sweep(name, wishes, engine, results, ask_gpu, shown.tell) as at_work,
         ):
+            shown.follow(engine)
             for line in at_work.lines():
                 done.append(line)
-                shown.ended(line, engine.running(), engine.left())
+                shown.ended(line)
     if as_json:
         show_json(as_json_value(name, done, at_work.shared))
     else:

@@ -21,7 +21,7 @@ from benchmark.names import as_name
 from benchmark.plain_text import plain
 
 if TYPE_CHECKING:
-    from benchmark.engine.engine import News
+    from benchmark.engine.engine import Engine, News
     from benchmark.sweeping.sweep import Line
 
 __all__ = ["SweepProgress"]
@@ -42,7 +42,8 @@ class SweepProgress:
         self._lock = threading.Lock()
         self._running: dict[str, tuple[float, str]] = {}
         self._ended: Counter[str] = Counter()
-        self._left, self._begun = 0, time.monotonic()
+        self._engine: Engine | None = None
+        self._begun = time.monotonic()
         self._live: Live | None = None
 
     def __enter__(self) -> SweepProgress:
@@ -63,6 +64,10 @@ class SweepProgress:
         if self._live is not None:
             self._live.stop()
 
+    def follow(self, engine: Engine) -> None:
+        """Show how many works of an engine are left."""
+        self._engine = engine
+
     def tell(self, line: str) -> None:
         """Tell something beside the works."""
         progress(line)
@@ -80,31 +85,28 @@ class SweepProgress:
             again = "is begun again" if news.state == "killed" else "waits and is begun again"
             progress(f"{news.key}: {news.text}; it {again}")
 
-    def ended(self, line: Line, running: frozenset[str], left: int) -> None:
-        """Take what came of a work.
-
-        Args:
-            line: of the work.
-            running: keys of the works that are begun.
-            left: how many works are not over.
-        """
+    def ended(self, line: Line) -> None:
+        """Take what came of a work."""
+        running = self._engine.running() if self._engine is not None else frozenset()
         with self._lock:
             self._ended[line.state] += line.kind == "run"
-            self._left = left
             for key in self._running.keys() - running:
                 del self._running[key]
         if line.failure is not None:
             log = f"; log: {line.log}" if line.log is not None else ""
             progress(f"{line.title}: failed: {line.failure}{log}")
         elif line.state == "done":
-            progress(f"{line.title}: done in {line.seconds:.1f} s, {left} left")
+            progress(f"{line.title}: done in {line.seconds:.1f} s, {self._left()} left")
+
+    def _left(self) -> int:
+        return self._engine.left() if self._engine is not None else 0
 
     def _table(self) -> Group:
         with self._lock:
             running, ended = dict(self._running), dict(self._ended)
         told = ", ".join(f"{number} {state}" for state, number in sorted(ended.items()) if number)
         minutes, seconds = divmod(int(time.monotonic() - self._begun), 60)
-        head = f"runs: {told or 'none yet'}; {self._left} works left; {minutes}:{seconds:02d}"
+        head = f"runs: {told or 'none yet'}; {self._left()} works left; {minutes}:{seconds:02d}"
         table = Table("at work", "where", "since", "last line of its log", expand=True)
         for key, (since, where) in sorted(running.items()):
             passed = f"{time.monotonic() - since:.0f} s"
