@@ -56,7 +56,7 @@ class Killed:
 
         Args:
             times: how often.
-            every: most seconds between two kills, from the moment that a trial is at work.
+            every: most seconds before a kill, from the moment that a process is there for a trial.
             rng: draws moments and victims.
             within: seconds that the end may take.
         """
@@ -66,7 +66,7 @@ class Killed:
                 self.faults.append(f"ended with {command.returncode} after {self.kills}")
                 return self.faults
             time.sleep(0.05)
-            if not self._at_work():
+            if not (self._at_work() and self._helpers(command.pid, "engine.nursery")):
                 continue
             time.sleep(float(rng.uniform(0, every)))
             victims = self._helpers(command.pid)
@@ -116,11 +116,12 @@ class Killed:
     def _at_work(self) -> bool:
         return any(self.home.glob("results/tuning/*/*/*/trials/[1-9]*.json"))
 
-    def _helpers(self, command: int) -> list[psutil.Process]:
+    def _helpers(self, command: int, named: str = "") -> list[psutil.Process]:
         """Return the processes that the command has started, and what these have."""
         with suppress(psutil.Error):
             below = psutil.Process(command).children(recursive=True)
-            return [p for p in below if "tracker" not in " ".join(p.cmdline())]
+            lines = {each: " ".join(each.cmdline()) for each in below}
+            return [p for p, line in lines.items() if named in line and "tracker" not in line]
         return []
 
     def _look(self) -> None:

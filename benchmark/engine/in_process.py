@@ -27,10 +27,6 @@ class InProcess(Engine):
         """Return 1."""
         return 1
 
-    def places(self) -> int:
-        """Return 1."""
-        return 1
-
     def _start(self, work: Work, attempt: int) -> None:
         self._waiting = work
 

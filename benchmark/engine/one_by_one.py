@@ -30,10 +30,6 @@ class OneByOne(Engine):
         """Return 1."""
         return 1
 
-    def places(self) -> int:
-        """Return 1."""
-        return 1
-
     def _start(self, work: Work, attempt: int) -> None:
         self._waiting = Parcel.of(work, self.log_of(work.key), attempt)
 
