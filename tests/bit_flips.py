@@ -32,7 +32,7 @@ from benchmark.registry import find
 from benchmark.results.record import read_run
 from benchmark.running.plan import Experiment
 from benchmark.running.runner import run_model
-from benchmark.tuning.study import find_study, tune
+from benchmark.tuning.study import SearchOptions, find_study, tune
 from tests.support import write_tiny
 
 __all__ = ["Figures", "Stored", "flip_bits", "kinds_of_files"]
@@ -191,7 +191,7 @@ def _study(data: Dataset, results: Path) -> Stored:
     plan = _experiment()
 
     def read(tell: Callable[[str], object]) -> object:
-        study = tune(plan, data, 3, 1, "cpu", results, lambda line: None)
+        (study,) = tune([plan], data, SearchOptions(3, device="cpu"), results, lambda line: None)
         (_,) = results.rglob("study.json")  # code that changed meanwhile would make another
         return study, find_study(results, plan, data, tell)
 

@@ -119,6 +119,24 @@ class Environment(_Part):
     packages: dict[str, Text | None] = Field(default_factory=dict)
 
 
+class DataSizes(_Part):
+    """How much data there was, see :class:`benchmark.needs.Sizes`."""
+
+    users: Count
+    items: Count
+    queries: Count
+    events: Count
+    searches: Count
+    busiest: Count
+    meetings: Count
+    item_bytes: Count
+    query_bytes: Count
+    log: Count
+    listed: Count
+    longest_list: Count
+    asked: dict[str, dict[TaskName, Count]]
+
+
 class Origin(_Part):
     """The file that one task and protocol were imported from."""
 
@@ -138,6 +156,7 @@ class RunInfo(_Part):
         changed: settings that differ from the preset's.
         parameters: ``None`` for what was trained elsewhere, as is ``peak_memory_mib``.
         facts: whatever else a model reports.
+        sizes: of the data, where the run tells them.
         negatives: of a full sampled list, where the run tells it.
         place: where the data lay on the machine of the run.
     """
@@ -173,6 +192,7 @@ class RunInfo(_Part):
     curve: list[dict[str, Annotated[float, Field(allow_inf_nan=False)]]]
     facts: Any
     metrics: dict[TaskName, dict[Protocol, Means]]
+    sizes: DataSizes | None = None
     negatives: Count | None = None
     place: Annotated[str, Field(max_length=4096)] | None = None
 

@@ -24,6 +24,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.learning.sentence_encoder import load_encoder
 from benchmark.model import Model, TrainingContext
+from benchmark.processes import ALONE
 
 SEARCH = (Task.SEARCH,)
 ZERO = DenseSettings(tuning="none")
@@ -203,13 +204,14 @@ def test_known_partners_and_the_text_itself_are_no_negatives(
     """Rows 0 and 3 of the table are one text; a-b, b-a and a-c are known, c-d is not of a or b."""
     found = []
     monkeypatch.setattr(
-        "baselines.bi_encoder.contrastive_loss", lambda *given: found.append(given[2])
+        "baselines.bi_encoder.contrastive_loss",
+        lambda *given: found.append(given[2]) or torch.zeros(()),
     )
     encoder = BiEncoder("minilm", "cpu", 8)
     pairs = np.array([[0, 1], [1, 3], [3, 2], [2, 4]])
     table = ("a", "b", "c", "a", "d")
     group = _Group(encoder, PairGroup(table, table, pairs))
-    group.loss(encoder, group.keys, 1.0)
+    group.loss(encoder, group.keys, 1.0, ALONE)
     # The batch, in the order of its keys: a-b, a-c, b-a, c-d.
     expected = [[0, 1, 1, 0], [1, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0]]
     assert found[0].int().tolist() == expected

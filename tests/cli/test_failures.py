@@ -39,7 +39,7 @@ def _exit(*arguments: object) -> None:
 
 
 def _raiser(error: BaseException) -> Callable[..., None]:
-    def fail(*arguments: object) -> None:
+    def fail(*arguments: object, **named: object) -> None:
         raise error
 
     return fail

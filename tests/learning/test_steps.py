@@ -27,7 +27,7 @@ from benchmark.settings import settings_from_json
 from tests.processes import together
 
 READERS = (
-    *("gensar.model", "baselines.generative.tiger", "baselines.generative.dsi"),
+    *("gensar.engine.item_vectors", "gensar.model", "baselines.generative.dsi"),
     "baselines.synergen.texts",
 )
 """Modules that take vectors of texts."""
@@ -142,7 +142,7 @@ def _curves(processes: Processes, folder: Path, cache: Path) -> list[list[dict[s
     changed = {**_SEMANTIC, "batch_size": 8, "epochs": 3, "validate_every": 1}
     settings = settings_from_json(kind.Settings, {**kind.presets["quick"], **changed})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gensar.model.semantic_vectors", _any_vectors)
+        patch.setattr("gensar.engine.item_vectors.semantic_vectors", _any_vectors)
         for those in (ALONE, processes):
             log, validation = RunLog(quiet=True), HarnessValidation(data, tuple(Task), those)
             context = TrainingContext(tuple(Task), 1, run_log=log, processes=those)
