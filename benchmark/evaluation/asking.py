@@ -37,6 +37,8 @@ LARGE = 2**16
 """Items of a catalogue from which on the harness multiplies the vectors of a model itself."""
 _BATCH = REQUESTS_AT_ONCE
 _NOTHING = np.empty(0, dtype=np.int64)
+_Rows = NDArray[np.int64]
+_Counted = tuple[_Rows, NDArray[np.int32], _Rows, int, str, _Rows]
 
 
 @dataclass(frozen=True)
@@ -185,21 +187,12 @@ class Asking:
         self, part: EvaluationSet, first: int, scores: NDArray[np.float32]
     ) -> Places:
         """Count among all items that are candidates."""
-        seen = _seen(part.requests)
-        return count_scores(
-            scores,
-            part.relevant.request,
-            part.relevant.item,
-            _NOTHING if seen is None else seen.keys,
-            self._depth("full"),
-            self._name,
-            first + np.arange(len(part)),
-        )
+        return count_scores(scores, *self._counted(part, first))
 
     def _multiply(self, part: EvaluationSet, first: int) -> Places:
         """Count among all items, from vectors."""
         assert isinstance(self._model, ScoresByVectors)
-        seen, started = _seen(part.requests), time.perf_counter()
+        started = time.perf_counter()
         with self._answering():
             if self._vectors is None:
                 self._vectors = np.asarray(self._model.ranked_vectors(part.requests.task))
@@ -208,19 +201,17 @@ class Asking:
         self._check_shape(self._vectors, (self._items, queries.shape[-1]))
         self._check_shape(queries, (len(part), queries.shape[-1]))
         with subnormals_flushed():
-            places = count_products(
-                queries,
-                self._vectors,
-                part.relevant.request,
-                part.relevant.item,
-                _NOTHING if seen is None else seen.keys,
-                self._depth("full"),
-                self._name,
-                first + np.arange(len(part)),
-                self._largest,
-            )
+            counted = self._counted(part, first)
+            places = count_products(queries, self._vectors, *counted, self._largest)
         self._kept["full"].seconds += time.perf_counter() - started
         return places
+
+    def _counted(self, part: EvaluationSet, first: int) -> _Counted:
+        """Return what is counted among all items, as both ways of counting take it."""
+        seen, relevant = _seen(part.requests), part.relevant
+        left_out = _NOTHING if seen is None else seen.keys
+        numbers = first + np.arange(len(part))
+        return relevant.request, relevant.item, left_out, self._depth("full"), self._name, numbers
 
     def _retrieve(self, part: EvaluationSet, numbers: NDArray[np.int64], k: int) -> Places:
         """Count from the best ``k``, and from more where these do not settle every metric.

@@ -118,18 +118,28 @@ def run_model(
                 return RunResult(stored, reused=True)
             check_room(plan, Sizes.of(dataset), identity.device)
             forget_peak()
-            context = TrainingContext(
-                plan.tasks,
-                seed,
-                identity.device,
-                RunLog(title=f"{plan.title} seed {seed}"),
-                checkpoints,
-                common,
-                identity.run_id,
-                processes=processes,
-            )
+            context = _context(plan, identity, checkpoints, common, processes)
             info, outcomes = _trained(plan, identity, model, dataset, context)
             return RunResult(processes.once(written), reused=False)
+
+
+def _context(
+    plan: Experiment,
+    identity: RunIdentity,
+    checkpoints: Path,
+    common: Path | None,
+    processes: Processes,
+) -> TrainingContext:
+    return TrainingContext(
+        plan.tasks,
+        identity.seed,
+        identity.device,
+        RunLog(title=f"{plan.title} seed {identity.seed}"),
+        checkpoints,
+        common,
+        identity.run_id,
+        processes=processes,
+    )
 
 
 @contextmanager

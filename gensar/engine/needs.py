@@ -117,21 +117,17 @@ def backbone_needs(
         trained=weights,
     )
     candidates = sum(sizes.asked.get("test", {}).values()) and sizes.longest_list
-    beams = s.num_beams
-    keys = 2 * layers * width * (levels + 1)
-    attended = 3 * heads * targets.request
     asked = in_turn(
-        forward(encoder, targets.request), forward(decoder, (beams + candidates) * levels)
+        forward(encoder, targets.request), forward(decoder, (s.num_beams + candidates) * levels)
     )
+    # Keys and values of each beam or candidate, what it attends to, and its own states.
+    each = 2 * layers * width * (levels + 1) + 3 * heads * targets.request + 4 * width
+    written_at_once = max(WRITTEN_AT_ONCE * s.num_beams, SCORED_AT_ONCE)
     request = Work(
         flop=asked.flop,
         moved=asked.moved,
         calls=layers * levels * 3 * (1 / WRITTEN_AT_ONCE + candidates / SCORED_AT_ONCE),
-        held=FLOAT
-        * (
-            max(WRITTEN_AT_ONCE * beams, SCORED_AT_ONCE) * (keys + attended + 4 * width)
-            + WRITTEN_AT_ONCE * targets.request * 8 * width
-        ),
+        held=FLOAT * (written_at_once * each + WRITTEN_AT_ONCE * targets.request * 8 * width),
     )
     return Needs(
         (*identifying, epochs_of(s, epoch, request, sizes, tasks).named("backbone")),
