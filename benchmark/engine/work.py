@@ -38,7 +38,8 @@ class Outcome:
 
     Attributes:
         key: of the work.
-        value: what the call returned, ``None`` if it failed.
+        value: what the call returned; ``None`` if it failed, or its error where the work was done
+            in this process.
         failure: why it failed or was not begun, in one line; ``None`` if it is done.
         seconds: that its last attempt took, 0 if there was none.
         attempts: how often it was begun and not found busy.

@@ -56,7 +56,7 @@ def _sweep(
 ) -> tuple[list[Line], Sweep, list[str]]:
     """Carry out a sweep; return its lines, itself, and the keys of works in their order."""
     wishes = wishes_of(SweepFile.model_validate({"runs": blocks}), {}, "a file")
-    engine = InProcess(results / "logs", before)
+    engine = InProcess(before)
     with engine, Sweep("mine", wishes, engine, results, ask_gpu, lambda line: None) as sweep:
         return list(sweep.lines()), sweep, engine.begun
 
