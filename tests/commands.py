@@ -171,10 +171,15 @@ def _filled_in(home: Path, arguments: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def state(home: Path, *patterns: str) -> dict[str, str]:
-    """Return a digest of each file in a home, but for times and for what follows from them."""
+    """Return a digest of each file in a home, but for times and for what follows from them.
+
+    Source files are remembered in the cache once they are some seconds old, so whether a command
+    remembers those of its home, which was just made, is a matter of the machine's load.
+    """
     found = {}
+    remembered = home / "cache" / "files"
     for file in sorted(file for each in patterns or ("**/*",) for file in home.glob(each)):
-        if file.is_file():
+        if file.is_file() and remembered not in file.parents:
             content = file.read_bytes()
             if file.suffix == ".json":
                 with suppress(ValueError):

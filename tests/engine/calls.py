@@ -61,11 +61,15 @@ def hold(place: Path, seconds: float) -> None:
 
 
 def append(file: Path, seconds: float) -> None:
-    """Work for a while, then put a line into a file, alone with it."""
+    """Work for a while, then put a line into a file, alone with it, unless that was done.
+
+    As a run does: a worker that dies after its work and before it tells leaves that to be found.
+    """
     with locked(file, wait=60):
-        time.sleep(seconds)
-        with file.open("a") as stream:
-            stream.write(f"{os.getpid()}\n")
+        if not file.exists():
+            time.sleep(seconds)
+            with file.open("a") as stream:
+                stream.write(f"{os.getpid()}\n")
 
 
 def named(variable: str) -> str | None:

@@ -46,6 +46,7 @@ def test_workers_that_are_killed_lose_and_duplicate_nothing(
         engine.submit(Work("threads", calls.named, ("OMP_NUM_THREADS",)))
         done = {}
         for outcome in engine.finished():
+            assert outcome.key not in done
             done[outcome.key] = outcome
             if killed < 2:
                 for worker in _workers()[:1]:
