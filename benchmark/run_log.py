@@ -1,12 +1,17 @@
-"""Run log: what a run notes about itself while it works, and the progress that a person sees."""
+"""Run log: what a run notes about itself while it works, and the progress that a person sees.
+
+Time is told twice: by the clock, and as what the processors of this process spent. The first is
+what a person waits for; the second is nearly the same on a machine that does other work too.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import psutil
 from rich.console import Console
@@ -23,15 +28,44 @@ from benchmark import signals
 from benchmark.plain_text import plain
 from benchmark.progress_lines import ProgressLines
 
-__all__ = ["Phase", "RunLog", "Ticker"]
+__all__ = ["Phase", "RunLog", "Spent", "Ticker"]
+
+
+class Spent(NamedTuple):
+    """Time that something took, or two readings of clocks whose difference is such a time.
+
+    Attributes:
+        seconds: by the clock.
+        processor_seconds: of all threads of this process together.
+    """
+
+    seconds: float
+    processor_seconds: float
+
+    @classmethod
+    def now(cls) -> Spent:
+        """Read both clocks."""
+        return cls(time.monotonic(), time.process_time())
+
+    def since(self, begun: Spent) -> Spent:
+        """Return the time from an earlier reading to this one, or a reading that much earlier."""
+        return Spent(self.seconds - begun.seconds, self.processor_seconds - begun.processor_seconds)
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One finished phase: wall time in seconds, and the process's memory at its end in MiB."""
+    """One finished phase.
+
+    Attributes:
+        name: of it, behind those that it was part of.
+        seconds: by the clock.
+        processor_seconds: of all threads of the process.
+        memory_mib: of the process at its end.
+    """
 
     name: str
     seconds: float
+    processor_seconds: float
     memory_mib: float
 
 
@@ -88,8 +122,8 @@ class RunLog:
     facts: dict[str, object] = field(default_factory=dict)
     quiet: bool = False
     title: str = ""
-    _open: list[tuple[str, float]] = field(default_factory=list)
-    _started: float = field(default_factory=time.monotonic)
+    _open: list[tuple[str, Spent]] = field(default_factory=list)
+    _started: Spent = field(default_factory=Spent.now)
 
     def __post_init__(self) -> None:
         self._lines = ProgressLines(self.title, self.quiet)
@@ -107,7 +141,7 @@ class RunLog:
     def phase(self, name: str) -> Iterator[None]:
         """Time a phase; its entry is written even when it ends in an error."""
         signals.check()
-        self._open.append((name, time.monotonic()))
+        self._open.append((name, Spent.now()))
         try:
             with self._lines.step(name):
                 yield
@@ -115,7 +149,7 @@ class RunLog:
             path = "/".join(name for name, _ in self._open)
             _, started = self._open.pop()
             memory = psutil.Process().memory_info().rss / 2**20
-            self.phases.append(Phase(path, time.monotonic() - started, memory))
+            self.phases.append(Phase(path, *Spent.now().since(started), memory))
 
     @contextmanager
     def progress(self, label: str, total: float | None, unit: str = "") -> Iterator[Ticker]:
@@ -144,31 +178,34 @@ class RunLog:
 
     def validated(self, **values: float) -> None:
         """Add a point to the validation curve, stamped with the seconds since the run began."""
-        self.curve.append({"seconds": round(time.monotonic() - self._started, 3), **values})
+        seconds = Spent.now().since(self._started).seconds
+        self.curve.append({"seconds": round(seconds, 3), **values})
         self._lines.news(_listed(values))
 
-    def elapsed(self) -> list[float]:
-        """Return the seconds since the run began, then those since each open phase did."""
-        now = time.monotonic()
-        return [now - self._started, *(now - started for _, started in self._open)]
+    def elapsed(self) -> list[Spent]:
+        """Return the time since the run began, then that since each open phase did."""
+        now = Spent.now()
+        return [now.since(begun) for begun in (self._started, *(each for _, each in self._open))]
 
-    def charge(self, seconds: float) -> None:
+    def charge(self, spent: Spent) -> None:
         """Count time that another run spent on a step of this one, in each open phase."""
-        self._started -= seconds
-        self._open = [(name, started - seconds) for name, started in self._open]
+        self._started = self._started.since(spent)
+        self._open = [(name, started.since(spent)) for name, started in self._open]
 
-    def take_up(self, curve: list[dict[str, float]], elapsed: list[float]) -> None:
+    def take_up(self, curve: list[dict[str, float]], elapsed: Sequence[Spent]) -> None:
         """Go on where an interrupted run stood, so that its time counts too.
 
         Args:
             curve: the points that it had.
             elapsed: what :meth:`elapsed` was then, inside the same phases.
+
+        Raises:
+            ValueError: it is of other phases.
         """
+        now, names = Spent.now(), [name for name, _ in self._open]
+        self._started, *begun = (now.since(each) for each in elapsed)
+        self._open = list(zip(names, begun, strict=True))
         self.curve[:] = curve
-        now = time.monotonic()
-        self._started = now - elapsed[0]
-        names = [name for name, _ in self._open]
-        self._open = [(n, now - e) for n, e in zip(names, elapsed[1:], strict=True)]
         last = {name: value for name, value in (curve or [{}])[-1].items() if name != "seconds"}
         path = ": ".join(names)
         self._lines.tell(f"{path}: resumed from a checkpoint, {_listed(last)}".rstrip(", "))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import Any
 from benchmark.errors import InputError
 from benchmark.files import writing
 from benchmark.locks import locked
-from benchmark.run_log import RunLog
+from benchmark.run_log import RunLog, Spent
 
 __all__ = ["StepCount", "counts_in", "is_made", "made_once", "step_digest"]
 
@@ -62,7 +61,7 @@ def step_digest(name: str, decided_by: Sequence[object], seed: int | None, devic
 def made_once(folder: Path, name: str, by: str, run_log: RunLog) -> Iterator[None]:
     """Be alone with a step's folder, and count that the step was made or used.
 
-    A run that finds the step made is charged the seconds that it took, as if it had made it itself:
+    A run that finds the step made is charged the time that it took, as if it had made it itself:
     what a model costs does not depend on the runs around it.
 
     Args:
@@ -75,20 +74,20 @@ def made_once(folder: Path, name: str, by: str, run_log: RunLog) -> Iterator[Non
         InputError: the folder cannot be written to.
     """
     with locked(folder, wait=_FOREVER):
-        seconds, begun = _seconds(folder), time.monotonic()
+        spent, begun = _spent(folder), Spent.now()
         yield
-        if seconds is None:
-            took = json.dumps({"seconds": time.monotonic() - begun})
+        if spent is None:
+            took = json.dumps(Spent.now().since(begun)._asdict())
             with writing(folder / _DONE) as unfinished:
                 unfinished.write_text(took, encoding="utf-8")
         else:
-            run_log.charge(seconds)
-        _note(folder, {"step": name, "digest": folder.name, "made": seconds is None, "by": by})
+            run_log.charge(spent)
+        _note(folder, {"step": name, "digest": folder.name, "made": spent is None, "by": by})
 
 
 def is_made(common: Path, digest: str) -> bool:
     """Return whether a step stands ready in the folder of all steps."""
-    return _seconds(common / digest) is not None
+    return _spent(common / digest) is not None
 
 
 def counts_in(common: Path) -> list[StepCount]:
@@ -113,9 +112,10 @@ def counts_in(common: Path) -> list[StepCount]:
     return [StepCount(names[d], d, made[d], len(used.get(d, ()))) for d in names]
 
 
-def _seconds(folder: Path) -> float | None:
+def _spent(folder: Path) -> Spent | None:
     try:
-        return float(json.loads((folder / _DONE).read_text(encoding="utf-8"))["seconds"])
+        told = json.loads((folder / _DONE).read_text(encoding="utf-8"))
+        return Spent(*(float(told[name]) for name in Spent._fields))
     except (OSError, ValueError, LookupError, TypeError):
         return None
 

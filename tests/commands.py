@@ -37,8 +37,8 @@ __all__ = [
 ]
 
 _TIMES = {
-    *("seconds", "seconds_per_request", "finished", "phases", "curve", "checksum"),
-    *("peak_memory_mib", "environment", "memory_mib", "elapsed", "sha256"),
+    *("seconds", "processor_seconds", "seconds_per_request", "finished", "phases", "curve"),
+    *("peak_memory_mib", "environment", "memory_mib", "elapsed", "checksum", "sha256"),
 }
 """Fields of JSON files that are not the same twice, and checksums over these."""
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC

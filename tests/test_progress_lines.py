@@ -9,7 +9,7 @@ import time
 import pytest
 
 from benchmark import progress_lines
-from benchmark.run_log import RunLog
+from benchmark.run_log import RunLog, Spent
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,9 @@ def test_validations_are_told_but_not_all_of_them(capsys: pytest.CaptureFixture[
 def test_a_checkpoint_taken_up_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     run_log = RunLog(title="mine")
     with run_log.phase("fit"):
-        run_log.take_up([{"seconds": 3.0, "epoch": 12, "rec": 0.05}], [9.0, 8.0])
+        run_log.take_up(
+            [{"seconds": 3.0, "epoch": 12, "rec": 0.05}], [Spent(9.0, 8.5), Spent(8.0, 7.5)]
+        )
     assert lines(capsys) == ["mine: fit: resumed from a checkpoint, epoch 12, rec 0.05"]
 
 

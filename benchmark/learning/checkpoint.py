@@ -50,7 +50,7 @@ class Progress(BaseModel):
     best_value: FiniteFloat
     best_epoch: Annotated[int, Field(ge=1)]
     curve: list[dict[str, int | FiniteFloat]]
-    elapsed: Annotated[list[_Seconds], Field(min_length=1)]
+    elapsed: Annotated[list[tuple[_Seconds, _Seconds]], Field(min_length=1)]
 
 
 @dataclass(frozen=True)

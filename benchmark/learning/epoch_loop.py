@@ -20,6 +20,7 @@ from benchmark.learning.checkpoint import MISFITS, Checkpoint, Progress
 from benchmark.learning.divergence import all_finite, check_finite, diverged
 from benchmark.learning.steps import check_equal, take_first
 from benchmark.model import Model, TrainingContext, Validated, Validation
+from benchmark.run_log import Spent
 from benchmark.sealed import DamagedError
 
 __all__ = ["EpochLoop", "Schedule", "train_to_best"]
@@ -145,7 +146,7 @@ class EpochLoop:
             best_value=self._best_value,
             best_epoch=self._best_epoch,
             curve=self.context.run_log.curve,
-            elapsed=self.context.run_log.elapsed(),
+            elapsed=[(s, processor) for s, processor in self.context.run_log.elapsed()],
         )
         weights, optimiser = self.module.state_dict(), self.optimiser.state_dict()
         Checkpoint(progress, weights, self._best, optimiser).write(file, self._owner)
@@ -162,7 +163,8 @@ class EpochLoop:
         try:
             self.module.load_state_dict(found.weights)
             self.optimiser.load_state_dict(found.optimiser)
-            self.context.run_log.take_up(progress.curve, progress.elapsed)
+            elapsed = [Spent(*each) for each in progress.elapsed]
+            self.context.run_log.take_up(progress.curve, elapsed)
         except MISFITS as error:
             raise DamagedError(file, f"or of another version: {type(error).__name__}") from error
         self._best = dict(found.best)

@@ -25,6 +25,7 @@ class EarlierRun:
 
     Attributes:
         model: its name.
+        preset: of its settings.
         settings: all of them, as JSON values.
         tasks: that it was trained and asked for.
         dataset: the name of the data set.
@@ -33,12 +34,15 @@ class EarlierRun:
         device: ``cpu`` or ``cuda``.
         machine: what processor or GPU computed, and for a processor the number of threads.
         seconds: by phase, those of ``fit/…`` inside of ``fit``.
+        alone: the same as on a machine that does nothing else, as far as it is known: no more than
+            processors were at work for it.
         peak_memory_mib: the most that its process ever held, earlier runs of it included.
         sizes: of the data, ``None`` where the record is older than that.
         epochs: behind it when training ended, ``None`` where it has no validation curve.
     """
 
     model: str
+    preset: str
     settings: Mapping[str, Any]
     tasks: tuple[str, ...]
     dataset: str
@@ -47,6 +51,7 @@ class EarlierRun:
     device: str
     machine: tuple[str, int]
     seconds: Mapping[str, float]
+    alone: Mapping[str, float]
     peak_memory_mib: float
     sizes: Sizes | None
     epochs: float | None
@@ -61,13 +66,13 @@ def earlier_runs(folders: Iterable[Path], models: Iterable[str] | None = None) -
     """Return what the runs below some results folders cost, in the order of their folders.
 
     Args:
-        folders: each holds ``runs/``; one that is not there has none.
+        folders: each holds ``runs/``; one that is not there has none, one named twice counts once.
         models: those that are asked about; all without.
     """
     names = None if models is None else {name.replace(":", "-") for name in models}
     found: list[EarlierRun] = []
-    for folder in folders:
-        for file in sorted((folder / "runs").glob(f"*/*/*/{INFO_FILE}")):
+    for folder in dict.fromkeys(each.resolve() for each in folders):
+        for file in sorted((folder / "runs").glob(f"*/*/[!.]*/{INFO_FILE}")):
             if names is None or file.parts[-3].replace(":", "-") in names:
                 found += _read(file.parent)
     return found
@@ -79,6 +84,16 @@ def same_run(
     """Return whether a run was of the same model, settings, tasks and data, whatever its seed."""
     own = (run.model, dict(run.settings), sorted(run.tasks), run.digest)
     return own == (model, dict(settings), sorted(map(str, tasks)), digest)
+
+
+def _alone(phase: Mapping[str, Any], device: str) -> float:
+    """Return the seconds of a phase without those in which its process waited for a processor.
+
+    One that computes on a GPU waits for that, and records of before tell the clock's time only.
+    """
+    spent = phase.get("processor_seconds") if device == "cpu" else None
+    seconds: float = phase["seconds"]
+    return seconds if spent is None else min(seconds, spent)
 
 
 def _read(folder: Path) -> Iterator[EarlierRun]:
@@ -93,6 +108,7 @@ def _read(folder: Path) -> Iterator[EarlierRun]:
         sizes = info.get("sizes")
         yield EarlierRun(
             model=info["model"],
+            preset=info["preset"],
             settings=info["settings"],
             tasks=tuple(info["tasks"]),
             dataset=info["dataset"],
@@ -101,6 +117,7 @@ def _read(folder: Path) -> Iterator[EarlierRun]:
             device=info["device"],
             machine=(cpu, threads),
             seconds={phase["name"]: phase["seconds"] for phase in info["phases"]},
+            alone={phase["name"]: _alone(phase, info["device"]) for phase in info["phases"]},
             peak_memory_mib=info["peak_memory_mib"],
             sizes=None if sizes is None else Sizes.from_json(sizes),
             epochs=curve[-1].get("epoch") if curve else None,

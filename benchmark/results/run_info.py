@@ -88,6 +88,7 @@ class Phase(_Part):
 
     name: Text
     seconds: Number
+    processor_seconds: Number | None = None
     memory_mib: Number
 
 

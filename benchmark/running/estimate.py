@@ -230,7 +230,7 @@ def _seconds(
     ]
     here = [r for r in same if r.machine == machine] or same
     if here:
-        return _medians([r.seconds for r in here]), _told(here, machine, "of the same kind")
+        return _medians([r.alone for r in here]), _told(here, machine, "of the same kind")
     if needs is None:
         return {}, "unknown: the model does not say what it needs, and no run is stored"
     scaled = [
@@ -281,9 +281,9 @@ def _scaled(
     now, before = _by_phase(needs, sizes, experiment.tasks), _by_phase(old, known, tasks)
     speed = EFFICIENCY * matrix_speed()
     return {
-        name: run.seconds[name] * _cost(work, speed) / max(_cost(before[name], speed), 1e-9)
+        name: run.alone[name] * _cost(work, speed) / max(_cost(before[name], speed), 1e-9)
         for name, work in now.items()
-        if name in before and name in run.seconds
+        if name in before and name in run.alone
     }
 
 

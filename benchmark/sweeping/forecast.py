@@ -10,6 +10,7 @@ from typing import Literal
 from benchmark.data.load import is_prepared
 from benchmark.errors import BenchmarkError
 from benchmark.failures import owning
+from benchmark.results.earlier import earlier_runs
 from benchmark.sweeping.jobs import Job, Wish
 from benchmark.sweeping.sweep import OnData, on_data
 from benchmark.sweeping.timings import Estimate, Timings
@@ -109,7 +110,8 @@ def forecast(
         results: the folder of records; times come from it, and from ``results/published``.
         tell: takes a line that a person should know.
     """
-    timings = Timings.stored(results, results / "published", Path("results", "published"))
+    folders = (results, results / "published", Path("results", "published"))
+    timings = Timings(earlier_runs(folders, {wish.experiment.entry.name for wish in wishes}))
     runs: list[Expected] = []
     shared: list[SharedWork] = []
     for source in dict.fromkeys(wish.source for wish in wishes):

@@ -5,18 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
-from typing import Any
 
-from benchmark.results.stored_files import read_info
+from benchmark.results.earlier import EarlierRun
 from benchmark.running.plan import Experiment
 
 __all__ = ["Estimate", "Timings"]
-
-_Facts = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,32 +27,43 @@ class Estimate:
     source: str
 
 
-def _same(facts: _Facts) -> tuple[object, ...]:
-    return tuple(facts.values())
+@dataclass(frozen=True)
+class _Facts:
+    """What runs agree in, or not."""
+
+    model: str
+    dataset: str
+    preset: str
+    settings: str
+    tasks: tuple[str, ...]
 
 
-def _settings_differ(facts: _Facts) -> tuple[object, ...]:
-    return facts["model"], facts["dataset"], facts["preset"]
+def _same(facts: _Facts) -> object:
+    return facts
 
 
-def _preset_differs(facts: _Facts) -> tuple[object, ...]:
-    return facts["model"], facts["dataset"]
+def _settings_differ(facts: _Facts) -> object:
+    return facts.model, facts.dataset, facts.preset
 
 
-def _data_differ(facts: _Facts) -> tuple[object, ...]:
-    return facts["model"], facts["preset"]
+def _preset_differs(facts: _Facts) -> object:
+    return facts.model, facts.dataset
 
 
-def _only_the_model(facts: _Facts) -> tuple[object, ...]:
-    return (facts["model"],)
+def _data_differ(facts: _Facts) -> object:
+    return facts.model, facts.preset
 
 
-_LEVELS: tuple[tuple[Callable[[_Facts], tuple[object, ...]], str], ...] = (
+def _only_the_model(facts: _Facts) -> object:
+    return facts.model
+
+
+_LEVELS: tuple[tuple[Callable[[_Facts], object], str], ...] = (
     (_same, "the same"),
     (_settings_differ, "other settings"),
-    (_preset_differs, "preset {preset}"),
-    (_data_differ, "{dataset}"),
-    (_only_the_model, "{dataset}, preset {preset}"),
+    (_preset_differs, "preset {0.preset}"),
+    (_data_differ, "{0.dataset}"),
+    (_only_the_model, "{0.dataset}, preset {0.preset}"),
 )
 """What has to agree, and how a person is told of what does not; the nearest first."""
 
@@ -66,57 +72,29 @@ class Timings:
     """What earlier runs took.
 
     Args:
-        records: the documents of their ``run.json``.
+        runs: the latest last.
     """
 
-    def __init__(self, records: Iterable[dict[str, Any]]) -> None:
-        self._taken: dict[tuple[object, ...], list[tuple[float, _Facts]]] = defaultdict(list)
-        for record in records:
-            with suppress(LookupError, TypeError, ValueError):  # boards tell of odd records
-                facts = _facts_of(record)
-                seconds = sum(p["seconds"] for p in record["phases"] if "/" not in p["name"])
-                for level, (key, _) in enumerate(_LEVELS):
-                    place = (level, *key(facts))
-                    self._taken[place].append((float(seconds), facts))
-
-    @classmethod
-    def stored(cls, *results: Path) -> Timings:
-        """Read the times of all runs in some results folders; what cannot be read tells nothing."""
-        folders = dict.fromkeys(f.resolve() for f in results)
-        files = [file for f in folders for file in sorted(f.glob("runs/*/*/[!.]*/run.json"))]
-        return cls(filter(None, map(_read, files)))
+    def __init__(self, runs: Iterable[EarlierRun]) -> None:
+        self._taken: dict[tuple[int, object], list[tuple[float, _Facts]]] = defaultdict(list)
+        for run in runs:
+            settings = json.dumps(run.settings, sort_keys=True)
+            facts = _Facts(run.model, run.dataset, run.preset, settings, run.tasks)
+            for level, (key, _) in enumerate(_LEVELS):
+                self._taken[level, key(facts)].append((run.total, facts))
 
     def of(self, experiment: Experiment, dataset: str) -> Estimate | None:
         """Return the estimate for a run, ``None`` where the model has never run."""
-        settings = json.loads(json.dumps(asdict(experiment.settings)))
-        facts = {
-            "model": experiment.entry.name,
-            "dataset": dataset,
-            "preset": experiment.preset,
-            "settings": json.dumps(settings, sort_keys=True),
-            "tasks": tuple(map(str, experiment.tasks)),
-        }
+        settings = json.dumps(asdict(experiment.settings), sort_keys=True)
+        tasks = tuple(map(str, experiment.tasks))
+        facts = _Facts(experiment.entry.name, dataset, experiment.preset, settings, tasks)
         for level, (key, told) in enumerate(_LEVELS):
-            if taken := self._taken.get((level, *key(facts))):
+            if taken := self._taken.get((level, key(facts))):
                 nearest = taken[-1][1]
                 alike = [seconds for seconds, other in taken if _alike(other, nearest)]
-                return Estimate(median(alike), told.format(**nearest))
+                return Estimate(median(alike), told.format(nearest))
         return None
 
 
 def _alike(one: _Facts, other: _Facts) -> bool:
-    return all(one[name] == other[name] for name in ("dataset", "preset"))
-
-
-def _facts_of(record: dict[str, Any]) -> _Facts:
-    facts = {name: record[name] for name in ("model", "dataset", "preset")}
-    facts["settings"] = json.dumps(record["settings"], sort_keys=True)
-    return {**facts, "tasks": tuple(record["tasks"])}
-
-
-def _read(file: Path) -> dict[str, Any] | None:
-    try:
-        found = read_info(file.parent)
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+    return (one.dataset, one.preset) == (other.dataset, other.preset)

@@ -58,11 +58,12 @@ def test_the_time_of_an_interrupted_run_counts(
 ) -> None:
     now = [0.0]
     monkeypatch.setattr("benchmark.run_log.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("benchmark.run_log.time.process_time", lambda: now[0] / 2)
 
     class Slow(Training):
         def __post_init__(self) -> None:
             super().__post_init__()
-            self.run_log = RunLog(quiet=True, _started=now[0])
+            self.run_log = RunLog(quiet=True)
 
         def _train(self, epoch: int) -> float:
             loss = super()._train(epoch)
@@ -74,7 +75,9 @@ def test_the_time_of_an_interrupted_run_counts(
                 now[0] += 5
                 with self.run_log.phase("backbone"):
                     self.run()
-            return {phase.name: phase.seconds for phase in self.run_log.phases}
+            phases = self.run_log.phases
+            assert [each.processor_seconds for each in phases] == [e.seconds / 2 for e in phases]
+            return {phase.name: phase.seconds for phase in phases}
 
     whole = Slow(None).timed()
     assert whole == {"fit/backbone": 10.0 * EPOCHS, "fit": 10.0 * EPOCHS + 5}
@@ -90,8 +93,9 @@ def test_the_time_of_an_interrupted_run_counts(
 
 IMPOSSIBLE: dict[str, Callable[[dict[str, Any]], object]] = {
     "no times": lambda state: state["progress"].pop("elapsed"),
-    "too many times": lambda state: state["progress"].update(elapsed=[1.0, 2.0, 3.0]),
-    "a time before the start": lambda state: state["progress"].update(elapsed=[-1.0]),
+    "too many times": lambda state: state["progress"].update(elapsed=[(1.0, 1.0)] * 3),
+    "times of one clock": lambda state: state["progress"].update(elapsed=[1.0]),
+    "a time before the start": lambda state: state["progress"].update(elapsed=[(-1.0, 0.0)]),
     "an epoch beyond the last": lambda state: state["progress"].update(epoch=EPOCHS + 1),
     "an epoch that is no number": lambda state: state["progress"].update(epoch="3"),
     "a best epoch to come": lambda state: state["progress"].update(best_epoch=EPOCHS + 1),

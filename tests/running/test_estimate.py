@@ -30,6 +30,7 @@ from benchmark.running.estimate import (
 from benchmark.running.memory import Room
 from benchmark.running.plan import Experiment
 from benchmark.settings import PRESETS, build_settings
+from tests.results.records import record
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGE = Sizes(
@@ -143,6 +144,7 @@ def earlier(plan: Experiment, sizes: Sizes | None, seconds: dict[str, float], **
     settings = json.loads(json.dumps(asdict(plan.settings)))
     usual = EarlierRun(
         model=plan.entry.name,
+        preset=plan.preset,
         settings=settings,
         tasks=tuple(map(str, plan.tasks)),
         dataset="some",
@@ -151,6 +153,7 @@ def earlier(plan: Experiment, sizes: Sizes | None, seconds: dict[str, float], **
         device="cpu",
         machine=this_machine("cpu"),
         seconds=seconds,
+        alone=seconds,
         peak_memory_mib=1.0,
         sizes=sizes,
         epochs=None,
@@ -166,6 +169,25 @@ def test_the_same_run_says_how_long_it_lasts() -> None:
     assert (found.total, found.source) == (21.0, "3 earlier runs of the same kind")
     found = estimate(plan, LARGE, "0" * 64, "cpu", [slower])
     assert (found.total, found.source[-21:]) == (100.0, "on another, threads 1"[-21:])
+
+
+def test_time_that_other_work_took_from_a_run_is_not_expected_again() -> None:
+    plan = experiment("sasrec")
+    run = earlier(plan, None, {"fit": 90.0, "evaluate": 2.0}, alone={"fit": 40.0, "evaluate": 1.0})
+    assert estimate(plan, LARGE, "0" * 64, "cpu", [run]).total == 41.0
+
+
+@pytest.mark.parametrize(
+    ("device", "spent", "alone"), [("cpu", 1.5, 1.5), ("cpu", 3.0, 2.0), ("cuda", 0.5, 2.0)]
+)
+def test_a_record_tells_how_long_its_run_would_have_taken_alone(
+    device: str, spent: float, alone: float, tmp_path: Path
+) -> None:
+    phase = {"name": "fit", "seconds": 2.0, "processor_seconds": spent, "memory_mib": 100.0}
+    asked = {("rec", "full"): [1, 2]}
+    record(tmp_path, "m", asked, phases=[phase], device=device)
+    (run,) = earlier_runs([tmp_path, tmp_path / "."])
+    assert (run.seconds, run.alone) == ({"fit": 2.0}, {"fit": alone})
 
 
 def test_runs_on_other_data_are_scaled_by_what_they_cost() -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from benchmark.data.requests import Task
 from benchmark.registry import find
+from benchmark.results.earlier import EarlierRun
 from benchmark.running.plan import Experiment
 from benchmark.sweeping.timings import Estimate, Timings
 
@@ -22,27 +22,32 @@ def _experiment(preset: str = "quick", **changed: Any) -> Experiment:
     return Experiment(BM25, kind.Settings(**changed), preset, (Task.SEARCH,))
 
 
-def _record(seconds: float, dataset: str = "d", preset: str = "quick", **more: Any) -> Any:
-    record = {
-        "model": "bm25",
-        "dataset": dataset,
-        "preset": preset,
-        "settings": json.loads(json.dumps(asdict(_experiment().settings))),
-        "tasks": ["search"],
-        "phases": [
-            {"name": "fit/inner", "seconds": 1e6},
-            {"name": "fit", "seconds": seconds - 1},
-            {"name": "evaluate", "seconds": 1},
-        ],
-    }
-    return record | more
+def _run(seconds: float, dataset: str = "d", preset: str = "quick", **more: Any) -> EarlierRun:
+    phases = {"fit/inner": 1e6, "fit": seconds - 1, "evaluate": 1}
+    run = EarlierRun(
+        model="bm25",
+        preset=preset,
+        settings=json.loads(json.dumps(asdict(_experiment().settings))),
+        tasks=("search",),
+        dataset=dataset,
+        digest="0" * 64,
+        seed=1,
+        device="cpu",
+        machine=("one", 1),
+        seconds=phases,
+        alone=phases,
+        peak_memory_mib=1,
+        sizes=None,
+        epochs=None,
+    )
+    return replace(run, **more)
 
 
-FAR = _record(50, "other", "standard")
-ON_OTHER = _record(40, "other", "quick")
-OTHER_PRESET = _record(30, "d", "standard")
-OTHER_SETTINGS = _record(20, settings={"k1": 9})
-ALL = [FAR, ON_OTHER, OTHER_PRESET, OTHER_SETTINGS, _record(9), _record(10), _record(14)]
+FAR = _run(50, "other", "standard")
+ON_OTHER = _run(40, "other", "quick")
+OTHER_PRESET = _run(30, "d", "standard")
+OTHER_SETTINGS = _run(20, settings={"k1": 9})
+ALL = [FAR, ON_OTHER, OTHER_PRESET, OTHER_SETTINGS, _run(9), _run(10), _run(14)]
 
 
 @pytest.mark.parametrize(
@@ -58,14 +63,3 @@ ALL = [FAR, ON_OTHER, OTHER_PRESET, OTHER_SETTINGS, _record(9), _record(10), _re
 )
 def test_the_nearest_earlier_runs_tell(known: int, estimate: Estimate | None) -> None:
     assert Timings(ALL[:known]).of(_experiment(), "d") == estimate
-
-
-def test_what_cannot_be_read_tells_nothing(tmp_path: Path) -> None:
-    place = tmp_path / "runs" / "d" / "bm25"
-    for number, text in enumerate(("{", "[]", "{}", json.dumps(_record(5)))):
-        (place / str(number)).mkdir(parents=True)
-        (place / str(number) / "run.json").write_text(text)
-    (place / "empty").mkdir()
-    assert Timings.stored(tmp_path, tmp_path, tmp_path / "no").of(_experiment(), "d") == Estimate(
-        5, "the same"
-    )
