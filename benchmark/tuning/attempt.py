@@ -2,7 +2,7 @@
 
 Only what the settings are to blame for is a verdict on them: a model that refuses them
 (:class:`RefusedError`), a training that diverges (:class:`DivergedError`). Whatever else fails is
-no fault of theirs, and the trial stays open.
+no fault of theirs, and the trial stays open; so does one that does not fit into this machine.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.failures import blaming, owning
 from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext, Validated
+from benchmark.needs import Sizes
 from benchmark.run_log import RunLog
 from benchmark.running.device import resolve_device
+from benchmark.running.estimate import check_room
 from benchmark.running.plan import Experiment
 from benchmark.subnormals import subnormals_flushed
 from benchmark.tuning.begin import begin
@@ -106,6 +108,8 @@ class Attempt:
         try:
             with blaming("training failed"), subnormals_flushed():
                 model = _made(kind, {**asdict(self.plan.settings), **trial.settings})
+                plan = replace(self.plan, settings=model.settings)
+                check_room(plan, Sizes.of(dataset), device)
                 validation.model = model
                 model.fit(dataset.train, validation, context)
             if watch.trial.state == "open":  # else the model has swallowed the error

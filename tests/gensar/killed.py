@@ -1,7 +1,7 @@
 """Kill runs at random moments, resume them, and compare what they leave.
 
 ``python -m tests.gensar.killed`` does so with preset ``quick`` on ``ml-100k``, which takes long.
-The suite does so with a small model on a small data set.
+The suite does so a few times with a small model on a small data set.
 """
 
 from __future__ import annotations

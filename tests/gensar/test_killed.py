@@ -17,6 +17,6 @@ def test_a_run_killed_at_any_moment_is_resumed_to_the_same_bytes(
     for name, value in settings.items():
         written = ",".join(map(str, value)) if isinstance(value, tuple) else value
         arguments += ["--set", f"{name}={written}"]
-    alone, found = killed_and_resumed(arguments, tmp_path, times=20, seed=1, small=True)
-    assert len(found) == 20
+    alone, found = killed_and_resumed(arguments, tmp_path, times=6, seed=1, small=True)
+    assert len(found) == 6
     assert [share for share, after in found if after != alone] == []

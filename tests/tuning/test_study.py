@@ -22,6 +22,7 @@ from benchmark.errors import BenchmarkError, DivergedError, InputError
 from benchmark.locks import BusyError, locked
 from benchmark.model import TrainingContext, TrainView, Validation
 from benchmark.registry import ModelEntry, find
+from benchmark.running.memory import Room
 from benchmark.running.plan import Experiment
 from benchmark.sealed import DamagedError, read_sealed, write_sealed
 from benchmark.search_space import SHARED, Choice, Dimension, Range, space_of
@@ -223,6 +224,20 @@ def test_a_fault_that_is_not_the_settings_stops_the_search_and_leaves_the_trial_
     resumed = _tune(tiny, tmp_path / "parts", 3)
     assert [t.settings for t in resumed.trials] == [t.settings for t in whole.trials]
     assert [t.value for t in resumed.trials] == [t.value for t in whole.trials]
+
+
+def test_a_trial_that_cannot_fit_is_refused_before_it_is_trained(
+    tiny: Dataset, tmp_path: Path, fits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("benchmark.running.estimate.host_room", lambda: Room(2**20, "this machine"))
+        refused = (
+            r"knob, trial 1 was stopped: [^\n]+ this machine has 1 MiB [^\n]+ goes on with it$"
+        )
+        with pytest.raises(InputError, match=refused):
+            _tune(tiny, tmp_path, 2)
+    assert fits == []
+    assert len(_tune(tiny, tmp_path, 2).trials) == 2
 
 
 def test_settings_that_the_model_refuses_are_a_verdict(
