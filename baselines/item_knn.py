@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
-from baselines.query_popularity import at
+from baselines.sparse import at, largest_of_rows
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Requests, Task
 from benchmark.model import Model, TrainingContext, TrainView, Validation
@@ -125,11 +125,7 @@ def _neighbours(users: csr_array, most: int, shrinkage: float) -> csr_array:
         apart = row + start != column
         row, column, value = row[apart], column[apart], both.data[apart]
         value = value / (length[row + start] * length[column] + np.float32(shrinkage))
-        order = np.lexsort((column, -value, row))
-        first = np.searchsorted(row[order], np.arange(stop - start))
-        rank = np.arange(len(order)) - first[row[order]]
-        kept = order[rank < most]
-        shape = (stop - start, items)
-        parts.append(csr_array((value[kept], (row[kept], column[kept])), shape=shape))
+        part = csr_array((value, (row, column)), shape=(stop - start, items))
+        parts.append(largest_of_rows(part, most))
         start = stop
     return csr_array(vstack(parts, format="csr"))

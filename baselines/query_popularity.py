@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from baselines.sparse import at, rows_or_none
 from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.model import Model, TrainingContext, TrainView, Validation
@@ -68,7 +69,7 @@ class QueryPopularity(Model[QueryPopularitySettings]):
         """Return each candidate's probability; popularity where the words are new."""
         texts = [self.number.get(folded(text), -1) for text in requests.query_texts()]
         known = np.array(texts, dtype=np.int64)
-        found = _rows(self.counts, known)
+        found = rows_or_none(self.counts, known)
         searches = found.sum(axis=1)[:, None]
         smoothing = np.float32(self.settings.smoothing)
         if requests.candidates is None:
@@ -103,21 +104,3 @@ class QueryPopularity(Model[QueryPopularitySettings]):
 def folded(text: str) -> str:
     """Return the words of a query in lower case, a blank between any two."""
     return " ".join(text.casefold().split())
-
-
-def at(matrix: csr_array, columns: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Return the entries of each row at its ``columns``, ``[rows, n]``."""
-    rows = np.repeat(np.arange(len(columns)), columns.shape[1])
-    entries = matrix[rows, columns.ravel()]
-    return np.asarray(entries.toarray() if hasattr(entries, "toarray") else entries).reshape(
-        columns.shape
-    )
-
-
-def _rows(matrix: csr_array, rows: NDArray[np.int64]) -> csr_array:
-    """Return rows of a matrix; row -1 is empty."""
-    whole = csr_array(
-        (matrix.data, matrix.indices, np.append(matrix.indptr, matrix.indptr[-1])),
-        shape=(matrix.shape[0] + 1, matrix.shape[1]),
-    )
-    return whole[np.where(rows < 0, matrix.shape[0], rows)]
