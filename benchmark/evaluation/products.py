@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.requests import PAD
+from benchmark.errors import BenchmarkError
 from benchmark.evaluation.counting import Places, check_scores
 
 __all__ = ["count_products", "largest_of"]
@@ -18,6 +19,8 @@ __all__ = ["count_products", "largest_of"]
 _ITEMS = 240
 """Items multiplied at a time; a byte can count them, and with a thousand requests their scores take
 a megabyte."""
+_TIMES = 4
+"""How often all is counted at most; the first time does nearly always."""
 _PENDING = 2**20
 """Scores that are kept at most until it is decided which are among the best."""
 
@@ -36,8 +39,9 @@ def count_products(
     """Count from the inner products of requests' and items' vectors.
 
     What is counted are the scores of all blocks, as if they stood in one matrix. A relevant item's
-    own score is needed before its block comes, so it is multiplied beforehand; where a product has
-    other last digits at another place of a block, all is counted once more by the block's.
+    own score is needed before its block comes, so it is multiplied beforehand at the place that it
+    has there, on which the last digits of a product hang. Where they are others all the same, all
+    is counted once more by the block's.
 
     Args:
         queries: ``[requests, width]``; in double precision, products are made so and then rounded.
@@ -53,6 +57,7 @@ def count_products(
 
     Raises:
         DivergedError: a product is NaN or plus infinity.
+        BenchmarkError: the same product comes to something else each time.
     """
     rows = np.arange(len(queries)) if numbers is None else numbers
     bound = largest_of(queries) * (largest_of(vectors) if largest is None else largest)
@@ -60,11 +65,15 @@ def count_products(
     if not bound * queries.shape[1] < float(np.finfo(np.float32).max):
         blocks.check(model, rows)
     level = blocks.scores_of(request, item)
-    while True:
+    for _ in range(_TIMES):
         levels, best, own = blocks.count(request, item, level, k)
         if (own == level).all():
             break
         level = own
+    else:
+        raise BenchmarkError(
+            "the same product of matrices is another one each time on this machine"
+        )
     never = np.isneginf(level)  # and so is whatever is left out, which is no tie
     levels.tied[never] -= blocks.excluded[request[never]]
     candidates = len(vectors) - blocks.excluded
@@ -109,12 +118,24 @@ class _Blocks:
     def scores_of(
         self, request: NDArray[np.int64], item: NDArray[np.integer]
     ) -> NDArray[np.float32]:
-        """Return the score of each pair."""
+        """Return the score of each pair, multiplied at the place that it has in its block."""
         level = np.empty(len(item), dtype=np.float32)
-        for start in range(0, len(item), _ITEMS):
-            some = slice(start, start + _ITEMS)
-            scores = self._products(self._vectors[item[some]])
-            level[some] = scores[np.arange(len(scores)), request[some]]
+        items = len(self._vectors)
+        distinct, which = np.unique(item, return_inverse=True)
+        place = distinct % _ITEMS
+        tail = items - items % _ITEMS  # the last block has another shape, and is taken as it is
+        turn = np.where(distinct < tail, _turns(place), -1)
+        order = np.argsort(turn[which], kind="stable")
+        block = np.zeros((_ITEMS, self._vectors.shape[1]), dtype=self._vectors.dtype)
+        for number in range(-1, int(turn.max(initial=-1)) + 1):
+            pairs = order[slice(*np.searchsorted(turn[which][order], [number, number + 1]))]
+            if len(pairs) == 0:
+                continue
+            if number >= 0:
+                these = np.flatnonzero(turn == number)
+                block[place[these]] = self._vectors[distinct[these]]
+            scores = self._products(self._vectors[tail:] if number < 0 else block)
+            level[pairs] = scores[place[which[pairs]], request[pairs]]
         return level
 
     def count(
@@ -146,6 +167,14 @@ class _Blocks:
             return np.matmul(vectors, self._queries.T, out=scores)
         scores[...] = vectors.astype(self._queries.dtype) @ self._queries.T
         return scores
+
+
+def _turns(place: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each place how many equal ones stand before it."""
+    order = np.argsort(place, kind="stable")
+    turn = np.empty_like(order)
+    turn[order] = np.arange(len(order)) - np.searchsorted(place[order], place[order])
+    return turn
 
 
 class _Mask:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests, Task
-from benchmark.errors import DivergedError
+from benchmark.errors import BenchmarkError, DivergedError
 from benchmark.evaluation import asking, products
 from benchmark.evaluation.counting import Places, count_scores
 from benchmark.evaluation.products import count_products
@@ -63,27 +65,65 @@ def test_counts_and_lists_are_those_of_all_scores(
     _same(ours, count_scores(scores, request, item, out, k))
 
 
-def test_an_item_whose_score_is_another_at_its_place_is_counted_by_that_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """As if the last digits hung on the place in the block, and copies were no longer level."""
-    monkeypatch.setattr(products, "_ITEMS", 8)
-    rng = np.random.default_rng(0)
-    queries, vectors = np.ones((5, 2), np.float32), rng.integers(0, 3, (40, 2)).astype(np.float32)
+def _uneven(
+    monkeypatch: pytest.MonkeyPatch, more: Callable[[int, int], NDArray[np.float32]]
+) -> list[int]:
+    """Add ``more(calls, rows)`` to the scores of each block; return a list with one for each."""
     plain, calls = products._Blocks._products, []
 
     def uneven(self: products._Blocks, some: NDArray[np.float32]) -> NDArray[np.float32]:
         calls.append(len(some))
         scores = plain(self, some)
-        scores += np.arange(len(scores), dtype=np.float32)[:, None] / 1024
+        scores += more(len(calls), len(some))[:, None]
         return scores
 
+    monkeypatch.setattr(products, "_ITEMS", 8)
     monkeypatch.setattr(products._Blocks, "_products", uneven)
-    request, item = np.arange(5), np.array([3, 11, 12, 30, 39])
-    ours = count_products(queries, vectors, request, item, np.empty(0, np.int64), 4)
-    scores = queries @ vectors.T + np.tile(np.arange(8, dtype=np.float32), 5) / 1024
-    _same(ours, count_scores(scores, request, item, np.empty(0, np.int64), 4))
-    assert len(calls) == 1 + 5 + 5
+    return calls
+
+
+NOTHING = np.empty(0, np.int64)
+
+
+@pytest.mark.parametrize("items", [40, 43])
+def test_an_item_is_counted_by_its_score_at_its_place_in_its_block(
+    items: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the last digits hung on that place and on the shape of a block, and in one pass."""
+
+    def digits(calls: int, rows: int) -> NDArray[np.float32]:
+        return np.arange(rows, dtype=np.float32) / 1024 * (2 if rows < 8 else 1)
+
+    calls = _uneven(monkeypatch, digits)
+    rng = np.random.default_rng(0)
+    queries = np.ones((5, 2), np.float32)
+    vectors = rng.integers(0, 3, (items, 2)).astype(np.float32)
+    request, item = np.array([0, 1, 1, 2, 3, 4]), np.array([3, 11, 12, 30, items - 1, 3])
+    ours = count_products(queries, vectors, request, item, NOTHING, 4)
+    blocks = [min(8, items - first) for first in range(0, items, 8)]
+    scores = queries @ vectors.T + np.concatenate([digits(0, rows) for rows in blocks])
+    _same(ours, count_scores(scores, request, item, NOTHING, 4))
+    assert len(calls) == (2 if items == 40 else 3) + len(blocks)
+
+
+def test_an_item_whose_score_is_another_in_its_block_is_counted_by_that_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = _uneven(
+        monkeypatch, lambda calls, rows: np.full(rows, calls == 1, dtype=np.float32) / 1024
+    )
+    queries, vectors = np.ones((5, 2), np.float32), np.ones((40, 2), np.float32)
+    request, item = np.arange(5), np.array([3, 11, 19, 27, 35])
+    ours = count_products(queries, vectors, request, item, NOTHING, 4)
+    _same(ours, count_scores(queries @ vectors.T, request, item, NOTHING, 4))
+    assert len(calls) == 5 + 5 + 5
+
+
+def test_products_that_are_never_the_same_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    _uneven(monkeypatch, lambda calls, rows: np.full(rows, calls, dtype=np.float32) / 1024)
+    one, vectors = np.array([0]), np.ones((40, 2), np.float32)
+    with pytest.raises(BenchmarkError, match="another one each time"):
+        count_products(vectors[:1], vectors, one, one, NOTHING, 4)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 3e38])
