@@ -11,6 +11,7 @@ __all__ = [
     "CheckFailedError",
     "DivergedError",
     "InputError",
+    "NoRoomError",
     "PrunedError",
     "RefusedError",
     "did_you_mean",
@@ -37,6 +38,10 @@ class InputError(BenchmarkError):
 
 class RefusedError(InputError):
     """A model cannot work with its settings: whoever tries them again is refused again."""
+
+
+class NoRoomError(InputError):
+    """Something does not fit into the memory that is there; on another machine it may."""
 
 
 class DivergedError(BenchmarkError):

@@ -6,6 +6,7 @@ says what is to be added up, and need not know which case holds.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -13,9 +14,18 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ALONE", "Processes"]
+__all__ = ["ALONE", "SIBLINGS", "Processes", "siblings"]
 
 T = TypeVar("T")
+
+SIBLINGS = "SEARCH_REC_WORKERS"
+"""The variable that tells a worker how many there are on its machine, itself included."""
+
+
+def siblings() -> int:
+    """Return how many processes like this one work on this machine at a time, itself included."""
+    told = [os.environ.get(name, "") for name in (SIBLINGS, "LOCAL_WORLD_SIZE")]
+    return max([1, *(int(number) for number in told if number.isdecimal())])
 
 
 class Processes:

@@ -25,6 +25,7 @@ from benchmark.engine.engine import ATTEMPTS, Engine, News, Watch
 from benchmark.engine.work import Ended, Work
 from benchmark.errors import BenchmarkError, InputError
 from benchmark.failures import described
+from benchmark.processes import SIBLINGS
 
 if TYPE_CHECKING:
     from distributed import Client, Future, SpecCluster, Worker
@@ -234,6 +235,7 @@ def _local(workers: int, gpus: Sequence[str]) -> SpecCluster:
 
     share = str(max(1, cores() // workers))
     threads = {name: os.environ.get(name, share) for name in THREADS}
+    environment = {**threads, SIBLINGS: str(workers)}
     cards = [{"CUDA_VISIBLE_DEVICES": gpus[n % len(gpus)]} if gpus else {} for n in range(workers)]
     quiet = {"silence_logs": logging.CRITICAL}
     # The limit would be on the worker, which holds nothing: it has no memory but for its works.
@@ -245,7 +247,7 @@ def _local(workers: int, gpus: Sequence[str]) -> SpecCluster:
         "distributed.worker.memory.terminate": False,
     }
     specification = {
-        n: {"cls": Nanny, "options": {**about, "env": {**threads, **card}}}
+        n: {"cls": Nanny, "options": {**about, "env": {**environment, **card}}}
         for n, card in enumerate(cards)
     }
     scheduler = {"cls": Scheduler, "options": {**unseen, "host": "127.0.0.1"}}

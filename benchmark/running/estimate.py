@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from benchmark.data.requests import Task
-from benchmark.errors import InputError
+from benchmark.errors import NoRoomError
 from benchmark.failures import blaming
 from benchmark.model import Model
 from benchmark.needs import Library, Needs, Sizes, Work, in_turn
@@ -334,7 +334,7 @@ def check_room(experiment: Experiment, sizes: Sizes, device: str) -> None:
     An estimate may be off by :data:`TOLERANCE`, so only what is beyond that is refused.
 
     Raises:
-        InputError: it cannot fit: what it needs, what there is, and what to change.
+        NoRoomError: it cannot fit: what it needs, what there is, and what to change.
     """
     found = estimate_memory(experiment, sizes, device)
     _check(experiment, found.memory, host_room(), found.known)
@@ -359,7 +359,7 @@ def _check(experiment: Experiment, parts: Mapping[str, float], room: Room, known
         f" ({shown(parts[most])} for {most}), and {room.where} has {shown(room.total)} for it"
     )
     if needed > TOLERANCE * room.total:
-        raise InputError(f"{told}; {_mend(most, experiment.settings)}")
+        raise NoRoomError(f"{told}; {_mend(most, experiment.settings)}")
     remark(f"{experiment.title}: {told}; it may not fit")
 
 

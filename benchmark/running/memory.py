@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from benchmark.processes import siblings
+
 __all__ = ["Room", "device_room", "host_room"]
 
 _PROC, _CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
@@ -29,10 +31,20 @@ class Room:
 
 
 def host_room() -> Room:
-    """Return what is free for this process: the least of the machine's and its control groups'."""
-    free = [(float(psutil.virtual_memory().available), "this machine"), *_left_to_groups()]
-    least, where = min(free)
-    return Room(least + _own(), where)
+    """Return what is there for this process: the least of the machine's and its control groups'.
+
+    That is what is free. Where processes like this one work beside it, it is no more than its share
+    of everything, as the others may not have taken theirs yet.
+    """
+    memory, own, others = psutil.virtual_memory(), _own(), siblings()
+    machine = float(memory.available), float(memory.total), "this machine"
+    rooms = [Room(least + own, where) for least, _, where in (machine, *_left_to_groups())]
+    if others > 1:
+        rooms += [
+            Room(whole / others, f"each of {others} processes in {where}")
+            for _, whole, where in (machine, *_left_to_groups())
+        ]
+    return min(rooms, key=lambda room: room.total)
 
 
 def device_room() -> Room:
@@ -47,8 +59,8 @@ def _own() -> int:
     return psutil.Process().memory_info().rss
 
 
-def _left_to_groups() -> Iterator[tuple[float, str]]:
-    """Yield what is left below the limit of each control group that this process is in."""
+def _left_to_groups() -> Iterator[tuple[float, float, str]]:
+    """Yield what is left below the limit of each control group of this process, and the limit."""
     for folder, limit_file, used_file in _group_folders():
         limit = _number(folder / limit_file)
         used = _number(folder / used_file)
@@ -56,7 +68,7 @@ def _left_to_groups() -> Iterator[tuple[float, str]]:
             continue
         # Pages of files count as used, but are given up when memory is asked for.
         used -= min(used, _inactive(folder / "memory.stat"))
-        yield max(0.0, limit - used), "the container or control group"
+        yield max(0.0, limit - used), limit, "the container or control group"
 
 
 def _group_folders() -> Iterator[tuple[Path, str, str]]:

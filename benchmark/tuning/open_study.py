@@ -69,6 +69,8 @@ class OpenStudy:
     def __init__(self, folder: Path, begun: Study) -> None:
         self.folder, self._begun = folder, begun
         self.trials = trials_in(folder)
+        if 1 in self.trials and self.trials[1].state == "failed":
+            self.forget(1)  # a kill came before the command could say so, and it is tried again
         self._store()
 
     @property

@@ -31,7 +31,8 @@ def propose(
     distributions = {name: _distribution(dimension) for name, dimension in space.items()}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     # Of the trials before, so that searches of earlier versions go on.
-    sampler = optuna.samplers.TPESampler(seed=(seed * 100_003 + number - 1) % 2**32)
+    seed = (seed * 100_003 + number - 1) % 2**32
+    sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
     search = optuna.create_study(direction="maximize", sampler=sampler)
     for trial in trials:
         # A preset's own values may lie outside of the space.

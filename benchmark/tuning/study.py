@@ -12,7 +12,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.engine.engine import Engine
 from benchmark.engine.in_process import InProcess
 from benchmark.engine.work import Outcome, Work
-from benchmark.errors import BenchmarkError, InputError
+from benchmark.errors import BenchmarkError, InputError, NoRoomError
 from benchmark.locks import locked
 from benchmark.running.plan import Experiment
 from benchmark.settings import settings_from_json
@@ -85,7 +85,8 @@ def tune(
         BusyError: another process is at one of the studies.
         DamagedError: a study or a checkpoint is not what was written.
         BenchmarkError: a trial could not be brought to its end, or a first one failed; of several
-            such errors the first, and ``tell`` got the others.
+            such errors the first, and ``tell`` got the others. Where it is that a later trial
+            needs more memory than there is, the others were brought to their ends.
     """
     with ExitStack() as stack:
         searches = []
@@ -98,11 +99,18 @@ def tune(
 
 
 class _Search:
-    """The search over one model's settings: which trial is next, and what has ended."""
+    """The search over one model's settings: which trial is next, and what has ended.
+
+    Attributes:
+        running: the numbers of trials that somebody is at.
+        error: the first that a trial ended with and that leaves it open.
+    """
 
     def __init__(self, plan: Experiment, options: SearchOptions, study: OpenStudy) -> None:
         self._plan, self._options, self._open = plan, options, study
         self._space = space_for(plan)
+        self._put_off: set[int] = set()
+        self._stopped: BenchmarkError | None = None
         self.running: set[int] = set()
         self.error: BenchmarkError | None = None
 
@@ -114,10 +122,10 @@ class _Search:
     @property
     def next_number(self) -> int | None:
         """The number of a trial that nobody is at, ``None`` where there is none left."""
-        if self.error is not None:
+        if self._stopped is not None:
             return None
-        trials = self._open.trials.values()
-        left = [t.number for t in trials if t.state == "open" and t.number not in self.running]
+        trials, taken = self._open.trials.values(), self.running | self._put_off
+        left = [t.number for t in trials if t.state == "open" and t.number not in taken]
         number = min([*left, self._open.next_number()])
         return number if number <= (self._options.trials if self._space else 1) else None
 
@@ -135,6 +143,14 @@ class _Search:
             options.device,
             options.pruning,
         )
+
+    def fail(self, number: int, error: BenchmarkError) -> None:
+        """Go on without a trial that this machine has no room for; after anything else, stop."""
+        self.error = self.error or error
+        if isinstance(error, NoRoomError) and number > 1:
+            self._put_off.add(number)
+        else:
+            self._stopped = error
 
     def close(self) -> None:
         """Remove what only trials at work need."""
@@ -187,14 +203,17 @@ class _Searches:
 
     def studies(self) -> Iterator[Study]:
         """Yield each study when it has its trials."""
-        yield from (search.study for search in self._searches if search.next_number is None)
+        for search in self._searches:
+            if search.next_number is None:
+                search.close()
+                yield search.study
         for outcome in self._engine.finished(self._supply):
             search, attempt = self._begun.pop(outcome.key)
             search.running.discard(attempt.number)
             try:
                 self._tell(search.take(self._ended(outcome, attempt)))
             except BenchmarkError as error:
-                search.error = search.error or error
+                search.fail(attempt.number, error)
                 if any(each.running or each.next_number for each in self._searches):
                     self._tell(f"{error}; the other trials go on")
             if not search.running and search.next_number is None and search.error is None:

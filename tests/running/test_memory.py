@@ -16,7 +16,7 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the process be in the control group ``/job/step``, on a machine with plenty of memory."""
     monkeypatch.setattr(memory, "_PROC", tmp_path / "cgroup")
     monkeypatch.setattr(memory, "_CGROUPS", tmp_path)
-    plenty = psutil.virtual_memory()._replace(available=10**15)
+    plenty = psutil.virtual_memory()._replace(available=10**15, total=10**15)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: plenty)
     return tmp_path
 
@@ -73,3 +73,17 @@ def test_without_a_limit_the_machine_decides(
     room = host_room()
     assert room.total == pytest.approx(GIB + own(), rel=0.05)
     assert room.where == "this machine"
+
+
+@pytest.mark.parametrize("variable", ["SEARCH_REC_WORKERS", "LOCAL_WORLD_SIZE"])
+def test_processes_that_work_side_by_side_have_a_share_each(
+    variable: str, group: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (group / "cgroup").write_text("0::/job\n")
+    written(group / "job", memory__max=64 * GIB, memory__current=0)
+    monkeypatch.setenv(variable, "4")
+    room = host_room()
+    assert room.total == 16 * GIB
+    assert room.where == "each of 4 processes in the container or control group"
+    written(group / "job", memory__current=62 * GIB)  # less is free than the share
+    assert host_room().total == pytest.approx(2 * GIB + own(), rel=0.05)

@@ -18,7 +18,7 @@ from baselines.bm25 import BM25
 from baselines.popularity import Popularity
 from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Requests, Task
-from benchmark.errors import BenchmarkError, DivergedError, InputError
+from benchmark.errors import BenchmarkError, DivergedError, InputError, NoRoomError
 from benchmark.locks import BusyError, locked
 from benchmark.model import TrainingContext, TrainView, Validation
 from benchmark.registry import ModelEntry, find
@@ -26,6 +26,7 @@ from benchmark.running.memory import Room
 from benchmark.running.plan import Experiment
 from benchmark.sealed import DamagedError, read_sealed, write_sealed
 from benchmark.search_space import SHARED, Choice, Dimension, Range, space_of
+from benchmark.tuning.open_study import trials_in
 from benchmark.tuning.study import SearchOptions, Study, find_study, tune
 
 BOTH = (Task.REC, Task.SEARCH)
@@ -238,6 +239,40 @@ def test_a_trial_that_cannot_fit_is_refused_before_it_is_trained(
             _tune(tiny, tmp_path, 2)
     assert fits == []
     assert len(_tune(tiny, tmp_path, 2).trials) == 2
+
+
+def test_a_search_goes_on_without_a_trial_that_cannot_fit_and_takes_it_up_later(
+    tiny: Dataset, tmp_path: Path, fits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms = iter([2**40, 2**20, 2**40, 2**40])
+    with monkeypatch.context() as patch:
+        patch.setattr("benchmark.running.estimate.host_room", lambda: Room(next(rooms), "here"))
+        with pytest.raises(NoRoomError, match=r"knob, trial 2 was stopped: [^\n]+goes on with it$"):
+            _tune(tiny, tmp_path, 4)
+    (file,) = tmp_path.rglob("study.json")
+    assert [t["number"] for t in json.loads(file.read_text())["trials"]] == [1, 3, 4]
+    assert len(fits) == 3
+    assert [t.number for t in _tune(tiny, tmp_path, 4).trials] == [1, 2, 3, 4]
+    assert len(fits) == 4
+
+
+def test_a_preset_whose_failure_nobody_could_tell_is_tried_again(
+    tiny: Dataset, tmp_path: Path, fits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the command had been killed between the trial's last word and its own."""
+    kind: Any = ENTRY.load()
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "bad_above", -1.0)
+        patch.setattr("benchmark.tuning.study._Search.take", _die)
+        with pytest.raises(KeyboardInterrupt):
+            _tune(tiny, tmp_path, 2)
+    assert [t.state for t in trials_in(next(tmp_path.glob("tuning/*/*/*"))).values()] == ["failed"]
+    assert len(_tune(tiny, tmp_path, 2).trials) == 2
+    assert len(fits) == 3
+
+
+def _die(*told: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_settings_that_the_model_refuses_are_a_verdict(
