@@ -38,6 +38,7 @@ class EarlierRun:
             processors were at work for it.
         peak_memory_mib: the most that its process ever held, earlier runs of it included.
         sizes: of the data, ``None`` where the record is older than that.
+        finished: when, in UTC, whose order as text is that in time.
         epochs: behind it when training ended, ``None`` where it has no validation curve.
     """
 
@@ -54,6 +55,7 @@ class EarlierRun:
     alone: Mapping[str, float]
     peak_memory_mib: float
     sizes: Sizes | None
+    finished: str
     epochs: float | None
 
     @property
@@ -63,7 +65,7 @@ class EarlierRun:
 
 
 def earlier_runs(folders: Iterable[Path], models: Iterable[str] | None = None) -> list[EarlierRun]:
-    """Return what the runs below some results folders cost, in the order of their folders.
+    """Return what the runs below some results folders cost, folder by folder, the latest last.
 
     Args:
         folders: each holds ``runs/``; one that is not there has none, one named twice counts once.
@@ -72,9 +74,11 @@ def earlier_runs(folders: Iterable[Path], models: Iterable[str] | None = None) -
     names = None if models is None else {name.replace(":", "-") for name in models}
     found: list[EarlierRun] = []
     for folder in dict.fromkeys(each.resolve() for each in folders):
+        own: list[EarlierRun] = []
         for file in sorted((folder / "runs").glob(f"*/*/[!.]*/{INFO_FILE}")):
             if names is None or file.parts[-3].replace(":", "-") in names:
-                found += _read(file.parent)
+                own += _read(file.parent)
+        found += sorted(own, key=lambda run: run.finished)
     return found
 
 
@@ -120,6 +124,7 @@ def _read(folder: Path) -> Iterator[EarlierRun]:
             alone={phase["name"]: _alone(phase, info["device"]) for phase in info["phases"]},
             peak_memory_mib=info["peak_memory_mib"],
             sizes=None if sizes is None else Sizes.from_json(sizes),
+            finished=info["finished"],
             epochs=curve[-1].get("epoch") if curve else None,
         )
     except (OSError, ValueError, TypeError, KeyError, BenchmarkError):

@@ -61,6 +61,7 @@ def run_model(
     fresh: bool,
     common: Path | None = None,
     processes: Processes = ALONE,
+    expected: str | None = None,
 ) -> RunResult:
     """Train, evaluate and record a model, unless the same run is stored already.
 
@@ -77,10 +78,11 @@ def run_model(
         fresh: run even though the run is stored, and forget its checkpoints.
         common: see :class:`TrainingContext`.
         processes: who makes the run.
+        expected: the id that it was planned under, by whoever planned it.
 
     Raises:
         BusyError: another process is at the same run.
-        InputError: it cannot fit into the memory that there is.
+        NoRoomError: it cannot fit into the memory that there is.
         BenchmarkError: whatever else went wrong with this run, in one line that names model and
             seed.
     """
@@ -89,6 +91,7 @@ def run_model(
         with blaming("it cannot be made"):
             model = kind(plan.settings)
         identity = RunIdentity.of(plan, dataset, protocols, seed, resolve_device(device, model))
+        _check_planned(identity.run_id, expected)
         names = dataset.name, plan.entry.name, identity.run_id
         folder, checkpoints = run_folder(results, *names), below(results / "checkpoints", *names)
 
@@ -121,6 +124,19 @@ def run_model(
             context = _context(plan, identity, checkpoints, common, processes)
             info, outcomes = _trained(plan, identity, model, dataset, context)
             return RunResult(processes.once(written), reused=False)
+
+
+def _check_planned(run_id: str, expected: str | None) -> None:
+    """Refuse a run that is not the one that was planned, before it takes any time.
+
+    Raises:
+        BenchmarkError: it is another one.
+    """
+    if expected not in (None, run_id):
+        raise BenchmarkError(
+            f"it would be run {run_id}, not {expected}; this machine has another version of the"
+            " code or of the data than the one that planned it"
+        )
 
 
 def _context(

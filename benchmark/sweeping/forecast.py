@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -110,7 +111,7 @@ def forecast(
         results: the folder of records; times come from it, and from ``results/published``.
         tell: takes a line that a person should know.
     """
-    folders = (results, results / "published", Path("results", "published"))
+    folders = (Path("results", "published"), results / "published", results)  # own ones last
     timings = Timings(earlier_runs(folders, {wish.experiment.entry.name for wish in wishes}))
     runs: list[Expected] = []
     shared: list[SharedWork] = []
@@ -124,12 +125,7 @@ def forecast(
             runs += [_unplanned(w, s, "refused", None, str(error)) for w in own for s in _seeds(w)]
             continue
         if plan is None:
-            timed = [(wish, timings.of(wish.experiment, source.dataset)) for wish in own]
-            unknown = [
-                _unplanned(wish, seed, "unprepared", estimate)
-                for wish, estimate in timed
-                for seed in _seeds(wish)
-            ]
+            unknown = list(_unprepared(own, timings))
             runs += unknown
             shared.append(SharedWork(source.dataset, "data and candidates", len(unknown), False))
         else:
@@ -140,6 +136,21 @@ def forecast(
                 for digest, (step, users) in plan.steps.items()
             ]
     return Forecast(runs, shared)
+
+
+def _unprepared(wishes: Sequence[Wish], timings: Timings) -> Iterator[Expected]:
+    """Yield the runs of wishes whose data are not prepared; what two have in common comes once."""
+    met: set[str] = set()
+    for wish in wishes:
+        plan = wish.experiment
+        for each in plan.with_ablations() if wish.block.ablations else [plan]:
+            estimate = timings.of(each, wish.source.dataset)
+            own = replace(wish, experiment=each)
+            for seed in _seeds(wish):
+                told = json.dumps([each.title, asdict(each.settings), each.tasks, seed])
+                if told not in met:
+                    met.add(told)
+                    yield _unplanned(own, seed, "unprepared", estimate)
 
 
 def _planned(plan: OnData, timings: Timings) -> list[Expected]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -148,7 +149,9 @@ def _wishes(block: Block) -> Iterator[Wish]:
 
 def _placed(dataset: str) -> str:
     """Return a card's name as it is, and a folder so that it is found from anywhere."""
-    folder = Path(dataset).expanduser()
+    folder = Path(dataset)
+    with suppress(RuntimeError):  # there is no such user
+        folder = folder.expanduser()
     return dataset if dataset in card_names() or not folder.is_dir() else str(folder.absolute())
 
 

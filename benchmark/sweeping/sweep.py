@@ -195,6 +195,7 @@ class Sweep:
         self._groups = [_Group(s, [w for w in wishes if w.source == s]) for s in sources]
         self._of_work: dict[str, tuple[_Group, Job | str]] = {}
         self._submitted: set[str] = set()
+        self._step_works: dict[tuple[Path, str], str] = {}
         self.shared: list[tuple[str, StepCount]] = []
         """How often the steps of each data set were made and used; of those that are over."""
 
@@ -222,9 +223,9 @@ class Sweep:
                 yield from self._begin()
             else:
                 yield from self._ended(outcome)
-        for group in self._groups:
-            if group.plan is not None and group.failed:  # kept, for when it is tried again
-                self._count(group.plan)
+        failed = [g.plan for g in self._groups if g.plan is not None and g.failed]
+        for plan in {plan.common: plan for plan in failed}.values():
+            self._count(plan)  # they are kept, for when it is tried again
 
     def _begin(self) -> Iterator[Line]:
         """Let data be prepared where they are not, and plan on all others."""
@@ -309,14 +310,20 @@ class Sweep:
 
     def _submit(self, group: _Group, plan: OnData) -> None:
         names: dict[str, str] = {}
+        group.open = {job.key for job in plan.missing}
         for digest, (step, users) in plan.unmade().items():
+            made = plan.common, digest
+            before = self._step_works.get(made, "")
+            if before in self._of_work:  # the same data under another name need it, too
+                names[digest] = before
+                continue
             name = f"{users[0].dataset}.{step.replace(' ', '-')}"
-            key = f"{name}.{_short(plan.common.name, digest)}"
-            names[digest] = key
+            key = f"{name}.{_short(plan.common.name, digest, before)}"
+            names[digest] = self._step_works[made] = key
+            group.open.add(key)
             self._of_work[key] = group, f"{step} of {users[0].dataset}"
             told = users[0], digest, plan.common
             self._engine.submit(Work(key, make_step, told, imports=_imports(users[0])))
-        group.open = {job.key for job in plan.missing} | set(names.values())
         models = list(dict.fromkeys(_imports(job) for job in plan.missing))
         # One model after another, so that few processes have to import anything anew.
         for job in sorted(plan.missing, key=lambda job: models.index(_imports(job))):
@@ -334,9 +341,13 @@ class Sweep:
         """Count what runs on a data set shared, and remove it, once all of them are done."""
         if group.plan is None or group.open or group.failed:
             return
+        common = group.plan.common
+        others = [o for o in self._groups if o.plan is not None and o.plan.common == common]
+        if any(other.open or other.failed for other in others):
+            return
         self._count(group.plan)
-        if group.plan.missing:
-            discard(group.plan.common)
+        if any(other.plan is not None and other.plan.missing for other in others):
+            discard(common)
 
     def _count(self, plan: OnData) -> None:
         self.shared += [(plan.dataset, count) for count in counts_in(plan.common)]

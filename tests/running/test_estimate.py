@@ -156,6 +156,7 @@ def earlier(plan: Experiment, sizes: Sizes | None, seconds: dict[str, float], **
         alone=seconds,
         peak_memory_mib=1.0,
         sizes=sizes,
+        finished="2024-01-01T00:00:00+00:00",
         epochs=None,
     )
     return replace(usual, **fields)
@@ -188,6 +189,15 @@ def test_a_record_tells_how_long_its_run_would_have_taken_alone(
     record(tmp_path, "m", asked, phases=[phase], device=device)
     (run,) = earlier_runs([tmp_path, tmp_path / "."])
     assert (run.seconds, run.alone) == ({"fit": 2.0}, {"fit": alone})
+
+
+def test_own_runs_come_after_those_of_others_and_the_latest_last(tmp_path: Path) -> None:
+    others, own = tmp_path / "others", tmp_path / "own"
+    asked = {("rec", "full"): [1, 2]}
+    record(others, "m", asked, seed=1, finished="2026-01-01T00:00:00+00:00")
+    record(own, "m", asked, seed=3, finished="2025-01-01T00:00:00+00:00")
+    record(own, "m", asked, seed=2, finished="2025-06-01T00:00:00+00:00")
+    assert [run.seed for run in earlier_runs([others, own])] == [1, 3, 2]
 
 
 def test_runs_on_other_data_are_scaled_by_what_they_cost() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,18 @@ import pytest
 from benchmark.data.load import load_dataset
 from benchmark.engine import engine as engine_module
 from benchmark.engine.work import Work
+from benchmark.errors import BenchmarkError
 from benchmark.locks import BusyError, locked
 from benchmark.model import TrainingContext
 from benchmark.registry import find
 from benchmark.results.record import RunRecord
 from benchmark.results.scan import scan_runs
 from benchmark.running.runner import run_model
+from benchmark.sweeping.forecast import forecast
 from benchmark.sweeping.jobs import jobs_of, wishes_of
 from benchmark.sweeping.sweep import Line, Sweep, folder_of
 from benchmark.sweeping.sweep_file import SweepFile
+from benchmark.sweeping.works import make_run
 from tests.engine.in_process import InProcess
 from tests.support import write_tiny
 from tests.sweeping.models import ENTRIES, Sharing
@@ -197,6 +201,43 @@ def test_the_same_data_in_two_folders_are_run_once(
     folders = [str(write_tiny(tmp_path / place / "tiny", seed=3)) for place in "ab"]
     lines, _, _ = _sweep(results, {**both, "datasets": folders})
     assert _states(lines) == {"done": 4}
+
+
+def test_the_same_data_under_two_names_share_what_either_needs(
+    results: Path, tmp_path: Path, both: Block
+) -> None:
+    folders = [write_tiny(tmp_path / place / "tiny", seed=3) for place in "ab"]
+    for folder in folders:
+        load_dataset(folder)
+    own, other = ({**both, "datasets": [str(folder)]} for folder in folders)
+    lines, sweep, _ = _sweep(results, own, {**other, "seeds": [2, 3, 4]})
+    assert _states(lines) == {"done": 8}
+    assert [(count.made, count.used) for _, count in sweep.shared] == [(1, 8)]
+    assert not (results / "checkpoints").exists()
+
+
+def test_a_forecast_tells_the_runs_of_data_that_are_not_prepared(
+    results: Path, tmp_path: Path, both: Block
+) -> None:
+    folder = str(write_tiny(tmp_path / "unprepared", seed=4))
+    whole = {**both, "models": ["sharing"], "ablations": True, "datasets": [folder]}
+    blocks = [whole, {**both, "datasets": [folder]}]
+    wishes = wishes_of(SweepFile.model_validate({"runs": blocks}), {}, "a file")
+    before = forecast("mine", wishes, results, print)
+    assert Counter(run.state for run in before.runs) == {"unprepared": 10}
+    load_dataset(Path(folder))
+    assert len(forecast("mine", wishes, results, print).open) == 10
+
+
+def test_a_run_that_was_planned_by_other_code_is_refused_before_it_is_made(
+    results: Path, both: Block
+) -> None:
+    data = load_dataset(Path(both["datasets"][0]))
+    wishes = wishes_of(SweepFile.model_validate({"runs": [both]}), {}, "a file")
+    job = jobs_of(wishes, data, results, None, print)[0][0]
+    with pytest.raises(BenchmarkError, match=r"it would be run \S+, not another; this machine has"):
+        make_run(replace(job, run_id="another"), results, results / "common")
+    assert _stored(results) == {} and Sharing.made == []
 
 
 def test_data_that_cannot_be_prepared_are_told_of_and_others_go_on(

@@ -38,6 +38,7 @@ def _run(seconds: float, dataset: str = "d", preset: str = "quick", **more: Any)
         alone=phases,
         peak_memory_mib=1,
         sizes=None,
+        finished="2024-01-01T00:00:00+00:00",
         epochs=None,
     )
     return replace(run, **more)
