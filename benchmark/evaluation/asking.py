@@ -198,12 +198,13 @@ class Asking:
                 self._vectors = np.asarray(self._model.ranked_vectors(part.requests.task))
                 self._largest = largest_of(self._vectors)
             queries = np.asarray(self._model.request_vectors(part.requests))
+        seconds = time.perf_counter() - started
         self._check_shape(self._vectors, (self._items, queries.shape[-1]))
         self._check_shape(queries, (len(part), queries.shape[-1]))
         with subnormals_flushed():
             counted = self._counted(part, first)
-            places = count_products(queries, self._vectors, *counted, self._largest)
-        self._kept["full"].seconds += time.perf_counter() - started
+            places, products = count_products(queries, self._vectors, *counted, self._largest)
+        self._kept["full"].seconds += seconds + products
         return places
 
     def _counted(self, part: EvaluationSet, first: int) -> _Counted:

@@ -7,6 +7,8 @@ the processor's caches until all was read of it that is wanted, and is then writ
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,8 +37,8 @@ def count_products(
     model: str = "model",
     numbers: NDArray[np.int64] | None = None,
     largest: float | None = None,
-) -> Places:
-    """Count from the inner products of requests' and items' vectors.
+) -> tuple[Places, float]:
+    """Count from the inner products of requests' and items' vectors, and time these products.
 
     What is counted are the scores of all blocks, as if they stood in one matrix. A relevant item's
     own score is needed before its block comes, so it is multiplied beforehand at the place that it
@@ -54,6 +56,10 @@ def count_products(
         model: named in errors.
         numbers: of the requests, for errors, ``[requests]``; 0, 1, … without.
         largest: of ``vectors``, as :func:`largest_of` tells it.
+
+    Returns:
+        The places, and the seconds of the products alone, which are what another model's scores
+        would take; counting is the harness's.
 
     Raises:
         DivergedError: a product is NaN or plus infinity.
@@ -77,7 +83,7 @@ def count_products(
     never = np.isneginf(level)  # and so is whatever is left out, which is no tie
     levels.tied[never] -= blocks.excluded[request[never]]
     candidates = len(vectors) - blocks.excluded
-    return Places(levels.greater, levels.tied, candidates, *best.lists())
+    return Places(levels.greater, levels.tied, candidates, *best.lists()), blocks.seconds
 
 
 def largest_of(vectors: NDArray[np.floating]) -> float:
@@ -86,7 +92,12 @@ def largest_of(vectors: NDArray[np.floating]) -> float:
 
 
 class _Blocks:
-    """The scores of requests, ``[items, requests]``, a few items at a time in the same memory."""
+    """The scores of requests, ``[items, requests]``, a few items at a time in the same memory.
+
+    Attributes:
+        excluded: how many items of each request are no candidates, int32 ``[requests]``.
+        seconds: that all products took so far.
+    """
 
     def __init__(
         self,
@@ -94,7 +105,7 @@ class _Blocks:
         vectors: NDArray[np.float32],
         left_out: NDArray[np.int64],
     ) -> None:
-        self._queries, self._vectors = queries, vectors
+        self._queries, self._vectors, self.seconds = queries, vectors, 0.0
         rows, items = len(queries), len(vectors)
         self._memory = np.empty(_ITEMS * rows, dtype=np.float32)
         self._starts = np.arange(-(-items // _ITEMS) + 1) * _ITEMS
@@ -161,11 +172,14 @@ class _Blocks:
         return levels, best, own
 
     def _products(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        started = time.perf_counter()
         shape = len(vectors), len(self._queries)
         scores = self._memory[: shape[0] * shape[1]].reshape(shape)
         if self._queries.dtype == np.float32:
-            return np.matmul(vectors, self._queries.T, out=scores)
-        scores[...] = vectors.astype(self._queries.dtype) @ self._queries.T
+            np.matmul(vectors, self._queries.T, out=scores)
+        else:
+            scores[...] = vectors.astype(self._queries.dtype) @ self._queries.T
+        self.seconds += time.perf_counter() - started
         return scores
 
 
