@@ -159,7 +159,8 @@ class UniSARTrainer:
         most = -(-settings.align_pairs // self.context.processes.count)
         if most and len(places) > most:
             places = rng.choice(places, most, replace=False)
-        # Several processes draw whether they need it or not: later draws are the same in all.
+        # Processes whose parts hold as much go on drawing alike; what all have to agree on, the
+        # batches of the epoch, is drawn before.
         alike = self.context.processes.count > 1 and len(self.known_queries)
         others = settings.align_negatives if len(places) or alike else 0
         return _ClickPairs(
