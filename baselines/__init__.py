@@ -58,6 +58,14 @@ MODELS = (
         "Steck 2019",
     ),
     ModelEntry(
+        "tgh",
+        ("rec",),
+        "baseline",
+        "the nearest texts among what is a few steps away from the last item",
+        "baselines.tgh:TGH",
+        "Han et al. 2026, arXiv 2605.07125",
+    ),
+    ModelEntry(
         "query-pop",
         ("search",),
         "baseline",
