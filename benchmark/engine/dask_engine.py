@@ -201,7 +201,9 @@ def _perform(parcel: Parcel) -> Ended:
     worker = get_worker()
     worker.log_event(_TOPIC, [parcel.key, here()])
     if not hasattr(_of_thread, "place"):
-        _of_thread.place = Place({})
+        # Dask presets MKL_NUM_THREADS to 1 for its workers, which torch would obey.
+        told = os.environ.get("OMP_NUM_THREADS")
+        _of_thread.place = Place(dict.fromkeys(THREADS, told) if told else {})
     place: Place = _of_thread.place
     over = threading.Event()
     about = worker, worker.get_current_task(), place, over
@@ -233,9 +235,8 @@ def _local(workers: int, gpus: Sequence[str]) -> SpecCluster:
     import dask
     from distributed import Nanny, Scheduler, SpecCluster
 
-    share = str(max(1, cores() // workers))
-    threads = {name: os.environ.get(name, share) for name in THREADS}
-    environment = {**threads, SIBLINGS: str(workers)}
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, cores() // workers))
+    environment = {**dict.fromkeys(THREADS, threads), SIBLINGS: str(workers)}
     cards = [{"CUDA_VISIBLE_DEVICES": gpus[n % len(gpus)]} if gpus else {} for n in range(workers)]
     quiet = {"silence_logs": logging.CRITICAL}
     # The limit would be on the worker, which holds nothing: it has no memory but for its works.

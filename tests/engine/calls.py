@@ -76,6 +76,13 @@ def named(variable: str) -> str | None:
     return os.environ.get(variable)
 
 
+def threads() -> int:
+    """Return on how many threads torch computes."""
+    import torch
+
+    return torch.get_num_threads()
+
+
 def leave_in_order(mark: Path) -> None:
     """Wait for good; when interrupted, say so."""
     mark.with_suffix(".begun").touch()

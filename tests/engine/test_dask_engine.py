@@ -6,12 +6,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
+from benchmark.engine.attempts import THREADS
 from benchmark.engine.choose import engine_for
 from benchmark.engine.one_by_one import OneByOne
 from benchmark.engine.work import Outcome, Work
@@ -91,6 +92,31 @@ def _wait(until: Callable[[], bool]) -> None:
     while not until():
         assert time.monotonic() - begun < 60
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_works_compute_on_as_many_threads_as_was_said(
+    elsewhere: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dask
+    from distributed import LocalCluster
+
+    for name in THREADS:
+        monkeypatch.setenv(name, "1")  # as Dask presets what a user leaves unsaid
+    wished = len(os.sched_getaffinity(0)) if elsewhere else 1  # else that would be the share
+    monkeypatch.setenv("OMP_NUM_THREADS", str(wished))
+    if not elsewhere:
+        monkeypatch.delenv("MKL_NUM_THREADS")
+    with ExitStack() as stack:
+        scheduler = None
+        if elsewhere:
+            stack.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": {}}))
+            settings = {"threads_per_worker": 1, "memory_limit": None, "dashboard_address": None}
+            cluster = stack.enter_context(LocalCluster(n_workers=1, **settings))
+            scheduler = cluster.scheduler_address
+        engine = stack.enter_context(DaskEngine(tmp_path / "logs", scheduler=scheduler))
+        engine.submit(Work("threads", calls.threads, imports=("torch",)))
+        assert [outcome.value for outcome in engine.finished()] == [wished]
 
 
 def test_one_worker_needs_no_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
