@@ -9,6 +9,7 @@ it answers its scheduler however long a work computes.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from benchmark import control_groups
 from benchmark.engine.attempts import THREADS, Parcel, Place, here
 from benchmark.engine.engine import ATTEMPTS, Engine, News, Watch
 from benchmark.engine.work import Ended, Work
@@ -52,9 +54,11 @@ def is_installed() -> bool:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return how many cores this process may use: of its machine, or of its container."""
     affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    number = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    quota = control_groups.processors()
+    return number if quota is None else min(number, math.ceil(quota))
 
 
 class DaskEngine(Engine):
