@@ -11,10 +11,12 @@ from __future__ import annotations
 import logging
 import math
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any
@@ -256,7 +258,7 @@ def _local(workers: int, gpus: Sequence[str]) -> SpecCluster:
         for n, card in enumerate(cards)
     }
     scheduler = {"cls": Scheduler, "options": {**unseen, "host": "127.0.0.1"}}
-    with dask.config.set(settings):
+    with dask.config.set(settings), _deaf_to_interrupts():
         for start in range(1, _STARTS + 1):
             try:
                 return SpecCluster(workers=specification, scheduler=scheduler, **quiet)
@@ -266,6 +268,22 @@ def _local(workers: int, gpus: Sequence[str]) -> SpecCluster:
                         f"no workers can be started: {described(error)}"
                     ) from error
     raise AssertionError
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let the threads and processes that are begun inside not hear Ctrl-C, nor those below them.
+
+    A terminal sends it to all, and an idle worker would die of it with a traceback. Workers that
+    are started later, for others that died, come from one of these threads. This thread hears at
+    the end what came meanwhile.
+    """
+    resource_tracker.ensure_running()  # it lets whichever thread starts it hear again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _connected(to: str | SpecCluster | None) -> Client:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,13 +27,24 @@ pytest.importorskip("distributed")
 from benchmark.engine.dask_engine import DaskEngine
 
 
+def _dasks(pid: int | None = None) -> list[psutil.Process]:
+    """Return the workers that Dask started for a process, those that have ended left out."""
+    found = []
+    for each in psutil.Process(pid).children():
+        with suppress(psutil.Error):
+            if "spawn_main" in " ".join(each.cmdline()):
+                found.append(each)
+    return found
+
+
 def _workers() -> list[psutil.Process]:
-    """Return the processes that Dask started for works."""
-    return [
-        each
-        for each in psutil.Process().children()
-        if "spawn_main" in " ".join(each.cmdline()) and each.children()
-    ]
+    """Return those of this process that have begun works."""
+    found = []
+    for each in _dasks():
+        with suppress(psutil.Error):
+            if each.children():
+                found.append(each)
+    return found
 
 
 def test_workers_that_are_killed_lose_and_duplicate_nothing(
@@ -92,6 +106,29 @@ def _wait(until: Callable[[], bool]) -> None:
     while not until():
         assert time.monotonic() - begun < 60
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_ctrl_c_of_a_terminal_ends_idle_workers_without_a_word(anew: bool, tmp_path: Path) -> None:
+    """A terminal sends it to the whole process group; also while a worker starts ``anew``."""
+    command = [sys.executable, "-m", "tests.engine.interrupted", str(tmp_path)]
+    with (tmp_path / "out").open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
+    mark = tmp_path / "mark"
+    try:
+        _wait(mark.with_suffix(".begun").exists)
+        if anew:
+            before = _dasks(process.pid)
+            (idle,) = [each for each in before if not each.children()]
+            idle.kill()
+            _wait(lambda: len({*_dasks(process.pid)} - {*before}) == 1)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert mark.exists()
+    assert (tmp_path / "out").read_text() == ""
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
