@@ -66,8 +66,8 @@ def engine_for(
         tell: takes a line that a person should know.
 
     Raises:
-        InputError: both are given, ``workers`` is less than 1, Dask is not installed, or no
-            scheduler answers.
+        InputError: both are given, ``workers`` is less than 1, Dask is not installed, or the
+            address is blank or no scheduler answers there.
     """
     if scheduler is not None and workers is not None:
         raise InputError("give either --workers or --scheduler")

@@ -78,7 +78,7 @@ class DaskEngine(Engine):
         tell: takes a line that a person should know.
 
     Raises:
-        InputError: the extra is not installed, or no scheduler answers.
+        InputError: the extra is not installed, the address is blank, or no scheduler answers.
     """
 
     def __init__(
@@ -96,6 +96,8 @@ class DaskEngine(Engine):
             raise InputError(
                 "several runs at a time need Dask: pip install 'search-rec-benchmark[cluster]'"
             )
+        if scheduler is not None and not scheduler.strip():  # Dask would start a cluster of its own
+            raise InputError("--scheduler: no address is given; write it as tcp://HOST:8786")
         self._tell = tell
         self._at_work: dict[Future, str] = {}
         self._ends: Queue[Future] = Queue()
@@ -104,7 +106,7 @@ class DaskEngine(Engine):
         self._client: Client | None = None
         self._cluster = _local(workers, gpus) if scheduler is None else None
         try:
-            self._client = _connected(scheduler or self._cluster)
+            self._client = _connected(self._cluster if scheduler is None else scheduler)
         except BaseException:
             self.close()
             raise

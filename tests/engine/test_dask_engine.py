@@ -165,9 +165,14 @@ def test_one_worker_needs_no_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("workers", "scheduler", "match"),
-    [(1, "tcp://127.0.0.1:1", "either"), (0, None, "make it 1 or more")],
+    [
+        (1, "tcp://127.0.0.1:1", "either"),
+        (0, None, "make it 1 or more"),
+        (None, "", "no address"),
+        (None, " ", "no address"),
+    ],
 )
-def test_wishes_that_contradict_are_refused(
+def test_wishes_that_make_no_sense_are_refused(
     workers: int | None, scheduler: str | None, match: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=match):
