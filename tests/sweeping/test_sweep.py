@@ -13,6 +13,7 @@ import pytest
 from benchmark.data.load import load_dataset
 from benchmark.engine import engine as engine_module
 from benchmark.engine.work import Work
+from benchmark.errors import BenchmarkError
 from benchmark.locks import BusyError, locked
 from benchmark.model import TrainingContext
 from benchmark.registry import find
@@ -251,6 +252,18 @@ def test_the_same_sweep_twice_at_a_time_is_refused(
 def test_workers_are_asked_for_a_gpu_before_anything_is_planned(results: Path, both: Block) -> None:
     lines, _, begun = _sweep(results, both, ask_gpu=True)
     assert begun[0] == "a look for a GPU" and _states(lines) == {"done": 4}
+
+
+def test_a_look_for_a_gpu_that_failed_is_not_taken_for_a_no(
+    results: Path, both: Block, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> bool:
+        raise BenchmarkError("the driver is too old")
+
+    monkeypatch.setattr("benchmark.sweeping.sweep.sees_gpu", fail)
+    with pytest.raises(BenchmarkError, match="a look for a GPU failed: the driver is too old"):
+        _sweep(results, both, ask_gpu=True)
+    assert not _stored(results)
 
 
 def test_a_run_is_charged_for_a_step_that_it_found(
