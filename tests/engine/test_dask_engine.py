@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -55,7 +56,7 @@ def test_workers_that_are_killed_lose_and_duplicate_nothing(
     killed = 0
     with DaskEngine(tmp_path / "logs", workers=2) as engine:
         for file in files:
-            engine.submit(Work(file.name, calls.append, (file, 0.3)))
+            engine.submit(Work(file.name, calls.append, (file, tmp_path / "passes", 0.3)))
         engine.submit(Work("last", calls.add, (1,), after=tuple(file.name for file in files)))
         engine.submit(Work("fails", calls.refuse, ("no",)))
         engine.submit(Work("threads", calls.named, ("OMP_NUM_THREADS",)))
@@ -69,6 +70,9 @@ def test_workers_that_are_killed_lose_and_duplicate_nothing(
                     killed += 1
     assert killed > 0
     assert [len(file.read_text().split()) for file in files] == [1] * 5
+    passes = Counter((tmp_path / "passes").read_text().split())
+    assert passes.keys() == {file.name for file in files}
+    assert max(passes.values()) <= 1 + killed and passes.total() <= len(files) + killed
     assert done.pop("fails").failure == "no"
     assert int(done["threads"].value) == max(1, len(os.sched_getaffinity(0)) // 2)
     assert {key: each.failure for key, each in done.items()} == dict.fromkeys(
