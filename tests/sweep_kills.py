@@ -63,10 +63,19 @@ class Sweeps:
         return answers(self.place / "alone")
 
     def sweep(self, name: str, kills: int = 0) -> dict[str, Any]:
-        """Sweep once, killing so many processes; return the JSON document, and what is wrong."""
+        """Sweep once, killing so many processes; return the JSON document, and what is wrong.
+
+        Raises:
+            AssertionError: a run that was stored after a kill, or later, has changed.
+        """
         process = self._start(name)
-        killed = self._kill_works(name, process, kills) if kills else 0
-        out, _ = process.communicate()
+        killed, stored = self._kill_works(name, process, kills) if kills else (0, {})
+        out: bytes | None = None
+        while out is None:
+            with suppress(subprocess.TimeoutExpired):
+                out, _ = process.communicate(timeout=0.5)
+            stored = _finished(self.place / name) | stored  # as it was told first
+        assert stored.items() <= _finished(self.place / name).items(), "made again"
         document: dict[str, Any] = json.loads(out) if out.strip() else {}
         return {**document, "status": process.returncode, "killed": killed}
 
@@ -96,9 +105,14 @@ class Sweeps:
         """Return what a sweep said on stderr, all times."""
         return (self.place / f"{name}.err").read_text()
 
-    def _kill_works(self, name: str, process: subprocess.Popen[bytes], kills: int) -> int:
-        """Kill processes below a sweep until so many are killed, or it has ended."""
-        killed = 0
+    def _kill_works(
+        self, name: str, process: subprocess.Popen[bytes], kills: int
+    ) -> tuple[int, dict[str, str]]:
+        """Kill processes below a sweep until so many are killed, or it has ended.
+
+        Return how many, and when each run was finished that was stored at one of the kills.
+        """
+        killed, stored = 0, dict[str, str]()
         while "started on" not in self.log(name) and process.poll() is None:
             time.sleep(0.1)
         while killed < kills and process.poll() is None:
@@ -108,7 +122,8 @@ class Sweeps:
                 with suppress(psutil.Error):
                     self.random.choice(victims).kill()
                     killed += 1
-        return killed
+                    stored = _finished(self.place / name) | stored  # as it was told first
+        return killed, stored
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
         file = self.place / f"{name}.yaml"

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -50,13 +51,20 @@ def _started(command: str, log: Path) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def _at_work(command: str, log: Path) -> Iterator[None]:
+def _at_work(command: str, log: Path) -> Iterator[int]:
+    """Run a command inside, and give its process's number."""
     process = _started(command, log)
     try:
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(30)
+
+
+def _has_worked(pid: int) -> bool:
+    """Return whether below a worker there is a process that works were forked from."""
+    below = psutil.Process(pid).children(recursive=True)
+    return any("benchmark.engine.nursery" in each.cmdline() for each in below)
 
 
 def _documented(start: str) -> str:
@@ -77,15 +85,19 @@ def test_the_commands_run_and_a_scheduler_serves_a_sweep(place: Path) -> None:
         command.replace("8786", port)
         for command in (_documented("dask scheduler"), _documented("dask worker"), served)
     )
+    out = place / "out"
     with ExitStack() as stack:
-        for number, command in enumerate((scheduler, worker, worker)):
+        _, *workers = (
             stack.enter_context(_at_work(command, place / f"dask-{number}.log"))
+            for number, command in enumerate((scheduler, worker, worker))
+        )
         begun = time.monotonic()
-        while "Registered to" not in (place / "dask-2.log").read_text():
+        while not all("Registered to" in (place / f"dask-{n}.log").read_text() for n in (1, 2)):
             assert time.monotonic() - begun < 120
             time.sleep(0.2)
-        assert _started(f"{served} --json", place / "out").wait(300) == 0, log.read_text()
-    text = (place / "out").read_text()
+        assert _started(f"{served} --json", out).wait(300) == 0, out.read_text()
+        assert all(_has_worked(pid) for pid in workers)
+    text = out.read_text()
     told = json.loads(text[text.index("{\n") :])
     assert [run["state"] for run in told["runs"]] == ["done"] * 5
     assert _started(local, log).wait(120) == 0 and "│ stored │" in log.read_text()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmark import control_groups
 from benchmark.engine.dask_engine import DaskEngine, cores, is_installed
 from benchmark.engine.engine import ATTEMPTS, Engine, Watch
 from benchmark.engine.one_by_one import OneByOne
@@ -39,8 +40,11 @@ def usual_workers() -> int:
     """Return one worker for each GPU, else for each core that has 4 GiB; 1 without Dask."""
     if not is_installed():
         return 1
-    cards = len(gpus())
-    return cards or max(1, min(cores(), psutil.virtual_memory().total // _MEMORY))
+    if cards := len(gpus()):
+        return cards
+    limits = [limit for *_, limit in control_groups.memory_limits()]
+    memory = min([psutil.virtual_memory().total, *limits])
+    return max(1, min(cores(), int(memory // _MEMORY)))
 
 
 def engine_for(
@@ -62,8 +66,8 @@ def engine_for(
         tell: takes a line that a person should know.
 
     Raises:
-        InputError: both are given, ``workers`` is less than 1, Dask is not installed, or no
-            scheduler answers.
+        InputError: both are given, ``workers`` is less than 1, Dask is not installed, or the
+            address is blank or no scheduler answers there.
     """
     if scheduler is not None and workers is not None:
         raise InputError("give either --workers or --scheduler")

@@ -9,17 +9,21 @@ it answers its scheduler however long a work computes.
 from __future__ import annotations
 
 import logging
+import math
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from benchmark import control_groups
 from benchmark.engine.attempts import THREADS, Parcel, Place, here
 from benchmark.engine.engine import ATTEMPTS, Engine, News, Watch
 from benchmark.engine.work import Ended, Work
@@ -52,9 +56,11 @@ def is_installed() -> bool:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return how many cores this process may use: of its machine, or of its container."""
     affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    number = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    quota = control_groups.processors()
+    return number if quota is None else min(number, math.ceil(quota))
 
 
 class DaskEngine(Engine):
@@ -72,7 +78,7 @@ class DaskEngine(Engine):
         tell: takes a line that a person should know.
 
     Raises:
-        InputError: the extra is not installed, or no scheduler answers.
+        InputError: the extra is not installed, the address is blank, or no scheduler answers.
     """
 
     def __init__(
@@ -90,6 +96,8 @@ class DaskEngine(Engine):
             raise InputError(
                 "several runs at a time need Dask: pip install 'search-rec-benchmark[cluster]'"
             )
+        if scheduler is not None and not scheduler.strip():  # Dask would start a cluster of its own
+            raise InputError("--scheduler: no address is given; write it as tcp://HOST:8786")
         self._tell = tell
         self._at_work: dict[Future, str] = {}
         self._ends: Queue[Future] = Queue()
@@ -98,7 +106,7 @@ class DaskEngine(Engine):
         self._client: Client | None = None
         self._cluster = _local(workers, gpus) if scheduler is None else None
         try:
-            self._client = _connected(scheduler or self._cluster)
+            self._client = _connected(self._cluster if scheduler is None else scheduler)
         except BaseException:
             self.close()
             raise
@@ -201,7 +209,9 @@ def _perform(parcel: Parcel) -> Ended:
     worker = get_worker()
     worker.log_event(_TOPIC, [parcel.key, here()])
     if not hasattr(_of_thread, "place"):
-        _of_thread.place = Place({})
+        # Dask presets MKL_NUM_THREADS to 1 for its workers, which torch would obey.
+        told = os.environ.get("OMP_NUM_THREADS")
+        _of_thread.place = Place(dict.fromkeys(THREADS, told) if told else {})
     place: Place = _of_thread.place
     over = threading.Event()
     about = worker, worker.get_current_task(), place, over
@@ -233,9 +243,8 @@ def _local(workers: int, gpus: Sequence[str]) -> SpecCluster:
     import dask
     from distributed import Nanny, Scheduler, SpecCluster
 
-    share = str(max(1, cores() // workers))
-    threads = {name: os.environ.get(name, share) for name in THREADS}
-    environment = {**threads, SIBLINGS: str(workers)}
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, cores() // workers))
+    environment = {**dict.fromkeys(THREADS, threads), SIBLINGS: str(workers)}
     cards = [{"CUDA_VISIBLE_DEVICES": gpus[n % len(gpus)]} if gpus else {} for n in range(workers)]
     quiet = {"silence_logs": logging.CRITICAL}
     # The limit would be on the worker, which holds nothing: it has no memory but for its works.
@@ -251,7 +260,7 @@ def _local(workers: int, gpus: Sequence[str]) -> SpecCluster:
         for n, card in enumerate(cards)
     }
     scheduler = {"cls": Scheduler, "options": {**unseen, "host": "127.0.0.1"}}
-    with dask.config.set(settings):
+    with dask.config.set(settings), _deaf_to_interrupts():
         for start in range(1, _STARTS + 1):
             try:
                 return SpecCluster(workers=specification, scheduler=scheduler, **quiet)
@@ -261,6 +270,22 @@ def _local(workers: int, gpus: Sequence[str]) -> SpecCluster:
                         f"no workers can be started: {described(error)}"
                     ) from error
     raise AssertionError
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let the threads and processes that are begun inside not hear Ctrl-C, nor those below them.
+
+    A terminal sends it to all, and an idle worker would die of it with a traceback. Workers that
+    are started later, for others that died, come from one of these threads. This thread hears at
+    the end what came meanwhile.
+    """
+    resource_tracker.ensure_running()  # it lets whichever thread starts it hear again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _connected(to: str | SpecCluster | None) -> Client:

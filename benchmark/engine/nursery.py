@@ -80,6 +80,7 @@ def _work(request: bytes, requests: IO[bytes], replies: IO[bytes]) -> None:
     """Do a work in the fork, reply, and end it."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # a worker of Dask has it blocked
     Thread(target=_end_with, args=(requests,), daemon=True).start()
     status = 1
     try:

@@ -8,13 +8,10 @@ from pathlib import Path
 
 import psutil
 
+from benchmark import control_groups
 from benchmark.processes import siblings
 
 __all__ = ["Room", "device_room", "host_room"]
-
-_PROC, _CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
-_NO_LIMIT = 2**60
-"""Version 1 of control groups writes such a number where there is no limit."""
 
 
 @dataclass(frozen=True)
@@ -61,50 +58,14 @@ def _own() -> int:
 
 def _left_to_groups() -> Iterator[tuple[float, float, str]]:
     """Yield what is left below the limit of each control group of this process, and the limit."""
-    for folder, limit_file, used_file in _group_folders():
-        limit = _number(folder / limit_file)
-        used = _number(folder / used_file)
-        if limit is None or used is None or limit >= _NO_LIMIT:
+    for folder, version, limit in control_groups.memory_limits():
+        file = "memory.current" if version == 2 else "memory.usage_in_bytes"
+        used = control_groups.number(folder / file)
+        if used is None:
             continue
         # Pages of files count as used, but are given up when memory is asked for.
         used -= min(used, _inactive(folder / "memory.stat"))
         yield max(0.0, limit - used), limit, "the container or control group"
-
-
-def _group_folders() -> Iterator[tuple[Path, str, str]]:
-    """Yield the folder of each group and its parents, with the files of its limit and its use.
-
-    In a container the path of a group is often that of the host, and the group itself is mounted
-    at the root.
-    """
-    try:
-        lines = _PROC.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            roots = [_CGROUPS, _CGROUPS / "unified"]
-            files = ("memory.max", "memory.current")
-        elif "memory" in controllers.split(","):
-            roots = [_CGROUPS / "memory"]
-            files = ("memory.limit_in_bytes", "memory.usage_in_bytes")
-        else:
-            continue
-        for root in roots:
-            own = root / path.lstrip("/")
-            for folder in (own, *own.parents):
-                yield (folder, *files)
-                if folder == root:
-                    break
-
-
-def _number(file: Path) -> float | None:
-    """Return the number that a file holds; ``None`` for ``max``, or where it cannot be read."""
-    try:
-        return float(int(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return None
 
 
 def _inactive(file: Path) -> float:

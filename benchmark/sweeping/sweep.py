@@ -212,13 +212,19 @@ class Sweep:
         self._held.close()
 
     def lines(self) -> Iterator[Line]:
-        """Do everything, and yield a line for each run and each thing that runs stand on."""
+        """Do everything, and yield a line for each run and each thing that runs stand on.
+
+        Raises:
+            BenchmarkError: nobody can say whether there is a GPU, so that nothing can be planned.
+        """
         if self._ask_gpu:
             self._engine.submit(Work(_ASK_GPU, sees_gpu))
         else:
             yield from self._begin()
         for outcome in self._engine.finished():
             if outcome.key == _ASK_GPU:
+                if outcome.failure is not None:
+                    raise BenchmarkError(f"{_ASK_GPU} failed: {outcome.failure}{_see(outcome.log)}")
                 self._gpu = bool(outcome.value)
                 yield from self._begin()
             else:
@@ -351,6 +357,10 @@ class Sweep:
 
     def _count(self, plan: OnData) -> None:
         self.shared += [(plan.dataset, count) for count in counts_in(plan.common)]
+
+
+def _see(log: Path | None) -> str:
+    return "" if log is None else f"; see {log}"
 
 
 def _short(*parts: str) -> str:

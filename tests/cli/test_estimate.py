@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark import control_groups
 from benchmark.running import estimate as estimating
 from benchmark.running import memory
 from benchmark.running.memory import Room
@@ -41,8 +42,8 @@ def test_what_cannot_fit_into_the_container_is_refused(
     popularity: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A limit of a control group counts, however much the machine has."""
-    monkeypatch.setattr(memory, "_PROC", tmp_path / "cgroup")
-    monkeypatch.setattr(memory, "_CGROUPS", tmp_path / "groups")
+    monkeypatch.setattr(control_groups, "_PROC", tmp_path / "cgroup")
+    monkeypatch.setattr(control_groups, "_CGROUPS", tmp_path / "groups")
     (tmp_path / "cgroup").write_text("0::/\n")
     (tmp_path / "groups").mkdir()
     (tmp_path / "groups" / "memory.max").write_text(f"{2**29}\n")

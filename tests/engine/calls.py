@@ -60,20 +60,30 @@ def hold(place: Path, seconds: float) -> None:
         time.sleep(seconds)
 
 
-def append(file: Path, seconds: float) -> None:
+def append(file: Path, passes: Path, seconds: float) -> None:
     """Work for a while, then put a line into a file, alone with it, unless that was done.
 
     As a run does: a worker that dies after its work and before it tells leaves that to be found.
+    Each pass that gets to its end leaves a line in ``passes``, whether it found that or not.
     """
     with locked(file, wait=60):
         if not file.exists():
             time.sleep(seconds)
             with file.open("a") as stream:
                 stream.write(f"{os.getpid()}\n")
+        with passes.open("a") as stream:
+            stream.write(f"{file.name}\n")
 
 
 def named(variable: str) -> str | None:
     return os.environ.get(variable)
+
+
+def threads() -> int:
+    """Return on how many threads torch computes."""
+    import torch
+
+    return torch.get_num_threads()
 
 
 def leave_in_order(mark: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmark.running import memory
+from benchmark import control_groups
 from benchmark.running.memory import host_room
 
 GIB = 2**30
@@ -14,8 +14,8 @@ GIB = 2**30
 @pytest.fixture
 def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the process be in the control group ``/job/step``, on a machine with plenty of memory."""
-    monkeypatch.setattr(memory, "_PROC", tmp_path / "cgroup")
-    monkeypatch.setattr(memory, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(control_groups, "_PROC", tmp_path / "cgroup")
+    monkeypatch.setattr(control_groups, "_CGROUPS", tmp_path)
     plenty = psutil.virtual_memory()._replace(available=10**15, total=10**15)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: plenty)
     return tmp_path

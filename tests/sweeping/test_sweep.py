@@ -294,6 +294,18 @@ def test_workers_are_asked_for_a_gpu_before_anything_is_planned(results: Path, b
     assert begun[0] == "a look for a GPU" and _states(lines) == {"done": 4}
 
 
+def test_a_look_for_a_gpu_that_failed_is_not_taken_for_a_no(
+    results: Path, both: Block, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> bool:
+        raise BenchmarkError("the driver is too old")
+
+    monkeypatch.setattr("benchmark.sweeping.sweep.sees_gpu", fail)
+    with pytest.raises(BenchmarkError, match="a look for a GPU failed: the driver is too old"):
+        _sweep(results, both, ask_gpu=True)
+    assert not _stored(results)
+
+
 def test_a_run_is_charged_for_a_step_that_it_found(
     results: Path, both: Block, monkeypatch: pytest.MonkeyPatch
 ) -> None:
