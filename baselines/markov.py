@@ -18,7 +18,7 @@ from benchmark.needs import Needs, Sizes, Work
 from benchmark.search_space import Choice, Dimension
 from benchmark.settings import setting
 
-__all__ = ["Markov", "MarkovSettings", "following"]
+__all__ = ["Markov", "MarkovSettings"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Markov(Model[MarkovSettings]):
         items = len(train.items)
         counts = np.bincount(train.log.item, minlength=items)
         self.share = (counts / (counts.sum() + 1)).astype(np.float32)
-        self.follows = following(train.log, items, self.settings.steps)
+        self.follows = _following(train.log, items, self.settings.steps)
 
     def score(self, requests: Requests) -> NDArray[np.float32]:
         """Return counts behind the last item plus shares of all events, which sum to less than 1.
@@ -82,7 +82,7 @@ class Markov(Model[MarkovSettings]):
         self.follows = csr_array(parts, shape=(len(self.share), len(self.share)))
 
 
-def following(log: EventLog, items: int, steps: int) -> csr_array:
+def _following(log: EventLog, items: int, steps: int) -> csr_array:
     """Return how often an item came after another in its user's log, ``[items, items]``."""
     total = csr_array((items, items), dtype=np.float32)
     for step in range(1, steps + 1):

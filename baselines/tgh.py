@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from baselines.markov import following
 from baselines.sparse import rows_or_none
 from benchmark.data.requests import PAD, Requests, Task
+from benchmark.data.transition_graph import TransitionGraph
 from benchmark.model import Model, SharedStep, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work
 from benchmark.search_space import Choice, Dimension, Range
@@ -92,7 +92,7 @@ class TGH(Model[TGHSettings]):
         """Encode the texts and count the steps."""
         self.vectors = text_vectors(train, context, self.settings.encoder)
         self.seed = context.seed
-        self._keep(following(train.log, len(train.items), 1))
+        self._keep(TransitionGraph(train.log, len(train.items)).counts.astype(np.float32))
 
     def _keep(self, follows: csr_array) -> None:
         self.follows = follows
@@ -165,7 +165,8 @@ class TGH(Model[TGHSettings]):
             (ring, np.float32(self.settings.count_weight) * share)
         ]
         while len(rings) < depth:
-            ring = (csr_array(ring.astype(np.float32)) @ self._edges).toarray() > 0
+            reached = csr_array(csr_array(ring.astype(np.float32)) @ self._edges)
+            ring = reached.toarray() > 0
             ring &= ~visited
             visited |= ring
             rings.append((ring, 0.0))

@@ -43,6 +43,7 @@ def sweep(
     as_json: JsonOption = False,
 ) -> None:
     """Make all runs that a file asks for and that are not stored yet."""
+    from benchmark.engine.choose import check_engine
     from benchmark.sweeping.jobs import wishes_of
     from benchmark.sweeping.sweep_file import read_sweep
 
@@ -52,6 +53,9 @@ def sweep(
     _check_data(wishes)
     name = as_name(file.stem)
     if dry_run:
+        check_engine(workers, scheduler)
+        if scheduler is not None:
+            remark("the plan takes its workers to have a GPU if this machine has one")
         _plan(name, wishes, results, workers, as_json)
         return
     done = _carry_out(name, wishes, results, workers, scheduler, retries, as_json)

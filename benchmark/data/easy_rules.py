@@ -35,7 +35,7 @@ _PAIRS = 2**16
 """Pairs of items whose texts are compared at a time."""
 
 _COUNT_WEIGHT = 0.5
-"""What counts weigh beside the likeness of texts, as in TGH."""
+"""What counts weigh beside the likeness of texts (Han et al. 2026)."""
 
 
 class Ring(NamedTuple):

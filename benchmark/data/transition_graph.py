@@ -1,7 +1,7 @@
 """Which item follows which: the graph of consecutive events, and what lies one or two steps away.
 
-After TGH (Han et al. 2026, arXiv 2605.07125), which ranks next items without training: the items
-that followed the last one stand in front, then those that followed these.
+After text-guided hops (Han et al. 2026, arXiv 2605.07125), which rank next items without training:
+the items that followed the last one stand in front, then those that followed these.
 """
 
 from __future__ import annotations

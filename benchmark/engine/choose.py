@@ -16,7 +16,7 @@ from benchmark.engine.engine import ATTEMPTS, Engine, Watch
 from benchmark.engine.one_by_one import OneByOne
 from benchmark.errors import InputError
 
-__all__ = ["engine_for", "gpus", "usual_workers"]
+__all__ = ["check_engine", "engine_for", "gpus", "usual_workers"]
 
 _MEMORY = 4 * 2**30
 """Bytes of memory for a worker; what this project ships runs in less."""
@@ -47,6 +47,20 @@ def usual_workers() -> int:
     return max(1, min(cores(), int(memory // _MEMORY)))
 
 
+def check_engine(workers: int | None, scheduler: str | None) -> None:
+    """Refuse what no engine can be made of; see :func:`engine_for`.
+
+    Raises:
+        InputError: both are given, ``workers`` is less than 1, or the address is blank.
+    """
+    if scheduler is not None and workers is not None:
+        raise InputError("give either --workers or --scheduler")
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers {workers}: make it 1 or more")
+    if scheduler is not None and not scheduler.strip():
+        raise InputError("--scheduler: no address is given; write it as tcp://HOST:8786")
+
+
 def engine_for(
     logs: Path,
     workers: int | None,
@@ -69,10 +83,7 @@ def engine_for(
         InputError: both are given, ``workers`` is less than 1, Dask is not installed, or the
             address is blank or no scheduler answers there.
     """
-    if scheduler is not None and workers is not None:
-        raise InputError("give either --workers or --scheduler")
-    if workers is not None and workers < 1:
-        raise InputError(f"--workers {workers}: make it 1 or more")
+    check_engine(workers, scheduler)
     if scheduler is not None:
         return DaskEngine(logs, scheduler=scheduler, attempts=attempts, watch=watch, tell=tell)
     number = usual_workers() if workers is None else workers

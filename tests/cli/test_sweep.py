@@ -63,6 +63,8 @@ def test_a_run_that_fails_is_told_and_ends_the_command_with_2(command: Command, 
     [
         (("--workers", "0"), "--workers 0: make it 1 or more"),
         (("--workers", "2", "--scheduler", "tcp://x:1"), "give either"),
+        (("--dry-run", "--workers", "0"), "--workers 0: make it 1 or more"),
+        (("--dry-run", "--scheduler", " "), "--scheduler: no address is given"),
         (("--retries", "-1"), "--retries"),
         (("--results", "mine.yaml/x"), "--results"),
     ],
