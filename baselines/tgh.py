@@ -121,21 +121,27 @@ class TGH(Model[TGHSettings]):
             offsets, seen = requests.seen()
             free[np.repeat(rows, np.diff(offsets)), seen] = False
         listed, likeness = _List(free), self._likeness(last)
-        rest = likeness if self.settings.fill == "texts" else self._drawn(requests, last)
-        for source, places in (
-            (last, self.settings.places),
-            (before, self.settings.places_before),
-        ):
-            if places:
-                self._list(listed, source, places, rest)
+        texts, settings = self.settings.fill == "texts", self.settings
+        rest = likeness if texts else self._drawn(requests, last)
+        if settings.places:
+            self._list(listed, last, settings.places, likeness, rest)
+        if settings.places_before:
+            likeness = self._likeness(before)
+            fill = likeness if texts else rest
+            self._list(listed, before, settings.places_before, likeness, fill)
         return np.where(listed.place >= 0, _FIRST - listed.place, rest).astype(np.float32)
 
     def _list(
-        self, listed: _List, source: NDArray[np.int32], places: tuple[int, ...], fill: NDArray
+        self,
+        listed: _List,
+        source: NDArray[np.int32],
+        places: tuple[int, ...],
+        likeness: NDArray[np.float32],
+        fill: NDArray[np.float32],
     ) -> None:
         """List what is around each request's source: ring by ring, then whatever fills up."""
         there, start = source != PAD, listed.length.copy()
-        likeness, depth = self._likeness(source), len(places)
+        depth = len(places)
         nearer = np.full(fill.shape, -np.inf, dtype=np.float32)
         for number, (ring, more) in enumerate(self._rings(source, depth)):
             wanted = places[number] * there
@@ -145,7 +151,7 @@ class TGH(Model[TGHSettings]):
             value = np.where(ring, likeness + more + _APART * (depth - number), -np.inf)
             listed.give(value, np.minimum(wanted, found))
             nearer = np.maximum(nearer, value)
-        for value in (nearer, likeness if self.settings.fill == "texts" else fill):
+        for value in (nearer, fill):
             listed.give(value, sum(places) * there - (listed.length - start))
 
     def _rings(

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from benchmark import control_groups
-from benchmark.engine.dask_engine import DaskEngine, cores, is_installed
+from benchmark.engine.dask_engine import DaskEngine, check_address, cores, is_installed
 from benchmark.engine.engine import ATTEMPTS, Engine, Watch
 from benchmark.engine.one_by_one import OneByOne
 from benchmark.errors import InputError
@@ -57,8 +57,7 @@ def check_engine(workers: int | None, scheduler: str | None) -> None:
         raise InputError("give either --workers or --scheduler")
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: make it 1 or more")
-    if scheduler is not None and not scheduler.strip():
-        raise InputError("--scheduler: no address is given; write it as tcp://HOST:8786")
+    check_address(scheduler)
 
 
 def engine_for(

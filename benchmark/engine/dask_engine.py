@@ -34,7 +34,7 @@ from benchmark.processes import SIBLINGS
 if TYPE_CHECKING:
     from distributed import Client, Future, SpecCluster, Worker
 
-__all__ = ["DaskEngine", "cores", "is_installed"]
+__all__ = ["DaskEngine", "check_address", "cores", "is_installed"]
 
 _TOPIC = "benchmark-works"
 _PATIENCE = 20.0
@@ -61,6 +61,16 @@ def cores() -> int:
     number = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
     quota = control_groups.processors()
     return number if quota is None else min(number, math.ceil(quota))
+
+
+def check_address(scheduler: str | None) -> None:
+    """Refuse a blank address, for which Dask would start a cluster of its own.
+
+    Raises:
+        InputError: it is blank.
+    """
+    if scheduler is not None and not scheduler.strip():
+        raise InputError("--scheduler: no address is given; write it as tcp://HOST:8786")
 
 
 class DaskEngine(Engine):
@@ -96,8 +106,7 @@ class DaskEngine(Engine):
             raise InputError(
                 "several runs at a time need Dask: pip install 'search-rec-benchmark[cluster]'"
             )
-        if scheduler is not None and not scheduler.strip():  # Dask would start a cluster of its own
-            raise InputError("--scheduler: no address is given; write it as tcp://HOST:8786")
+        check_address(scheduler)
         self._tell = tell
         self._at_work: dict[Future, str] = {}
         self._ends: Queue[Future] = Queue()

@@ -82,7 +82,8 @@ def slow_list(
 @pytest.mark.parametrize("weight", [0.0, 0.5])
 @pytest.mark.parametrize("seen", [True, False])
 @pytest.mark.parametrize(
-    ("places", "before"), [((7, 2, 1), ()), ((5, 1), (3, 1)), ((2, 9, 4), (1,)), ((40,), ())]
+    ("places", "before"),
+    [((7, 2, 1), ()), ((5, 1), (3, 1)), ((2, 9, 4), (1,)), ((40,), ()), ((), (3,))],
 )
 def test_lists_are_those_of_the_rules(
     tiny: Dataset,
