@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmark.budget import Budget
 from benchmark.data.dataset import TrainView
 from benchmark.data.events import EventSource
-from benchmark.learning.epoch_loop import EpochLoop
-from benchmark.learning.schedules import set_rate
 from benchmark.learning.sentence_encoder import load_encoder
 from benchmark.learning.steps import descend, rows_of_all
+from benchmark.learning.training_loop import TrainingLoop
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import TrainingContext
 from benchmark.processes import Processes
@@ -40,12 +40,10 @@ ROWS = 32
 """Texts that go through the network at a time."""
 STEP = 8
 """Texts are padded to a multiple of so many word pieces."""
-WARM_UP = 0.1
-"""Share of the training in which the learning rate rises."""
 
 
-@dataclass(frozen=True)
-class TuneSettings:
+@dataclass(frozen=True, kw_only=True)
+class TuneSettings(Budget):
     """How a bi-encoder is tuned."""
 
     longest: int = setting(32, "word pieces of a text that are read", low=1)
@@ -57,10 +55,10 @@ class TuneSettings:
     learning_rate: float = setting(1e-4, "learning rate", low=1e-9)
     weight_decay: float = setting(0.01, "weight decay")
     pairs: int = setting(4096, "pairs of a group in an epoch, 0 for all; the next epoch goes on")
-    epochs: int = setting(5, "most epochs; the rate falls to 0 by then")
-    validate_every: int = setting(1, "epochs between validations", low=1)
-    validation_requests: int = setting(2000, "requests in a validation, 0 for all")
-    patience: int = setting(2, "validations without a gain before training stops", low=1)
+    warm_up: int = setting(20, "steps in which the learning rate rises")
+    validate_every: int = setting(
+        32, "steps between validations, at least; later a tenth of the steps behind", low=1
+    )
 
 
 @dataclass(frozen=True)
@@ -270,6 +268,44 @@ class _Group:
         return loss / processes.count
 
 
+class _Tuner:
+    """Takes the steps: on a batch of pairs of one group."""
+
+    def __init__(
+        self,
+        encoder: BiEncoder,
+        groups: Sequence[PairGroup],
+        settings: TuneSettings,
+        context: TrainingContext,
+    ) -> None:
+        self.encoder, self.settings, self.context = encoder, settings, context
+        self.groups = [_Group(encoder, group) for group in groups if len(group.pairs)]
+        self.optimiser: torch.optim.Optimizer = torch.optim.AdamW(
+            encoder.network.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        )
+
+    def batches(self, epoch: int) -> list[tuple[_Group, NDArray[np.int64]]]:
+        """Return an epoch's batches, those of all groups in random order; a pair alone is left
+        out."""
+        seed, size = self.context.seed, self.settings.batch_size
+        found: list[tuple[_Group, NDArray[np.int64]]] = []
+        for group in self.groups:
+            keys = group.epoch(self.settings.pairs, seed, epoch)
+            parts = np.split(keys, range(size, len(keys), size))
+            found += [(group, part) for part in parts if len(part) > 1]
+        order = np.random.default_rng([seed, epoch]).permutation(len(found))
+        return [found[place] for place in order.tolist()]
+
+    def step(self, batch: tuple[_Group, NDArray[np.int64]], rng: np.random.Generator) -> float:
+        """Take a step and return this process's part of the loss."""
+        (group, keys), processes = batch, self.context.processes
+        loss = group.loss(self.encoder, keys, self.settings.temperature, processes)
+        descend(self.optimiser, loss, processes)
+        return float(loss.item())
+
+
 def tune(
     encoder: BiEncoder,
     groups: Sequence[PairGroup],
@@ -277,8 +313,8 @@ def tune(
     context: TrainingContext,
     measure: Callable[[], dict[str, float]],
     name: str = "bi-encoder",
-) -> int:
-    """Tune ``encoder`` on pairs and leave it with its best weights; return the epoch of those.
+) -> None:
+    """Tune ``encoder`` on pairs, leave it with its best weights, and note how it went.
 
     Args:
         encoder: is changed.
@@ -289,45 +325,10 @@ def tune(
         name: names the progress bar and the checkpoint.
     """
     _set_dropout(encoder.network, settings.dropout)
-    known = [_Group(encoder, group) for group in groups if len(group.pairs)]
-    optimiser = torch.optim.AdamW(
-        encoder.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-
-    def train_epoch(epoch: int) -> float:
-        batches, processes = list(_batches(known, settings, context.seed, epoch)), context.processes
-        losses: list[float] = []
-        for number, (group, keys) in enumerate(batches):
-            done = (epoch + number / len(batches)) / settings.epochs
-            set_rate(optimiser, settings.learning_rate, done, WARM_UP)
-            loss = group.loss(encoder, keys, settings.temperature, processes)
-            descend(optimiser, loss, processes)
-            losses.extend(processes.totals(loss.item()))
-        return float(np.mean(losses)) if losses else 0.0
-
-    loop = EpochLoop(
-        name,
-        encoder.network,
-        optimiser,
-        context,
-        settings.epochs,
-        settings.validate_every,
-        settings.patience,
-    )
-    return loop.run(train_epoch, measure)
-
-
-def _batches(
-    groups: Sequence[_Group], settings: TuneSettings, seed: int, epoch: int
-) -> Iterator[tuple[_Group, NDArray[np.int64]]]:
-    """Yield an epoch's batches, those of all groups in random order; a pair alone is left out."""
-    found: list[tuple[_Group, NDArray[np.int64]]] = []
-    for group in groups:
-        keys = group.epoch(settings.pairs, seed, epoch)
-        parts = np.split(keys, range(settings.batch_size, len(keys), settings.batch_size))
-        found += [(group, part) for part in parts if len(part) > 1]
-    for place in np.random.default_rng([seed, epoch]).permutation(len(found)):
-        yield found[place]
+    tuner = _Tuner(encoder, groups, settings, context)
+    rate = settings.learning_rate
+    loop = TrainingLoop(name, encoder.network, tuner, context, settings, rate)
+    context.run_log.trained(name, loop.run(measure))
 
 
 def _set_dropout(network: nn.Module, probability: float) -> None:

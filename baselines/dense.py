@@ -10,9 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.bi_encoder import BiEncoder, TuneSettings, query_item_pairs, tune
+from benchmark.budget import budgeted
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
-from benchmark.learning.costs import FLOAT, encoder_of, encoding, epoch_of, epochs_of
+from benchmark.learning.costs import (
+    FLOAT,
+    USUAL_STEPS,
+    encoder_of,
+    encoding,
+    epoch_of,
+    trained,
+    validations,
+)
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work, in_turn
 from benchmark.search_space import Dimension, Range
@@ -47,20 +56,21 @@ class Dense(Model[DenseSettings]):
     search_space: ClassVar[Mapping[str, Dimension | None]] = {
         "learning_rate": Range(1e-5, 3e-4, log=True)
     }
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "quick": {"pairs": 512, "epochs": 1, "validation_requests": 200},
-        "thorough": {"pairs": 0, "epochs": 3, "validation_requests": 0},
-        "paper": {
-            "longest": 256,
-            "dropout": 0.1,
-            "batch_size": 128,
-            "learning_rate": 1e-5,
-            "pairs": 0,
-            "epochs": 40,
-            "patience": 40,
-            "validation_requests": 0,
-        },
-    }
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = budgeted(
+        {
+            "quick": {"steps": 4, "validate_every": 4},
+            "paper": {
+                "longest": 256,
+                "dropout": 0.1,
+                "batch_size": 128,
+                "learning_rate": 1e-5,
+                "pairs": 0,
+                "epochs": 40,
+                "patience": 40,
+                "validation_requests": 0,
+            },
+        }
+    )
 
     def check(self, train: TrainView, tasks: tuple[Task, ...]) -> None:
         """Refuse items without a text: all would have one vector.
@@ -97,8 +107,10 @@ class Dense(Model[DenseSettings]):
             epoch = epoch_of(
                 encoder, pairs * positions, batch * positions, pairs / settings.batch_size
             )
-            once = epochs_of(settings, epoch, request, sizes, (Task.SEARCH,))
-            validated = items * -(-settings.epochs // settings.validate_every)
+            once = trained(
+                settings, epoch, pairs / settings.batch_size, request, sizes, (Task.SEARCH,)
+            )
+            validated = items * validations(settings, settings.steps or USUAL_STEPS)
             phases.insert(0, in_turn(once, validated).named("tuning"))
         return Needs(
             tuple(phases),
@@ -122,8 +134,7 @@ class Dense(Model[DenseSettings]):
 
             run_log.facts["pairs"] = len(group.pairs)
             with run_log.phase("tuning"):
-                best = tune(self.encoder, [group], settings, context, measure, "dense")
-            run_log.facts["best_epoch"] = best
+                tune(self.encoder, [group], settings, context, measure, "dense")
         with run_log.phase("item vectors"):
             self._encode_items(train, context)
 

@@ -66,15 +66,15 @@ class Validated:
 
     Attributes:
         name: of what is trained; a model may train several things, one after the other.
-        epoch: epochs behind, from 1.
-        epochs: most epochs.
+        step: steps behind, from 1.
+        behind: the share of its budget that is behind, 0 to 1.
         measured: validation NDCG@10 by task.
         ends: whether the training ends here anyway.
     """
 
     name: str
-    epoch: int
-    epochs: int
+    step: int
+    behind: float
     measured: dict[str, float]
     ends: bool
 

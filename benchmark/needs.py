@@ -178,6 +178,7 @@ class Work:
     trained: float = 0.0
     name: str = ""
     encoder: float = 0.0
+    limit: float = 0.0
 
     def __mul__(self, times: float) -> Work:
         """Return the same work done several times, one after the other."""
@@ -200,6 +201,7 @@ def in_turn(*works: Work) -> Work:
         trained=max(work.trained for work in works),
         name=works[0].name,
         encoder=max(work.encoder for work in works),
+        limit=max(work.limit for work in works),
     )
 
 

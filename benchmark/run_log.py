@@ -182,6 +182,11 @@ class RunLog:
         self.curve.append({"seconds": round(seconds, 3), **values})
         self._lines.news(_listed(values))
 
+    def trained(self, name: str, told: Mapping[str, object]) -> None:
+        """Note how the training of this name went, among the facts."""
+        before = self.facts.get("trainings")
+        self.facts["trainings"] = {**(before if isinstance(before, dict) else {}), name: dict(told)}
+
     def elapsed(self) -> list[Spent]:
         """Return the time since the run began, then that since each open phase did."""
         now = Spent.now()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from benchmark.budget import budgeted
 from benchmark.settings import setting
 from gensar.engine.settings import GeneratorSettings
 
@@ -107,54 +108,51 @@ class GenSARSettings(GeneratorSettings):
             raise ValueError("setting 'without': no training task is left")
 
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {
-        "collaborative_preset": "quick",
-        "rqvae_epochs": 30,
-        "width": 48,
-        "layers": 1,
-        "epochs": 1,
-        "validation_requests": 100,
-    },
-    "standard": {},
-    "thorough": {
-        "rec_targets": "all",
-        "item_weight": 0.5,
-        "epochs": 16,
-        "validate_every": 2,
-        "validation_requests": 0,
-        "patience": 5,
-    },
-    "paper": {
-        "validate_every": 1,
-        "encoder": "BAAI/bge-base-en-v1.5",
-        "collaborative": "unisar",
-        "collaborative_preset": "paper",
-        "rqvae_hidden": (512, 256, 128, 64),
-        "codebook_size": 256,
-        "rqvae_epochs": 500,
-        "rqvae_batch_size": 1024,
-        "collisions": "paper",
-        "backbone": "google-t5/t5-small",
-        "codebook_start": False,
-        "regime": "plain",
-        "item_tokens": "codes",
-        "vocabulary_softmax": True,
-        "query_tokens": 64,
-        "item_text_tokens": 256,
-        "pseudo_queries": "doc2query/msmarco-t5-base-v1",
-        "batch_size": 64,
-        "accumulate": 128,
-        "search_samples": 100_000,
-        "learning_rate": 1e-3,
-        "weight_decay": 1e-7,
-        "warm_up": 0.01,
-        "epochs": 200,
-        "validation_requests": 10_000,
-        "num_beams": 30,
-        "candidate_decoding": "beam",
-    },
-}
+PRESETS = budgeted(
+    {
+        "quick": {
+            "collaborative_preset": "quick",
+            "rqvae_epochs": 30,
+            "width": 48,
+            "layers": 1,
+            "steps": 60,
+            "validate_every": 50,
+            "validation_requests": 100,
+        },
+        "thorough": {
+            "rec_targets": "all",
+            "item_weight": 0.5,
+        },
+        "paper": {
+            "encoder": "BAAI/bge-base-en-v1.5",
+            "collaborative": "unisar",
+            "collaborative_preset": "paper",
+            "rqvae_hidden": (512, 256, 128, 64),
+            "codebook_size": 256,
+            "rqvae_epochs": 500,
+            "rqvae_batch_size": 1024,
+            "collisions": "paper",
+            "backbone": "google-t5/t5-small",
+            "codebook_start": False,
+            "regime": "plain",
+            "item_tokens": "codes",
+            "vocabulary_softmax": True,
+            "query_tokens": 64,
+            "item_text_tokens": 256,
+            "pseudo_queries": "doc2query/msmarco-t5-base-v1",
+            "batch_size": 64,
+            "accumulate": 128,
+            "search_samples": 100_000,
+            "learning_rate": 1e-3,
+            "weight_decay": 1e-7,
+            "warm_up": 250,
+            "epochs": 200,
+            "validation_requests": 10_000,
+            "num_beams": 30,
+            "candidate_decoding": "beam",
+        },
+    }
+)
 
 ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "semantic identifier only": {"identifiers": "semantic"},

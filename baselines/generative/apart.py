@@ -7,7 +7,6 @@ one backbone learns them side by side (Penha et al. 2025).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -21,7 +20,7 @@ from benchmark.learning.ragged import Ragged, join
 from benchmark.learning.windows import windows
 from benchmark.model import TrainView
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
-from gensar.engine.regime import Epochs
+from gensar.engine.regime import Epochs, MakeStep
 from gensar.engine.sequences import NOTHING, Inputs, Sequences
 from gensar.engine.targets import CodeTargets, Step, one_code_target_each
 from gensar.engine.vocabulary import END
@@ -123,8 +122,8 @@ class ApartRegime:
         pairs: QueryItemPairs | None,
         words: Ragged,
         rng: np.random.Generator,
-    ) -> tuple[int, Iterator[Step]]:
-        """Return the number of steps and the steps; sequences of like length share a step.
+    ) -> list[MakeStep]:
+        """Return what makes the steps; sequences of like length share one.
 
         Every step has targets of both tasks, but where one has fewer than there are steps.
         """
@@ -137,18 +136,16 @@ class ApartRegime:
         steps = max(-(-len(rows) // self.batch), -(-count // self.search_batch), 1)
         groups = np.array_split(rows, steps)
         shares = np.array_split(rng.permutation(count), steps)
-        numbers = rng.permutation(steps).tolist()
 
-        def build() -> Iterator[Step]:
-            for number in numbers:
-                step = Step([], [])
-                if log is not None and len(groups[number]):
-                    step.codes.append((self._next_items(log, groups[number], words), 1.0))
-                if pairs is not None and len(shares[number]):
-                    step.codes.append((self.found_items(pairs, shares[number]), 1.0))
-                yield step
+        def step(number: int, rng: np.random.Generator) -> Step:
+            made = Step([], [])
+            if log is not None and len(groups[number]):
+                made.codes.append((self._next_items(log, groups[number], words), 1.0))
+            if pairs is not None and len(shares[number]):
+                made.codes.append((self.found_items(pairs, shares[number]), 1.0))
+            return made
 
-        return steps, build()
+        return [partial(step, number) for number in rng.permutation(steps).tolist()]
 
     def _next_items(self, log: EventLog, rows: NDArray[np.int64], words: Ragged) -> CodeTargets:
         """Return every event of the sequences as a target that reads what is earlier in time."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from baselines.generative.costs import apart_targets
 from baselines.generative.docids import clustered_codes, digit_codes, identifiers_of
 from baselines.generative.indexing import IndexingRegime, ItemSide, PersonalRegime
+from benchmark.budget import budgeted
 from benchmark.data.requests import Task
 from benchmark.learning.costs import Cost, epoch_of, forward, transformer
 from benchmark.model import SharedStep, TrainingContext, TrainView, Validation
@@ -66,7 +67,6 @@ class DSISettings(PseudoQuerySettings, GeneratorSettings):
     query_tokens: int = setting(32, "longest query, in tokens", low=1)
     batch_size: int = setting(128, "pairs of query and item in a step", low=1)
     learning_rate: float = setting(4e-3, "peak learning rate", low=1e-9)
-    epochs: int = setting(15, "most epochs over the pairs; the rate falls to 0 by then")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -81,40 +81,34 @@ class DSI(Generator):
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
     Settings = DSISettings
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "quick": {
-            "generator": "words",
-            "width": 48,
-            "layers": 1,
-            "epochs": 2,
-            "validation_requests": 100,
-        },
-        "thorough": {
-            "epochs": 16,
-            "validate_every": 4,
-            "validation_requests": 0,
-            "patience": 5,
-        },
-        "paper": {
-            "docid": "naive",
-            "generator": "castorini/doc2query-t5-large-msmarco",
-            "generator_text_tokens": 512,
-            "real_queries": False,
-            "backbone": "google-t5/t5-base",
-            "codebook_start": False,
-            "item_tokens": "codes",
-            "vocabulary_softmax": True,
-            "batch_size": 32,
-            "accumulate": 8,
-            "learning_rate": 5e-4,
-            "warm_up": 0.1,
-            "epochs": 100,
-            "validate_every": 1,
-            "validation_requests": 0,
-            "num_beams": 20,
-            "candidate_decoding": "beam",
-        },
-    }
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = budgeted(
+        {
+            "quick": {
+                "generator": "words",
+                "width": 48,
+                "layers": 1,
+                "validation_requests": 100,
+            },
+            "paper": {
+                "docid": "naive",
+                "generator": "castorini/doc2query-t5-large-msmarco",
+                "generator_text_tokens": 512,
+                "real_queries": False,
+                "backbone": "google-t5/t5-base",
+                "codebook_start": False,
+                "item_tokens": "codes",
+                "vocabulary_softmax": True,
+                "batch_size": 32,
+                "accumulate": 8,
+                "learning_rate": 5e-4,
+                "warm_up": 1000,
+                "epochs": 100,
+                "validation_requests": 0,
+                "num_beams": 20,
+                "candidate_decoding": "beam",
+            },
+        }
+    )
 
     settings: DSISettings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,7 +14,7 @@ from benchmark.data.requests import Requests, Task
 from benchmark.learning.ragged import Ragged
 from benchmark.model import TrainView
 from gensar.engine.packed_sequences import PackedBatch, PackedLog, PackedSequences
-from gensar.engine.regime import Epochs
+from gensar.engine.regime import Epochs, MakeStep
 from gensar.engine.sequences import Inputs, Sequences
 from gensar.engine.targets import Step
 from gensar.engine.vocabulary import Vocabulary
@@ -103,17 +103,19 @@ class PersonalRegime:
 
     def _epoch(
         self, log: PackedLog, words: Ragged, pairs: QueryItemPairs, rng: np.random.Generator
-    ) -> tuple[int, Iterator[Step]]:
-        count, batches = self._packed.batches(log, words, rng)
-        shares = np.array_split(rng.permutation(len(pairs.item)), max(count, 1))
+    ) -> list[MakeStep]:
+        batches = self._packed.batches(log, words, rng)
+        shares = np.array_split(rng.permutation(len(pairs.item)), max(len(batches), 1))
 
-        def step(batch: PackedBatch, share: NDArray[np.int64]) -> Step:
-            codes = [(self._packed.targets(batch, rec=False, search=True), 1.0)]
+        def step(
+            make: Callable[[], PackedBatch], share: NDArray[np.int64], rng: np.random.Generator
+        ) -> Step:
+            codes = [(self._packed.targets(make(), rec=False, search=True), 1.0)]
             if len(share):
                 codes.append((self._bare.found_items(pairs, share), 1.0))
             return Step(codes, [])
 
-        return count, (step(*both) for both in zip(batches, shares, strict=False))
+        return [partial(step, *both) for both in zip(batches, shares, strict=False)]
 
 
 def _both(first: QueryItemPairs, second: QueryItemPairs) -> QueryItemPairs:

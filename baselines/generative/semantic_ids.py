@@ -19,6 +19,7 @@ from baselines.generative.identify import facts_of, separate_identifiers, single
 from baselines.generative.quantise import Quantisation, quantise
 from baselines.generative.settings import IdentifierSettings
 from baselines.generative.text_spaces import TextSpaces, neighbour_pairs
+from benchmark.budget import STEP_SHARE, budgeted
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
 from benchmark.learning.costs import encoder_of, encoding, epoch_of
@@ -49,7 +50,7 @@ class SemanticIdsSettings(IdentifierSettings):
         "multi-task",
     ] = setting("multi-task", "the vectors that identifiers are made from")
     interaction_width: int = setting(64, "width of the vectors of who met what (rec-tuned)", low=1)
-    tune_epochs: int = setting(3, "epochs in which the text encoder is tuned")
+    tune_epochs: int = setting(3, "epochs in which the text encoder is tuned", low=1)
     tune_pairs: int = setting(2048, "pairs of each kind in such an epoch, 0 for all")
     tune_batch_size: int = setting(128, "pairs in a batch, each the others' negatives", low=1)
     tune_learning_rate: float = setting(1e-4, "learning rate of the text encoder", low=1e-9)
@@ -65,37 +66,33 @@ class SemanticIds(Generator):
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC, Task.SEARCH})
     Settings = SemanticIdsSettings
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "quick": {
-            "tune_epochs": 1,
-            "tune_pairs": 128,
-            "text_tokens": 2048,
-            "width": 48,
-            "layers": 1,
-            "epochs": 1,
-            "validation_requests": 100,
-        },
-        "thorough": {
-            "epochs": 16,
-            "validate_every": 4,
-            "validation_requests": 0,
-            "patience": 5,
-        },
-        "paper": {
-            "encoder": "sentence-transformers/all-mpnet-base-v2",
-            "codebook_size": 256,
-            "backbone": "google/flan-t5-base",
-            "codebook_start": False,
-            "item_tokens": "codes",
-            "vocabulary_softmax": True,
-            "query_tokens": 64,
-            "tune_pairs": 0,
-            "batch_size": 128,
-            "search_batch_size": 128,
-            "learning_rate": 2e-3,
-            "num_beams": 60,
-        },
-    }
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = budgeted(
+        {
+            "quick": {
+                "tune_epochs": 1,
+                "tune_pairs": 128,
+                "text_tokens": 2048,
+                "width": 48,
+                "layers": 1,
+                "validation_requests": 100,
+            },
+            "paper": {
+                "encoder": "sentence-transformers/all-mpnet-base-v2",
+                "codebook_size": 256,
+                "backbone": "google/flan-t5-base",
+                "codebook_start": False,
+                "item_tokens": "codes",
+                "vocabulary_softmax": True,
+                "query_tokens": 64,
+                "tune_pairs": 0,
+                "batch_size": 128,
+                "search_batch_size": 128,
+                "learning_rate": 2e-3,
+                "epochs": 9,
+                "num_beams": 60,
+            },
+        }
+    )
 
     settings: SemanticIdsSettings
 
@@ -196,6 +193,7 @@ class SemanticIds(Generator):
             learning_rate=settings.tune_learning_rate,
             pairs=settings.tune_pairs,
             epochs=settings.tune_epochs,
+            minutes=settings.minutes * STEP_SHARE,
         )
 
     def make_regime(self, sequences: Sequences) -> TrainingFormat:

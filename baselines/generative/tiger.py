@@ -14,6 +14,7 @@ from baselines.generative.costs import apart_targets, quantisation_work
 from baselines.generative.identify import facts_of, single_identifiers
 from baselines.generative.quantise import quantise
 from baselines.generative.settings import IdentifierSettings
+from benchmark.budget import budgeted
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
 from benchmark.model import SharedStep, TrainingContext, TrainView, Validation
@@ -53,40 +54,33 @@ class Tiger(Generator):
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC})
     Settings = TigerSettings
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "quick": {
-            "collaborative_preset": "quick",
-            "rqvae_epochs": 50,
-            "width": 48,
-            "layers": 1,
-            "epochs": 2,
-            "validate_every": 2,
-            "validation_requests": 200,
-        },
-        "thorough": {
-            "epochs": 24,
-            "validate_every": 4,
-            "validation_requests": 0,
-            "patience": 5,
-        },
-        "paper": {
-            "encoder": "sentence-transformers/sentence-t5-base",
-            "collaborative_preset": "paper",
-            "codebook_size": 256,
-            "rqvae_hidden": (512, 256, 128),
-            "rqvae_epochs": 20_000,
-            "item_tokens": "codes",
-            "vocabulary_softmax": True,
-            "codebook_start": False,
-            "max_history": 20,
-            "width": 128,
-            "layers": 4,
-            "heads": 6,
-            "feed_forward": 1024,
-            "learning_rate": 0.01,
-            "epochs": 200,
-        },
-    }
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = budgeted(
+        {
+            "quick": {
+                "collaborative_preset": "quick",
+                "rqvae_epochs": 50,
+                "width": 48,
+                "layers": 1,
+            },
+            "paper": {
+                "encoder": "sentence-transformers/sentence-t5-base",
+                "collaborative_preset": "paper",
+                "codebook_size": 256,
+                "rqvae_hidden": (512, 256, 128),
+                "rqvae_epochs": 20_000,
+                "item_tokens": "codes",
+                "vocabulary_softmax": True,
+                "codebook_start": False,
+                "max_history": 20,
+                "width": 128,
+                "layers": 4,
+                "heads": 6,
+                "feed_forward": 1024,
+                "learning_rate": 0.01,
+                "epochs": 200,
+            },
+        }
+    )
 
     settings: TigerSettings
 

@@ -35,8 +35,8 @@ from baselines.recbole_bridge.settings import (
 )
 from baselines.recbole_bridge.trainer import RecBoleTrainer
 from benchmark.data.requests import Requests, Task
-from benchmark.learning.costs import FLOAT, Cost, epochs_of, transformer
-from benchmark.learning.epoch_loop import train_to_best
+from benchmark.learning.costs import FLOAT, Cost, trained, transformer
+from benchmark.learning.training_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work
@@ -113,7 +113,7 @@ class RecBoleModel(Model[RecBoleSettings]):
             held=FLOAT * (held + 2 * sizes.at_once * sizes.items),
         )
         return Needs(
-            (epochs_of(s, epoch, request, sizes, tasks),),
+            (trained(s, epoch, steps, request, sizes, tasks),),
             request,
             kept=FLOAT * weights,
             libraries=("torch", "recbole"),
@@ -139,11 +139,11 @@ class RecBoleModel(Model[RecBoleSettings]):
             f"recbole-{self.recbole_name}",
             self,
             self.module,
-            trainer.optimiser,
+            trainer,
             self.settings,
+            self.settings.learning_rate,
             validation,
             context,
-            trainer.epoch,
         )
 
     @torch.no_grad()

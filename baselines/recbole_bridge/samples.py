@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,16 +89,10 @@ class Samples:
         columns = self._columns(self.rows)
         return {name: columns[name] for name in (ITEM, LIST, LENGTH)}
 
-    def epoch(self, number: int) -> Iterator[Columns]:
-        """Yield the batches of an epoch; no event comes again before every other one came."""
-        rng = np.random.default_rng([self.seed, number])
-        chosen = self._chosen(number)
-        for start in range(0, len(chosen), self.settings.batch_size):
-            yield self._batch(chosen[start : start + self.settings.batch_size], rng)
-
-    def batches(self) -> int:
-        """Return the number of batches in an epoch."""
-        return -(-self._size() // self.settings.batch_size)
+    def batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        """Return the log rows of an epoch's batches; none comes again before every other did."""
+        chosen, size = self._chosen(epoch), self.settings.batch_size
+        return [chosen[start : start + size] for start in range(0, len(chosen), size)]
 
     def _size(self) -> int:
         return min(self.settings.samples or len(self.rows), len(self.rows))
@@ -121,7 +114,8 @@ class Samples:
         columns = read_requests(self._past.of(Task.REC, rows), self.settings)
         return {**columns, ITEM: self._log.item[rows].astype(np.int64) + 1}
 
-    def _batch(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Columns:
+    def of(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Columns:
+        """Return the samples of some log rows, with what is drawn for them."""
         columns, wanted = self._columns(rows), self.wanted
         other = self._other_than(columns[ITEM], rng)
         columns[FIELDS["NEG_PREFIX"] + ITEM] = other

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ from typing import Any, Literal
 
 import yaml
 
+from benchmark.budget import Budget, budgeted
 from benchmark.errors import InputError, did_you_mean
 from benchmark.settings import setting
 
@@ -27,7 +29,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class RecBoleSettings:
+class RecBoleSettings(Budget):
     """Settings of every RecBole model; the defaults are those of ``standard``.
 
     Sizes that are ``none`` stay as RecBole's own file for the model has them.
@@ -46,59 +48,43 @@ class RecBoleSettings:
     batch_size: int = setting(128, "samples in a batch", low=1)
     learning_rate: float = setting(2e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(0.0, "weight decay")
-    samples: int = setting(20_000, "training events predicted in an epoch, 0 for all")
-    epochs: int = setting(15, "most epochs; the rate falls to 0 by then")
-    validate_every: int = setting(3, "epochs between validations", low=1)
-    validation_requests: int = setting(1000, "requests in a validation, 0 for all")
-    patience: int = setting(3, "validations without a gain before training stops", low=1)
+    samples: int = setting(
+        0, "training events predicted in an epoch, 0 for all; the next one goes on with others"
+    )
 
     def __post_init__(self) -> None:
         if self.max_history < 2:
             raise ValueError("setting 'max_history': RecBole's models need at least 2")
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "max_history": 10,
-        "samples": 10_000,
-        "epochs": 2,
-        "validate_every": 2,
-        "validation_requests": 200,
-    },
-    "thorough": {
-        "max_history": 50,
-        "samples": 25_000,
-        "epochs": 20,
-        "validation_requests": 2000,
-        "patience": 4,
-    },
-    "paper": {
-        "max_history": 50,
-        "batch_size": 2048,
-        "learning_rate": 1e-3,
-        "samples": 0,
-        "epochs": 300,
-        "validate_every": 1,
-        "validation_requests": 0,
-        "patience": 10,
-    },
-}
+PRESETS = budgeted(
+    {
+        "quick": {"max_history": 10},
+        "thorough": {"max_history": 50},
+        "paper": {
+            "max_history": 50,
+            "batch_size": 2048,
+            "learning_rate": 1e-3,
+            "epochs": 300,
+            "validation_requests": 0,
+            "patience": 10,
+        },
+    }
+)
 """``paper`` holds the training settings of RecBole itself, as no paper speaks for all models."""
 
-PAIRED_PRESETS: dict[str, dict[str, Any]] = {
-    name: {
-        "options": "mlp_hidden_size=[64,32]",
-        "validation_requests": 200,
-        **{k: v for k, v in PRESETS.get(name, {}).items() if k != "validation_requests"},
-        "max_history": 10,
+
+def _but_paper(changed: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        name: values if name == "paper" else {**values, **changed}
+        for name, values in PRESETS.items()
     }
-    for name in ("quick", "standard", "thorough")
-} | {"paper": PRESETS["paper"]}
+
+
+PAIRED_PRESETS = _but_paper({"options": "mlp_hidden_size=[64,32]", "max_history": 10})
 """For models that read the whole history anew for each item that they score: smaller networks."""
 
-SHORT_PRESETS: dict[str, dict[str, Any]] = {
-    name: {**PRESETS.get(name, {}), "max_history": 10} for name in ("quick", "standard", "thorough")
-} | {"paper": PRESETS["paper"]}
+SHORT_PRESETS = _but_paper({"max_history": 10})
 """For models that a long window does not suit; see ``SHORT``."""
 
 SHORT = ("Caser", "SINE")

@@ -6,29 +6,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from baselines.recbole_bridge.dataset import interaction
 from baselines.recbole_bridge.environment import own_randomness
 from baselines.recbole_bridge.samples import Samples
 from baselines.recbole_bridge.settings import RecBoleSettings
-from benchmark.learning.schedules import set_rate
 from benchmark.learning.steps import descend
 from benchmark.model import TrainingContext
 
 __all__ = ["RecBoleTrainer"]
 
-WARM_UP = 0.02
-"""Share of the training in which the learning rate rises."""
-
 
 class RecBoleTrainer:
-    """Trains a module on samples of one target each, as RecBole does, an epoch at a time.
+    """Trains a module on samples of one target each, as RecBole does, a batch at a time.
 
     Args:
         module: RecBole's, on the context's device.
         samples: what it learns from.
-        settings: rate and number of epochs.
+        settings: rate and weight decay.
         context: seed and device.
     """
 
@@ -45,20 +43,18 @@ class RecBoleTrainer:
             module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
 
-    def epoch(self, number: int) -> float:
-        """Train on the samples of an epoch and return their mean loss."""
-        total, seen = 0.0, 0
-        settings, device = self.settings, self.context.device
-        batches = max(self.samples.batches(), 1)
-        with own_randomness(self.context.seed, number), _sums_in_one_order(device):
-            for step, columns in enumerate(self.samples.epoch(number)):
-                done = (number + step / batches) / settings.epochs
-                set_rate(self.optimiser, settings.learning_rate, done, WARM_UP)
-                batch = interaction(columns, device)
-                loss = self.module.calculate_loss(batch)
-                descend(self.optimiser, loss, self.context.processes)
-                total, seen = total + loss.item() * len(batch), seen + len(batch)
-        return total / max(seen, 1)
+    def batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        """Return the training events of each batch of an epoch."""
+        return self.samples.batches(epoch)
+
+    def step(self, batch: NDArray[np.int64], rng: np.random.Generator) -> float:
+        """Take a step on training events and return the mean loss."""
+        device = self.context.device
+        columns = self.samples.of(batch, rng)
+        with own_randomness(int(rng.integers(2**32))), _sums_in_one_order(device):
+            loss = self.module.calculate_loss(interaction(columns, device))
+            descend(self.optimiser, loss, self.context.processes)
+        return float(loss.item())
 
 
 @contextmanager

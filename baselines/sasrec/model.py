@@ -14,9 +14,9 @@ from baselines.sasrec.settings import PRESETS, SASRecSettings
 from baselines.sasrec.training import SequenceTrainer, learnable, states_of
 from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
-from benchmark.learning.costs import FLOAT, Cost, epoch_of, epochs_of, forward, transformer
+from benchmark.learning.costs import FLOAT, Cost, epoch_of, forward, trained, transformer
 from benchmark.learning.dropout import use_byte_dropout
-from benchmark.learning.epoch_loop import train_to_best
+from benchmark.learning.training_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work
@@ -59,7 +59,7 @@ class SASRec(Model[SASRecSettings]):
             * (256 * window * layers.floats / (3 * s.layers) + 2 * sizes.at_once * sizes.items),
         )
         return Needs(
-            (epochs_of(s, epoch, request, sizes, tasks),),
+            (trained(s, epoch, steps, request, sizes, tasks),),
             request,
             kept=FLOAT * (layers.weights + table),
             libraries=("torch", "recbole"),
@@ -74,11 +74,11 @@ class SASRec(Model[SASRecSettings]):
             "sasrec",
             self,
             self.module,
-            trainer.optimiser,
+            trainer,
             self.settings,
+            self.settings.learning_rate,
             validation,
             context,
-            trainer.epoch,
         )
 
     def _build(self, items: int, seed: int, device: str) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from benchmark.budget import Budget, budgeted
 from benchmark.settings import check_heads, setting
 
 __all__ = ["PRESETS", "SASRecSettings"]
 
 
 @dataclass(frozen=True)
-class SASRecSettings:
+class SASRecSettings(Budget):
     """Settings of :class:`~baselines.sasrec.model.SASRec`; the defaults are ``standard``."""
 
     width: int = setting(64, "width of embeddings and layers", low=1)
@@ -31,35 +31,26 @@ class SASRecSettings:
     batch_size: int = setting(32, "sequences in a batch", low=1)
     learning_rate: float = setting(1e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(0.0, "weight decay")
-    epochs: int = setting(30, "most epochs; the rate falls to 0 by then")
-    validate_every: int = setting(3, "epochs between validations", low=1)
-    validation_requests: int = setting(2000, "requests in a validation, 0 for all")
-    patience: int = setting(3, "validations without a gain before training stops", low=1)
 
     def __post_init__(self) -> None:
         check_heads(self.width, self.heads)
 
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"epochs": 4, "validate_every": 2, "validation_requests": 200},
-    "thorough": {
-        "width": 128,
-        "dropout": 0.5,
-        "epochs": 40,
-        "patience": 5,
-        "validation_requests": 0,
-    },
-    "paper": {
-        "max_history": 200,
-        "width": 50,
-        "heads": 1,
-        "inner": 50,
-        "dropout": 0.2,
-        "attention_dropout": 0.2,
-        "loss": "binary",
-        "batch_size": 128,
-        "epochs": 400,
-        "patience": 6,
-        "validation_requests": 0,
-    },
-}
+PRESETS = budgeted(
+    {
+        "thorough": {"width": 128, "dropout": 0.5},
+        "paper": {
+            "max_history": 200,
+            "width": 50,
+            "heads": 1,
+            "inner": 50,
+            "dropout": 0.2,
+            "attention_dropout": 0.2,
+            "loss": "binary",
+            "batch_size": 128,
+            "epochs": 400,
+            "decay": 0.0,
+            "validation_requests": 0,
+        },
+    }
+)

@@ -19,7 +19,6 @@ from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import PAD
 from benchmark.learning.batches import by_length
 from benchmark.learning.position_losses import catalogue_loss, states_at
-from benchmark.learning.schedules import set_rate
 from benchmark.learning.simultaneous_duplicates import steps_to_moment
 from benchmark.learning.steps import descend
 from benchmark.learning.windows import stretches
@@ -27,8 +26,6 @@ from benchmark.model import TrainingContext
 
 __all__ = ["SequenceTrainer", "learnable", "states_of"]
 
-WARM_UP = 0.02
-"""Share of the training in which the learning rate rises."""
 JITTER = 8
 """Events by which a sequence may be longer than the next one of its epoch's order."""
 
@@ -52,7 +49,7 @@ def states_of(module: RecBoleSASRec, sequences: Tensor) -> Tensor:
 
 
 class SequenceTrainer:
-    """Trains RecBole's SASRec on the items of every user's events, an epoch at a time.
+    """Trains RecBole's SASRec on the items of every user's events, a batch at a time.
 
     Args:
         module: is trained.
@@ -74,27 +71,22 @@ class SequenceTrainer:
             module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
 
-    def epoch(self, number: int) -> float:
-        """Train on every event once and return the mean loss of a prediction."""
-        total, predictions = 0.0, 0.0
-        settings, processes = self.settings, self.context.processes
-        batches = self._batches(np.random.default_rng([self.context.seed, number]))
-        for step, rows in enumerate(batches):
-            done = (number + step / len(batches)) / settings.epochs
-            set_rate(self.optimiser, settings.learning_rate, done, WARM_UP)
-            loss, count = self.loss(rows[processes.part(len(rows))])
-            (whole,) = processes.totals(count)
-            descend(self.optimiser, loss / max(whole, 1), processes)
-            total, predictions = total + loss.item(), predictions + count
-        total, predictions = processes.totals(total, predictions)
-        return total / max(predictions, 1)
-
-    def _batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-        """Return log rows of sequences of similar length, in random order."""
+    def batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        """Return log rows of sequences of similar length, in random order; an event comes once."""
+        rng = np.random.default_rng([self.context.seed, epoch])
         rows = stretches(self.log, self.settings.max_history, rng)
         length = (rows != PAD).sum(axis=1)
         batches = by_length(length, self.settings.batch_size, JITTER, rng)
         return [rows[batch, : int(length[batch].max())] for batch in batches]
+
+    def step(self, batch: NDArray[np.int64], rng: np.random.Generator) -> float:
+        """Take a step on log rows of sequences and return this process's part of the mean loss."""
+        processes = self.context.processes
+        loss, count = self.loss(batch[processes.part(len(batch))])
+        (whole,) = processes.totals(count)
+        loss = loss / max(whole, 1)
+        descend(self.optimiser, loss, processes)
+        return loss.item()
 
     def loss(self, rows: NDArray[np.int64]) -> tuple[Tensor, int]:
         """Return the summed loss over all predictions, and their number.

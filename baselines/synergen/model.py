@@ -28,12 +28,12 @@ from benchmark.learning.costs import (
     encoder_of,
     encoding,
     epoch_of,
-    epochs_of,
     forward,
     linear,
+    trained,
     transformer,
 )
-from benchmark.learning.epoch_loop import train_to_best
+from benchmark.learning.training_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, SharedStep, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work, in_turn
@@ -107,7 +107,7 @@ class SynerGen(Model[SynerGenSettings]):
         return Needs(
             (
                 in_turn(*texts).named("text vectors"),
-                epochs_of(s, epoch, request, sizes, tasks).named("training"),
+                trained(s, epoch, steps, request, sizes, tasks).named("training"),
             ),
             request,
             kept=FLOAT * (table + layer.weights),
@@ -132,11 +132,11 @@ class SynerGen(Model[SynerGenSettings]):
                 "synergen",
                 self,
                 self.network,
-                trainer.optimiser,
+                trainer,
                 settings,
+                settings.learning_rate,
                 validation,
                 context,
-                trainer.epoch,
             )
 
     def _build(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from benchmark.budget import Budget, budgeted
 from benchmark.settings import setting
 
 __all__ = ["PRESETS", "SynerGenSettings"]
 
 
 @dataclass(frozen=True)
-class SynerGenSettings:
+class SynerGenSettings(Budget):
     """Settings of :class:`~baselines.synergen.model.SynerGen`; the defaults are ``standard``."""
 
     width: int = setting(64, "width of embeddings and layers", low=1)
@@ -52,41 +52,36 @@ class SynerGenSettings:
     batch_size: int = setting(16, "sequences in a batch", low=1)
     learning_rate: float = setting(1e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(0.01, "weight decay")
-    epochs: int = setting(14, "most epochs; the rate falls to 0 by then")
-    validate_every: int = setting(2, "epochs between validations", low=1)
-    validation_requests: int = setting(400, "requests in a validation, 0 for all")
-    patience: int = setting(4, "validations without a gain before training stops", low=1)
 
     def __post_init__(self) -> None:
         if self.width % (4 * self.heads):
             raise ValueError("synergen: width must be a multiple of 4 times heads")
 
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {
-        "ranked": 0.1,
-        "epochs": 2,
-        "validate_every": 2,
-        "validation_requests": 100,
-        "shortlist": 50,
-    },
-    "thorough": {
-        "width": 96,
-        "heads": 3,
-        "inner": 192,
-        "layers": 3,
-        "epochs": 16,
-        "validation_requests": 0,
-    },
-    "paper": {
-        "width": 128,
-        "layers": 4,
-        "heads": 4,
-        "inner": 256,
-        "clock": "days",
-        "ranked": 1.0,
-        "ranking": "score",
-        "shortlist": 0,
-        "validation_requests": 200,
-    },
-}
+PRESETS = budgeted(
+    {
+        "quick": {
+            "ranked": 0.1,
+            "validation_requests": 100,
+            "shortlist": 50,
+        },
+        "thorough": {
+            "width": 96,
+            "heads": 3,
+            "inner": 192,
+            "layers": 3,
+        },
+        "paper": {
+            "width": 128,
+            "layers": 4,
+            "heads": 4,
+            "inner": 256,
+            "clock": "days",
+            "ranked": 1.0,
+            "ranking": "score",
+            "shortlist": 0,
+            "epochs": 14,
+            "validation_requests": 200,
+        },
+    }
+)

@@ -15,19 +15,15 @@ from baselines.synergen.settings import SynerGenSettings
 from benchmark.data.events import EventSource
 from benchmark.data.requests import Task
 from benchmark.learning.batches import by_length
-from benchmark.learning.schedules import set_rate
 from benchmark.learning.steps import descend
 from benchmark.learning.windows import windows
 from benchmark.model import TrainingContext, TrainView
 
 __all__ = ["SynerGenTrainer", "negatives"]
 
-WARM_UP = 0.05
-"""Share of the training in which the learning rate rises."""
-
 
 class SynerGenTrainer:
-    """Trains retrieval and ranking on every event of the context's tasks, an epoch at a time.
+    """Trains retrieval and ranking on every event of the context's tasks, a batch at a time.
 
     Args:
         reader: holds the network that is trained.
@@ -62,22 +58,9 @@ class SynerGenTrainer:
             weight_decay=settings.weight_decay,
         )
 
-    def epoch(self, number: int) -> float:
-        """Train on every window with a target once and return the mean loss of a batch."""
-        rng = np.random.default_rng([self.context.seed, number])
-        batches = self._batches(rng)
-        total = 0.0
-        for step, rows in enumerate(batches):
-            done = (number + step / len(batches)) / self.settings.epochs
-            set_rate(self.optimiser, self.settings.learning_rate, done, WARM_UP)
-            loss = self.loss(rows, rng)
-            descend(self.optimiser, loss, self.context.processes, clip=1.0)
-            total += loss.item()
-        (total,) = self.context.processes.totals(total)
-        return total / max(len(batches), 1)
-
-    def _batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    def batches(self, epoch: int) -> list[NDArray[np.int64]]:
         """Return log rows of windows of similar length, in random order, each with a target."""
+        rng = np.random.default_rng([self.context.seed, epoch])
         window = self.settings.max_history
         rows = windows(self.log, window, rng)
         targets = np.isin(self.log.kind[np.maximum(rows, 0)], self.kinds) & (rows >= 0)
@@ -85,6 +68,12 @@ class SynerGenTrainer:
         length = (rows >= 0).sum(axis=1)
         batches = by_length(length, self.settings.batch_size, window / 8, rng)
         return [rows[batch] for batch in batches]
+
+    def step(self, batch: NDArray[np.int64], rng: np.random.Generator) -> float:
+        """Take a step on a batch of windows and return this process's part of the loss."""
+        loss = self.loss(batch, rng)
+        descend(self.optimiser, loss, self.context.processes, clip=1.0)
+        return loss.item()
 
     def loss(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
         """Return a process's part of the loss of windows of log ``rows``.

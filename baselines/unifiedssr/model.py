@@ -25,10 +25,11 @@ from benchmark.learning.costs import (
     epoch_of,
     feed_forward,
     forward,
+    trained,
 )
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
-from benchmark.needs import Needs, Sizes, Work, in_turn
+from benchmark.needs import Needs, Sizes, Work
 
 __all__ = ["UnifiedSSR", "UnifiedSSRSettings"]
 
@@ -68,12 +69,14 @@ class UnifiedSSR(Model[UnifiedSSRSettings]):
         }
         branches = {Task.REC: 1, Task.SEARCH: 2}
 
+        def steps(of: tuple[Task, ...]) -> float:
+            return sum(sizes.stretches(s.max_history, learned[task]) for task in of) / s.batch_size
+
         def epoch(of: tuple[Task, ...]) -> Work:
             positions = sum(branches[task] * learned[task] for task in of)
-            steps = sum(sizes.stretches(s.max_history, learned[task]) / s.batch_size for task in of)
             batch = s.batch_size * window * max(branches[task] for task in of)
             words = s.batch_size * window * s.query_words * s.width * (Task.SEARCH in of)
-            one = epoch_of(branch, positions, batch, steps, table)
+            one = epoch_of(branch, positions, batch, steps(of), table)
             return replace(one, held=one.held + 2 * FLOAT * words)
 
         read = forward(layer * 2 * s.layers, sizes.mean_window(s.max_history))
@@ -83,17 +86,17 @@ class UnifiedSSR(Model[UnifiedSSRSettings]):
             calls=1 / 256,
             held=FLOAT * (256 * window * layer.floats + 2 * sizes.at_once * sizes.items),
         )
-        limit = s.validation_requests
 
-        def phase(name: str, of: tuple[Task, ...], epochs: int) -> Work:
-            asked = sizes.requests("validation", of, limit) * -(-epochs // s.validate_every)
-            return in_turn(epoch(of) * epochs, request * asked).named(name)
+        def phase(name: str, of: tuple[Task, ...], share: float) -> Work:
+            budget = s.of_share(share)
+            work = trained(budget, epoch(of), steps(of), request, sizes, of)
+            return replace(work, limit=work.limit * share).named(name)
 
         weights = layer.weights * s.layers + table
         return Needs(
             (
-                phase("pretrain", tasks, s.epochs),
-                *(phase(f"fine-tune-{task}", (task,), s.finetune_epochs) for task in tasks),
+                phase("pretrain", tasks, 1 - s.finetune_share * len(tasks)),
+                *(phase(f"fine-tune-{task}", (task,), s.finetune_share) for task in tasks),
             ),
             request,
             kept=FLOAT * len(tasks) * weights,

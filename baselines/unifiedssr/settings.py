@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
 
+from benchmark.budget import Budget, budgeted
 from benchmark.settings import check_heads, setting
 
 __all__ = ["PRESETS", "UnifiedSSRSettings"]
 
 
 @dataclass(frozen=True)
-class UnifiedSSRSettings:
+class UnifiedSSRSettings(Budget):
     """Settings of :class:`baselines.unifiedssr.model.UnifiedSSR`; defaults are ``standard``."""
 
     width: int = setting(64, "width of embeddings and layers", low=1)
@@ -49,45 +50,48 @@ class UnifiedSSRSettings:
     )
     negatives: int = setting(4, "random items for each position of the binary loss")
     batch_size: int = setting(32, "sequences in a batch", low=1)
-    schedule: Literal["cosine", "noam"] = setting(
-        "cosine", "warm-up and cosine, or the paper's inverse root with 4,000 steps of warm-up"
-    )
-    learning_rate: float = setting(2e-3, "highest learning rate of pretraining (cosine)", low=1e-9)
-    finetune_learning_rate: float = setting(
-        5e-4, "highest learning rate of fine-tuning (cosine)", low=1e-9
+    learning_rate: float = setting(2e-3, "highest learning rate of pretraining", low=1e-9)
+    finetune_learning_rate: float = setting(5e-4, "highest learning rate of fine-tuning", low=1e-9)
+    finetune_share: float = setting(
+        0.25,
+        "share of the caps that each task's fine-tuning gets; pretraining gets the rest",
+        0.01,
+        0.49,
     )
     weight_decay: float = setting(0.0, "weight decay")
-    epochs: int = setting(24, "most epochs of pretraining")
-    finetune_epochs: int = setting(4, "most epochs of fine-tuning, for each task")
-    validate_every: int = setting(3, "epochs between validations", low=1)
-    validation_requests: int = setting(0, "requests of each task in a validation, 0 for all")
-    patience: int = setting(3, "validations without a gain before a phase stops", low=1)
+
+    def of_share(self, share: float) -> UnifiedSSRSettings:
+        """Return the settings of a phase that has a share of the caps told in steps and epochs.
+
+        The time of a run is told by one clock for all phases; see :class:`TrainingLoop`.
+        """
+        steps, epochs = (math.ceil(share * most) for most in (self.steps, self.epochs))
+        return replace(self, steps=steps, epochs=epochs)
 
     def __post_init__(self) -> None:
         check_heads(self.width, self.heads)
 
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {
-        "layers": 1,
-        "dropout": 0.2,
-        "epochs": 4,
-        "finetune_epochs": 2,
-        "learning_rate": 3e-3,
-        "finetune_learning_rate": 1e-3,
-        "validate_every": 4,
-        "validation_requests": 200,
-    },
-    "thorough": {"epochs": 40, "finetune_epochs": 6, "patience": 5},
-    "paper": {
-        "width": 32,
-        "inner": 64,
-        "dropout": 0.5,
-        "loss": "binary",
-        "batch_size": 128,
-        "schedule": "noam",
-        "epochs": 100,
-        "finetune_epochs": 100,
-        "validate_every": 4,
-    },
-}
+PRESETS = budgeted(
+    {
+        "quick": {
+            "layers": 1,
+            "dropout": 0.2,
+            "learning_rate": 3e-3,
+            "finetune_learning_rate": 1e-3,
+        },
+        "paper": {
+            "width": 32,
+            "inner": 64,
+            "dropout": 0.5,
+            "loss": "binary",
+            "batch_size": 128,
+            "learning_rate": 2.8e-3,
+            "finetune_learning_rate": 2.8e-3,
+            "warm_up": 4000,
+            "finetune_share": 1 / 3,
+            "epochs": 300,
+            "validation_requests": 0,
+        },
+    }
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,18 +18,13 @@ from baselines.unifiedssr.settings import UnifiedSSRSettings
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Task
 from benchmark.learning.batches import length_order
-from benchmark.learning.epoch_loop import EpochLoop
 from benchmark.learning.position_losses import catalogue_loss, states_at
-from benchmark.learning.schedules import set_rate
 from benchmark.learning.steps import descend
+from benchmark.learning.training_loop import TrainingLoop
 from benchmark.model import TrainingContext
 
-__all__ = ["Targets", "TaskSequences", "UnifiedSSRTrainer", "branch_loss", "noam_rate"]
+__all__ = ["Targets", "TaskSequences", "UnifiedSSRTrainer", "branch_loss"]
 
-WARM_UP = 0.05
-"""Share of a phase in which the learning rate rises (cosine)."""
-NOAM_STEPS = 4000
-"""Steps in which the learning rate rises (noam)."""
 JITTER = 8
 """Events by which a sequence may be longer than the next one of its epoch's order."""
 
@@ -121,15 +116,56 @@ class TaskSequences:
         )
 
 
-@dataclass(frozen=True)
-class _Phase:
-    """One run of the epoch loop: its name, tasks, most epochs, highest rate and that's setting."""
+_Batch = tuple[TaskSequences, NDArray[np.int64], NDArray[np.bool_]]
+"""A task's sequences, log rows of some of them, and which are predicted."""
 
-    name: str
+
+@dataclass
+class _Phase:
+    """One training, of the tasks together or of one: it takes the steps of the loop.
+
+    Attributes:
+        owner: has sequences, settings and the loss.
+        network: is trained.
+        tasks: that are trained; the batches of each are its own, in random order.
+        rate: the highest learning rate.
+    """
+
+    owner: UnifiedSSRTrainer
+    network: UnifiedSSRNetwork
     tasks: tuple[Task, ...]
-    epochs: int
     rate: float
-    setting: str
+
+    def __post_init__(self) -> None:
+        self.optimiser: torch.optim.Optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=self.rate,
+            betas=(0.9, 0.98),
+            eps=1e-9,
+            weight_decay=self.owner.settings.weight_decay,
+        )
+
+    def batches(self, epoch: int) -> list[_Batch]:
+        """Return the batches of an epoch."""
+        settings = self.owner.settings
+        rng = np.random.default_rng([self.owner.context.seed, epoch, len(self.tasks)])
+        found = [
+            (own, *batch)
+            for own in (self.owner.sequences[task] for task in self.tasks)
+            for batch in own.batches(settings.max_history, settings.batch_size, rng)
+        ]
+        return [found[place] for place in rng.permutation(len(found)).tolist()]
+
+    def step(self, batch: _Batch, rng: np.random.Generator) -> float:
+        """Take a step and return this process's part of the mean loss."""
+        own, rows, predicted = batch
+        processes = self.owner.context.processes
+        part = processes.part(len(rows))
+        read = own.read(rows[part], predicted[part], self.owner.context.device)
+        loss = self.owner.loss(self.network, *read)
+        descend(self.optimiser, loss, processes)
+        self.network.clamp_share()
+        return float(loss.item())
 
 
 class UnifiedSSRTrainer:
@@ -160,90 +196,38 @@ class UnifiedSSRTrainer:
         """
         settings, context = self.settings, self.context
         shared = networks[context.tasks[0]]
-        best: dict[str, int] = {}
-        with context.run_log.phase("pretrain"):
-            phase = _Phase(
-                "pretrain",
-                context.tasks,
-                settings.epochs,
-                settings.learning_rate,
-                "learning_rate",
-            )
-            best[phase.name] = self._train(shared, phase)
-        for task in context.tasks:
+        each = settings.finetune_share
+        whole = 1 - each * len(context.tasks)
+        rate = "learning_rate", settings.learning_rate
+        self._train("pretrain", shared, context.tasks, rate, whole, whole)
+        rate = "finetune_learning_rate", settings.finetune_learning_rate
+        for number, task in enumerate(context.tasks, 1):
             networks[task] = copy.deepcopy(shared)
-            phase = _Phase(
-                f"fine-tune-{task}",
-                (task,),
-                settings.finetune_epochs,
-                settings.finetune_learning_rate,
-                "finetune_learning_rate",
-            )
-            with context.run_log.phase(phase.name):
-                best[phase.name] = self._train(networks[task], phase)
-        context.run_log.facts["best_epoch"] = best
+            until = whole + number * each
+            self._train(f"fine-tune-{task}", networks[task], (task,), rate, each, until)
         if Task.SEARCH in context.tasks:
             share = float(networks[Task.SEARCH].product_share.detach())
             context.run_log.facts["product_share"] = share
 
-    def _train(self, network: UnifiedSSRNetwork, phase: _Phase) -> int:
-        settings = self.settings
-        optimiser = torch.optim.AdamW(
-            network.parameters(),
-            lr=phase.rate,
-            betas=(0.9, 0.98),
-            eps=1e-9,
-            weight_decay=settings.weight_decay,
-        )
-        loop = EpochLoop(
-            f"unifiedssr-{phase.name}",
-            network,
-            optimiser,
-            self.context,
-            phase.epochs,
-            settings.validate_every,
-            settings.patience,
-            phase.setting,
-        )
-        return loop.run(
-            lambda epoch: self._epoch(network, optimiser, phase, epoch),
-            lambda: {t: value for t, value in self.measure().items() if t in phase.tasks},
-        )
-
-    def _epoch(
+    def _train(
         self,
+        name: str,
         network: UnifiedSSRNetwork,
-        optimiser: torch.optim.Optimizer,
-        phase: _Phase,
-        epoch: int,
-    ) -> float:
-        """Train for one epoch and return the mean loss of its batches."""
-        total, steps = 0.0, 0
-        for count, sequences, targets in self._batches(phase, epoch):
-            self._set_rate(optimiser, phase, epoch * count + steps, phase.epochs * count)
-            loss = self.loss(network, sequences, targets)
-            descend(optimiser, loss, self.context.processes)
-            network.clamp_share()
-            total, steps = total + loss.item(), steps + 1
-        (total,) = self.context.processes.totals(total)
-        return total / max(steps, 1)
-
-    def _batches(self, phase: _Phase, epoch: int) -> Iterator[tuple[int, Sequences, Targets]]:
-        """Yield the number of batches, a process's part of a batch, and what it predicts.
-
-        A batch is of one task; the tasks come in random order.
-        """
-        settings, device = self.settings, self.context.device
-        rng = np.random.default_rng([self.context.seed, epoch, len(phase.tasks)])
-        batches = [
-            (own, *batch)
-            for own in (self.sequences[task] for task in phase.tasks)
-            for batch in own.batches(settings.max_history, settings.batch_size, rng)
-        ]
-        for place in rng.permutation(len(batches)).tolist():
-            own, rows, predicted = batches[place]
-            part = self.context.processes.part(len(rows))
-            yield len(batches), *own.read(rows[part], predicted[part], device)
+        tasks: tuple[Task, ...],
+        rate: tuple[str, float],
+        share: float,
+        until: float,
+    ) -> None:
+        """Train in a phase that has a share of the caps, and is over at a share of the time."""
+        run_log, budget = self.context.run_log, self.settings.of_share(share)
+        setting, highest = rate
+        phase = _Phase(self, network, tasks, highest)
+        with run_log.phase(name):
+            loop = TrainingLoop(
+                f"unifiedssr-{name}", network, phase, self.context, budget, highest, setting, until
+            )
+            told = loop.run(lambda: {t: v for t, v in self.measure().items() if t in tasks})
+        run_log.trained(name, told)
 
     def loss(self, network: UnifiedSSRNetwork, sequences: Sequences, targets: Targets) -> Tensor:
         """Return a process's part of the loss of a batch.
@@ -271,20 +255,6 @@ class UnifiedSSRTrainer:
             )
             total = total + share * (predicted * loss)
         return total
-
-    def _set_rate(
-        self, optimiser: torch.optim.Optimizer, phase: _Phase, done: int, steps: int
-    ) -> None:
-        if self.settings.schedule == "cosine":
-            set_rate(optimiser, phase.rate, done / steps, WARM_UP)
-            return
-        for group in optimiser.param_groups:
-            group["lr"] = noam_rate(self.settings.width, done + 1)
-
-
-def noam_rate(width: int, step: int) -> float:
-    """Return the learning rate of Vaswani et al. 2017 at ``step`` (from 1)."""
-    return width**-0.5 * min(step**-0.5, step * NOAM_STEPS**-1.5)
 
 
 def branch_loss(

@@ -24,13 +24,13 @@ from benchmark.learning.costs import (
     FLOAT,
     Cost,
     epoch_of,
-    epochs_of,
     forward,
     linear,
+    trained,
     transformer,
 )
 from benchmark.learning.dropout import use_byte_dropout
-from benchmark.learning.epoch_loop import train_to_best
+from benchmark.learning.training_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work, in_turn
@@ -106,7 +106,7 @@ class UniSAR(Model[UniSARSettings]):
             ),
         )
         return Needs(
-            (epochs_of(s, epoch, request, sizes, tasks),),
+            (trained(s, epoch, steps, request, sizes, tasks),),
             request,
             kept=FLOAT * (table + reading.weights) + 8 * sizes.items * s.words,
             libraries=("torch",),
@@ -123,11 +123,11 @@ class UniSAR(Model[UniSARSettings]):
             "unisar",
             self,
             self.network,
-            trainer.optimiser,
+            trainer,
             settings,
+            settings.learning_rate,
             validation,
             context,
-            trainer.epoch,
         )
 
     def _build(

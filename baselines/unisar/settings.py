@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from benchmark.budget import Budget, budgeted
 from benchmark.settings import check_heads, setting
 
 __all__ = ["PRESETS", "UniSARSettings"]
 
 
 @dataclass(frozen=True)
-class UniSARSettings:
+class UniSARSettings(Budget):
     """Settings of :class:`baselines.unisar.model.UniSAR`; the defaults are ``standard``."""
 
     width: int = setting(64, "width of items, users, queries and layers", low=1)
@@ -44,38 +44,33 @@ class UniSARSettings:
     batch_size: int = setting(64, "events in a batch of the task that has more of them", low=1)
     learning_rate: float = setting(1e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(1e-5, "L2 penalty, not of biases")
-    epochs: int = setting(8, "most epochs; the rate falls to 0 by then")
-    validate_every: int = setting(2, "epochs between validations", low=1)
-    validation_requests: int = setting(300, "requests in a validation, 0 for all")
-    patience: int = setting(3, "validations without a gain before training stops", low=1)
 
     def __post_init__(self) -> None:
         check_heads(self.width, self.heads)
 
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"batch_size": 256, "epochs": 1, "validation_requests": 50},
-    "thorough": {
-        "batch_size": 256,
-        "dropout": 0.2,
-        "negatives": 64,
-        "ahead": 3,
-        "epochs": 24,
-        "validate_every": 3,
-    },
-    "paper": {
-        "words": 50,
-        "match": False,
-        "loss": "binary",
-        "negatives": 4,
-        "ahead": 1,
-        "search_weight": 0.01,
-        "align_negatives": 1024,
-        "align_pairs": 0,
-        "batch_size": 1024,
-        "epochs": 100,
-        "validate_every": 1,
-        "validation_requests": 0,
-        "patience": 5,
-    },
-}
+PRESETS = budgeted(
+    {
+        "quick": {"batch_size": 256, "validation_requests": 50},
+        "thorough": {
+            "batch_size": 256,
+            "dropout": 0.2,
+            "negatives": 64,
+            "ahead": 3,
+        },
+        "paper": {
+            "words": 50,
+            "match": False,
+            "loss": "binary",
+            "negatives": 4,
+            "ahead": 1,
+            "search_weight": 0.01,
+            "align_negatives": 1024,
+            "align_pairs": 0,
+            "batch_size": 1024,
+            "epochs": 100,
+            "validation_requests": 0,
+            "patience": 5,
+        },
+    }
+)

@@ -26,15 +26,12 @@ from baselines.unisar.settings import UniSARSettings
 from benchmark.data.events import NO_QUERY
 from benchmark.data.requests import PAD, Task
 from benchmark.learning.batches import length_order
-from benchmark.learning.schedules import set_rate
 from benchmark.learning.steps import descend, rows_of_all
 from benchmark.learning.training_requests import TrainingRequests
 from benchmark.model import TrainingContext, TrainView
 
 __all__ = ["UniSARTrainer"]
 
-WARM_UP = 0.02
-"""Share of the training in which the learning rate rises."""
 JITTER = 8
 """Events by which a history may be longer than the next one of its epoch's order."""
 
@@ -50,7 +47,7 @@ class _ClickPairs:
 
 
 class UniSARTrainer:
-    """Trains for one epoch at a time; every random choice follows from seed and epoch."""
+    """Trains a step at a time; every random choice follows from the seed and the step."""
 
     def __init__(
         self, reader: Reader, settings: UniSARSettings, train: TrainView, context: TrainingContext
@@ -70,21 +67,12 @@ class UniSARTrainer:
         ]
         self.optimiser = torch.optim.Adam(groups, lr=settings.learning_rate)
 
-    def epoch(self, number: int) -> float:
-        """Train on every past request of the tasks once and return the mean loss of a step."""
-        rng = np.random.default_rng([self.context.seed, number])
-        batches = self._batches(rng)
-        total = 0.0
-        for step in range(len(batches)):
-            done = (number + step / len(batches)) / self.settings.epochs
-            set_rate(self.optimiser, self.settings.learning_rate, done, WARM_UP)
-            loss = torch.stack(
-                [self._weight(task) * self.loss(task, rows, rng) for task, rows in batches[step]]
-            ).sum()
-            descend(self.optimiser, loss, self.context.processes)
-            total += loss.item()
-        (total,) = self.context.processes.totals(total)
-        return total / max(len(batches), 1)
+    def step(self, batch: list[tuple[Task, NDArray[np.int64]]], rng: np.random.Generator) -> float:
+        """Take a step on stretches of the tasks and return this process's part of the loss."""
+        losses = [self._weight(task) * self.loss(task, rows, rng) for task, rows in batch]
+        loss = torch.stack(losses).sum()
+        descend(self.optimiser, loss, self.context.processes)
+        return loss.item()
 
     def loss(self, task: Task, rows: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
         """Return a process's part of the loss of some stretches, log rows ``[stretches, ahead]``.
@@ -194,12 +182,13 @@ class UniSARTrainer:
         loss: Tensor = contrast(first, second) / processes.count
         return loss
 
-    def _batches(self, rng: np.random.Generator) -> list[list[tuple[Task, NDArray[np.int64]]]]:
+    def batches(self, epoch: int) -> list[list[tuple[Task, NDArray[np.int64]]]]:
         """Return the stretches of each step, by task, with histories of similar length.
 
         The task with more events decides the number of steps; the other one's batches are as
         much smaller.
         """
+        rng = np.random.default_rng([self.context.seed, epoch])
         cut = {task: stretches(self.log, task, self.settings.ahead, rng) for task in self.tasks}
         most = max((int((rows >= 0).sum()) for rows in cut.values()), default=0)
         steps = -(-most // self.settings.batch_size)

@@ -27,7 +27,7 @@ __all__ = ["Curve", "Leaderboard", "Repeated", "boards", "pareto_front"]
 
 @dataclass(frozen=True)
 class Curve:
-    """The validation curve of one run: points with ``seconds``, ``epoch`` and a value by task."""
+    """The validation curve of one run: points with ``seconds``, ``step`` and a value by task."""
 
     label: str
     preset: str

@@ -112,7 +112,7 @@ def _with_training(error: DivergedError, model: Model, run_log: RunLog) -> Diver
     if rate is None or not run_log.curve:
         return error
     last = run_log.curve[-1]
-    told = ", ".join(f"{name} {last[name]:.4g}" for name in ("epoch", "loss") if name in last)
+    told = ", ".join(f"{name} {last[name]:.4g}" for name in ("step", "loss") if name in last)
     return DivergedError(
         f"{error}: training diverged ({told}) at a learning rate of {rate:.4g};"
         " lower the learning rate (--set learning_rate=…)"

@@ -7,25 +7,29 @@ inputs of products, the results of softmax, dropout and activations.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
+from benchmark.budget import Budget
 from benchmark.data.requests import Task
-from benchmark.learning.epoch_loop import Schedule
+from benchmark.learning.pace import SPACING
 from benchmark.needs import Sizes, Work, in_turn
 from benchmark.settings import BUNDLED
 
 __all__ = [
     "FLOAT",
+    "USUAL_STEPS",
     "Cost",
     "attention",
     "encoder_of",
     "encoding",
     "epoch_of",
-    "epochs_of",
     "feed_forward",
     "forward",
     "linear",
+    "trained",
     "transformer",
+    "validations",
 ]
 
 FLOAT = 4
@@ -34,6 +38,8 @@ BACKWARD = 3
 """Operations of a training step in those of its forward pass."""
 ADAM = 36
 """Bytes that an optimiser's step moves for each weight: gradient, two moments, the weight."""
+USUAL_STEPS = 4000
+"""Steps after which validation stops a training, in the middle of what was seen."""
 TEXTS_AT_ONCE = 32
 """Texts that sentence-transformers encodes together."""
 _ENCODERS = {
@@ -143,10 +149,37 @@ def epoch_of(
     )
 
 
-def epochs_of(
-    schedule: Schedule, epoch: Work, request: Work, sizes: Sizes, tasks: tuple[Task, ...]
+def trained(
+    budget: Budget,
+    epoch: Work,
+    steps: float,
+    request: Work,
+    sizes: Sizes,
+    tasks: tuple[Task, ...],
 ) -> Work:
-    """Return the work of all epochs with their validations, as if training never ended early."""
-    validations = -(-schedule.epochs // schedule.validate_every)
-    asked = sizes.requests("validation", tasks, schedule.validation_requests)
-    return in_turn(epoch * schedule.epochs, request * (asked * validations))
+    """Return the work of a training with its validations, as if it never ended early.
+
+    A budget that is told in time alone says nothing of steps: they are taken to be
+    :data:`USUAL_STEPS`, in no more than that time.
+
+    Args:
+        budget: how long it is trained.
+        epoch: the work of a pass over what is learned from.
+        steps: of the optimiser in it.
+        request: the work of answering a request.
+        sizes: of the data.
+        tasks: that are validated.
+    """
+    limits = [limit for limit in (budget.steps, budget.epochs * steps) if limit]
+    most = min(limits) if limits else USUAL_STEPS
+    asked = sizes.requests("validation", tasks, budget.validation_requests)
+    work = in_turn(epoch * (most / max(steps, 1)), request * (asked * validations(budget, most)))
+    return replace(work, limit=60 * budget.minutes)
+
+
+def validations(budget: Budget, steps: float) -> float:
+    """Return about how often so many steps are validated; see :mod:`benchmark.learning.pace`."""
+    even = SPACING * budget.validate_every
+    first = min(steps, even) / budget.validate_every
+    later = math.log(max(steps / even, 1)) / math.log1p(1 / SPACING)
+    return max(1.0, first + later)

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 
-__all__ = ["set_rate"]
+__all__ = ["Decay", "set_rate", "share_of_rate"]
+
+LEAST = 1e-3
+"""Share of the rate that is always left, so that the last step moves too."""
 
 
-def set_rate(optimiser: torch.optim.Optimizer, rate: float, done: float, warm_up: float) -> None:
-    """Let the learning rate rise linearly to ``rate``, then fall to 0 as a cosine.
+@dataclass(frozen=True)
+class Decay:
+    """When the rate falls.
+
+    Attributes:
+        start: the step from which it does.
+        steps: in how many it reaches 0.
+    """
+
+    start: int
+    steps: int
+
+
+def share_of_rate(step: int, warm_up: int, decay: Decay | None) -> float:
+    """Return the share of the highest rate at a step.
+
+    It rises linearly over ``warm_up`` steps and stays; in the decay it is 1 minus the square root
+    of the share behind (Hägele et al. 2024, section 4, where that came out best).
 
     Args:
-        optimiser: whose rate is set.
-        rate: the highest learning rate.
-        done: share of the training behind, 0 to 1.
-        warm_up: share of the training in which the rate rises.
+        step: steps behind.
+        warm_up: steps in which it rises.
+        decay: when it falls, ``None`` where it does not yet.
     """
-    if done < warm_up:
-        share = done / warm_up
-    else:
-        share = 0.5 * (1 + math.cos(math.pi * (done - warm_up) / max(1 - warm_up, 1e-9)))
+    share = min(1.0, (step + 1) / max(warm_up, 1))
+    if decay is not None:
+        share *= 1 - math.sqrt(min(max(step - decay.start, 0) / max(decay.steps, 1), 1.0))
+    return max(share, LEAST)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of all weights."""
     for group in optimiser.param_groups:
-        group["lr"] = rate * max(share, 1e-3)
+        group["lr"] = rate

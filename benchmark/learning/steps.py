@@ -105,12 +105,12 @@ def take_first(module: nn.Module, processes: Processes) -> None:
         module.load_state_dict(weights)
 
 
-def check_equal(name: str, epoch: int, module: nn.Module, processes: Processes) -> None:
+def check_equal(name: str, step: int, module: nn.Module, processes: Processes) -> None:
     """Refuse to go on with weights that are not the same in every process, to the last bit.
 
     Args:
         name: of what is trained.
-        epoch: that has ended, from 1.
+        step: steps behind.
         module: what is trained.
         processes: who trains it.
 
@@ -124,6 +124,6 @@ def check_equal(name: str, epoch: int, module: nn.Module, processes: Processes) 
         digest.update(weight.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
     if len(set(processes.gather(digest.hexdigest()))) > 1:
         raise BenchmarkError(
-            f"training of {name}: after epoch {epoch} the weights of the processes differ; let all"
+            f"training of {name}: after step {step} the weights of the processes differ; let all"
             " of them have processors or GPUs of one kind and the same versions of all packages"
         )

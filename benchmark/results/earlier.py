@@ -39,7 +39,7 @@ class EarlierRun:
         peak_memory_mib: the most that its process ever held, earlier runs of it included.
         sizes: of the data, ``None`` where the record is older than that.
         finished: when, in UTC, whose order as text is that in time.
-        epochs: behind it when training ended, ``None`` where it has no validation curve.
+        steps: behind it when training ended, ``None`` where it has no validation curve.
     """
 
     model: str
@@ -56,7 +56,7 @@ class EarlierRun:
     peak_memory_mib: float
     sizes: Sizes | None
     finished: str
-    epochs: float | None
+    steps: float | None
 
     @property
     def total(self) -> float:
@@ -125,7 +125,7 @@ def _read(folder: Path) -> Iterator[EarlierRun]:
             peak_memory_mib=info["peak_memory_mib"],
             sizes=None if sizes is None else Sizes.from_json(sizes),
             finished=info["finished"],
-            epochs=curve[-1].get("epoch") if curve else None,
+            steps=curve[-1].get("step") if curve else None,
         )
     except (OSError, ValueError, TypeError, KeyError, BenchmarkError):
         return  # whoever reads results is told of damaged runs

@@ -54,8 +54,9 @@ TRAINING = 80 * MIB
 """Autograd's and the optimiser's own code, which torch loads when they are first used."""
 GPU_HOST, GPU_DEVICE = 900 * MIB, 500 * MIB
 """What CUDA takes on the host and on the device; not measured, as no GPU was at hand."""
-WEIGHT, GRADIENT, ADAM, BEST = 4, 4, 8, 4
-"""Bytes for each weight: it, its gradient, two moments, its best value so far."""
+WEIGHT, GRADIENT, ADAM, BEST = 4, 4, 8, 12
+"""Bytes for each weight: it, its gradient, two moments, and the first and the last as they were
+where validation was best."""
 CHECKPOINT = WEIGHT + ADAM + BEST
 """Bytes for each weight of a checkpoint, which is put together in memory."""
 LOG_ROW = 110
@@ -247,7 +248,7 @@ def _seconds(
     speed = EFFICIENCY * matrix_speed()
     return (
         {name: _cost(work, speed) for name, work in works.items()},
-        "from this machine's speed, a few times too much or too little; at most all epochs",
+        "from this machine's speed, a few times too much or too little; at most the whole budget",
     )
 
 
@@ -297,7 +298,8 @@ def _by_phase(needs: Needs, sizes: Sizes, tasks: tuple[Task, ...]) -> dict[str, 
 
 
 def _cost(work: Work, speed: float) -> float:
-    return work.flop / speed + work.moved / BANDWIDTH + work.calls * CALL
+    seconds = work.flop / speed + work.moved / BANDWIDTH + work.calls * CALL
+    return min(seconds, work.limit or seconds)
 
 
 def _medians(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -194,10 +194,11 @@ class _Watch:
         return not self.trial.curve or self.trial.curve[0].training == validated.name
 
     def _note(self, validated: Validated) -> None:
-        name, epoch, measured = validated.name, validated.epoch, validated.measured
-        point = Point(name, epoch, validated.epochs, measured, self.seconds())
+        name, step, measured = validated.name, validated.step, validated.measured
+        percent = int(100 * validated.behind)
+        point = Point(name, step, percent, measured, self.seconds())
         # Of a training taken up from before its last validation, that one comes again.
-        before = (earlier for earlier in self.trial.curve if earlier.epoch < epoch)
+        before = (earlier for earlier in self.trial.curve if earlier.step < step)
         self.trial = replace(self.trial, curve=(*before, point), seconds=point.seconds)
         if not validated.ends and self._is_beaten():
             self.trial = self.trial.pruned()

@@ -1,10 +1,10 @@
 """Ending trials early: asynchronous successive halving (Li et al. 2020), which is Optuna's.
 
-A rung is a share of the epochs that the settings ask for at most, the same for every model. A trial
-that reaches one goes on only if the best that it has come to is among the best
-``1 / reduction_factor`` of all that reached it; it is never judged by what others came to with more
-training. A model that validates less often is judged at its next validation, and not at all at the
-last. The first trial, which is the preset, always goes on.
+A rung is a share of the budget, which is the same for every model: of the processor time or, where
+a cap is told in steps or epochs, of these. A trial that reaches one goes on only if the best that
+it has come to is among the best ``1 / reduction_factor`` of all that reached it; it is never judged
+by what others came to with more training. A model that validates less often is judged at its next
+validation, and not at all at the last. The first trial, which is the preset, always goes on.
 
 What a trial came to at a rung is the best of its curve so far, as the weights of that are what its
 training would leave. It never falls, and the best of a rung always goes on. So whatever is pruned
@@ -35,7 +35,7 @@ class Halving:
     """The rule by which trials are pruned; the names are Optuna's.
 
     Attributes:
-        min_resource: the first rung, in percent of the epochs.
+        min_resource: the first rung, in percent of the budget.
         reduction_factor: of ``reduction_factor`` trials one goes on, and the next rung is at so
             many times the share: with the defaults they are at 10, 30 and 90 percent.
     """
@@ -92,7 +92,7 @@ HALVING = Halving()
 def seconds_saved(trials: Sequence[Trial]) -> float:
     """Return an estimate of the seconds that pruned trials would have taken more.
 
-    Each would have gone on as the complete ones did from the same share of their epochs, on the
+    Each would have gone on as the complete ones did from the same share of the budget, on the
     average of these, at its own pace.
     """
     complete = [trial for trial in trials if trial.state == "complete" and trial.curve]
@@ -105,6 +105,6 @@ def seconds_saved(trials: Sequence[Trial]) -> float:
 
 
 def _ratio(trial: Trial, percent: int) -> float:
-    """Return the seconds of a trial, in those that it took to come to a share of its epochs."""
+    """Return the seconds of a trial, in those that it took to come to a share of its budget."""
     there = next((p.seconds for p in trial.curve if p.percent >= percent), trial.seconds)
     return trial.seconds / there if there > 0 else 1.0

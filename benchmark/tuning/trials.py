@@ -51,25 +51,17 @@ class Point:
 
     Attributes:
         training: the name of what was trained.
-        epoch: epochs behind it, of ``epochs`` at most.
+        step: steps of the optimiser behind it.
+        percent: how much of its budget the training has behind it, from 0 to 100.
         by_task: validation NDCG@10, on the requests that this training validates on.
         seconds: that the trial had taken.
     """
 
     training: str
-    epoch: _Count
-    epochs: _Count
+    step: _Count
+    percent: Annotated[int, Field(ge=0, le=100)]
     by_task: Annotated[dict[str, Measure], Field(min_length=1)]
     seconds: Seconds
-
-    def __post_init__(self) -> None:
-        if self.epoch > self.epochs:
-            raise ValueError(f"epoch {self.epoch} of {self.epochs}")
-
-    @property
-    def percent(self) -> int:
-        """How much of its epochs the training has behind it, from 0 to 100."""
-        return 100 * self.epoch // self.epochs
 
     @property
     def value(self) -> float:
@@ -110,9 +102,9 @@ class Trial:
             raise ValueError("a trial has a failure if it failed")
         if self.state == "pruned" and not self.curve:
             raise ValueError("a pruned trial has a curve")
-        epochs = [point.epoch for point in self.curve]
-        if epochs != sorted(set(epochs)) or len({p.training for p in self.curve}) > 1:
-            raise ValueError("a curve is of one training, in the order of its epochs")
+        steps = [point.step for point in self.curve]
+        if steps != sorted(set(steps)) or len({p.training for p in self.curve}) > 1:
+            raise ValueError("a curve is of one training, in the order of its steps")
 
     def measured(self, by_task: dict[str, float], seconds: float) -> Trial:
         """Return it complete."""
@@ -131,7 +123,7 @@ class Trial:
             return f"{self.state} in {self.seconds:.1f} s"
         came_to = f"{self.value:.4f} in {self.seconds:.1f} s"
         if self.state == "pruned":
-            return f"pruned at {self.curve[-1].percent} % of its epochs, {came_to}"
+            return f"pruned at {self.curve[-1].percent} % of its budget, {came_to}"
         return came_to
 
     def failed(self, failure: str, seconds: float) -> Trial:

@@ -20,8 +20,8 @@ from transformers import T5Config, T5ForConditionalGeneration
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.errors import BenchmarkError
-from benchmark.learning.epoch_loop import train_to_best
 from benchmark.learning.ragged import Ragged
+from benchmark.learning.training_loop import train_to_best
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from gensar.engine.api import NotebookApi
 from gensar.engine.backbone import Backbone, readable, t5_of, tokenizer_of
@@ -96,11 +96,11 @@ class Generator(NotebookApi, Model):
                 "backbone",
                 self,
                 self.backbone,
-                trainer.optimiser,
+                trainer,
                 self.settings,
+                self.settings.learning_rate,
                 validation,
                 context,
-                trainer.epoch,
             )
 
     def prepare(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.budget import STEP_SHARE, Budget
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
 from benchmark.learning.sentence_encoder import load_encoder
@@ -133,7 +134,10 @@ def collaborative_step(tasks: tuple[Task, ...], preset: str, model: str = "sasre
 
 def _source(model: str, preset: str) -> Model:
     kind = find(model).load()
-    return kind(build_settings(kind.Settings, kind.presets, preset))
+    settings = build_settings(kind.Settings, kind.presets, preset)
+    if isinstance(settings, Budget):
+        settings = replace(settings, minutes=settings.minutes * STEP_SHARE)
+    return kind(settings)
 
 
 def _served(source: Model, tasks: tuple[Task, ...]) -> tuple[Task, ...]:

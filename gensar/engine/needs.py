@@ -13,10 +13,10 @@ from benchmark.learning.costs import (
     encoder_of,
     encoding,
     epoch_of,
-    epochs_of,
     feed_forward,
     forward,
     linear,
+    trained,
 )
 from benchmark.needs import Needs, Sizes, Work, in_turn
 from benchmark.registry import find
@@ -130,7 +130,7 @@ def backbone_needs(
         held=FLOAT * (written_at_once * each + WRITTEN_AT_ONCE * targets.request * 8 * width),
     )
     return Needs(
-        (*identifying, epochs_of(s, epoch, request, sizes, tasks).named("backbone")),
+        (*identifying, trained(s, epoch, targets.steps, request, sizes, tasks).named("backbone")),
         request,
         # Tries and codes of both identifiers are int64.
         kept=FLOAT * weights + 8 * 4 * levels * sizes.items,

@@ -11,8 +11,9 @@ search had a validation NDCG@10 of 0.074 so, in place of 0.198 (docs/models/gens
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,13 +98,13 @@ class PackedSequences:
 
     def batches(
         self, packed: PackedLog, words: Ragged, rng: np.random.Generator
-    ) -> tuple[int, Iterator[PackedBatch]]:
-        """Return the number of batches of an epoch, and the batches."""
+    ) -> list[Callable[[], PackedBatch]]:
+        """Return what makes the batches of an epoch, in order."""
         window, size = self.max_history, self.batch_size
         rows = windows(packed.log, window, rng)
         length = (rows >= 0).sum(axis=1)
         parts = by_length(length, size, window / 8, rng)
-        return len(parts), (self._batch(packed, rows[part], words) for part in parts)
+        return [partial(self._batch, packed, rows[part], words) for part in parts]
 
     def _batch(self, packed: PackedLog, rows: NDArray[np.int64], words: Ragged) -> PackedBatch:
         rows = rows[:, : int((rows >= 0).sum(axis=1).max())]

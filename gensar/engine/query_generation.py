@@ -19,14 +19,14 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoTokenizer, T5ForConditionalGeneration
 
+from benchmark.budget import Budget
 from benchmark.data.events import EventSource
 from benchmark.errors import BenchmarkError
-from benchmark.learning.epoch_loop import EpochLoop
 from benchmark.learning.quiet import without_progress_bars
 from benchmark.learning.ragged import Ragged
-from benchmark.learning.schedules import set_rate
 from benchmark.learning.steps import descend
 from benchmark.learning.subwords import train_tokenizer
+from benchmark.learning.training_loop import TrainingLoop
 from benchmark.model import TrainingContext, TrainView
 from benchmark.settings import setting
 from gensar.engine.backbone import t5_of, use_cheap_dropout
@@ -48,8 +48,6 @@ ITEMS_AT_ONCE = 64
 """Items whose queries are sampled together."""
 COPIES = 8
 """Samples of words that each item gives an epoch of copying."""
-WARM_UP = 0.05
-"""Share of each training of the own generator in which its rate rises."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +226,8 @@ def _own(train: TrainView, settings: PseudoQuerySettings, context: TrainingConte
         ("queries", settings.generator_epochs, train.queries.texts, pairs),
     ):
         targets = _ended(tokenizer, queries, settings.generated_tokens)
-        losses.append(_train(name, t5, source, targets, rows, epochs, settings, context))
+        trainer = _WriterTrainer(name, t5, source, targets, rows, settings, context)
+        losses.append(_train(trainer, epochs))
     context.run_log.facts["query_generator_losses"] = losses
     return _Writer(
         t5,
@@ -243,47 +242,67 @@ def _ended(tokenizer: Tokenizer, texts: Sequence[str], longest: int) -> Ragged:
     return Ragged.of_lists([[*one.ids[: longest - 1], END] for one in encodings])
 
 
-def _train(
-    name: str,
-    t5: T5ForConditionalGeneration,
-    source: Ragged,
-    targets: Ragged,
-    pairs: NDArray[np.int64],
-    epochs: int,
-    settings: PseudoQuerySettings,
-    context: TrainingContext,
-) -> float | None:
-    """Train on ``pairs`` of rows of ``source`` and ``targets``; return the last epoch's mean loss.
+@dataclass
+class _WriterTrainer:
+    """Takes the steps of the own generator's training: on pairs of text and query.
 
-    ``name`` is that of the checkpoint.
+    Attributes:
+        name: tells the trainings of one generator apart.
+        t5: is trained.
+        source: the pieces of what is read.
+        targets: the pieces of what is written.
+        pairs: rows of the one and of the other.
+        settings: rate and batch size.
+        context: seed, device and processes.
     """
-    optimiser = torch.optim.AdamW(t5.parameters(), lr=settings.generator_learning_rate)
 
-    def padded(pieces: Ragged, rows: NDArray[np.int64]) -> Tensor:
-        return torch.as_tensor(pieces.take(rows).padded(PADDING), device=context.device)
+    name: str
+    t5: T5ForConditionalGeneration
+    source: Ragged
+    targets: Ragged
+    pairs: NDArray[np.int64]
+    settings: PseudoQuerySettings
+    context: TrainingContext
 
-    def epoch(number: int) -> float:
-        order = np.random.default_rng([context.seed, number, len(name)]).permutation(pairs)
-        starts = range(0, len(order), settings.generator_batch_size)
-        total = 0.0
-        for step, start in enumerate(starts):
-            done = (number + step / len(starts)) / epochs
-            set_rate(optimiser, settings.generator_learning_rate, done, WARM_UP)
-            batch = order[start : start + settings.generator_batch_size]
-            read, wanted = padded(source, batch[:, 0]), padded(targets, batch[:, 1])
-            loss = t5(
-                input_ids=read,
-                attention_mask=(read != PADDING).long(),
-                labels=wanted.masked_fill(wanted == PADDING, -100),
-            ).loss
-            descend(optimiser, loss, context.processes, clip=1.0)
-            total += loss.item()
-        return total / len(starts)
+    def __post_init__(self) -> None:
+        self.optimiser: torch.optim.Optimizer = torch.optim.AdamW(
+            self.t5.parameters(), lr=self.settings.generator_learning_rate
+        )
 
+    def batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        """Return the pairs of each step of an epoch."""
+        rng = np.random.default_rng([self.context.seed, epoch, len(self.name)])
+        order, size = rng.permutation(self.pairs), self.settings.generator_batch_size
+        return [order[start : start + size] for start in range(0, len(order), size)]
+
+    def step(self, batch: NDArray[np.int64], rng: np.random.Generator) -> float:
+        """Take a step and return the mean loss; every process takes it whole."""
+        read, wanted = (
+            self._padded(self.source, batch[:, 0]),
+            self._padded(self.targets, batch[:, 1]),
+        )
+        loss = self.t5(
+            input_ids=read,
+            attention_mask=(read != PADDING).long(),
+            labels=wanted.masked_fill(wanted == PADDING, -100),
+        ).loss
+        descend(self.optimiser, loss, self.context.processes, clip=1.0)
+        return float(loss.item())
+
+    def _padded(self, pieces: Ragged, rows: NDArray[np.int64]) -> Tensor:
+        return torch.as_tensor(pieces.take(rows).padded(PADDING), device=self.context.device)
+
+
+def _train(trainer: _WriterTrainer, epochs: int) -> float | None:
+    """Train for some epochs and return the last loss; ``None`` where there is nothing to learn."""
+    if not epochs:
+        return None
     # These losses are not the search model's, so they stay out of its curve.
-    alone = replace(context, run_log=context.run_log.apart())
-    rate = "generator_learning_rate"
-    EpochLoop(name, t5, optimiser, alone, epochs, max(epochs, 1), 1, rate).run(epoch, dict)
+    alone = replace(trainer.context, run_log=trainer.context.run_log.apart())
+    budget = Budget(minutes=0.0, epochs=epochs, warm_up=20, validate_every=100)
+    rate = trainer.settings.generator_learning_rate
+    setting = "generator_learning_rate"
+    TrainingLoop(trainer.name, trainer.t5, trainer, alone, budget, rate, setting).run(dict)
     return alone.run_log.curve[-1]["loss"] if alone.run_log.curve else None
 
 

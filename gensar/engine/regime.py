@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -13,10 +13,12 @@ from benchmark.model import TrainView
 from gensar.engine.sequences import Inputs
 from gensar.engine.targets import Step
 
-__all__ = ["Epochs", "TrainingFormat"]
+__all__ = ["Epochs", "MakeStep", "TrainingFormat"]
 
-Epochs = Callable[[np.random.Generator], tuple[int, Iterator[Step]]]
-"""Gives, for an epoch's random numbers, its number of steps and the steps."""
+MakeStep = Callable[[np.random.Generator], Step]
+"""Makes a step of training; what it draws follows from random numbers of its own."""
+Epochs = Callable[[np.random.Generator], Sequence[MakeStep]]
+"""Gives, for an epoch's random numbers, what makes its steps, in order."""
 
 
 class TrainingFormat(Protocol):

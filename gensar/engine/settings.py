@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmark.budget import Budget
 from benchmark.settings import setting
 
 __all__ = ["GeneratorSettings"]
 
 
 @dataclass(frozen=True)
-class GeneratorSettings:
+class GeneratorSettings(Budget):
     """Settings of every model that writes identifiers."""
 
     backbone: str = setting("config", "'config' for a T5 of the sizes below, or a hub name")
@@ -39,11 +40,6 @@ class GeneratorSettings:
     accumulate: int = setting(1, "batches whose gradients make one step", low=1)
     learning_rate: float = setting(4e-3, "peak learning rate", low=1e-9)
     weight_decay: float = setting(0.01, "weight decay")
-    warm_up: float = setting(0.02, "share of the training that warms the learning rate up", high=1)
-    epochs: int = setting(9, "most epochs over the training events; the rate falls to 0 by then")
-    validate_every: int = setting(3, "epochs between validations", low=1)
-    validation_requests: int = setting(400, "requests of each task in a validation, 0 for all")
-    patience: int = setting(1000, "validations without a gain before training stops", low=1)
     num_beams: int = setting(50, "beams over the catalogue", low=1)
     candidate_decoding: Literal["exact", "beam"] = setting(
         "exact", "given candidates: score each one, or beam search over their trie as published"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.learning.schedules import set_rate
 from benchmark.learning.steps import take_step
 from benchmark.model import TrainingContext
 from gensar.engine.backbone import Backbone
 from gensar.engine.losses import CodeTable, code_loss, text_loss
-from gensar.engine.regime import Epochs
+from gensar.engine.regime import Epochs, MakeStep
 from gensar.engine.settings import GeneratorSettings
 from gensar.engine.targets import Step
 
@@ -22,12 +23,12 @@ NO_LOSS = torch.zeros(()), 0
 
 
 class Trainer:
-    """Trains for one epoch at a time; every random choice follows from seed and epoch.
+    """Trains a step at a time; every random choice follows from the seed and the step.
 
     Args:
         backbone: the network.
         epochs: what it learns from.
-        settings: learning rate, its course, weight decay and ``accumulate`` are used.
+        settings: learning rate, weight decay and ``accumulate`` are used.
         context: seed, device, and the processes that share each step.
     """
 
@@ -47,24 +48,21 @@ class Trainer:
             backbone.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
 
-    def epoch(self, number: int) -> float:
-        """Train for the epoch of this number; return the mean loss per code of first targets.
+    def batches(self, epoch: int) -> list[tuple[MakeStep, ...]]:
+        """Return what makes the batches of each step; ``accumulate`` of them make one."""
+        every = self.epochs(np.random.default_rng([self.context.seed, epoch]))
+        many = self.settings.accumulate
+        return [tuple(every[at : at + many]) for at in range(0, len(every), many)]
 
-        The first targets of a step are, in the packed form, the users' own events.
+    def step(self, batch: Sequence[MakeStep], rng: np.random.Generator) -> float:
+        """Take a step and return this process's part of the mean loss per code of first targets.
+
+        These are, in the packed form, the users' own events.
         """
-        settings, many = self.settings, self.settings.accumulate
-        rng = np.random.default_rng([self.context.seed, number])
-        steps, batches = self.epochs(rng)
-        total = 0.0
-        for row, step in enumerate(batches):
-            done = (number + row / steps) / settings.epochs
-            set_rate(self.optimiser, settings.learning_rate, done, settings.warm_up)
-            together = min(many, steps - row // many * many)
-            total += self._backward(step, 1 / together)
-            if (row + 1) % many == 0 or row + 1 == steps:
-                take_step(self.optimiser, self.context.processes, clip=1.0)
-                self.optimiser.zero_grad()
-        return total / max(steps, 1)
+        self.optimiser.zero_grad()
+        total = sum(self._backward(make(rng), 1 / len(batch)) for make in batch)
+        take_step(self.optimiser, self.context.processes, clip=1.0)
+        return total / len(batch)
 
     def _backward(self, step: Step, share: float) -> float:
         """Add ``share`` of the gradients of one batch; each kind of target is averaged by token."""
@@ -73,9 +71,10 @@ class Trainer:
         for number, (codes, weight) in enumerate(step.codes):
             own = codes.at(processes.part(len(codes.inputs)))
             loss, count = code_loss(backbone, self.table, own) if len(own.inputs) else NO_LOSS
-            total, whole = processes.totals(loss.item(), count)
-            self._add(share * weight * loss / max(whole, 1))
-            first = total / max(whole, 1) if number == 0 else first
+            (whole,) = processes.totals(count)
+            mean = loss / max(whole, 1)
+            self._add(share * weight * mean)
+            first = mean.item() if number == 0 else first
         for texts, weight in step.texts:
             part = texts.at(processes.part(len(texts.inputs)))
             loss, count = text_loss(backbone, part, device) if len(part.inputs) else NO_LOSS

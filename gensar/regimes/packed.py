@@ -7,7 +7,7 @@ instruction, because the behaviour token that the decoder starts with says what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -20,7 +20,7 @@ from benchmark.model import TrainView
 from gensar.engine.identifiers import COLLABORATIVE
 from gensar.engine.packed_sequences import PackedBatch, PackedLog, PackedSequences
 from gensar.engine.query_generation import WrittenQueries
-from gensar.engine.regime import Epochs
+from gensar.engine.regime import Epochs, MakeStep
 from gensar.engine.sequences import Inputs, Sequences
 from gensar.engine.targets import CodeTargets, Step, TextTargets, ended
 from gensar.item_tasks import ItemTexts, item_side
@@ -71,20 +71,20 @@ class PackedRegime:
         words: Ragged,
         texts: ItemTexts,
         rng: np.random.Generator,
-    ) -> tuple[int, Iterator[Step]]:
-        """Return the number of steps of an epoch, and the steps."""
-        count, batches = self._packed.batches(log, words, rng)
-        return count, (self._step(batch, tasks, words, texts, rng) for batch in batches)
+    ) -> list[MakeStep]:
+        """Return what makes the steps of an epoch."""
+        batches = self._packed.batches(log, words, rng)
+        return [partial(self._step, make, tasks, words, texts) for make in batches]
 
     def _step(
         self,
-        batch: PackedBatch,
+        make: Callable[[], PackedBatch],
         tasks: tuple[Task, ...],
         words: Ragged,
         texts: ItemTexts,
         rng: np.random.Generator,
     ) -> Step:
-        without = self.settings.without
+        batch, without = make(), self.settings.without
         rec = Task.REC in tasks and "next-item" not in without
         search = Task.SEARCH in tasks
         codes = self._packed.targets(batch, rec, search and "search" not in without)

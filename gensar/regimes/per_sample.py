@@ -6,7 +6,6 @@ token behind it all. An answer is a behaviour token, an identifier or words, and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from typing import get_args
 
@@ -21,7 +20,7 @@ from benchmark.model import TrainView
 from gensar import instructions
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.query_generation import WrittenQueries
-from gensar.engine.regime import Epochs
+from gensar.engine.regime import Epochs, MakeStep
 from gensar.engine.sequences import NOTHING, Inputs, Sequences, with_query
 from gensar.engine.targets import Step, TextTargets, ended, one_code_target_each
 from gensar.engine.vocabulary import END, PADDING
@@ -91,8 +90,8 @@ class PlainRegime:
         words: Ragged,
         texts: ItemTexts,
         rng: np.random.Generator,
-    ) -> tuple[int, Iterator[Step]]:
-        """Return the number of steps of an epoch, and the steps.
+    ) -> list[MakeStep]:
+        """Return what makes the steps of an epoch.
 
         All tasks' samples are shuffled together; the numbers follow section 4 of the published
         launcher, where 0 search samples stands for each search event once.
@@ -127,13 +126,10 @@ class PlainRegime:
         order = rng.permutation(len(task))
         starts = range(0, len(order), settings.batch_size)
         past = TrainingRequests(train)
-
-        def steps() -> Iterator[Step]:
-            for start in starts:
-                part = order[start : start + settings.batch_size]
-                yield self._step(train, past, words, texts, task[part], what[part], rng)
-
-        return len(starts), steps()
+        parts = [order[start : start + settings.batch_size] for start in starts]
+        return [
+            partial(self._step, train, past, words, texts, task[part], what[part]) for part in parts
+        ]
 
     def _step(
         self,
