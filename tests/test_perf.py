@@ -275,7 +275,8 @@ def test_the_peer_learns_by_the_loss_of_transformers(tiny_folder: Path, tmp_path
         model.prepare(data.train, HarnessValidation(data, train.TASKS), context)
     epochs = model.regime.training(data.train, train.TASKS)
     trainer = train._Eager(model.backbone, epochs, model.settings, context)
-    step = next(trainer.epochs(np.random.default_rng(0))[1])
+    rng = np.random.default_rng(0)
+    step = trainer.epochs(rng)[0](rng)
     model.backbone.eval()
     with torch.no_grad():
         parts = [code_loss(model.backbone, trainer.table, codes) for codes, _ in step.codes]

@@ -50,10 +50,8 @@ def _regime(fused: bool = True, **changed: Any) -> PackedRegime:
 
 
 def _steps(regime: PackedRegime, train: TrainView, tasks: tuple[Task, ...] = TASKS) -> list[Step]:
-    count, steps = regime.training(train, tasks)(np.random.default_rng(3))
-    found = list(steps)
-    assert len(found) == count
-    return found
+    rng = np.random.default_rng(3)
+    return [make(rng) for make in regime.training(train, tasks)(rng)]
 
 
 def _alone(targets: CodeTargets, row: int, column: int) -> CodeTargets:

@@ -58,10 +58,8 @@ def _regime(**changed: int) -> PlainRegime:
 
 
 def _steps(regime: PlainRegime, train: TrainView, tasks: tuple[Task, ...] = TASKS) -> list[Step]:
-    count, steps = regime.epoch(train, tasks, WORDS, TEXTS, np.random.default_rng(3))
-    found = list(steps)
-    assert len(found) == count
-    return found
+    rng = np.random.default_rng(3)
+    return [make(rng) for make in regime.epoch(train, tasks, WORDS, TEXTS, rng)]
 
 
 def _spell(text: str) -> list[int]:
