@@ -12,6 +12,7 @@ from benchmark.analysis.scores import SHOWN
 from benchmark.analysis.tables import ALL, Pair, Row, Table
 
 __all__ = [
+    "CAPPED",
     "FEW_SEEDS",
     "NOTHING",
     "TASKS",
@@ -36,6 +37,8 @@ _FAMILIES = {
 }
 FEW_SEEDS = 3
 NOTHING = "n/a"
+CAPPED = " ↑"
+"""Marks a training that a cap ended, and not its validation."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,7 @@ def _main(tables: list[Table]) -> Grid:
                 *(_scored(rows[metric][label], metric == SHOWN[0]) for metric in SHOWN),
                 _rank(row),
                 _cell(row.seeds, "{}"),
-                _duration(row.entry.fit_seconds),
+                _training(row),
                 _cell(row.seconds_per_request, "{:.2f} ms", 1000),
                 _cell(row.entry.parameters, "{:,}"),
             )
@@ -301,6 +304,14 @@ def _changes(change: Change) -> tuple[Cell, Cell, Cell]:
 
 def _cell(value: float | None, form: str = "{:.4f}", scale: int = 1) -> Cell:
     return Cell(NOTHING if value is None else form.format(scale * value), value=value)
+
+
+def _training(row: Row) -> Cell:
+    """Tell how long it took, what the last doubling of it brought, and whether a cap ended it."""
+    entry, rise = row.entry, row.entry.last_doubling
+    told = _duration(entry.fit_seconds)
+    gain = "" if rise is None else f", {rise:+.0%}"
+    return Cell(f"{told.text}{gain}{CAPPED if entry.capped else ''}", value=told.value)
 
 
 def _duration(seconds: float | None) -> Cell:
