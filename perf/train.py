@@ -42,7 +42,7 @@ OURS = GenSARSettings(minutes=0.0, epochs=9, validate_every=60, validation_reque
 PEER = GenSARSettings(
     regime="plain",
     item_tokens="codes",
-    vocabulary_softmax=True,
+    softmax="vocabulary",
     batch_size=64,
     learning_rate=1e-3,
     minutes=0.0,

@@ -34,7 +34,7 @@ PUBLISHED = {
     "item_tokens": "codes",
     "candidate_decoding": "beam",
     "collisions": "paper",
-    "vocabulary_softmax": True,
+    "softmax": "vocabulary",
     "codebook_start": False,
     "codebook_size": 3,
     "epochs": 1,

@@ -87,7 +87,7 @@ def test_other_quantisers_and_the_published_input_train_too(quantiser: str, tiny
         tiny,
         quantiser=quantiser,
         item_tokens="codes",
-        vocabulary_softmax=True,
+        softmax="vocabulary",
         codebook_start=False,
         epochs=1,
     )
