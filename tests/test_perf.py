@@ -380,6 +380,6 @@ def test_two_workers_make_the_runs_that_one_makes(
     monkeypatch.setattr(sweep, "_MODELS", ("popularity",))
     monkeypatch.setenv("BENCHMARK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    found = sweep.measure(2, str(tiny_folder), "quick", threads=2)
+    found = sweep.measure(["sasrec", "tiger"], 2, str(tiny_folder), "quick", threads=2)
     assert found.agree and found.details["runs"] == 2
     assert found.ours_s > 0 and found.details["threads_of_each"] == 1

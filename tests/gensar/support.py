@@ -46,6 +46,7 @@ SMALL = {
     "text_samples": 20,
     "epochs": 2,
     "validate_every": 1,
+    "patience": 99,
     "validation_requests": 20,
 }
 

@@ -157,7 +157,7 @@ def earlier(plan: Experiment, sizes: Sizes | None, seconds: dict[str, float], **
         peak_memory_mib=1.0,
         sizes=sizes,
         finished="2024-01-01T00:00:00+00:00",
-        epochs=None,
+        steps=None,
     )
     return replace(usual, **fields)
 
