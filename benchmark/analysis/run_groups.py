@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmark.given import Given
 from benchmark.results.record import RunRecord
 
 __all__ = ["Entry", "RunGroup", "group_runs", "labelled", "ran"]
@@ -53,6 +54,12 @@ class Entry:
         )
         rises = [max(found) for found in each if found]
         return float(np.mean(rises)) if rises else None
+
+    @property
+    def given(self) -> Given | None:
+        """What the model reads; ``None`` where it does not declare it."""
+        told = self.runs[0].info.get("given")
+        return None if told is None else Given(**told)
 
     @property
     def parameters(self) -> int | None:

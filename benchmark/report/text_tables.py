@@ -10,6 +10,7 @@ from benchmark.analysis.leaderboard import Leaderboard, pareto_front
 from benchmark.analysis.relative_change import Change
 from benchmark.analysis.scores import SHOWN
 from benchmark.analysis.tables import ALL, Pair, Row, Table
+from benchmark.given import Given
 
 __all__ = [
     "CAPPED",
@@ -20,6 +21,7 @@ __all__ = [
     "Grid",
     "ablation_grids",
     "changed_grids",
+    "given_grids",
     "main_grids",
     "pair_grids",
     "reach_grids",
@@ -67,6 +69,36 @@ _CHOICE = {"full": "whole catalogue", "given": "given candidates", "sampled": "s
 def main_grids(board: Leaderboard) -> list[Grid]:
     """Return a grid for each task and protocol, all metrics beside each other."""
     return [_main(tables) for tables in _by_protocol(board.tables, whole=True)]
+
+
+def given_grids(board: Leaderboard) -> list[Grid]:
+    """Return one grid of what each model reads and how it was tuned, if any of them declares it."""
+    entries = {row.entry.label: row.entry for table in board.tables for row in table.rows}
+    declared = [(label, each, each.given) for label, each in entries.items()]
+    body = tuple(
+        (
+            Cell(label),
+            *(Cell("yes" if each else "") for each in (given.item_text, given.query_text)),
+            Cell("" if given.times == "order" else given.times),
+            Cell("yes" if given.users else ""),
+            Cell(_encoder(given)),
+            Cell(given.pseudo_queries),
+            Cell(given.rec_targets),
+            _cell(given.longest_history, "{:,}") if given.longest_history else Cell("whole"),
+            _cell(entry.trials or None, "{}") if entry.trials else Cell("not tuned", value=0),
+        )
+        for label, entry, given in declared
+        if given is not None
+    )
+    headers = ("model", "item text", "query text", "times", "user vector", "pretrained encoder")
+    more = ("pseudo-queries", "rec learns from", "history read", "tuning trials")
+    return [Grid("What each model is given", (*headers, *more), body)] if body else []
+
+
+def _encoder(given: Given) -> str:
+    if not given.encoder:
+        return ""
+    return f"{given.encoder} ({given.encoder_parameters / 1e6:.0f} M)"
 
 
 def slice_grids(board: Leaderboard) -> list[Grid]:
