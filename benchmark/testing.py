@@ -52,7 +52,7 @@ class Subject:
     def train(self, seed: int = 1) -> Model:
         """Return a freshly trained model."""
         kind = self.entry.load()
-        model = kind(build_settings(kind.Settings, kind.presets, "quick"))
+        model = kind(build_settings(kind.Settings, kind.presets, "quick", self.entry.settings))
         validation = HarnessValidation(self.dataset, self.tasks)
         model.fit(self.dataset.train, validation, TrainingContext(self.tasks, seed))
         return model
