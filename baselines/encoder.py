@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -55,8 +56,9 @@ class PublishedEncoder(BiEncoder):
     def __init__(self, name: str, device: str, longest: int) -> None:
         super().__init__(name, device, longest, _MEND)
         self.by_pieces = _reads_pieces(self.network)
-        if not self.by_pieces and self.network.max_seq_length is not None:
-            self.network.max_seq_length = self.longest
+        if not self.by_pieces:
+            with suppress(AttributeError):  # a table of words reads whole texts
+                self.network.max_seq_length = self.longest
 
     def prompt(self, role: Role) -> str:
         """Return what the encoder's own file puts before a text; "" where it says nothing."""

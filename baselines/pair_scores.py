@@ -43,7 +43,7 @@ class PairScorer:
         self.device = device
         self.longest = int(min(longest, self.network.max_seq_length or longest))
         self.by_pieces = _reads_pieces(self.network)
-        if not self.by_pieces and self.network.max_seq_length is not None:
+        if not self.by_pieces:
             self.network.max_seq_length = self.longest
 
     def __call__(self, left: Sequence[str], right: Sequence[str]) -> NDArray[np.float32]:

@@ -68,8 +68,8 @@ def by_hand(first: NDArray, fit: NDArray, depth: int, allowed: NDArray) -> list[
         best = sorted((i for i in real if may[i]), key=lambda i: (-scores[i], i))[:depth]
         order = [{i} for i in sorted(best, key=lambda i: -own[i])]
         rest = [i for i in real if i not in best]
-        for score in sorted({scores[i] for i in rest}, reverse=True):
-            order.append({i for i in rest if scores[i] == score})
+        levels = sorted({scores[i] for i in rest}, reverse=True)
+        order += [{i for i in rest if scores[i] == level} for level in levels]
         orders.append(order)
     return orders
 
