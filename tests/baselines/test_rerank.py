@@ -94,9 +94,10 @@ def test_numbers_of_pairs_are_those_of_the_library_whatever_stands_beside_them(
     queries, items = asked(tiny).query_texts(), list(tiny.items.texts)
     found = scorer([q for q in queries for _ in items], items * len(queries))
     np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-4, atol=1e-5)
-    for row in (0, 5, 77):
-        alone = scorer([queries[row // len(items)]], [items[row % len(items)]])
-        np.testing.assert_array_equal(alone, found[row : row + 1])
+    texts = [" ".join(items[:n]) for n in range(1, 9)]
+    together = scorer(queries[:1] * len(texts), texts)
+    for row, text in enumerate(texts):
+        np.testing.assert_array_equal(scorer(queries[:1], [text]), together[row : row + 1])
     assert scorer([], []).shape == (0,)
 
 
@@ -109,14 +110,17 @@ def test_pairs_at_a_time_change_nothing(
     np.testing.assert_array_equal(scorer(["query"] * len(items), items), whole)
 
 
+@pytest.mark.parametrize("first", ["bm25", "encoder:minilm"])
 @pytest.mark.parametrize("depth", [1, 7, 10_000])
 def test_the_best_are_in_the_order_of_the_cross_encoder_and_the_rest_as_before(
-    tiny: Dataset, folder: Path, depth: int
+    tiny: Dataset, folder: Path, depth: int, first: str
 ) -> None:
-    model, requests = reranked(tiny, folder, depth), replace(asked(tiny), exclude_seen=False)
-    first, fit = trained(BM25(), tiny).score(requests), fits(tiny, folder)
+    requests = replace(asked(tiny), exclude_seen=False)
+    model = reranked(tiny, folder, depth, first)
+    alone = trained(find(first).load()(), tiny).score(requests)
+    fit = fits(tiny, folder)
     scores = model.score(requests)
-    expected = by_hand(first, fit, depth, np.ones(first.shape, dtype=bool))
+    expected = by_hand(alone, fit, depth, np.ones(alone.shape, dtype=bool))
     assert orders_of(scores) == expected
     if depth > len(tiny.items):
         np.testing.assert_allclose(scores, fit, rtol=1e-4, atol=1e-5)
@@ -178,7 +182,8 @@ def test_the_first_model_is_trained_as_in_its_own_run(tiny: Dataset, folder: Pat
     assert model.first.settings == alone.settings
     for name, array in alone.state()[0].items():
         np.testing.assert_array_equal(model.state()[0][f"first.{name}"], array)
-    assert model.parameters() == alone.parameters() + model.pairs.parameters()
+    weights = CrossEncoder(str(folder), device="cpu").parameters()
+    assert model.parameters() == alone.parameters() + sum(weight.numel() for weight in weights)
     dense = Rerank(build_settings(RerankSettings, Rerank.presets, "quick", [("first", "dense")]))
     kind = find("dense").load()
     assert dense.first.settings == build_settings(kind.Settings, kind.presets, "quick")
