@@ -1,5 +1,6 @@
 """The baselines, each behind the harness's Model interface. Importing this imports none of them."""
 
+from baselines.families import FAMILIES
 from baselines.recbole_bridge.names import ENTRIES
 from benchmark.registry import ModelEntry
 
@@ -169,4 +170,5 @@ MODELS = (
         "Shi et al. 2024",
     ),
     *ENTRIES,
+    *FAMILIES,
 )

@@ -6,7 +6,7 @@ with the items clicked for them, items with items that the same users chose, or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.pieces import ROWS, Pieces, alike, in_rows
 from benchmark.budget import Budget
 from benchmark.data.dataset import TrainView
 from benchmark.data.events import EventSource
-from benchmark.learning.sentence_encoder import load_encoder
+from benchmark.learning.sentence_encoder import MEND, load_encoder
 from benchmark.learning.steps import descend, rows_of_all
 from benchmark.learning.training_loop import TrainingLoop
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
@@ -29,17 +30,12 @@ from benchmark.settings import setting
 __all__ = [
     "BiEncoder",
     "PairGroup",
-    "Pieces",
     "TuneSettings",
     "contrastive_loss",
+    "distinct_texts",
     "query_item_pairs",
     "tune",
 ]
-
-ROWS = 32
-"""Texts that go through the network at a time."""
-STEP = 8
-"""Texts are padded to a multiple of so many word pieces."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,41 +89,30 @@ def _filled(texts: Sequence[str]) -> NDArray[np.bool_]:
     return np.fromiter(map(bool, texts), dtype=bool, count=len(texts))
 
 
-@dataclass(frozen=True)
-class Pieces:
-    """Word pieces of texts: int64 ``[texts, longest]``, padded on the right, and their numbers."""
-
-    rows: NDArray[np.int64]
-    length: NDArray[np.int64]
-
-    def __getitem__(self, texts: NDArray[np.integer]) -> Pieces:
-        """Return the pieces of some texts."""
-        return Pieces(self.rows[texts], self.length[texts])
-
-
 class BiEncoder:
     """A pretrained sentence encoder, for use as it is or to be tuned.
 
     Args:
-        name: ``minilm``, which comes with the installation, or a name on the hub.
+        name: ``minilm``, which comes with the installation, a name on the hub, or a folder.
         device: where to compute.
         longest: word pieces of a text that are read, or fewer where the encoder reads fewer.
+        mend: ends the error where it cannot be loaded, see :func:`load_encoder`.
+
+    Raises:
+        InputError: it cannot be loaded.
     """
 
-    def __init__(self, name: str, device: str, longest: int) -> None:
-        self.network = load_encoder(name, device).eval()
+    def __init__(self, name: str, device: str, longest: int, mend: str = MEND) -> None:
+        self.network = load_encoder(name, device, mend).eval()
         self.device = device
-        self.longest = min(longest, self.network.max_seq_length or longest)
+        # Of what reads any number of pieces the limit may be infinite.
+        self.longest = int(min(longest, self.network.max_seq_length or longest))
 
     def pieces(self, texts: Sequence[str]) -> Pieces:
         """Return the word pieces of texts."""
         tokenizer = self.network.tokenizer
         found = tokenizer(list(texts), truncation=True, max_length=self.longest)["input_ids"]
-        length = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
-        width = -(-max(int(length.max(initial=1)), 1) // STEP) * STEP
-        rows = np.full((len(found), width), tokenizer.pad_token_id or 0, dtype=np.int64)
-        rows[np.arange(width) < length[:, None]] = np.concatenate([*found, []]).astype(np.int64)
-        return Pieces(rows, length)
+        return in_rows(found, tokenizer.pad_token_id or 0)
 
     def embed(self, pieces: Pieces) -> Tensor:
         """Return vectors of unit length ``[texts, width]``, with gradients.
@@ -155,10 +140,10 @@ class BiEncoder:
         """
         if len(texts) == 0:
             return np.empty((0, self.width), dtype=np.float32)
-        distinct, place = _distinct(texts)
+        distinct, place = distinct_texts(texts)
         pieces = self.pieces(distinct)
         found = np.empty((len(distinct), self.width), dtype=np.float32)
-        for rows, width in _alike(pieces.length):
+        for rows, width in alike(pieces.length):
             vectors = self._pass(pieces, np.resize(rows, ROWS), width)
             found[rows] = vectors[: len(rows)].float().cpu().numpy()
             if advance is not None:
@@ -183,24 +168,14 @@ class BiEncoder:
         take_arrays(self.network, weights)
 
     def _pass(self, pieces: Pieces, rows: NDArray[np.int64], width: int) -> Tensor:
-        mask = np.arange(width) < pieces.length[rows][:, None]
         features = {
             "input_ids": torch.as_tensor(pieces.rows[rows, :width], device=self.device),
-            "attention_mask": torch.as_tensor(mask.astype(np.int64), device=self.device),
+            "attention_mask": torch.as_tensor(pieces.mask(rows, width), device=self.device),
         }
         return functional.normalize(self.network(features)["sentence_embedding"], dim=1)
 
 
-def _alike(length: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], int]]:
-    """Yield rows, at most ``ROWS``, that are padded to the same length, and that length."""
-    padded = np.maximum(-(-length // STEP) * STEP, STEP)
-    for width in np.unique(padded):
-        rows = np.flatnonzero(padded == width)
-        for some in np.split(rows, range(ROWS, len(rows), ROWS)):
-            yield some, int(width)
-
-
-def _distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+def distinct_texts(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
     """Return the distinct texts, sorted, and the place of each text among them."""
     # As objects: an array of strings would give every text the room of the longest.
     found, place = np.unique(np.array(texts, dtype=object), return_inverse=True)
@@ -227,7 +202,7 @@ class _Group:
     """A group's pairs as distinct texts in word pieces."""
 
     def __init__(self, encoder: BiEncoder, group: PairGroup) -> None:
-        texts, place = _distinct([*group.first, *group.second])
+        texts, place = distinct_texts([*group.first, *group.second])
         left, right = place[: len(group.first)], place[len(group.first) :]
         self.pieces, self.size = encoder.pieces(texts), len(texts)
         self.keys = np.unique(left[group.pairs[:, 0]] * self.size + right[group.pairs[:, 1]])

@@ -45,7 +45,7 @@ class QueryPopItemKNN(Model[QueryPopItemKNNSettings]):
         super().__init__(settings)
         own = self.settings
         self.given_query = QueryPopularity(QueryPopularitySettings(own.smoothing))
-        self.similar = ItemKNN(ItemKNNSettings(own.neighbours, own.shrinkage))
+        self.similar = ItemKNN(ItemKNNSettings(own.neighbours, own.shrinkage, own.recency))
         self.weight = 1.0 if own.weight is None else own.weight
 
     def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs:

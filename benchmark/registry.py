@@ -1,7 +1,8 @@
 """The registry: finds models by name and imports a model's module only when it is asked for.
 
 A package offers its models through an entry point of the group ``benchmark.models`` that leads to
-a sequence of :class:`ModelEntry`. Reading them must not import torch: an entry names its class.
+a sequence of :class:`ModelEntry`, and of :class:`ModelFamily` for models that nobody could list.
+Reading them must not import torch: an entry names its class.
 Only installed packages count (:mod:`benchmark.data.packages`), so none of a foreign working folder.
 Packages of others may do anything when they are read. One at fault is told of in one line and left
 out as a whole, so that commands that do not need it work.
@@ -9,8 +10,8 @@ out as a whole, so that commands that do not need it work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint
@@ -21,7 +22,8 @@ from benchmark.data.packages import installed
 from benchmark.data.terms import Task
 from benchmark.errors import BenchmarkError, InputError, did_you_mean
 from benchmark.failures import blaming
-from benchmark.names import check_name
+from benchmark.names import as_name, check_name
+from benchmark.plain_text import plain
 from benchmark.remarks import remark
 
 if TYPE_CHECKING:
@@ -30,9 +32,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Group",
     "ModelEntry",
+    "ModelFamily",
     "Offers",
     "available",
+    "families",
     "find",
+    "is_taken",
     "known",
     "listings",
     "merge",
@@ -60,6 +65,8 @@ class ModelEntry:
             listed or loaded, and whoever asks for it is told.
         uses: models or modules that it loads by name when it runs, so that no import statement
             tells of them; their code decides the outcome of its runs too.
+        settings: what the name itself says of the settings, ``(name, text)`` as ``--set`` takes
+            them; nobody can set these otherwise.
     """
 
     name: str
@@ -70,6 +77,7 @@ class ModelEntry:
     reference: str = ""
     obstacle: str = ""
     uses: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
 
     def load(self) -> type[Model]:
         """Import and return the model's class.
@@ -97,12 +105,49 @@ class ModelEntry:
         return found
 
 
-def _checked(entry: object) -> ModelEntry:
-    """Return an entry whose fields are what they have to be.
+@dataclass(frozen=True)
+class ModelFamily:
+    """Models without number: what one is made of stands in its name, behind a colon.
+
+    Attributes:
+        form: how a name is written, as in ``"shape:NAME"``; up to the colon it is the family's own.
+        tasks: names of the tasks that they serve.
+        group: as of an entry; of the listing alone.
+        summary: one line.
+        member: returns the entry of what stands behind the colon. It imports no model. What it
+            calls the entry does not count, see :func:`find`.
+
+            Raises:
+                InputError: nothing can be made of that.
+    """
+
+    form: str
+    tasks: tuple[str, ...]
+    group: Group
+    summary: str
+    member: Callable[[str], ModelEntry]
+
+    @property
+    def name(self) -> str:
+        """What all names of its models begin with, the colon included."""
+        return "".join(self.form.partition(":")[:2])
+
+
+def _checked(entry: object) -> ModelEntry | ModelFamily:
+    """Return an entry or a family whose fields are what they have to be.
 
     Raises:
         BenchmarkError: they are not.
     """
+    if isinstance(entry, ModelFamily):
+        form = check_name(entry.form, "family of models")
+        if not (0 < form.find(":") < len(form) - 1 and callable(entry.member)):
+            raise BenchmarkError(f"family of models '{form}': its form is no 'name:PART'")
+        return entry
+    return _checked_entry(entry)
+
+
+def _checked_entry(entry: object) -> ModelEntry:
     if not isinstance(entry, ModelEntry):
         raise BenchmarkError("it does not hold benchmark.registry.ModelEntry objects")
     name = check_name(entry.name, "model")
@@ -124,43 +169,53 @@ class Offers:
         entries: all models by name, in the order of their names.
         faults: why a package is left out, by what its entry point leads to.
         lost: the names of models that were left out with it, where they are known.
+        families: by what the names of their models begin with.
     """
 
     entries: Mapping[str, ModelEntry]
     faults: Mapping[str, str]
     lost: Mapping[str, str]
+    families: Mapping[str, ModelFamily]
 
 
 def merge(offered: Iterable[tuple[str, Iterable[object]]]) -> Offers:
     """Merge the entries of several packages, ``(package, entries)``.
 
     A package is left out as a whole if it cannot be read, if an entry is wrong, or if a name
-    occurs in it twice or in a package before it.
+    occurs in it twice or in a package before it. A family has all names that begin like its own.
     """
-    entries: dict[str, ModelEntry] = {}
+    found: dict[str, ModelEntry | ModelFamily] = {}
     owners: dict[str, str] = {}
     faults: dict[str, str] = {}
     lost: dict[str, str] = {}
     for owner, unread in offered:
-        own: dict[str, ModelEntry] = {}
+        own: dict[str, ModelEntry | ModelFamily] = {}
         read: list[object] = []
         try:
             with blaming("it cannot be read"):
                 read = list(unread)
             for entry in map(_checked, read):
-                if entry.name in {**own, **entries}:
-                    other = owners.get(entry.name, owner)
+                for taken in {entry.name, _family_of(entry.name)} & {*own, *found}:
+                    other = owners.get(taken, owner)
                     raise BenchmarkError(
                         f"model '{entry.name}' is offered twice: by {other} and {owner}"
                     )
                 own[entry.name] = entry
         except BenchmarkError as error:
             faults[owner] = str(error)
-            lost.update({name: owner for name in _names(read) if name not in entries})
+            lost.update({name: owner for name in _names(read) if name not in found})
         else:
-            entries.update(own)
+            found.update(own)
             owners.update(dict.fromkeys(own, owner))
-    return Offers(dict(sorted(entries.items())), faults, lost)
+    entries = {n: e for n, e in sorted(found.items()) if isinstance(e, ModelEntry)}
+    families = {n: e for n, e in sorted(found.items()) if isinstance(e, ModelFamily)}
+    return Offers(entries, faults, lost, families)
+
+
+def _family_of(name: str) -> str:
+    """Return what the names of a family begin with that would have this one among them."""
+    family, colon, _ = name.partition(":")
+    return family + colon
 
 
 def _names(offered: Iterable[object]) -> list[str]:
@@ -203,6 +258,16 @@ def known() -> dict[str, ModelEntry]:
     return dict(offers().entries)
 
 
+def families() -> dict[str, ModelFamily]:
+    """Return the families of models by what the names of their models begin with."""
+    return dict(offers().families)
+
+
+def is_taken(name: str) -> bool:
+    """Return whether a model that runs here has this name, or may be asked for by it."""
+    return name in available() or _family_of(name) in offers().families
+
+
 def listings() -> frozenset[str]:
     """Return the modules that list models: importing one runs no model's code."""
     return frozenset(point.module for point in _points())
@@ -210,6 +275,9 @@ def listings() -> frozenset[str]:
 
 def find(name: str) -> ModelEntry:
     """Return the entry of ``name``.
+
+    The name of a family's model may be any text behind the colon, such as a path; its entry has
+    the name that :func:`benchmark.names.as_name` makes of the whole, which leads to it as well.
 
     Raises:
         InputError: there is none, and the message suggests the nearest name; or it cannot run, or
@@ -219,10 +287,27 @@ def find(name: str) -> ModelEntry:
     if name in entries:
         return entries[name]
     read = offers()
+    if (family := read.families.get(_family_of(name))) is not None:
+        return _member(family, name)
     if name in read.lost:
         owner = read.lost[name]
         raise InputError(f"model '{name}': {owner} is left out: {read.faults[owner]}")
     if name in read.entries:
         raise InputError(f"model '{name}': it cannot run here: {read.entries[name].obstacle}")
     faults = "".join(f"; left out is {owner}: {why}" for owner, why in read.faults.items())
-    raise InputError(f"unknown model '{name}'{faults}{did_you_mean(name, entries)}")
+    forms = [each.form for each in read.families.values()]
+    raise InputError(f"unknown model '{name}'{faults}{did_you_mean(name, [*entries, *forms])}")
+
+
+def _member(family: ModelFamily, name: str) -> ModelEntry:
+    """Return the entry of a family's model.
+
+    Raises:
+        InputError: nothing stands behind the colon, or the family can make nothing of it.
+    """
+    part = name.removeprefix(family.name).strip()
+    if not part:
+        raise InputError(f"model '{name}': write it as {family.form}")
+    with blaming(f"model '{plain(name, 200)}' cannot be found"):
+        entry = family.member(part)
+        return _checked_entry(replace(entry, name=as_name(name)))

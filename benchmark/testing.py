@@ -58,7 +58,7 @@ class Subject:
     def train(self, seed: int = 1, view: TrainView | None = None) -> Model:
         """Return a freshly trained model, of another view of the training data if one is given."""
         kind = self.entry.load()
-        settings = build_settings(kind.Settings, kind.presets, "quick")
+        settings = build_settings(kind.Settings, kind.presets, "quick", self.entry.settings)
         if isinstance(settings, Budget):  # what is checked here holds after any number of steps
             settings = replace(settings, steps=STEPS, validate_every=STEPS // 2)
         model = kind(settings)

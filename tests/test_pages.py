@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.registry import available
+from benchmark.registry import available, families, find
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "models"
@@ -26,17 +26,21 @@ BOARDS = {
 REPEATED = ("speed", "ablations", "determinism")
 """Pages in ``docs/`` whose figures come of ``perf``, or of the records beside them or in it."""
 SHARED = {"random": "diagnostic", "constant": "diagnostic"}
+EXAMPLES = {"encoder": "encoder:minilm", "rerank": "rerank:bm25+any"}
+"""A model of each family, for what its page says of all of them."""
 OURS = ("baselines", "gensar")
 
 
 def page_of(model: str) -> str:
     """Return the name of the page that a model is described on."""
-    return "recbole" if model.startswith("recbole:") else SHARED.get(model, model)
+    return model.partition(":")[0] if ":" in model else SHARED.get(model, model)
 
 
 def models_on(page: str) -> list[str]:
     """Return the models of a page's tables: its own, then what to hold them against."""
     entries = [e for e in available().values() if e.source.partition(".")[0] in OURS]
+    if f"{page}:" in families():
+        entries.append(find(EXAMPLES[page]))
     own = [e for e in entries if page_of(e.name) == page]
     tasks = {task for entry in own for task in entry.tasks}
     usual = {"rec": "sasrec", "search": "bm25"}
@@ -58,12 +62,15 @@ def _joined(page: str) -> str:
     return ",".join(models_on(page))
 
 
-NAMES = sorted({page_of(e.name) for e in available().values() if e.source.startswith(OURS)})
+NAMES = sorted(
+    {page_of(e.name) for e in available().values() if e.source.startswith(OURS)} | {*EXAMPLES}
+)
 
 
 def test_every_model_has_a_page_and_every_page_is_listed() -> None:
     files = {file.stem for file in PAGES.glob("*.md")} - {"README"}
     assert files == set(NAMES)
+    assert {f"{page}:" for page in EXAMPLES} == set(families())
     index = (PAGES / "README.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \[([^]]+)\]\(([^)]+)\.md\)", index, re.MULTILINE)
     assert sorted(name for name, _ in listed) == NAMES
@@ -109,7 +116,7 @@ def test_settings_named_on_a_page_exist(page: str) -> None:
         return
     known: set[str] = set()
     for name in models_on(page):
-        known |= set(available()[name].load().Settings.__dataclass_fields__)
+        known |= set(find(name).load().Settings.__dataclass_fields__)
     named = [line.split("|")[1] for line in table[0].splitlines()[2:] if line.startswith("|")]
     assert named
     for cell in named:

@@ -31,7 +31,7 @@ from benchmark import __version__
 from benchmark.cli.app import app, main
 from benchmark.data.dataset import Dataset
 from benchmark.data.locate import card_names
-from benchmark.registry import available, find, offers
+from benchmark.registry import available, families, find, offers
 from benchmark.results.record import read_run
 from benchmark.settings import PRESETS
 from benchmark.testing import CHECKS, Subject
@@ -387,6 +387,7 @@ def test_models_data_sets_and_presets_are_those_that_exist() -> None:
     listed = section("Models and data sets")
     ours = {n for n, e in available().items() if e.source.partition(".")[0] in OWN_PACKAGES}
     ours = {"recbole:NAME" if n.startswith("recbole:") else n for n in ours}
+    ours |= {family.form for family in families().values()}
     assert set(first_column(listed, "model")) == ours
     assert set(first_column(listed, "data set")) == set(card_names())
     assert first_column(section("Presets"), "preset") == list(PRESETS)

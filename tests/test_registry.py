@@ -13,7 +13,19 @@ import pytest
 
 from baselines.popularity import Popularity
 from benchmark.errors import BenchmarkError, InputError
-from benchmark.registry import GROUP, ModelEntry, available, find, known, merge, offers
+from benchmark.names import is_name
+from benchmark.registry import (
+    GROUP,
+    ModelEntry,
+    ModelFamily,
+    available,
+    find,
+    is_taken,
+    known,
+    merge,
+    offers,
+)
+from benchmark.running.identity import code_digest
 from benchmark.running.plan_rules import plan_experiments
 from tests.support import looks_installed
 
@@ -289,3 +301,86 @@ def test_every_entry_is_fit_to_be_listed() -> None:
         assert "\n" not in entry.summary
         assert set(entry.tasks) <= {"rec", "search"}
         assert entry.group in ("diagnostic", "baseline", "joint")
+
+
+def _made(part: str) -> ModelEntry:
+    if part == "wrong":
+        raise InputError("nothing can be made of it")
+    return ModelEntry("x", ("rec",), "external", "s", "m:M", settings=(("part", part),))
+
+
+FAMILY = ModelFamily("shape:NAME", ("rec",), "external", "s", _made)
+
+
+def test_a_family_has_all_names_that_begin_like_its_own() -> None:
+    merged = merge([("a", [FAMILY]), ("b", [entry("shape:round")]), ("c", [entry("y"), FAMILY])])
+    assert list(merged.entries) == []
+    assert list(merged.families) == ["shape:"]
+    assert merged.faults == {
+        "b": "model 'shape:round' is offered twice: by a and b",
+        "c": "model 'shape:' is offered twice: by a and c",
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong", [replace(FAMILY, form=f) for f in ("shape", "shape:", ":NAME", "a/b:NAME")], ids=repr
+)
+def test_a_family_whose_form_is_none_is_left_out(wrong: ModelFamily) -> None:
+    assert list(merge([("good", [ENTRY]), ("bad", [wrong])]).faults) == ["bad"]
+
+
+def test_a_name_of_any_signs_becomes_one_that_folders_take_and_leads_to_the_same() -> None:
+    given = "encoder:intfloat/multilingual-e5-small"
+    found = find(given)
+    assert is_name(found.name)
+    assert found.name.startswith("encoder:intfloat-multilingual-e5-small-")
+    assert find(found.name).name == found.name
+    assert dict(found.settings) == {"encoder": "intfloat/multilingual-e5-small"}
+    others = [find("encoder:" + name).name for name in ("/a/b", "a/b", "a-b", "../a/b", "a b")]
+    assert len(set(others)) == len(others)
+    assert all(map(is_name, others))
+
+
+def test_what_stands_first_in_a_name_is_the_longest_model_that_can() -> None:
+    for first in ("bm25", "bm25+pop", "query-pop+item-knn", "encoder:a/b+c", "hybrid"):
+        found = find(f"rerank:{first}+some/cross-encoder")
+        assert dict(found.settings) == {"first": first, "cross_encoder": "some/cross-encoder"}
+        assert find(first).source.partition(":")[0] in found.uses
+        code_digest(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("encoder:", "write it as encoder:NAME"),
+        ("rerank:bm25", r"write it as rerank:FIRST\+NAME"),
+        ("rerank:bm25+", r"write it as rerank:FIRST\+NAME"),
+        ("rerank:bm52+x", "unknown model 'bm52'; did you mean 'bm25'"),
+        ("rerank:sasrec+x", "sasrec serves rec only"),
+        ("encodr:x", "did you mean 'encoder:NAME'"),
+    ],
+)
+def test_a_name_that_nothing_can_be_made_of_is_refused(name: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        find(name)
+
+
+def test_settings_reach_a_model_by_either_of_its_names_but_not_what_the_name_says() -> None:
+    given = "encoder:a/b"
+    for owner in (given, find(given).name):
+        (plan,) = plan_experiments([find(given)], ["search"], "quick", [f"{owner}.longest=9"])
+        assert (plan.settings.encoder, plan.settings.longest) == ("a/b", 9)
+    with pytest.raises(InputError, match="the name of the model says it"):
+        plan_experiments([find(given)], ["search"], "quick", [f"{given}.encoder=minilm"])
+    with pytest.raises(InputError, match="--set encoder: unknown setting"):
+        plan_experiments([find(given)], ["search"], "quick", ["encoder=minilm"])
+    both = plan_experiments(
+        [find(given), find("dense")], ["search"], "quick", ["encoder=minilm", "longest=7"]
+    )
+    assert [plan.settings.encoder for plan in both] == ["a/b", "minilm"]
+    assert [plan.settings.longest for plan in both] == [7, 7]
+
+
+def test_an_outside_system_has_no_name_that_a_model_could_be_asked_for_by() -> None:
+    assert is_taken("popularity") and is_taken("encoder:anything")
+    assert not is_taken("mine") and not is_taken("other:anything")

@@ -10,6 +10,7 @@ import typer
 
 from benchmark.cli.output import remark, show
 from benchmark.errors import CheckFailedError, InputError, did_you_mean
+from benchmark.names import as_name
 from benchmark.plain_text import plain_json
 from benchmark.settings import IMPORTED, PRESETS
 
@@ -97,7 +98,7 @@ def _target(out: Path | None, into: Path | None, format_: Format, check: bool) -
 def _records(
     results: Path, dataset: str | None, model: str | None, presets: set[str] | None
 ) -> list[RunRecord]:
-    from benchmark.registry import available
+    from benchmark.registry import available, is_taken
     from benchmark.results.scan import scan_runs
 
     records = list(scan_runs(results, remark))
@@ -106,9 +107,9 @@ def _records(
         hidden = {name for name, entry in known.items() if entry.group == "diagnostic"}
         records = [r for r in records if r.info["model"] not in hidden]
     else:
-        names = [name.strip() for name in model.split(",")]
+        names = [as_name(name.strip()) for name in model.split(",")]
         for name in names:
-            if name not in known and all(r.info["model"] != name for r in records):
+            if not is_taken(name) and all(r.info["model"] != name for r in records):
                 raise InputError(f"--model: unknown '{name}'{did_you_mean(name, known)}")
         records = [r for r in records if r.info["model"] in names]
     if presets is not None:

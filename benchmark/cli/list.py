@@ -37,6 +37,8 @@ def list_(
     show_table(table)
     if what is Listed.models and (barred := _barred()):
         show_lines(["Cannot run here:", *(f"  {line}" for line in barred)])
+    if what is Listed.models and (forms := _forms()):
+        show_lines(["Made by their names:", *(f"  {line}" for line in forms)])
 
 
 def _models() -> list[dict[str, object]]:
@@ -52,6 +54,12 @@ def _barred() -> list[str]:
     from benchmark.registry import known
 
     return [f"{m.name}: {m.obstacle}" for m in known().values() if m.obstacle]
+
+
+def _forms() -> list[str]:
+    from benchmark.registry import families
+
+    return [f"{f.form} ({', '.join(f.tasks)}): {f.summary}" for f in families().values()]
 
 
 def _datasets() -> list[dict[str, object]]:

@@ -22,7 +22,7 @@ from benchmark.exchange.trec_read import Listing, read_listing
 from benchmark.folders import standing
 from benchmark.locks import locked
 from benchmark.names import check_name as check_alphabet
-from benchmark.registry import available
+from benchmark.registry import is_taken
 from benchmark.results.record import RunRecord, read_run, run_folder, shared_of, write_run
 from benchmark.results.summary import summarise
 from benchmark.results.table import RunTables, counts_table, top_table, with_blocks
@@ -62,7 +62,7 @@ def check_name(name: str) -> None:
         InputError: it is no name, or a model of ours has it.
     """
     check_alphabet(name, "--name")
-    if name in available():
+    if is_taken(name):
         raise InputError(f"--name {name}: is a model of this installation; choose another name")
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from benchmark.budget import Budget
 from benchmark.data.requests import Task
+from benchmark.learning.encoder_sizes import sizes_of
 from benchmark.learning.pace import SPACING
 from benchmark.needs import Sizes, Work, in_turn
-from benchmark.settings import BUNDLED
 
 __all__ = [
     "FLOAT",
@@ -30,6 +30,7 @@ __all__ = [
     "trained",
     "transformer",
     "validations",
+    "vector_width",
 ]
 
 FLOAT = 4
@@ -42,14 +43,6 @@ USUAL_STEPS = 4000
 """Steps after which validation stops a training, in the middle of what was seen."""
 TEXTS_AT_ONCE = 32
 """Texts that sentence-transformers encodes together."""
-_ENCODERS = {
-    BUNDLED: (6, 384, 1536, 12, 22_713_216),
-    "sentence-transformers/all-MiniLM-L6-v2": (6, 384, 1536, 12, 22_713_216),
-    "BAAI/bge-base-en-v1.5": (12, 768, 3072, 12, 109_482_240),
-    "sentence-transformers/all-mpnet-base-v2": (12, 768, 3072, 12, 109_486_464),
-    "sentence-transformers/sentence-t5-base": (12, 768, 3072, 12, 110_218_752),
-}
-"""Layers, width, inner width, heads and weights of text encoders, by their published files."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +101,17 @@ def transformer(layers: float, width: float, inner: float, heads: float, length:
 
 def encoder_of(name: str, pieces: float) -> Cost | None:
     """Return the cost of a word piece in a text encoder; ``None`` where its sizes are not known."""
-    if name not in _ENCODERS:
+    sizes = sizes_of(name)
+    if sizes is None:
         return None
-    layers, width, inner, heads, weights = _ENCODERS[name]
-    layer = transformer(layers, width, inner, heads, pieces)
-    return Cost(weights, layer.flop, layer.floats)
+    layer = transformer(sizes.layers, sizes.width, sizes.inner, sizes.heads, pieces)
+    return Cost(sizes.weights, layer.flop, layer.floats)
+
+
+def vector_width(name: str) -> int | None:
+    """Return the length of a text encoder's states; ``None`` where its sizes are not known."""
+    sizes = sizes_of(name)
+    return None if sizes is None else sizes.width
 
 
 def encoding(encoder: Cost, texts: float, pieces: float) -> Work:

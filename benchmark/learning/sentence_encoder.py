@@ -7,43 +7,41 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from benchmark.errors import BenchmarkError
-from benchmark.learning.quiet import without_progress_bars
+from benchmark.learning.pretrained import loading
 from benchmark.settings import BUNDLED
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["load_encoder"]
+__all__ = ["MEND", "load_encoder"]
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of ``model.safetensors`` of sentence-transformers/all-MiniLM-L6-v2, as published."""
 
 
-def load_encoder(name: str, device: str) -> SentenceTransformer:
+MEND = f"--set encoder={BUNDLED} takes the one that is installed"
+"""What to do about an encoder that cannot be loaded, where a setting names it."""
+
+
+def load_encoder(name: str, device: str, mend: str = MEND) -> SentenceTransformer:
     """Return a pretrained sentence encoder; global random states stay as they were.
 
     Args:
-        name: :data:`BUNDLED`, or a name on the hub.
+        name: :data:`BUNDLED`, a name on the hub, or a folder.
         device: ``cpu`` or ``cuda``.
+        mend: what to do where it cannot be loaded; it ends the error.
 
     Raises:
-        BenchmarkError: the bundled weights are not the published ones, or the hub is out of reach
-            or holds nothing of that name.
+        InputError: the hub is out of reach or holds nothing of that name, there is no such folder,
+            or it holds no such encoder.
+        BenchmarkError: the bundled weights are not the published ones.
     """
     from sentence_transformers import SentenceTransformer
 
     source = str(_bundled_minilm()) if name == BUNDLED else name
-    try:
-        with without_progress_bars(), torch.random.fork_rng():
-            return SentenceTransformer(source, device=device)
-    except (OSError, ValueError) as error:
-        raise BenchmarkError(
-            f"text encoder '{name}' cannot be loaded from the hub; "
-            f"--set encoder={BUNDLED} takes the one that is installed"
-        ) from error
+    with loading("text encoder", name, mend):
+        return SentenceTransformer(source, device=device)
 
 
 def _bundled_minilm() -> Path:

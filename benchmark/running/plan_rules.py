@@ -11,6 +11,7 @@ from benchmark.data.evaluation_set import PROTOCOLS
 from benchmark.data.too_few import why_none
 from benchmark.errors import BenchmarkError, InputError, did_you_mean
 from benchmark.failures import blaming
+from benchmark.names import as_name
 from benchmark.running.device import resolve_device
 from benchmark.running.plan import Experiment
 from benchmark.settings import PRESETS, build_settings, parse_assignment
@@ -59,14 +60,15 @@ def plan_experiments(
     _check_names(parsed, entries, classes)
     experiments = []
     for entry, common, kind in zip(entries, served, classes, strict=True):
-        known = _names(kind)
+        known = _names(entry, kind)
         own = [
             (name, value)
             for owner, name, value in parsed
-            if owner == entry.name or (owner is None and name in known)
+            if _means(owner, entry) or (owner is None and name in known)
         ]
         with blaming(f"model '{entry.name}' cannot be made"):
-            settings = build_settings(kind.Settings, kind.presets, preset, own)
+            given = [*own, *entry.settings]
+            settings = build_settings(kind.Settings, kind.presets, preset, given)
             json.dumps(asdict(settings))  # as the record of a run will hold them
             kind(settings)  # a model may refuse what the types of its settings allow
         experiments.append(Experiment(entry, settings, preset, common))
@@ -95,18 +97,26 @@ def _check_names(
     classes: list[type[Model]],
 ) -> None:
     names = [entry.name for entry in entries]
-    for owner, _, _ in parsed:
-        if owner is not None and owner not in names:
+    for owner, name, _ in parsed:
+        meant = [entry for entry in entries if _means(owner, entry)]
+        if owner is not None and not meant:
             raise InputError(f"--set {owner}.…: {owner} is not run{did_you_mean(owner, names)}")
-    everything = set().union(*map(_names, classes))
+        if any(name in dict(entry.settings) for entry in meant):
+            raise InputError(f"--set {owner}.{name}: the name of the model says it")
+    everything = set().union(*map(_names, entries, classes))
     for owner, name, _ in parsed:
         if owner is None and name not in everything:
             hint = did_you_mean(name, everything) if everything else ": there are none"
             raise InputError(f"--set {name}: unknown setting{hint}")
 
 
-def _names(kind: type[Model]) -> set[str]:
-    return {field.name for field in fields(kind.Settings)}
+def _means(owner: str | None, entry: ModelEntry) -> bool:
+    """Return whether a setting's owner is this model, by the name that was asked for or its own."""
+    return owner is not None and as_name(owner) == entry.name
+
+
+def _names(entry: ModelEntry, kind: type[Model]) -> set[str]:
+    return {field.name for field in fields(kind.Settings)} - dict(entry.settings).keys()
 
 
 def check_ablations(experiments: Sequence[Experiment], assignments: Sequence[str]) -> None:

@@ -35,8 +35,10 @@ def asked(data: Dataset, task: Task, candidates: bool = False) -> Requests:
     return replace(whole.requests, candidates=whole.lists["sampled"].rectangle())
 
 
-def slow_knn(data: Dataset, requests: Requests, most: int, shrinkage: float) -> np.ndarray:
-    """Return sums of cosines by dictionaries of sets."""
+def slow_knn(
+    data: Dataset, requests: Requests, most: int, shrinkage: float, recency: float = 1.0
+) -> np.ndarray:
+    """Return sums of cosines by dictionaries of sets, an item counted where it stands last."""
     users = defaultdict(set)
     for user, item in zip(data.train.log.user, data.train.log.item, strict=True):
         users[int(item)].add(int(user))
@@ -49,9 +51,10 @@ def slow_knn(data: Dataset, requests: Requests, most: int, shrinkage: float) -> 
     scores = np.zeros((len(requests), requests.items))
     offsets, seen = requests.seen()
     for i in range(len(requests)):
-        for item in set(seen[offsets[i] : offsets[i + 1]].tolist()):
+        latest_first = dict.fromkeys(seen[offsets[i] : offsets[i + 1]][::-1].tolist())
+        for age, item in enumerate(latest_first):
             for other, cosine in near.get(item, {}).items():
-                scores[i, other] += cosine
+                scores[i, other] += recency**age * cosine
     return scores
 
 
@@ -67,6 +70,37 @@ def test_item_knn_is_the_sum_of_cosines(
     np.testing.assert_allclose(
         model.score(few), np.take_along_axis(expected, few.candidates, axis=1), rtol=1e-4, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("task", BOTH)
+def test_item_knn_trusts_what_lies_back_less_where_recency_is_below_1(
+    tiny: Dataset, task: Task
+) -> None:
+    model = fitted(ItemKNN(ItemKNNSettings(50, 3.0, recency=0.6)), tiny)
+    expected = slow_knn(tiny, asked(tiny, task), 50, 3.0, recency=0.6)
+    np.testing.assert_allclose(model.score(asked(tiny, task)), expected, rtol=1e-4, atol=1e-6)
+    few = asked(tiny, task, candidates=True)
+    np.testing.assert_allclose(
+        model.score(few), np.take_along_axis(expected, few.candidates, axis=1), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_item_knn_knows_no_order_where_recency_is_1_to_the_last_bit(tiny: Dataset) -> None:
+    model, items = fitted(ItemKNN(), tiny), len(tiny.items)
+    history = [(int(item), None) for item in np.unique(tiny.train.log.item)[:25]]
+    onward, back = (
+        model.score(request_after(each, items, Task.REC, "", False))
+        for each in (history, history[::-1])
+    )
+    np.testing.assert_array_equal(onward, back)
+
+
+def test_the_product_hands_recency_to_item_knn(tiny: Dataset) -> None:
+    near = fitted(ItemKNN(ItemKNNSettings(recency=0.5)), tiny)
+    model = fitted(QueryPopItemKNN(QueryPopItemKNNSettings(recency=0.5, weight=1.0)), tiny)
+    requests = asked(tiny, Task.REC)
+    np.testing.assert_array_equal(model.score(requests), near.score(requests))
+    assert not np.array_equal(model.score(requests), fitted(ItemKNN(), tiny).score(requests))
 
 
 def test_neighbours_are_the_same_in_parts_of_any_size(
