@@ -168,5 +168,13 @@ MODELS = (
         "baselines.unisar.model:UniSAR",
         "Shi et al. 2024",
     ),
+    ModelEntry(
+        "fm",
+        ("rec", "search"),
+        "joint",
+        "user, item and words of the query as factors: products of any two",
+        "baselines.fm.model:FM",
+        "factorization machines, Rendle 2010; joint, Thonet et al. 2022",
+    ),
     *ENTRIES,
 )
