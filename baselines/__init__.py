@@ -176,5 +176,13 @@ MODELS = (
         "baselines.fm.model:FM",
         "factorization machines, Rendle 2010; joint, Thonet et al. 2022",
     ),
+    ModelEntry(
+        "jsr",
+        ("rec", "search"),
+        "joint",
+        "item vectors that match users, and give queries their likelihood; search is not personal",
+        "baselines.jsr.model:JSR",
+        "Zamani and Croft 2020",
+    ),
     *ENTRIES,
 )

@@ -148,5 +148,5 @@ class FM(Model[FMSettings]):
     def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
         """Take back what :meth:`state` returned."""
         items = len(arrays["items.weight"])
-        self._build(arrays["known"], items, Words.from_json(values["words"]), 0, "cpu")
+        self._build(arrays["users.known"], items, Words.from_json(values["words"]), 0, "cpu")
         take_arrays(self.network, arrays)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.fm.settings import FMSettings
+from baselines.user_vectors import UserVectors
 from baselines.words import NO_WORD, MeanOfWords
 
 __all__ = ["FMNetwork"]
@@ -22,18 +22,16 @@ class FMNetwork(nn.Module):
         settings: width, pooling and dropout.
     """
 
-    known: Tensor
-
     def __init__(self, known: Tensor, items: int, words: int, settings: FMSettings) -> None:
         super().__init__()
-        self.register_buffer("known", known)
-        self.users = nn.Embedding(len(known), settings.width)
+        std = 1 / settings.width
+        self.users = UserVectors(known, settings.width, std)
         self.items = nn.Embedding(items, settings.width)
         self.words = MeanOfWords(words, settings.width)
         self.summed = settings.pooling == "sum"
         self.dropout = settings.dropout
-        for table in (self.users, self.items, self.words.table):
-            nn.init.normal_(table.weight, std=1 / settings.width)
+        for table in (self.items, self.words.table):
+            nn.init.normal_(table.weight, std=std)
 
     def forward(self, users: Tensor, words: Tensor) -> Tensor:
         """Return the vectors of requests to train on, ``[requests, width]``.
@@ -50,10 +48,7 @@ class FMNetwork(nn.Module):
 
         Arguments and result are those of :meth:`forward`, users may be any.
         """
-        known = self.known.to(self.users.weight.dtype)
-        mean = known @ self.users.weight / known.sum().clamp_min(1)
-        vectors = torch.where(self.known[users][:, None], self.users(users), mean)
-        return vectors + self.queries(words)
+        return self.users.of_any(users) + self.queries(words)
 
     def queries(self, words: Tensor) -> Tensor:
         """Return the vectors of queries, ``[queries, width]``; zeros for one without words."""
