@@ -22,8 +22,8 @@ class FMSettings(Budget):
         "softmax", "over the whole catalogue, or against one random item as published"
     )
     dropout: float = setting(0.0, "dropout of the request's vector", high=1)
-    batch_size: int = setting(256, "events in a batch", low=1)
-    learning_rate: float = setting(1e-3, "learning rate", low=1e-9)
+    batch_size: int = setting(1024, "events in a batch", low=1)
+    learning_rate: float = setting(5e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(0.0, "weight decay")
 
 

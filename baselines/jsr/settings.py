@@ -26,8 +26,8 @@ class JSRSettings(Budget):
     )
     words: int = setting(32, "word pieces read of a query or of an item's text", low=1)
     language_weight: float = setting(0.01, "weight of the language models' loss (alpha)")
-    batch_size: int = setting(256, "events and texts in a batch", low=1)
-    learning_rate: float = setting(1e-3, "learning rate", low=1e-9)
+    batch_size: int = setting(1024, "events and texts in a batch", low=1)
+    learning_rate: float = setting(5e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(0.0, "weight decay")
 
 
