@@ -22,9 +22,7 @@ def rows_of_tasks(log: EventLog, tasks: Iterable[Task]) -> NDArray[np.int64]:
     return np.flatnonzero(np.isin(log.kind, [int(wanted[task]) for task in tasks]))
 
 
-def shuffled(
-    rows: NDArray[np.int64], size: int, seed: int, epoch: int
-) -> list[NDArray[np.int64]]:
+def shuffled(rows: NDArray[np.int64], size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
     """Cut ``rows`` into batches of ``size``, in a random order that seed and epoch decide.
 
     Every row is in exactly one batch; the last one may be smaller.

@@ -18,8 +18,8 @@ class FMSettings(Budget):
     width: int = setting(64, "width of the vectors of users, items and words", low=1)
     words: int = setting(16, "word pieces read of a query", low=1)
     pooling: Literal["mean", "sum"] = setting("mean", "a query's vector, of those of its words")
-    loss: Literal["softmax", "bpr"] = setting(
-        "softmax", "over the whole catalogue, or against one random item as published"
+    loss: Literal["bpr", "softmax"] = setting(
+        "bpr", "against one random item as published, or over the whole catalogue"
     )
     dropout: float = setting(0.0, "dropout of the request's vector", high=1)
     batch_size: int = setting(1024, "events in a batch", low=1)

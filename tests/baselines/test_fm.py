@@ -147,18 +147,6 @@ def test_no_history_is_read_so_nothing_later_can_leak(model: FM, tiny: Dataset) 
             np.testing.assert_array_equal(model.score(other), scores)
 
 
-def test_events_that_training_does_not_show_change_nothing(tiny: Dataset) -> None:
-    """Not even the words of later queries, whose text the view holds back."""
-    later = tiny.queries.only(np.arange(0))
-    used = np.unique(tiny.train.log.query[tiny.train.log.query >= 0])
-    blank = replace(tiny.train, queries=tiny.queries.only(used))
-    assert [t for t in later.texts if t] == []
-    one, two = _fit(tiny), _fit(tiny, train=blank)
-    for task in BOTH:
-        asked = _requests(tiny, task)
-        np.testing.assert_array_equal(one.score(asked), two.score(asked))
-
-
 def test_who_did_nothing_is_the_mean_of_those_who_did(tiny: Dataset) -> None:
     log = tiny.train.log
     cold = 3

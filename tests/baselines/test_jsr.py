@@ -152,7 +152,9 @@ def test_items_are_described_by_searches_that_led_to_them_and_by_their_texts(
             text = query if unit >= 0 else tiny.items.texts[item]
             expected.append((item, [w for w in kind._vocabulary.rows([text], 32)[0] if w != PAD]))
         items, words = trainer.described(batch)
-        found = [(int(i), [w for w in row if w != PAD]) for i, row in zip(items, words, strict=True)]
+        found = [
+            (int(i), [w for w in row if w != PAD]) for i, row in zip(items, words, strict=True)
+        ]
         assert found == expected
     texts = 0 if described_by == "queries" else len(tiny.items)
     every = np.concatenate(trainer.batches(0))
