@@ -56,7 +56,8 @@ class JSR(Model[JSRSettings]):
         searches = sizes.searches if Task.SEARCH in tasks else 0
         events = searches + (sizes.events - sizes.searches if Task.REC in tasks else 0)
         texts = sizes.items if Task.SEARCH in tasks and s.described_by != "queries" else 0
-        vocabulary = min(MOST_PIECES, (sizes.item_bytes + sizes.query_bytes) / 8 + 1)
+        shown = sizes.query_bytes + (sizes.item_bytes if s.described_by != "queries" else 0)
+        vocabulary = min(MOST_PIECES, shown / 8 + 1)
         scorer = linear(s.width, s.width) * s.layers + Cost(flop=2 * s.width, floats=3 * s.width)
         language = Cost(flop=2 * vocabulary * s.width, floats=2 * vocabulary)
         described = (searches + texts) / max(events + texts, 1)
@@ -89,8 +90,9 @@ class JSR(Model[JSRSettings]):
         rows = rows_of_tasks(train.log, context.tasks)
         known = np.bincount(train.log.user[rows], minlength=train.log.users) > 0
         tokenizer, vectors = pretrained_words()
-        texts = [text for text in (*train.items.texts, *train.queries.texts) if text]
-        vocabulary = Vocabulary.shown(tokenizer, texts, self.settings.words)
+        queries = train.queries.texts if self.settings.described_by != "texts" else ()
+        texts = train.items.texts if self.settings.described_by != "queries" else ()
+        vocabulary = Vocabulary.shown(tokenizer, [*queries, *texts], self.settings.words)
         self._build(
             known,
             len(train.items),

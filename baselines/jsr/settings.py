@@ -21,8 +21,8 @@ class JSRSettings(Budget):
     )
     dropout: float = setting(0.0, "dropout of that product and of hidden layers", high=1)
     negatives: int = setting(1, "random items that each event is held against", low=1)
-    described_by: Literal["both", "queries", "texts"] = setting(
-        "both", "what an item's words are: those of the searches that led to it, and of its text"
+    described_by: Literal["queries", "texts", "both"] = setting(
+        "queries", "an item's words: of the searches that led to it, of its own text, or of both"
     )
     words: int = setting(32, "word pieces read of a query or of an item's text", low=1)
     language_weight: float = setting(0.01, "weight of the language models' loss (alpha)")
@@ -37,7 +37,6 @@ PRESETS = budgeted(
             "layers": 0,
             "dropout": 0.0,
             "negatives": 1,
-            "described_by": "queries",
             "language_weight": 0.01,
             "batch_size": 1024,
             "learning_rate": 1e-3,

@@ -137,10 +137,9 @@ def test_losses_are_their_formulas_one_by_one(model: JSR, tiny: Dataset) -> None
 
 @pytest.mark.parametrize("described_by", ["both", "queries", "texts"])
 def test_items_are_described_by_searches_that_led_to_them_and_by_their_texts(
-    described_by: str, model: JSR, tiny: Dataset
+    described_by: str, tiny: Dataset
 ) -> None:
-    kind = JSR(replace(SMALL, described_by=described_by))  # type: ignore[arg-type]
-    kind.restore(*model.state())
+    kind = _fit(tiny, described_by=described_by, epochs=1)
     trainer, log = _trainer(kind, tiny.train), tiny.train.log
     for batch in trainer.batches(0)[:3]:
         expected = []
