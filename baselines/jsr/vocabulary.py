@@ -46,7 +46,7 @@ class Vocabulary:
         """Return the pieces of ``texts``, and the one for what no piece stands for."""
         words = Words(tokenizer)
         rows = words.rows(texts, longest)
-        pieces = np.unique(np.append(rows[rows > 0], tokenizer.token_to_id(_UNKNOWN)))
+        pieces = np.unique(np.append(rows[rows > 0], tokenizer.get_vocab()[_UNKNOWN]))
         return cls(words, pieces.astype(np.int64))
 
     def __len__(self) -> int:
