@@ -169,6 +169,22 @@ MODELS = (
         "baselines.unisar.model:UniSAR",
         "Shi et al. 2024",
     ),
+    ModelEntry(
+        "fm",
+        ("rec", "search"),
+        "joint",
+        "user, item and words of the query as factors: products of any two",
+        "baselines.fm.model:FM",
+        "factorization machines, Rendle 2010; joint, Thonet et al. 2022",
+    ),
+    ModelEntry(
+        "jsr",
+        ("rec", "search"),
+        "joint",
+        "item vectors that match users, and give queries their likelihood; search is not personal",
+        "baselines.jsr.model:JSR",
+        "Zamani and Croft 2020",
+    ),
     *ENTRIES,
     *FAMILIES,
 )
