@@ -120,6 +120,14 @@ MODELS = (
         "Kang and McAuley 2018",
     ),
     ModelEntry(
+        "gru-words",
+        ("rec", "search"),
+        "joint",
+        "a control: one GRU over all events with their queries, one softmax for both tasks",
+        "baselines.gru_words.model:GRUWords",
+        "Cho et al. 2014; GRU4Rec, Hidasi et al. 2016",
+    ),
+    ModelEntry(
         "synergen",
         ("rec", "search"),
         "joint",

@@ -17,7 +17,7 @@ from baselines.unisar.inputs import Reader, distinct
 from baselines.unisar.network import PAIRS_AT_ONCE, UniSARNetwork
 from baselines.unisar.settings import PRESETS, UniSARSettings
 from baselines.unisar.training import UniSARTrainer
-from baselines.words import Words
+from baselines.words import MOST_PIECES, Words
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.costs import (
     BACKWARD,
@@ -37,9 +37,6 @@ from benchmark.needs import Needs, Sizes, Work, in_turn
 from benchmark.search_space import Choice, Dimension
 
 __all__ = ["UniSAR"]
-
-MOST_PIECES = 4096
-"""Word pieces in the vocabulary at most."""
 
 
 class UniSAR(Model[UniSARSettings]):
