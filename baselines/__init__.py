@@ -176,5 +176,13 @@ MODELS = (
         "baselines.unisar.model:UniSAR",
         "Shi et al. 2024",
     ),
+    ModelEntry(
+        "sesrec",
+        ("rec",),
+        "baseline",
+        "scores candidates by what both histories share and by what each has for itself",
+        "baselines.sesrec.model:SESRec",
+        "Si et al. 2023",
+    ),
     *ENTRIES,
 )
