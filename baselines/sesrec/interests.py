@@ -44,11 +44,6 @@ class Interests:
         dissimilar = torch.where(others.any(dim=1, keepdim=True), others, real)
         return cls(states, weights, real, similar, dissimilar)
 
-    @property
-    def masks(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What a candidate looks at: all events, the similar ones, the dissimilar ones."""
-        return self.real, self.similar, self.dissimilar
-
     def anchor(self) -> Tensor:
         """Return the sum of the states by their weights, ``[requests, width]``."""
         return (self.weights.unsqueeze(1) @ self.states).squeeze(1)

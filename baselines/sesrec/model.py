@@ -48,7 +48,7 @@ class SESRec(TwoHistoriesModel[SESRecSettings]):
         """Tell both histories' layers, what each candidate sees of them, and the items' words."""
         s = self.settings
         window = sizes.window(s.max_history)
-        looks = VIEWS * window
+        looks = 4 * window
         outputs = HEAD[0] + s.width
         reading = transformer(s.layers, s.width, s.inner, s.heads, window) + linear(
             s.width, VIEWS / 2 * outputs

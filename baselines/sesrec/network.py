@@ -88,16 +88,16 @@ class SESRecNetwork(CandidateNetwork):
         events is multiplied once for a request instead of six views for every candidate.
         """
         of_views, of_item, of_user = self._weights(items.shape[1])
-        values = self._values(asked, of_views)
+        of_rec, of_search = of_views.chunk(2, dim=1)
+        values = torch.cat([*_values(asked.rec, of_rec), *_values(asked.search, of_search)], dim=1)
         keys = self.target_rec.keys(asked.rec.states), self.target_search.keys(asked.search.states)
         about = functional.linear(asked.users, of_user, self._bias()).unsqueeze(1)
         scores = []
         tables = (items, functional.linear(items, of_item))
         for candidates, share in some_candidates(tables, chosen, len(asked.users)):
             looks = [
-                masked_softmax(candidates @ key.transpose(1, 2), mask.unsqueeze(1), -1)
-                for key, interests in zip(keys, (asked.rec, asked.search), strict=True)
-                for mask in interests.masks
+                *_looks(candidates @ keys[0].transpose(1, 2), asked.rec),
+                *_looks(candidates @ keys[1].transpose(1, 2), asked.search),
             ]
             hidden = torch.cat(looks, dim=-1) @ values + about
             first, matched = hidden.split([HEAD[0], hidden.shape[-1] - HEAD[0]], dim=-1)
@@ -124,13 +124,36 @@ class SESRecNetwork(CandidateNetwork):
         more = 0 if self.match is None else self.match.out_features
         return functional.pad(self.first.bias, (0, more))
 
-    def _values(self, asked: AskedRequests, of_views: Tensor) -> Tensor:
-        """Return what each event gives to the outputs in each view, ``[requests, looks, outputs]``.
 
-        Looks are the events of the recommendation history, three times, and those of the search
-        history, three times.
-        """
-        width = asked.users.shape[1]
-        parts = of_views.split(width, dim=1)
-        states = [asked.rec.states] * 3 + [asked.search.states] * 3
-        return torch.cat([s @ part.T for s, part in zip(states, parts, strict=True)], dim=1)
+def _looks(logits: Tensor, interests: Interests) -> tuple[Tensor, Tensor]:
+    """Return how much a candidate looks at each event, both ``[requests, candidates, places]``.
+
+    Among all events, and among those that are similar or dissimilar as the event itself is: no
+    event is both, but where all are, and there the second view is worth what the first one is.
+    """
+    all_real, similar, others = (
+        mask.unsqueeze(1)
+        for mask in (interests.real, interests.similar, interests.real & ~interests.similar)
+    )
+    among = masked_softmax(logits, similar, -1) + masked_softmax(logits, others, -1)
+    return masked_softmax(logits, all_real, -1), among
+
+
+def _values(interests: Interests, of_views: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what each event is worth to whoever looks at it, for both of its :func:`_looks`.
+
+    Args:
+        interests: the history.
+        of_views: weights of its views of all, similar and dissimilar events, side by side,
+            ``[outputs, 3 * width]``.
+
+    Returns:
+        both ``[requests, places, outputs]``.
+    """
+    overall, similar, dissimilar = (
+        functional.linear(interests.states, of_view)
+        for of_view in of_views.split(interests.states.shape[-1], dim=1)
+    )
+    both = (interests.similar & interests.dissimilar).unsqueeze(-1)
+    own = torch.where(interests.similar.unsqueeze(-1), similar, dissimilar)
+    return overall + dissimilar * both, own
