@@ -74,7 +74,7 @@ class GRUWordsTrainer:
         """Take a step and return this process's part of the mean loss."""
         processes = self.context.processes
         part = processes.part(len(batch[0]))
-        loss, count = self.loss(*(array[part] for array in batch))
+        loss, count = self.loss(batch[0][part], batch[1][part])
         (whole,) = processes.totals(count)
         loss = loss / max(whole, 1)
         descend(self.optimiser, loss, processes)

@@ -76,7 +76,8 @@ class SESRecNetwork(CandidateNetwork):
             for layer in layers:
                 read = layer(read, read, events.real)
             states.append(read)
-        return AskedRequests(*self.interests(states[0], rec.real, states[1], search.real), users)
+        of_rec, of_search = self.interests(states[0], rec.real, states[1], search.real)
+        return AskedRequests(of_rec, of_search, users)
 
     def score(
         self, task: Task, asked: AskedRequests, items: Tensor, chosen: Tensor | None

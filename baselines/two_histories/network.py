@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.two_histories.alignment import Alignment
 from baselines.two_histories.settings import TwoHistoriesSettings
 from baselines.words import MeanOfWords
 from benchmark.data.requests import Task
@@ -42,10 +43,12 @@ class CandidateNetwork(nn.Module, ABC):
     """Embeddings of items, users and texts; a model adds how it reads histories and scores.
 
     A text is the mean of its words' embeddings, through a dense layer and tanh, for queries and
-    items' texts alike; an item is its identifier beside its text, through another one.
+    items' texts alike; an item is its identifier beside its text, through another one. A model has
+    an alignment of both, too.
     """
 
     item_words: Tensor
+    align: Alignment
 
     def __init__(
         self, users: int, item_words: Tensor, pieces: int, settings: TwoHistoriesSettings

@@ -61,11 +61,12 @@ class UniSARNetwork(CandidateNetwork):
         self, rec: Events, search: Events, users: Tensor, queries: Tensor | None
     ) -> AskedRequests:
         """Return the requests after everything that does not depend on a candidate."""
-        read = self.encoder(rec, search)
+        of_rec, of_search = self.encoder(rec, search)
         users = users.unsqueeze(1)
         if queries is None:
             queries = self.no_query.expand_as(users)
-        return AskedRequests(*read, torch.cat([users.expand_as(queries), queries], dim=-1))
+        about = torch.cat([users.expand_as(queries), queries], dim=-1)
+        return AskedRequests(of_rec, of_search, about)
 
     def score(
         self, task: Task, asked: AskedRequests, items: Tensor, chosen: Tensor | None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
 from baselines.two_histories.training import TwoHistoriesTrainer
 from baselines.unisar.contrast import ViewContrast
 from baselines.unisar.encoder import Reading
-from baselines.unisar.network import AskedRequests
+from baselines.unisar.network import AskedRequests, UniSARNetwork
 from baselines.unisar.settings import UniSARSettings
 from benchmark.data.requests import Task
 from benchmark.learning.steps import rows_of_all
@@ -33,7 +35,7 @@ class UniSARTrainer(TwoHistoriesTrainer[UniSARSettings]):
         else:
             both = asked.rec.real.any(dim=1) & asked.search.real.any(dim=1)
             rec, search = _views(asked.rec, both), _views(asked.search, both)
-        network = self.reader.network
+        network = cast(UniSARNetwork, self.reader.network)
         contrast = self._between(network.contrast_rec, rec) + self._between(
             network.contrast_search, search
         )
