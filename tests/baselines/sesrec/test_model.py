@@ -81,8 +81,10 @@ def test_the_loss_reads_nothing_of_the_events_own_moment(tiny: Dataset) -> None:
     """With other events at the moment and after it, the loss of a stretch stays what it was."""
     model = SESRec(replace(SMALL, dropout=0.0, align_weight=0.0, ahead=1))
     log, words = tiny.train.log, Words.learn(tiny.train)
+    log = replace(log, time=log.time // 20 * 20)
     late = np.arange(len(log)) - log.offsets[log.user] > 4
-    own = int(np.flatnonzero(late & (log.kind == EventSource.RECOMMENDED))[0])
+    same = (np.diff(log.time, prepend=-1) == 0) & (np.diff(log.time, append=-1) != 0)
+    own = int(np.flatnonzero(late & same & (log.kind == EventSource.RECOMMENDED))[0])
     moment, rows = log.time[own], np.array([[own]])
 
     def loss(other: EventLog) -> float:
