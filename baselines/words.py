@@ -14,10 +14,12 @@ from benchmark.data.catalogue import Queries
 from benchmark.data.dataset import TrainView
 from benchmark.learning.subwords import train_tokenizer
 
-__all__ = ["NO_WORD", "MeanOfWords", "Words"]
+__all__ = ["MOST_PIECES", "NO_WORD", "MeanOfWords", "Words"]
 
 NO_WORD = 0
 """Fills up a row of words; its embedding counts for nothing."""
+MOST_PIECES = 4096
+"""Word pieces in a vocabulary at most."""
 
 
 class Words:
@@ -31,7 +33,7 @@ class Words:
         self._last: tuple[Queries, NDArray[np.int64]] | None = None
 
     @classmethod
-    def learn(cls, train: TrainView, size: int = 4096) -> Words:
+    def learn(cls, train: TrainView, size: int = MOST_PIECES) -> Words:
         """Learn at most ``size`` pieces from everything textual in ``train``."""
         texts = [text for text in (*train.items.texts, *train.queries.texts) if text]
         return cls(train_tokenizer(texts, size))

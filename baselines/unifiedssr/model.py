@@ -15,7 +15,7 @@ from baselines.unifiedssr.network import UnifiedSSRNetwork
 from baselines.unifiedssr.sequences import of_requests
 from baselines.unifiedssr.settings import PRESETS, UnifiedSSRSettings
 from baselines.unifiedssr.training import TaskSequences, UnifiedSSRTrainer
-from baselines.words import Words
+from baselines.words import MOST_PIECES, Words
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.costs import (
@@ -32,9 +32,6 @@ from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work
 
 __all__ = ["UnifiedSSR", "UnifiedSSRSettings"]
-
-MOST_PIECES = 4096
-"""Word pieces in the vocabulary at most."""
 
 
 class UnifiedSSR(Model[UnifiedSSRSettings]):

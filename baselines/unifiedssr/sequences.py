@@ -23,9 +23,8 @@ from torch import Tensor
 from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.learning.simultaneous_duplicates import previous_twins, steps_to_moment
-from benchmark.learning.windows import stretches
 
-__all__ = ["START", "Sequences", "cut", "learnable", "of_requests", "of_rows", "steps_back"]
+__all__ = ["START", "Sequences", "learnable", "of_requests", "of_rows", "steps_back"]
 
 START = 0
 """Row of the product table in front of every sequence (and behind it, where nobody looks)."""
@@ -72,25 +71,6 @@ def steps_back(log: EventLog, task: Task) -> NDArray[np.int64]:
     rows = np.arange(len(log))
     first = (steps == 0) | (log.query != np.roll(log.query, 1))
     return rows - np.maximum.accumulate(np.where(first, rows, 0))
-
-
-def cut(
-    log: EventLog, window: int, rng: np.random.Generator | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Cut every user's events into stretches of at most ``window + 1`` events.
-
-    Returns:
-        log rows int64 ``[stretches, window + 1]``, padded with ``PAD`` on the right, and which of
-        them are to be predicted: each event of the log exactly once.
-    """
-    counts = np.diff(log.offsets)
-    single = np.full(((counts == 1).sum(), window + 1), PAD, dtype=np.int64)
-    single[:, 0] = log.offsets[:-1][counts == 1]
-    rows = np.concatenate([stretches(log, window, rng), single])
-    predicted = rows != PAD
-    # What a later stretch begins with is predicted by the one before.
-    predicted[:, 0] = np.isin(rows[:, 0], log.offsets[:-1])
-    return rows, predicted
 
 
 def of_rows(

@@ -13,61 +13,22 @@ from torch import Tensor
 from torch.nn import functional
 
 from baselines.unifiedssr.network import UnifiedSSRNetwork
-from baselines.unifiedssr.sequences import Sequences, cut, learnable, of_rows, steps_back
+from baselines.unifiedssr.sequences import Sequences, learnable, of_rows, steps_back
 from baselines.unifiedssr.settings import UnifiedSSRSettings
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Task
 from benchmark.learning.batches import length_order
 from benchmark.learning.position_losses import catalogue_loss, states_at
 from benchmark.learning.steps import descend
+from benchmark.learning.targets import Targets
 from benchmark.learning.training_loop import TrainingLoop
+from benchmark.learning.windows import all_predicted
 from benchmark.model import TrainingContext
 
-__all__ = ["Targets", "TaskSequences", "UnifiedSSRTrainer", "branch_loss"]
+__all__ = ["TaskSequences", "UnifiedSSRTrainer", "branch_loss"]
 
 JITTER = 8
 """Events by which a sequence may be longer than the next one of its epoch's order."""
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What the positions of a batch predict; both are ``[rows, positions]``.
-
-    Attributes:
-        item: int64, the item to be predicted, -1 where there is none.
-        place: int64, the position whose state predicts it.
-    """
-
-    item: Tensor
-    place: Tensor
-
-    @classmethod
-    def of_rows(
-        cls,
-        log: EventLog,
-        rows: NDArray[np.int64],
-        predicted: NDArray[np.bool_],
-        steps: NDArray[np.int64],
-        device: str,
-    ) -> Targets:
-        """Return the targets among the events at ``rows`` (``[n, positions]``).
-
-        An event whose moment began before its stretch is none: its state would read nothing of
-        what is earlier.
-
-        Args:
-            log: the events.
-            rows: padded with ``PAD`` on the right.
-            predicted: which of them are to be predicted.
-            steps: positions before its own at which each event of the log is predicted.
-            device: where the tensors go.
-        """
-        safe = np.maximum(rows, 0)
-        place = np.arange(rows.shape[1]) - steps[safe]
-        # Position 0 reads nothing: right only where the stretch begins with the user's first event.
-        real = predicted & ((place > 0) | ((place == 0) & predicted[:, :1]))
-        item = np.where(real, log.item[safe], -1).astype(np.int64)
-        return cls(torch.as_tensor(item, device=device), torch.as_tensor(place, device=device))
 
 
 @dataclass(frozen=True)
@@ -96,7 +57,7 @@ class TaskSequences:
         self, window: int, size: int, rng: np.random.Generator
     ) -> list[tuple[NDArray[np.int64], NDArray[np.bool_]]]:
         """Return (log rows, which are predicted) of stretches of similar length."""
-        rows, predicted = cut(self.log, window, rng)
+        rows, predicted = all_predicted(self.log, window, rng)
         length = (rows >= 0).sum(axis=1)
         order = length_order(length, JITTER, rng)
         batches = [order[start : start + size] for start in range(0, len(order), size)]

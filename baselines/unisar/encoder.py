@@ -6,27 +6,11 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from baselines.unisar.attention import DecoderLayer, EncoderLayer
+from baselines.two_histories.attention import DecoderLayer, EncoderLayer
+from baselines.two_histories.network import Events
 from baselines.unisar.settings import UniSARSettings
 
-__all__ = ["Events", "HistoryEncoder", "Reading"]
-
-
-@dataclass(frozen=True)
-class Events:
-    """Events of one kind before each request.
-
-    Attributes:
-        vectors: ``[requests, places, width]``.
-        age: int64 ``[requests, places]``, the number of later events of this kind.
-        age_among_all: int64 ``[requests, places]``, the number of later events of both kinds.
-        real: bool ``[requests, places]``, whether there is an event.
-    """
-
-    vectors: Tensor
-    age: Tensor
-    age_among_all: Tensor
-    real: Tensor
+__all__ = ["HistoryEncoder", "Reading"]
 
 
 @dataclass(frozen=True)

@@ -2,178 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from baselines.two_histories.training import TwoHistoriesTrainer
 from baselines.unisar.contrast import ViewContrast
 from baselines.unisar.encoder import Reading
-from baselines.unisar.histories import Histories, read_histories
-from baselines.unisar.inputs import Lookup, Reader, distinct
-from baselines.unisar.network import AskedRequests
-from baselines.unisar.samples import (
-    KIND,
-    past_stretches,
-    ranking_loss,
-    stretches,
-    wrong_answers,
-)
+from baselines.unisar.network import AskedRequests, UniSARNetwork
 from baselines.unisar.settings import UniSARSettings
-from benchmark.data.events import NO_QUERY
-from benchmark.data.requests import PAD, Task
-from benchmark.learning.batches import length_order
-from benchmark.learning.steps import descend, rows_of_all
-from benchmark.learning.training_requests import TrainingRequests
-from benchmark.model import TrainingContext, TrainView
+from benchmark.data.requests import Task
+from benchmark.learning.steps import rows_of_all
 
 __all__ = ["UniSARTrainer"]
 
-JITTER = 8
-"""Events by which a history may be longer than the next one of its epoch's order."""
 
+class UniSARTrainer(TwoHistoriesTrainer[UniSARSettings]):
+    """Weighs the tasks, and contrasts the two views of a history."""
 
-@dataclass(frozen=True)
-class _ClickPairs:
-    """Queries of histories with the items that they led to, and others to hold against them."""
-
-    query: NDArray[np.int64]
-    item: NDArray[np.int64]
-    other_query: NDArray[np.int64]
-    other_item: NDArray[np.int64]
-
-
-class UniSARTrainer:
-    """Trains a step at a time; every random choice follows from the seed and the step."""
-
-    def __init__(
-        self, reader: Reader, settings: UniSARSettings, train: TrainView, context: TrainingContext
-    ) -> None:
-        self.reader, self.settings, self.context = reader, settings, context
-        self.log, self.past = train.log, TrainingRequests(train)
-        self.items = len(train.items)
-        self.known_queries = distinct(train.log.query[train.log.query != NO_QUERY])
-        self.tasks = [t for t in context.tasks if len(train.log.rows_of_kind[KIND[t]])]
-        weights = list(reader.network.parameters())
-        groups: list[dict[str, Any]] = [
-            {
-                "params": [w for w in weights if w.dim() > 1],
-                "weight_decay": settings.weight_decay,
-            },
-            {"params": [w for w in weights if w.dim() < 2]},
-        ]
-        self.optimiser = torch.optim.Adam(groups, lr=settings.learning_rate)
-
-    def step(self, batch: list[tuple[Task, NDArray[np.int64]]], rng: np.random.Generator) -> float:
-        """Take a step on stretches of the tasks and return this process's part of the loss."""
-        losses = [self._weight(task) * self.loss(task, rows, rng) for task, rows in batch]
-        loss = torch.stack(losses).sum()
-        descend(self.optimiser, loss, self.context.processes)
-        return loss.item()
-
-    def loss(self, task: Task, rows: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
-        """Return a process's part of the loss of some stretches, log rows ``[stretches, ahead]``.
-
-        It is the ranking loss of their events, plus the weighted alignment and contrast of their
-        histories.
-        """
-        negatives = rng.integers(0, self.items, (len(rows), self.settings.negatives))
-        part = self.context.processes.part(len(rows))
-        rows, negatives = rows[part], negatives[part]
-        if not len(rows):
-            return self._nothing()
-        requests = past_stretches(self.past, task, rows)
-        histories = read_histories(requests, self.settings.max_history)
-        targets = np.where(rows >= 0, self.log.item[rows], PAD).astype(np.int64)
-        wanted = np.where(rows >= 0, self.log.query[rows], NO_QUERY).astype(np.int64)
-        candidates = np.concatenate([targets, negatives], axis=1)
-        pairs = self._pairs(histories, rng)
-        read = (candidates, histories.rec.item, histories.search.item)
-        items = self.reader.items(
-            distinct(*(np.maximum(r, 0) for r in read), pairs.item, pairs.other_item)
-        )
-        queries = self.reader.queries(
-            requests.queries,
-            distinct(wanted, histories.search.query, pairs.query, pairs.other_query),
-        )
-        own = wanted
-        if task is Task.REC:
-            wanted = wanted[:, :1]
-        asked = self.reader.ask(requests, wanted, histories, items, queries)
-        chosen = items.places(np.maximum(candidates, 0))
-        scores = self.reader.network.score(task, asked, items.vectors, chosen)
-        ranked, aligned = self.context.processes.weights((rows >= 0).sum(), len(pairs.query))
-        loss = ranked * ranking_loss(
-            scores,
-            self._tensor(targets >= 0),
-            self._tensor(wrong_answers(own, targets, candidates)),
-            self.settings.loss,
-        )
-        if self.settings.align_weight and len(pairs.query):
-            weight = aligned * self.settings.align_weight
-            loss = loss + weight * self._alignment(pairs, items, queries)
-        if self.settings.contrast_weight:
-            loss = loss + self.settings.contrast_weight * self._contrast(asked)
-        return loss
-
-    def _nothing(self) -> Tensor:
-        """Return the part of a process without a row; what others ask of all, it answers."""
-        self.context.processes.weights(0, 0)
-        if not self.settings.contrast_weight:
-            return torch.zeros((), device=self.context.device)
-        nobody = torch.zeros(0, self.settings.width, device=self.context.device)
-        network = self.reader.network
-        contrast = self._between(network.contrast_rec, (nobody, nobody)) + self._between(
-            network.contrast_search, (nobody, nobody)
-        )
-        return self.settings.contrast_weight * contrast
-
-    def _tensor(self, array: NDArray[np.bool_]) -> Tensor:
-        return torch.as_tensor(array, device=self.context.device)
-
-    def _weight(self, task: Task) -> float:
+    def weight(self, task: Task) -> float:
+        """Return mu for search beside recommendation."""
         return self.settings.search_weight if task is Task.SEARCH and len(self.tasks) > 1 else 1.0
 
-    def _pairs(self, histories: Histories, rng: np.random.Generator) -> _ClickPairs:
-        """Draw pairs of query and clicked item from the histories, and others against them.
-
-        Of several processes each draws its part of the pairs from its own histories.
-        """
-        search, settings = histories.search, self.settings
-        places = np.flatnonzero(search.real.ravel() & (search.query.ravel() != NO_QUERY))
-        most = -(-settings.align_pairs // self.context.processes.count)
-        if most and len(places) > most:
-            places = rng.choice(places, most, replace=False)
-        # Processes whose parts hold as much go on drawing alike; what all have to agree on, the
-        # batches of the epoch, is drawn before.
-        alike = self.context.processes.count > 1 and len(self.known_queries)
-        others = settings.align_negatives if len(places) or alike else 0
-        return _ClickPairs(
-            search.query.ravel()[places],
-            search.item.ravel()[places],
-            rng.choice(self.known_queries, others) if others else places[:0],
-            rng.integers(0, self.items, others),
-        )
-
-    def _alignment(self, pairs: _ClickPairs, items: Lookup, queries: Lookup) -> Tensor:
-        loss: Tensor = self.reader.network.align(
-            queries(pairs.query),
-            items(pairs.item),
-            queries(pairs.other_query),
-            items(pairs.other_item),
-        )
-        return loss
-
-    def _contrast(self, asked: AskedRequests) -> Tensor:
+    def loss_of_histories(self, asked: AskedRequests | None) -> Tensor:
         """Return the contrasts of both kinds, of requests whose histories hold both kinds."""
-        network = self.reader.network
-        both = asked.rec.real.any(dim=1) & asked.search.real.any(dim=1)
-        return self._between(network.contrast_rec, _views(asked.rec, both)) + self._between(
-            network.contrast_search, _views(asked.search, both)
+        if not self.settings.contrast_weight:
+            return torch.zeros((), device=self.context.device)
+        if asked is None:
+            nobody = torch.zeros(0, self.settings.width, device=self.context.device)
+            rec = search = (nobody, nobody)
+        else:
+            both = asked.rec.real.any(dim=1) & asked.search.real.any(dim=1)
+            rec, search = _views(asked.rec, both), _views(asked.search, both)
+        network = cast(UniSARNetwork, self.reader.network)
+        contrast = self._between(network.contrast_rec, rec) + self._between(
+            network.contrast_search, search
         )
+        return self.settings.contrast_weight * contrast
 
     def _between(self, contrast: ViewContrast, views: tuple[Tensor, Tensor]) -> Tensor:
         """Return a process's part of the contrast of the views that all processes have."""
@@ -181,36 +47,6 @@ class UniSARTrainer:
         first, second = (rows_of_all(view, processes) for view in views)
         loss: Tensor = contrast(first, second) / processes.count
         return loss
-
-    def batches(self, epoch: int) -> list[list[tuple[Task, NDArray[np.int64]]]]:
-        """Return the stretches of each step, by task, with histories of similar length.
-
-        The task with more events decides the number of steps; the other one's batches are as
-        much smaller.
-        """
-        rng = np.random.default_rng([self.context.seed, epoch])
-        cut = {task: stretches(self.log, task, self.settings.ahead, rng) for task in self.tasks}
-        most = max((int((rows >= 0).sum()) for rows in cut.values()), default=0)
-        steps = -(-most // self.settings.batch_size)
-        pieces: dict[Task, list[NDArray[np.int64]]] = {}
-        for task, rows in cut.items():
-            order = length_order(self._lengths(rows[:, 0]), JITTER, rng)
-            parts = np.array_split(rows[order], steps)
-            pieces[task] = [parts[place] for place in rng.permutation(steps)]
-        batches = (
-            [(task, parts[step]) for task, parts in pieces.items() if len(parts[step])]
-            for step in range(steps)
-        )
-        return [batch for batch in batches if batch]  # a stretch has several events, a step one
-
-    def _lengths(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return about how many events the histories before ``rows`` hold."""
-        start = self.log.offsets[self.log.user[rows]]
-        length: NDArray[np.int64] = np.zeros(len(rows), dtype=np.int64)
-        for places in self.log.rows_of_kind.values():
-            count = np.searchsorted(places, rows) - np.searchsorted(places, start)
-            length += np.minimum(count, self.settings.max_history)
-        return length
 
 
 def _views(reading: Reading, rows: Tensor) -> tuple[Tensor, Tensor]:

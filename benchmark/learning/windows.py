@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from benchmark.data.events import EventLog
 from benchmark.data.requests import PAD
 
-__all__ = ["stretches", "windows"]
+__all__ = ["all_predicted", "stretches", "windows"]
 
 
 def windows(log: EventLog, window: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -57,3 +57,25 @@ def stretches(
     stop = np.minimum(stop, log.offsets[owner + 1])
     rows = start[:, None] + np.arange(window + 1)
     return np.where(rows < stop[:, None], rows, PAD)
+
+
+def all_predicted(
+    log: EventLog, window: int, rng: np.random.Generator | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Cut every user's events into stretches as :func:`stretches` does, each to be predicted once.
+
+    So a user's first event is predicted too, from nothing but the beginning; a user's only event
+    is a stretch of its own.
+
+    Returns:
+        log rows int64 ``[stretches, window + 1]``, padded with ``PAD`` on the right, and which of
+        them are to be predicted: each event of the log exactly once.
+    """
+    counts = np.diff(log.offsets)
+    single = np.full(((counts == 1).sum(), window + 1), PAD, dtype=np.int64)
+    single[:, 0] = log.offsets[:-1][counts == 1]
+    rows = np.concatenate([stretches(log, window, rng), single])
+    predicted = rows != PAD
+    # What a later stretch begins with is predicted by the one before.
+    predicted[:, 0] = np.isin(rows[:, 0], log.offsets[:-1])
+    return rows, predicted

@@ -5,13 +5,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.unifiedssr.sequences import cut, learnable, of_requests, of_rows
+from baselines.unifiedssr.sequences import learnable, of_requests, of_rows
 from baselines.unifiedssr.training import TaskSequences
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Dataset, TrainView
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Task
 from benchmark.learning.training_requests import TrainingRequests
+from benchmark.learning.windows import all_predicted
 
 WORDS = np.array([[5, 6], [7, 0], [8, 9], [0, 0]])
 
@@ -49,7 +50,7 @@ def test_every_event_is_predicted_exactly_once(lengths, window, seed) -> None:
         user, zeros, np.arange(len(user)), zeros, zeros, zeros, len(lengths)
     )
     rng = None if seed is None else np.random.default_rng(seed)
-    rows, predicted = cut(log, window, rng)
+    rows, predicted = all_predicted(log, window, rng)
     assert rows.shape == predicted.shape == (len(rows), window + 1)
     assert sorted(rows[predicted].tolist()) == list(range(len(user)))
     for row in rows:
@@ -62,7 +63,7 @@ def test_every_event_is_predicted_exactly_once(lengths, window, seed) -> None:
 
 def test_a_training_sequence_is_shifted_products_beside_their_queries() -> None:
     log = _log([0, 0, 0], [11, 12, 13], [1, 1, 1], [0, 2, 1])
-    rows, _ = cut(log, 4)
+    rows, _ = all_predicted(log, 4)
     made = of_rows(log, rows[:, :3], WORDS, "cpu")
     assert made.product.tolist() == [[0, 12, 13]]
     assert made.words is not None
@@ -76,7 +77,7 @@ def test_a_request_is_the_sequence_that_training_has_for_its_event() -> None:
     log = _log([0] * 6, [11, 12, 13, 14, 15, 16], kinds, [0, -1, 2, 1, -1, 0])
     past = TrainingRequests(_train(log))
     searches = learnable(log, Task.SEARCH, "all")
-    rows, _ = cut(searches, 9)
+    rows, _ = all_predicted(searches, 9)
     whole = of_rows(searches, rows[:, :4], WORDS, "cpu")
     assert whole.words is not None
     asked = of_requests(past.of(Task.SEARCH, np.flatnonzero(log.kind)), 9, "all", WORDS, "cpu")
@@ -116,7 +117,7 @@ def test_a_recommendation_is_predicted_from_strictly_earlier_events(events, wind
     time, item, query = np.array(sorted(events)).T
     log = _log([0] * len(item), item, query > 0, query - 1, time)
     sequences = TaskSequences.of(log, Task.REC, "all", None)
-    rows, predicted = cut(sequences.log, window)
+    rows, predicted = all_predicted(sequences.log, window)
     read, targets = sequences.read(rows, predicted, "cpu")
     for row, column in zip(*np.nonzero(targets.item.numpy() >= 0), strict=True):
         first = np.searchsorted(time, time[rows[row, column]])
@@ -132,7 +133,7 @@ def test_a_recommendation_is_predicted_from_strictly_earlier_events(events, wind
 
 def test_a_click_is_predicted_at_the_first_one_of_its_moment_and_query() -> None:
     log = _log([0] * 5, [4, 5, 6, 7, 8], [1] * 5, [2, 0, 0, 1, 1], time=[3, 7, 7, 7, 8])
-    rows, predicted = cut(log, 9)
+    rows, predicted = all_predicted(log, 9)
     _, targets = TaskSequences.of(log, Task.SEARCH, "all", WORDS).read(rows, predicted, "cpu")
     assert targets.item[0, :5].tolist() == [4, 5, 6, 7, 8]
     assert targets.place[0, :5].tolist() == [0, 1, 1, 3, 4]

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from baselines.unisar.attention import DecoderLayer, EncoderLayer, TargetAttention
-from baselines.unisar.encoder import Events, HistoryEncoder
+from baselines.two_histories.attention import DecoderLayer, EncoderLayer, TargetAttention
+from baselines.two_histories.network import Events
+from baselines.unisar.encoder import HistoryEncoder
 from baselines.unisar.settings import UniSARSettings
 
 WIDTH, HEADS = 8, 2

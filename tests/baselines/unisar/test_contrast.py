@@ -4,7 +4,8 @@ import math
 
 import torch
 
-from baselines.unisar.contrast import Alignment, ViewContrast
+from baselines.two_histories.alignment import Alignment
+from baselines.unisar.contrast import ViewContrast
 
 
 def _cross_entropy(right: float, wrong: list[float]) -> float:

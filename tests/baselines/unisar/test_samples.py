@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.unisar.histories import read_histories
-from baselines.unisar.samples import KIND, past_stretches, ranking_loss, stretches, wrong_answers
+from baselines.two_histories.histories import read_histories
+from baselines.two_histories.samples import (
+    KIND,
+    past_stretches,
+    ranking_loss,
+    stretches,
+    wrong_answers,
+)
 from benchmark.data.dataset import Dataset, TrainView
 from benchmark.data.events import NO_QUERY, NO_SESSION, EventLog, EventSource
 from benchmark.data.requests import PAD, Task

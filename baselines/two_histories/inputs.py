@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,9 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.unisar.encoder import Events
-from baselines.unisar.histories import Behaviour, Histories
-from baselines.unisar.network import AskedRequests, UniSARNetwork
+from baselines.two_histories.histories import Behaviour, Histories
+from baselines.two_histories.network import CandidateNetwork, Events
 from baselines.words import Words
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import Requests, Task
@@ -57,7 +57,7 @@ class Reader:
         device: where the network is.
     """
 
-    network: UniSARNetwork
+    network: CandidateNetwork
     words: Words
     longest: int
     device: str
@@ -78,30 +78,25 @@ class Reader:
         histories: Histories,
         items: Lookup,
         queries: Lookup,
-    ) -> AskedRequests:
+    ) -> Any:
         """Return the requests after all that does not depend on a candidate.
 
         Args:
             requests: requests of one task.
-            wanted: query rows ``[requests, asked]``; for recommendation only the shape is read.
+            wanted: query rows ``[requests, asked]``, for search.
             histories: of the requests.
             items: holds what occurs in the histories, and item 0.
             queries: holds what occurs in the histories and, for search, in ``wanted``.
         """
-        rec, search = self.network.encoder(
+        return self.network.ask(
             self._events(histories.rec, items(np.maximum(histories.rec.item, 0))),
             self._events(
                 histories.search,
                 items(np.maximum(histories.search.item, 0)) + queries(histories.search.query),
             ),
+            self.network.users(self._tensor(requests.user.astype(np.int64))),
+            queries(wanted) if requests.task is Task.SEARCH else None,
         )
-        users = self.network.users(self._tensor(requests.user.astype(np.int64)))
-        if requests.task is Task.SEARCH:
-            query = queries(wanted)
-        else:
-            query = self.network.no_query.expand(*wanted.shape, -1)
-        about = torch.cat([users.unsqueeze(1).expand_as(query), query], dim=-1)
-        return AskedRequests(rec, search, about)
 
     def _events(self, behaviour: Behaviour, vectors: Tensor) -> Events:
         return Events(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -48,23 +50,34 @@ class Attention(nn.Module):
         return states.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
+Activation = Callable[[Tensor], Tensor]
+
+
 class _FeedForward(nn.Module):
-    def __init__(self, width: int, inner: int, dropout: float) -> None:
+    def __init__(self, width: int, inner: int, dropout: float, activation: Activation) -> None:
         super().__init__()
+        self.activation = activation
         self.wide, self.narrow = nn.Linear(width, inner), nn.Linear(inner, width)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, states: Tensor) -> Tensor:
-        return self.narrow(self.dropout(functional.relu(self.wide(states))))
+        return self.narrow(self.dropout(self.activation(self.wide(states))))
 
 
 class EncoderLayer(nn.Module):
     """A post-norm encoder layer whose keys and values may be another sequence."""
 
-    def __init__(self, width: int, heads: int, inner: int, dropout: float) -> None:
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        inner: int,
+        dropout: float,
+        activation: Activation = functional.relu,
+    ) -> None:
         super().__init__()
         self.attention = Attention(width, heads, dropout)
-        self.feed = _FeedForward(width, inner, dropout)
+        self.feed = _FeedForward(width, inner, dropout, activation)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
         self.dropout = nn.Dropout(dropout)
 
@@ -84,7 +97,7 @@ class DecoderLayer(nn.Module):
         super().__init__()
         self.within = Attention(width, heads, dropout)
         self.across = Attention(width, heads, dropout)
-        self.feed = _FeedForward(width, inner, dropout)
+        self.feed = _FeedForward(width, inner, dropout, functional.relu)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
         self.dropout = nn.Dropout(dropout)
 

@@ -1,4 +1,4 @@
-"""From requests to the two histories that UniSAR reads."""
+"""From requests to the two histories before them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What scorers of candidates share that read a recommendation history and a search history."""
