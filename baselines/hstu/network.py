@@ -57,11 +57,12 @@ class HSTULayer(nn.Module):
             states: of every position.
             bias: ``[rows or 1, positions, positions]``, how much a position reads of another one.
         """
-        rows, length, _ = states.shape
+        rows, length, width = states.shape
         projected = functional.silu(self.project(_normalised(states)))
         gates, *parts = projected.chunk(4, dim=-1)
         values, queries, keys = (
-            part.view(rows, length, self.heads, -1).transpose(1, 2) for part in parts
+            part.view(rows, length, self.heads, width // self.heads).transpose(1, 2)
+            for part in parts
         )
         weights = functional.silu(queries @ keys.transpose(-1, -2) + bias[:, None]).tril()
         read = (weights / self.window @ values).transpose(1, 2).reshape(states.shape)
