@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from baselines.recbole_bridge.modules import RecBoleSASRec
 from baselines.sequential.network import SequenceNetwork, Sequences
@@ -13,6 +15,13 @@ __all__ = ["SASRecNetwork"]
 
 class SASRecNetwork(RecBoleSASRec, SequenceNetwork):
     """RecBole's module, asked for the states of all positions."""
+
+    item_embedding: nn.Embedding
+    position_embedding: nn.Embedding
+    LayerNorm: nn.LayerNorm
+    dropout: nn.Module
+    trm_encoder: nn.Module
+    get_attention_mask: Callable[[Tensor], Tensor]
 
     def states_of(self, sequences: Sequences) -> Tensor:
         """Return the states of every position, ``[rows, positions, width]``.
@@ -29,5 +38,4 @@ class SASRecNetwork(RecBoleSASRec, SequenceNetwork):
 
     def item_table(self) -> Tensor:
         """Return the items' embeddings, ``[items, width]``."""
-        table: Tensor = self.item_embedding.weight[1:]
-        return table
+        return self.item_embedding.weight[1:]

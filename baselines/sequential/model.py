@@ -19,7 +19,7 @@ from benchmark.learning.costs import FLOAT, Cost, epoch_of, forward, trained
 from benchmark.learning.training_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
-from benchmark.needs import Needs, Sizes, Work
+from benchmark.needs import Library, Needs, Sizes, Work
 
 __all__ = ["SequenceModel"]
 
@@ -38,7 +38,7 @@ class SequenceModel(Model[S]):
 
     name: ClassVar[str]
     """Of the training: of its progress bar and its checkpoint."""
-    libraries: ClassVar[tuple[str, ...]] = ("torch",)
+    libraries: ClassVar[tuple[Library, ...]] = ("torch",)
 
     @abstractmethod
     def network(self, items: int) -> SequenceNetwork:
