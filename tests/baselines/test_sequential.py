@@ -49,7 +49,7 @@ def _fresh(name: str) -> SequenceModel:
 
     Positions that are counted from the end say nothing: in training the end is somewhere else.
     """
-    model = _model(name)
+    model = _model(name, loss="softmax")
     model._build(ITEMS, 1, "cpu")
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
@@ -91,9 +91,7 @@ def _trainer(model: SequenceModel, log: EventLog) -> SequenceTrainer:
 def test_an_event_is_predicted_as_the_request_before_it_is_answered(name, times) -> None:
     model = _fresh(name)
     log = _log(times, list(range(3, 3 + len(times))))
-    chosen = replace(model.settings, loss="softmax")
-    trainer = SequenceTrainer(model.module, chosen, log, TrainingContext((Task.REC,), 1))
-    loss, count = trainer.loss(np.arange(len(log))[None], np.random.default_rng(0))
+    loss, count = _trainer(model, log).loss(np.arange(len(log))[None], np.random.default_rng(0))
     later = [row for row in range(len(log)) if times[row] > times[0]]
     expected = torch.zeros(())
     for row in later:
@@ -130,6 +128,21 @@ def test_padding_changes_nothing(name: str) -> None:
     alone = _sequences(torch.tensor([[3, 7, 2]]))
     padded = _sequences(torch.tensor([[3, 7, 2, 0, 0], [1, 2, 3, 4, 5]]))
     torch.testing.assert_close(network.states_of(padded)[:1, :3], network.states_of(alone))
+
+
+@pytest.mark.parametrize("name", KINDS)
+@torch.no_grad()
+def test_a_sequence_is_learned_from_alike_whatever_stands_beside_it(name: str) -> None:
+    model = _model(name, loss="softmax")
+    model._build(ITEMS, 1, "cpu")
+    log = _log([1, 2, 3, 50, 60, 61], [3, 4, 5, 6, 7, 8])
+    trainer = _trainer(model, log)
+    rows = np.array([[0, 1, 2, 3, 4, 5], [2, 3, 4, -1, -1, -1]])
+
+    def loss(some: np.ndarray) -> float:
+        return trainer.loss(some, np.random.default_rng(0))[0].item()
+
+    assert math.isclose(loss(rows), loss(rows[:1]) + loss(rows[1:, :3]), rel_tol=1e-6)
 
 
 @pytest.mark.parametrize("name", KINDS)
