@@ -18,6 +18,7 @@ from benchmark.data.dataset import TrainView
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import DivergedError
 from benchmark.failures import blaming
+from benchmark.given import Given
 from benchmark.needs import SCORES_AT_ONCE, Needs, Sizes, rows_at_once
 from benchmark.processes import ALONE, Processes
 from benchmark.run_log import RunLog
@@ -267,6 +268,10 @@ class Model(ABC, Generic[S]):
         It is asked before any model of a command is trained, so it must be cheap. ``None``, where
         nobody knows, is better than a guess: the harness then says so.
         """
+        return None
+
+    def given(self) -> Given | None:
+        """Return what it reads with its settings; ``None`` where that is not declared."""
         return None
 
     @abstractmethod

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.budget import Budget
 from benchmark.data.catalogue import Queries
 from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventLog
@@ -32,6 +33,8 @@ from benchmark.settings import build_settings
 __all__ = ["CHECKS", "Subject", "seen_mask"]
 
 TOLERANCE = 1e-5
+STEPS = 20
+"""Of a training that is checked."""
 
 
 def seen_mask(requests: Requests) -> NDArray[np.bool_]:
@@ -44,17 +47,23 @@ def seen_mask(requests: Requests) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Subject:
-    """A registered model, trained once at preset ``quick`` on a data set that has its tasks."""
+    """A registered model, trained once on a data set that has its tasks.
+
+    Its settings are those of preset ``quick``, with fewer steps.
+    """
 
     entry: ModelEntry
     dataset: Dataset
 
-    def train(self, seed: int = 1) -> Model:
-        """Return a freshly trained model."""
+    def train(self, seed: int = 1, view: TrainView | None = None) -> Model:
+        """Return a freshly trained model, of another view of the training data if one is given."""
         kind = self.entry.load()
-        model = kind(build_settings(kind.Settings, kind.presets, "quick"))
+        settings = build_settings(kind.Settings, kind.presets, "quick")
+        if isinstance(settings, Budget):  # what is checked here holds after any number of steps
+            settings = replace(settings, steps=STEPS, validate_every=STEPS // 2)
+        model = kind(settings)
         validation = HarnessValidation(self.dataset, self.tasks)
-        model.fit(self.dataset.train, validation, TrainingContext(self.tasks, seed))
+        model.fit(view or self.dataset.train, validation, TrainingContext(self.tasks, seed))
         return model
 
     @property
@@ -265,6 +274,33 @@ def _unseen_word(subject: Subject) -> None:
     assert not np.isnan(scores).any()
 
 
+def _given(subject: Subject) -> None:
+    """What a model does not declare to be given changes no score.
+
+    Where it declares nothing, there is nothing to hold it to.
+    """
+    given, train = subject.model.given(), subject.dataset.train
+    if given is None:
+        return
+    items, queries, log = train.items, train.queries, train.log
+    other = queries
+    if not given.item_text:
+        items = replace(items, titles=items.ids, texts=("",) * len(items))
+    if not given.query_text:
+        other = _renamed(queries)
+    if given.times == "order":
+        log = replace(log, time=np.unique(log.time, return_inverse=True)[1].astype(np.int64))
+    again = subject.train(view=replace(train, items=items, queries=other, log=log))
+    for task in subject.tasks:
+        asked = subject.requests(task)
+        told = asked if given.query_text else replace(asked, queries=_renamed(asked.queries))
+        np.testing.assert_array_equal(again.score(told), subject.model.score(asked))
+
+
+def _renamed(queries: Queries) -> Queries:
+    return replace(queries, texts=tuple(f"{text} q{n}" for n, text in enumerate(queries.texts)))
+
+
 def _global_randomness(subject: Subject) -> None:
     """Neither training nor scoring touches global random generators."""
     with _unchanged_randomness():
@@ -300,6 +336,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     _histories,
     _vectors,
     _unseen_word,
+    _given,
     _global_randomness,
 )
 """Every check; its name without the underscore is what a test may call it."""

@@ -170,7 +170,9 @@ def _train(
                 optimiser.step()
                 schedule.step()
             last = float((out.reconstruction + out.quantisation).detach())
-            check_finite("rqvae", epoch + 1, last, rqvae, optimiser, "rqvae_learning_rate")
+            check_finite(
+                "rqvae", f"in epoch {epoch + 1}", last, rqvae, optimiser, "rqvae_learning_rate"
+            )
             if epoch + 1 == settings.rqvae_epochs or (epoch >= half and epoch % check == 0):
                 rate = _mean_collision_rate(rqvae, vectors)
                 if rate < best_rate:

@@ -132,7 +132,8 @@ class GenSAR(Generator):
                 else sizes.requests("test", tasks)
                 and (sizes.searches if Task.SEARCH in tasks else sizes.events - sizes.searches)
             )
-            side = s.item_samples * 2
+            some = min(s.item_samples, s.item_share * learned / steps)
+            side = some * 2
             return Targets(
                 positions=sizes.events * event + steps * side * text,
                 targets=learned + steps * side,
@@ -140,7 +141,7 @@ class GenSAR(Generator):
                 read=sizes.mean_window(s.max_history) * event,
                 batch_positions=s.batch_size * window * event,
                 batch_targets=s.batch_size * window,
-                texts=s.item_samples / 8 * text + s.batch_size / 4 * pieces,
+                texts=some / 8 * text + s.batch_size / 4 * pieces,
                 request=window * event,
             )
         history = (s.recent_rec + s.recent_search) * (event + 1) + 32

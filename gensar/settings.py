@@ -83,7 +83,10 @@ class GenSARSettings(GeneratorSettings):
     recent_rec: int = setting(5, "recommendation events in a request's history (plain)")
     recent_search: int = setting(5, "search events in a request's history (plain)")
     item_text_tokens: int = setting(32, "words of an item's text that are read", low=1)
-    item_samples: int = setting(96, "samples of each item-side task in a batch (packed)")
+    item_samples: int = setting(96, "most samples of each item-side task in a batch (packed)")
+    item_share: float = setting(
+        0.25, "and at most so many for each target among the batch's own events (packed)"
+    )
     search_samples: int = setting(0, "search samples in an epoch, 0 for each event once (plain)")
     query_samples: int = setting(1000, "query generation samples in an epoch (plain)")
     pseudo_samples: int = setting(1000, "pseudo-query samples in an epoch (plain)")
@@ -96,7 +99,7 @@ class GenSARSettings(GeneratorSettings):
     @property
     def whole_answers(self) -> bool:
         """As published, where these tokens compete with all others."""
-        return self.regime == "plain" and self.vocabulary_softmax
+        return self.regime == "plain" and self.softmax == "vocabulary"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -136,7 +139,7 @@ PRESETS = budgeted(
             "codebook_start": False,
             "regime": "plain",
             "item_tokens": "codes",
-            "vocabulary_softmax": True,
+            "softmax": "vocabulary",
             "query_tokens": 64,
             "item_text_tokens": 256,
             "pseudo_queries": "doc2query/msmarco-t5-base-v1",

@@ -117,7 +117,10 @@ def load(
 @app.command()
 def sweep(
     as_json: AsJson = False,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each of two models.")] = 6,
+    models: Annotated[str, typer.Option(help="Names, with commas between.")] = (
+        "popularity,bm25,item-knn,sasrec,tiger,gensar"
+    ),
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each model.")] = 3,
     dataset: Annotated[str, typer.Option(help="Data set.")] = "ml-100k",
     preset: Annotated[str, typer.Option(help="Of the settings.")] = "quick",
     threads: Annotated[int, typer.Option(min=2, help="Threads in all, an even number.")] = 2,
@@ -125,7 +128,7 @@ def sweep(
     """Runs of a sweep on two workers, against one worker that has all the threads."""
     from perf.sweep import measure
 
-    found = measure(seeds, dataset, preset, threads)
+    found = measure(models.split(","), seeds, dataset, preset, threads)
     _show([found], found.to_dict() if as_json else None)
 
 

@@ -68,7 +68,9 @@ class _Case:
             t5 = t5_of(settings, vocabulary.size)
             # Scores far enough apart that rounding cannot change their order.
             torch.nn.init.normal_(t5.shared.weight, std=2.0)
-        backbone = Backbone(t5, vocabulary, causal=False, vocabulary_softmax=whole).eval()
+        backbone = Backbone(
+            t5, vocabulary, causal=False, softmax="vocabulary" if whole else "level"
+        ).eval()
         inputs = torch.as_tensor(rng.integers(3, vocabulary.size, (BATCH, POSITIONS)))
         lengths = torch.as_tensor(rng.integers(POSITIONS // 4, POSITIONS + 1, BATCH))
         real = torch.arange(POSITIONS) < lengths[:, None]
@@ -160,14 +162,16 @@ def _against_free(case: _Case, items: int) -> Measurement:
         decoder = IncrementalDecoder(case.backbone, case.encoded())
         hidden, cache = decoder.first(case.start)
         scores = torch.zeros(BATCH, 1)
+        codes = torch.arange(case.backbone.vocabulary.identifiers.level_sizes[0][0])
+        any_code = codes, torch.ones_like(codes, dtype=torch.bool)
         for level in range(LEVELS):
-            log_probs = case.backbone.code_log_probs(hidden, COLLABORATIVE, level)
+            log_probs = case.backbone.code_log_probs(hidden, COLLABORATIVE, level, any_code)
             grown = (scores.unsqueeze(-1) + log_probs).flatten(1)
             scores, best = grown.topk(BEAMS, dim=1)
             if level + 1 < LEVELS:
-                codes = log_probs.shape[-1]
                 first = case.backbone.vocabulary.level_range(COLLABORATIVE, level)[0]
-                hidden, cache = decoder.next(best % codes + first, cache.select(best // codes))
+                parent, code = best // len(codes), best % len(codes)
+                hidden, cache = decoder.next(code + first, cache.select(parent))
         return scores
 
     (ours_s, (_, scores)), (free_s, any_scores) = _timed(case.beams, free)

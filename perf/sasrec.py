@@ -37,7 +37,7 @@ def measure(budget: float) -> Measurement:
     folder = Path(next(iter(find_spec("recbole").submodule_search_locations)))  # type: ignore
     data = load_dataset(folder / "dataset_example" / "ml-100k", seen="keep")
     validation = HarnessValidation(data, (Task.REC,))
-    ours = SASRec(SASRecSettings(validate_every=1, validation_requests=0, epochs=100))
+    ours = SASRec(SASRecSettings(minutes=0.0, validate_every=60, validation_requests=0, epochs=100))
     chosen = ours.settings
     with tempfile.TemporaryDirectory() as temporary:
         peer = RecBolePeer.prepare(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.data.load import load_dataset
@@ -15,13 +16,14 @@ from perf.measurement import Measurement, import_peer
 
 __all__ = ["measure"]
 
-_MODELS = ("sasrec", "tiger")
 
-
-def measure(seeds: int, dataset: str, preset: str, threads: int) -> Measurement:
+def measure(
+    models: Sequence[str], seeds: int, dataset: str, preset: str, threads: int
+) -> Measurement:
     """Time both; the one worker gets all threads, as it would without a thought.
 
     Args:
+        models: names.
         seeds: runs of each model.
         dataset: name of a data set, which is prepared before.
         preset: of the settings.
@@ -30,7 +32,7 @@ def measure(seeds: int, dataset: str, preset: str, threads: int) -> Measurement:
     dask = import_peer("distributed")
     load_dataset(dataset)
     block = {
-        "models": list(_MODELS),
+        "models": list(models),
         "datasets": [dataset],
         "presets": [preset],
         "seeds": list(range(1, seeds + 1)),
@@ -45,7 +47,7 @@ def measure(seeds: int, dataset: str, preset: str, threads: int) -> Measurement:
         two_s,
         f"one worker with {threads} threads",
         one_s,
-        one == two and len(one) == len(_MODELS) * seeds,
+        one == two and len(one) == len(models) * seeds,
         {
             "runs": len(two),
             "runs_per_hour": 3600 * len(two) / two_s,

@@ -21,7 +21,7 @@ from benchmark.data.dataset import Dataset, TrainView
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.learning.epoch_loop import train_to_best
+from benchmark.learning.training_loop import train_to_best
 from benchmark.model import TrainingContext, Validation
 from benchmark.run_log import RunLog
 from gensar.engine.backbone import Backbone, t5_of
@@ -38,14 +38,15 @@ from perf.measurement import Measurement
 
 __all__ = ["measure"]
 
-OURS = GenSARSettings(validate_every=1, validation_requests=0)
+OURS = GenSARSettings(minutes=0.0, epochs=9, validate_every=60, validation_requests=0)
 PEER = GenSARSettings(
     regime="plain",
     item_tokens="codes",
-    vocabulary_softmax=True,
+    softmax="vocabulary",
     batch_size=64,
     learning_rate=1e-3,
-    validate_every=1,
+    minutes=0.0,
+    validate_every=1000,
     validation_requests=0,
 )
 TASKS = (Task.REC, Task.SEARCH)
@@ -121,7 +122,7 @@ def measure(epochs: int) -> Measurement:
     """Run the comparison.
 
     Args:
-        epochs: that the peer trains for; its learning rate has fallen to 0 by then.
+        epochs: that the peer trains for; its learning rate falls to 0 at the end.
     """
     data = load_dataset("ml-100k")
     validation = HarnessValidation(data, TASKS)
@@ -168,11 +169,11 @@ def _train(
             "backbone",
             model,
             model.backbone,
-            trainer.optimiser,
+            trainer,
             model.settings,
+            model.settings.learning_rate,
             clock,
             context,
-            trainer.epoch,
         )
     return trainer, clock.curve
 

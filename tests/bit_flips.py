@@ -21,12 +21,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from benchmark.budget import Budget
 from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.errors import BenchmarkError
 from benchmark.exchange.export import stored_model
-from benchmark.learning.epoch_loop import EpochLoop
+from benchmark.learning.training_loop import TrainingLoop
 from benchmark.model import TrainingContext
 from benchmark.registry import find
 from benchmark.results.record import read_run
@@ -213,26 +214,38 @@ def _checkpoint(folder: Path) -> Stored:
 
 
 def _train(folder: Path, epochs: int) -> tuple[int, list[float]]:
-    """Train a small network to the end or, at the start of an epoch, until it is interrupted."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        net = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 1))
-    optimiser = torch.optim.Adam(net.parameters(), lr=0.01)
-
-    def epoch(number: int) -> float:
-        if number == epochs:
-            raise KeyboardInterrupt
-        loss = (net(torch.randn(16, 4)) - 1).square().mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        return float(loss.detach())
-
+    """Train a small network to the end or, at the start of a pass, until it is interrupted."""
+    trainer = _Small(epochs)
     context = TrainingContext((Task.REC,), 1, checkpoints=folder, identity="quick-s1-run")
-    best = 0
+    budget, best = Budget(minutes=0.0, steps=4, decay=0.0, validate_every=1), 0
     with suppress(KeyboardInterrupt):
-        best = EpochLoop("net", net, optimiser, context, 4, 1, 4).run(epoch, dict)
-    return best, torch.cat([weight.detach().flatten() for weight in net.parameters()]).tolist()
+        loop = TrainingLoop("net", trainer.net, trainer, context, budget, 0.01)
+        best = loop.run(dict)["best_step"]
+    weights = [weight.detach().flatten() for weight in trainer.net.parameters()]
+    return best, torch.cat(weights).tolist()
+
+
+class _Small:
+    """Takes the steps of a small network, one in a pass, until it is interrupted."""
+
+    def __init__(self, steps: int) -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.net = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 1))
+        self.optimiser: torch.optim.Optimizer = torch.optim.Adam(self.net.parameters(), lr=0.01)
+        self.steps = steps
+
+    def batches(self, epoch: int) -> list[int]:
+        return [epoch]
+
+    def step(self, batch: int, rng: np.random.Generator) -> float:
+        if batch == self.steps:
+            raise KeyboardInterrupt
+        loss = (self.net(torch.randn(16, 4)) - 1).square().mean()
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        return float(loss.detach())
 
 
 def _kept(folder: Path) -> Stored:

@@ -33,11 +33,11 @@ JOINT_SETTINGS: Mapping[str, Any] = {
     "history": "rec",
     "layers": 1,
     "dropout": 0.2,
-    "epochs": 24,
-    "finetune_epochs": 2,
+    "epochs": 28,
+    "finetune_share": 0.07,
     "batch_size": 64,
     "learning_rate": 0.005,
-    "validate_every": 8,
+    "validate_every": 100,
     "validation_requests": 200,
 }
 """A short training; recommendation reads and learns recommendations alone, as search does searches:

@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 TIERS = """errors plain_text unfinished signals subnormals;
     files names locks remarks failures processes type_faults control_groups;
     folders progress_lines bounded_json process_group; target; sealed; engine; settings run_log;
-    statistics; data; search_space top_k model_protocols shared_steps needs; model; registry;
-    learning; evaluation; testing; results; running; tuning exchange inspect; sweeping; cleaning;
-    analysis; report; cli; __main__"""
+    statistics; data; search_space top_k model_protocols shared_steps needs budget given; model;
+    registry; learning; evaluation; testing; results; running; tuning exchange inspect; sweeping;
+    cleaning; analysis; report; cli; __main__"""
 """The rooms of ``benchmark``, lowest first: each imports lower ones and itself."""
 HEIGHT = {room: i for i, tier in enumerate(TIERS.split(";")) for room in tier.split()}
 KNOWN = {

@@ -275,7 +275,8 @@ def test_the_peer_learns_by_the_loss_of_transformers(tiny_folder: Path, tmp_path
         model.prepare(data.train, HarnessValidation(data, train.TASKS), context)
     epochs = model.regime.training(data.train, train.TASKS)
     trainer = train._Eager(model.backbone, epochs, model.settings, context)
-    step = next(trainer.epochs(np.random.default_rng(0))[1])
+    rng = np.random.default_rng(0)
+    step = trainer.epochs(rng)[0](rng)
     model.backbone.eval()
     with torch.no_grad():
         parts = [code_loss(model.backbone, trainer.table, codes) for codes, _ in step.codes]
@@ -379,6 +380,6 @@ def test_two_workers_make_the_runs_that_one_makes(
     monkeypatch.setattr(sweep, "_MODELS", ("popularity",))
     monkeypatch.setenv("BENCHMARK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    found = sweep.measure(2, str(tiny_folder), "quick", threads=2)
+    found = sweep.measure(["sasrec", "tiger"], 2, str(tiny_folder), "quick", threads=2)
     assert found.agree and found.details["runs"] == 2
     assert found.ours_s > 0 and found.details["threads_of_each"] == 1

@@ -97,7 +97,7 @@ class DSI(Generator):
                 "backbone": "google-t5/t5-base",
                 "codebook_start": False,
                 "item_tokens": "codes",
-                "vocabulary_softmax": True,
+                "softmax": "vocabulary",
                 "batch_size": 32,
                 "accumulate": 8,
                 "learning_rate": 5e-4,

@@ -135,5 +135,7 @@ def train_rqvae(
             optimiser.step()
             schedule.step()
         last = float((error + loss).detach())
-        check_finite("rqvae", epoch + 1, last, network, optimiser, "rqvae_learning_rate")
+        check_finite(
+            "rqvae", f"in epoch {epoch + 1}", last, network, optimiser, "rqvae_learning_rate"
+        )
     return TrainedRQVAE(network.eval(), scale, device)

@@ -82,7 +82,7 @@ class SemanticIds(Generator):
                 "backbone": "google/flan-t5-base",
                 "codebook_start": False,
                 "item_tokens": "codes",
-                "vocabulary_softmax": True,
+                "softmax": "vocabulary",
                 "query_tokens": 64,
                 "tune_pairs": 0,
                 "batch_size": 128,

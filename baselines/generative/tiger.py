@@ -69,7 +69,7 @@ class Tiger(Generator):
                 "rqvae_hidden": (512, 256, 128),
                 "rqvae_epochs": 20_000,
                 "item_tokens": "codes",
-                "vocabulary_softmax": True,
+                "softmax": "vocabulary",
                 "codebook_start": False,
                 "max_history": 20,
                 "width": 128,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmark.given import Given
 from benchmark.results.record import RunRecord
 
 __all__ = ["Entry", "RunGroup", "group_runs", "labelled", "ran"]
@@ -36,10 +37,40 @@ class Entry:
         return float(np.mean(times)) if times else None
 
     @property
+    def capped(self) -> bool:
+        """Whether the cap of the budget ended a training, so that it might have gone on to rise."""
+        return any(t["stopped_by"] == "cap" for run in self.runs for t in _trainings(run))
+
+    @property
+    def last_doubling(self) -> float | None:
+        """By what share the last doubling of a training's steps had raised its validation.
+
+        The mean over seeds, of each the training that was rising most; ``None`` where no record
+        tells.
+        """
+        each = (
+            [t["last_doubling"] for t in _trainings(run) if t["last_doubling"] is not None]
+            for run in self.runs
+        )
+        rises = [max(found) for found in each if found]
+        return float(np.mean(rises)) if rises else None
+
+    @property
+    def given(self) -> Given | None:
+        """What the model reads; ``None`` where it does not declare it."""
+        told = self.runs[0].info.get("given")
+        return None if told is None else Given(**told)
+
+    @property
     def parameters(self) -> int | None:
         """Number of weights; ``None`` where it is not known."""
         parameters: int | None = self.runs[0].info["parameters"]
         return parameters
+
+
+def _trainings(run: RunRecord) -> list[dict[str, Any]]:
+    """Return what a record tells of its trainings; those before there was a budget tell nothing."""
+    return [*run.info["facts"].get("trainings", {}).values()]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def all_finite(module: nn.Module) -> bool:
 
 def check_finite(
     name: str,
-    step: int,
+    at: str,
     loss: float,
     module: nn.Module,
     optimiser: torch.optim.Optimizer,
@@ -29,8 +29,8 @@ def check_finite(
 
     Args:
         name: of what is trained.
-        step: steps behind.
-        loss: the mean since the last validation.
+        at: where, as ``at step 3``.
+        loss: the mean since it was last looked at.
         module: what is trained.
         optimiser: knows the learning rate.
         setting: that says the learning rate.
@@ -39,15 +39,15 @@ def check_finite(
         DivergedError: the loss or a weight is not finite.
     """
     if not math.isfinite(loss) or not all_finite(module):
-        raise diverged(name, step, f"its loss is {loss:.4g}", optimiser, setting)
+        raise diverged(name, at, f"its loss is {loss:.4g}", optimiser, setting)
 
 
 def diverged(
-    name: str, step: int, seen: str, optimiser: torch.optim.Optimizer, setting: str
+    name: str, at: str, seen: str, optimiser: torch.optim.Optimizer, setting: str
 ) -> DivergedError:
-    """Return the error that tells what was ``seen`` up to a step, and the mend."""
+    """Return the error that tells what was ``seen`` at some place, and the mend."""
     rate = optimiser.defaults["lr"]  # the highest: schedules change that of the groups
     return DivergedError(
-        f"training of {name} diverged at step {step}: {seen} at a learning rate of {rate:.4g};"
+        f"training of {name} diverged {at}: {seen} at a learning rate of {rate:.4g};"
         f" lower the learning rate (--set {setting}=…)"
     )

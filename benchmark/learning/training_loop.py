@@ -153,7 +153,12 @@ class TrainingLoop:
         (total,) = self.context.processes.totals(total)
         loss = total / max(progress.step - begun, 1)
         check_finite(
-            self.name, progress.step, loss, self.module, self.trainer.optimiser, self.setting
+            self.name,
+            f"at step {progress.step}",
+            loss,
+            self.module,
+            self.trainer.optimiser,
+            self.setting,
         )
         check_equal(self.name, progress.step, self.module, self.context.processes)
         return loss, progress
@@ -214,7 +219,7 @@ class TrainingLoop:
         return progress
 
     def _diverged(self, step: int, seen: str) -> DivergedError:
-        return diverged(self.name, step, seen, self.trainer.optimiser, self.setting)
+        return diverged(self.name, f"at step {step}", seen, self.trainer.optimiser, self.setting)
 
     def _checkpoint(self, progress: Progress) -> None:
         file = self.context.checkpoint(f"{self.name}.pt")

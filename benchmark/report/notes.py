@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from benchmark.analysis.leaderboard import Leaderboard
 from benchmark.analysis.scores import SHOWN
 from benchmark.analysis.tables import ALL
-from benchmark.report.text_tables import FEW_SEEDS, NOTHING, TASKS
+from benchmark.report.text_tables import CAPPED, FEW_SEEDS, NOTHING, TASKS
 
 __all__ = ["notes"]
 
@@ -93,6 +93,15 @@ def _trainings(board: Leaderboard) -> Iterator[str]:
         yield (
             "‡ one seed: what other trainings of it would score is not known, so the spread of"
             f" models that were trained several times stands in{models}."
+        )
+    if any(row.entry.last_doubling is not None for row in rows):
+        yield (
+            "Behind the time of training stands by how much the last doubling of its steps raised"
+            " its validation."
+        )
+    if any(row.entry.capped for row in rows):
+        yield (
+            f"{CAPPED.strip()} the cap of the budget ended a training: it may have gone on to rise."
         )
     counts = [row.seeds for row in rows if not row.borrowed]
     counts += [change.seeds for change in changes if change.change is not None]

@@ -9,6 +9,7 @@ from benchmark.report.text_tables import (
     Grid,
     ablation_grids,
     changed_grids,
+    given_grids,
     main_grids,
     pair_grids,
     reach_grids,
@@ -47,6 +48,7 @@ def sections(board: Leaderboard) -> list[Section]:
     reach = tuple(reach_grids(board))
     every = (
         Section("results", "Results", tuple(main_grids(board))),
+        Section("given", "What each model is given", tuple(given_grids(board)), folded=True),
         Section("joint", "Search against recommendation", reach, "joint", detail=True),
         Section("cost", "Cost against quality", (), "cost" if reach else "", detail=True),
         Section("curves", "Learning curves", (), "curves" if board.curves else "", detail=True),

@@ -10,8 +10,10 @@ from benchmark.analysis.leaderboard import Leaderboard, pareto_front
 from benchmark.analysis.relative_change import Change
 from benchmark.analysis.scores import SHOWN
 from benchmark.analysis.tables import ALL, Pair, Row, Table
+from benchmark.given import Given
 
 __all__ = [
+    "CAPPED",
     "FEW_SEEDS",
     "NOTHING",
     "TASKS",
@@ -19,6 +21,7 @@ __all__ = [
     "Grid",
     "ablation_grids",
     "changed_grids",
+    "given_grids",
     "main_grids",
     "pair_grids",
     "reach_grids",
@@ -36,6 +39,8 @@ _FAMILIES = {
 }
 FEW_SEEDS = 3
 NOTHING = "n/a"
+CAPPED = " ↑"
+"""Marks a training that a cap ended, and not its validation."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,36 @@ _CHOICE = {"full": "whole catalogue", "given": "given candidates", "sampled": "s
 def main_grids(board: Leaderboard) -> list[Grid]:
     """Return a grid for each task and protocol, all metrics beside each other."""
     return [_main(tables) for tables in _by_protocol(board.tables, whole=True)]
+
+
+def given_grids(board: Leaderboard) -> list[Grid]:
+    """Return one grid of what each model reads and how it was tuned, if any of them declares it."""
+    entries = {row.entry.label: row.entry for table in board.tables for row in table.rows}
+    declared = [(label, each, each.given) for label, each in entries.items()]
+    body = tuple(
+        (
+            Cell(label),
+            *(Cell("yes" if each else "") for each in (given.item_text, given.query_text)),
+            Cell("" if given.times == "order" else given.times),
+            Cell("yes" if given.users else ""),
+            Cell(_encoder(given)),
+            Cell(given.pseudo_queries),
+            Cell(given.rec_targets),
+            _cell(given.longest_history, "{:,}") if given.longest_history else Cell("whole"),
+            _cell(entry.trials or None, "{}") if entry.trials else Cell("not tuned", value=0),
+        )
+        for label, entry, given in declared
+        if given is not None
+    )
+    headers = ("model", "item text", "query text", "times", "user vector", "pretrained encoder")
+    more = ("pseudo-queries", "rec learns from", "history read", "tuning trials")
+    return [Grid("What each model is given", (*headers, *more), body)] if body else []
+
+
+def _encoder(given: Given) -> str:
+    if not given.encoder:
+        return ""
+    return f"{given.encoder} ({given.encoder_parameters / 1e6:.0f} M)"
 
 
 def slice_grids(board: Leaderboard) -> list[Grid]:
@@ -207,7 +242,7 @@ def _main(tables: list[Table]) -> Grid:
                 *(_scored(rows[metric][label], metric == SHOWN[0]) for metric in SHOWN),
                 _rank(row),
                 _cell(row.seeds, "{}"),
-                _duration(row.entry.fit_seconds),
+                _training(row),
                 _cell(row.seconds_per_request, "{:.2f} ms", 1000),
                 _cell(row.entry.parameters, "{:,}"),
             )
@@ -301,6 +336,14 @@ def _changes(change: Change) -> tuple[Cell, Cell, Cell]:
 
 def _cell(value: float | None, form: str = "{:.4f}", scale: int = 1) -> Cell:
     return Cell(NOTHING if value is None else form.format(scale * value), value=value)
+
+
+def _training(row: Row) -> Cell:
+    """Tell how long it took, what the last doubling of it brought, and whether a cap ended it."""
+    entry, rise = row.entry, row.entry.last_doubling
+    told = _duration(entry.fit_seconds)
+    gain = "" if rise is None else f", {rise:+.0%}"
+    return Cell(f"{told.text}{gain}{CAPPED if entry.capped else ''}", value=told.value)
 
 
 def _duration(seconds: float | None) -> Cell:

@@ -21,6 +21,7 @@ from pydantic import (
 from benchmark.data.card import Split
 from benchmark.data.terms import Leakage, Protocol, Seen, TaskName
 from benchmark.errors import BenchmarkError
+from benchmark.given import Given
 from benchmark.names import is_name
 from benchmark.plain_text import plain
 from benchmark.settings import IMPORTED
@@ -157,6 +158,7 @@ class RunInfo(_Part):
         changed: settings that differ from the preset's.
         parameters: ``None`` for what was trained elsewhere, as is ``peak_memory_mib``.
         facts: whatever else a model reports.
+        given: what the model reads, where it declares that.
         sizes: of the data, where the run tells them.
         negatives: of a full sampled list, where the run tells it.
         place: where the data lay on the machine of the run.
@@ -193,6 +195,7 @@ class RunInfo(_Part):
     curve: list[dict[str, Annotated[float, Field(allow_inf_nan=False)]]]
     facts: Any
     metrics: dict[TaskName, dict[Protocol, Means]]
+    given: Given | None = None
     sizes: DataSizes | None = None
     negatives: Count | None = None
     place: Annotated[str, Field(max_length=4096)] | None = None

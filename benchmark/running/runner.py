@@ -244,6 +244,8 @@ def _info(
 ) -> dict[str, Any]:
     with blaming("its parameters cannot be counted"):
         parameters = model.parameters()
+    with blaming("what it is given cannot be told"):
+        given = model.given()
     return {
         "run": identity.run_id,
         **asdict(identity),
@@ -254,6 +256,7 @@ def _info(
         "phases": [asdict(phase) for phase in run_log.phases],
         "peak_memory_mib": peak_memory_mib(),
         "parameters": parameters,
+        "given": None if given is None else asdict(given),
         "curve": run_log.curve,
         "facts": run_log.facts,
         "metrics": summarise(outcomes, dataset),

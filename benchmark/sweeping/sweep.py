@@ -19,7 +19,7 @@ from benchmark.engine.work import Outcome, Work
 from benchmark.errors import BenchmarkError
 from benchmark.failures import owning
 from benchmark.folders import discard, prune
-from benchmark.locks import locked
+from benchmark.locks import lock_file, locked
 from benchmark.results.record import read_run, run_folder
 from benchmark.results.shared import SharedTables
 from benchmark.running.identity import code_digest
@@ -308,7 +308,7 @@ class Sweep:
             yield Line("run", each.wish.title, "failed", failure=each.reason)
         group.plan = plan
         group.failed = bool(plan.refused)
-        if plan.missing:
+        if plan.missing or _is_left(plan.common):
             self._held.callback(prune, plan.common.parent, self._results)  # behind the lock
             self._held.enter_context(locked(plan.common, wait=2))
             self._submit(group, plan)
@@ -352,11 +352,16 @@ class Sweep:
         if any(other.open or other.failed for other in others):
             return
         self._count(group.plan)
-        if any(other.plan is not None and other.plan.missing for other in others):
+        if common.exists():
             discard(common)
 
     def _count(self, plan: OnData) -> None:
         self.shared += [(plan.dataset, count) for count in counts_in(plan.common)]
+
+
+def _is_left(common: Path) -> bool:
+    """Return whether anything lies there of a sweep that was killed behind its last run."""
+    return common.exists() or lock_file(common).exists()
 
 
 def _see(log: Path | None) -> str:

@@ -8,7 +8,7 @@ only to the positions that it may see.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from tokenizers import Tokenizer
@@ -25,7 +25,15 @@ from gensar.engine.cpu_kernels import keep_freed_memory, logsumexp, product
 from gensar.engine.settings import GeneratorSettings
 from gensar.engine.vocabulary import END, PADDING, Vocabulary
 
-__all__ = ["Backbone", "additive", "readable", "t5_of", "tokenizer_of", "use_cheap_dropout"]
+__all__ = [
+    "Backbone",
+    "Normaliser",
+    "additive",
+    "readable",
+    "t5_of",
+    "tokenizer_of",
+    "use_cheap_dropout",
+]
 
 
 def t5_of(settings: GeneratorSettings, tokens: int) -> T5ForConditionalGeneration:
@@ -93,6 +101,10 @@ def use_cheap_dropout(t5: T5ForConditionalGeneration) -> None:
             module.dropout = 0.0
 
 
+Normaliser = Literal["trie", "level", "vocabulary"]
+"""What the probabilities of codes are normalised over; see :class:`GeneratorSettings`."""
+
+
 class Backbone(nn.Module):
     """A T5 with packed decoding. The process keeps memory that is freed from then on.
 
@@ -101,8 +113,8 @@ class Backbone(nn.Module):
         vocabulary: numbers the tokens.
         causal: whether an input position sees only what stands before it, so that one pass over
             a sequence serves targets at every place of it.
-        vocabulary_softmax: see :class:`GeneratorSettings`.
-        whole_answers: likewise; together with ``vocabulary_softmax`` only.
+        softmax: see :class:`GeneratorSettings`.
+        whole_answers: likewise; together with the softmax over the vocabulary only.
     """
 
     def __init__(
@@ -110,13 +122,13 @@ class Backbone(nn.Module):
         t5: T5ForConditionalGeneration,
         vocabulary: Vocabulary,
         causal: bool,
-        vocabulary_softmax: bool,
+        softmax: Normaliser,
         whole_answers: bool = False,
     ) -> None:
         super().__init__()
         self.t5 = t5
         self.causal = causal
-        self.vocabulary_softmax = vocabulary_softmax
+        self.softmax = softmax
         self.whole_answers = whole_answers
         self.vocabulary = vocabulary
         use_cheap_dropout(t5)
@@ -217,14 +229,28 @@ class Backbone(nn.Module):
             hidden = hidden * width**-0.5
         return hidden.reshape(rows, targets, length, width)
 
-    def code_log_probs(self, hidden: Tensor, identifier: int, level: int) -> Tensor:
-        """Return log-probabilities ``[..., codes of the level]`` of the next code, as float32."""
+    def code_log_probs(
+        self, hidden: Tensor, identifier: int, level: int, permitted: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """Return log-probabilities ``[..., codes of the level]`` of the next code, as float32.
+
+        Args:
+            hidden: ``[..., d]`` of :meth:`decode`.
+            identifier: that is written.
+            level: of it.
+            permitted: codes that lead on to an item, ``[..., n]``, and which of these there are;
+                with ``softmax="trie"`` those of other codes mean nothing.
+        """
         start, stop = self.vocabulary.level_range(identifier, level)
         table = self.t5.lm_head.weight
         logits = product(hidden, table[start:stop]).float()
-        if self.vocabulary_softmax:
+        if self.softmax == "vocabulary":
             return logits - logsumexp(hidden, table).unsqueeze(-1)
-        return functional.log_softmax(logits, dim=-1)
+        if self.softmax == "level":
+            return functional.log_softmax(logits, dim=-1)
+        code, real = (part.expand(*logits.shape[:-1], -1) for part in permitted)
+        among = logits.gather(-1, code).masked_fill(~real, -torch.inf)
+        return logits - among.logsumexp(dim=-1, keepdim=True)
 
     def end_log_probs(self, hidden: Tensor) -> Tensor:
         """Return log-probabilities ``[...]`` that the answer ends here, as float32."""
@@ -236,7 +262,7 @@ class Backbone(nn.Module):
         """Return logits ``[..., tokens]`` over text pieces, or over all tokens where codes are
         normalised over the whole vocabulary too."""
         table = self.t5.lm_head.weight
-        if not self.vocabulary_softmax:
+        if self.softmax != "vocabulary":
             table = table[: self.vocabulary.text]
         return hidden @ table.T
 

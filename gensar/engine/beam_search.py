@@ -53,8 +53,8 @@ def beam_search(
     nodes = torch.zeros(rows, 1, dtype=torch.int64, device=device)
     scores = torch.zeros(rows, 1, device=device)
     for level in range(trie.levels):
-        log_probs = backbone.code_log_probs(hidden, identifier, level)
         child, code, real = trie.children(nodes, level)
+        log_probs = backbone.code_log_probs(hidden, identifier, level, (code, real))
         if excluded is not None:
             real = excluded.allowed_children(nodes, real)
         grown = scores.unsqueeze(-1) + log_probs.gather(-1, code)
@@ -85,8 +85,8 @@ def score_catalogue(
         nodes = torch.arange(*trie.first_node[number : number + 2], device=trie.code.device)
         before = trie.first_node[number - 1] if number else 0
         edges = (nodes - 1).unsqueeze(0)
-        levels.append(_Level(trie.parent[edges] - before, trie.code[edges]))
-    scores = _walk(backbone, encoded, start, identifier, levels)
+        levels.append(_Level(edges + 1, trie.parent[edges] - before, trie.code[edges]))
+    scores = _walk(backbone, encoded, start, identifier, trie, levels)
     return scores[:, trie.path[:, -1] - trie.first_node[-2]]
 
 
@@ -127,9 +127,10 @@ def score_items(
         # A candidate for each distinct prefix; rows of fewer prefixes repeat their first candidate.
         one_each = torch.zeros(len(items), len(distinct), dtype=torch.int64, device=items.device)
         one_each.scatter_(1, place, column)
-        code = trie.code[nodes.gather(1, one_each) - 1]
-        levels.append(_Level(before.gather(1, one_each), code, distinct < counts))
-    return _walk(backbone, encoded, start, identifier, levels, beams).gather(1, place)
+        node = nodes.gather(1, one_each)
+        code = trie.code[node - 1]
+        levels.append(_Level(node, before.gather(1, one_each), code, distinct < counts))
+    return _walk(backbone, encoded, start, identifier, trie, levels, beams).gather(1, place)
 
 
 @dataclass(frozen=True)
@@ -137,12 +138,13 @@ class _Level:
     """The prefixes of one length that a walk reads.
 
     Attributes:
-        parent: int64 ``[requests or 1, prefixes]``, the place of each one's parent in the level
-            before.
+        node: int64 ``[requests or 1, prefixes]``, of the trie.
+        parent: likewise, the place of each one's parent in the level before.
         code: likewise, the last code.
         real: bool, likewise, which of them there are; ``None`` for all.
     """
 
+    node: Tensor
     parent: Tensor
     code: Tensor
     real: Tensor | None = None
@@ -153,6 +155,7 @@ def _walk(
     encoded: EncoderOutput,
     start: int,
     identifier: int,
+    trie: Trie,
     levels: list[_Level],
     beams: int | None = None,
 ) -> Tensor:
@@ -166,8 +169,11 @@ def _walk(
     rows, device = len(encoded.states), encoded.states.device
     scores = torch.zeros(rows, 1, device=device)
     row = torch.arange(rows, device=device).unsqueeze(1)
+    nodes = torch.zeros(1, 1, dtype=torch.int64, device=device)
     for number, level in enumerate(levels):
-        log_probs = backbone.code_log_probs(hidden, identifier, number)
+        _, code, real = trie.children(nodes, number)
+        log_probs = backbone.code_log_probs(hidden, identifier, number, (code, real))
+        nodes = level.node
         scores = scores[row, level.parent] + log_probs[row, level.parent, level.code]
         if beams is not None:
             if level.real is not None:

@@ -134,7 +134,7 @@ class Generator(NotebookApi, Model):
             t5,
             vocabulary,
             causal=self.regime.causal,
-            vocabulary_softmax=self.settings.vocabulary_softmax,
+            softmax=self.settings.softmax,
             whole_answers=self.settings.whole_answers,
         ).to(device)
         self.backbone.eval()

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from gensar.engine.backbone import Backbone, readable
 from gensar.engine.targets import CodeTargets, TextTargets
+from gensar.engine.trie import Trie
 from gensar.engine.vocabulary import END, PADDING
 
 __all__ = ["CodeTable", "code_loss", "text_loss"]
@@ -30,6 +31,7 @@ class CodeTable:
             if backbone.whole_answers:
                 padded[identifier, :, codes.shape[1]] = END
         self.padded = torch.as_tensor(padded, device=device)
+        self.tries = [Trie.of(codes, device) for codes in codes_of]
         self.ranges, self.place = _choices(backbone, self.levels)
 
 
@@ -41,7 +43,7 @@ def _choices(backbone: Backbone, levels: int) -> tuple[list[tuple[int, int]], ND
         the range by identifier and level, -1 where the identifier has no such level.
     """
     vocabulary, place = backbone.vocabulary, np.full((2, levels), -1)
-    if backbone.vocabulary_softmax:
+    if backbone.softmax == "vocabulary":
         for identifier, codes in enumerate(vocabulary.identifiers.codes):
             place[identifier, : codes.shape[1] + backbone.whole_answers] = 0
         return [(0, vocabulary.size)], place
@@ -78,6 +80,8 @@ def code_loss(backbone: Backbone, table: CodeTable, targets: CodeTargets) -> tup
     decoder_inputs = torch.cat([start.unsqueeze(-1), labels[..., :-1]], dim=-1)
     seen = readable(first, visible, states.shape[1])
     hidden = backbone.decode(decoder_inputs, states, seen, backbone.summary(states, visible))
+    if backbone.softmax == "trie":
+        return _among_children(backbone, table, hidden[real], identifier[real], item[real])
     return _cross_entropy(backbone.t5.lm_head.weight, hidden[real], labels[real], table, place)
 
 
@@ -104,6 +108,38 @@ def _cross_entropy(
         for (start, stop), row, label in zip(table.ranges, rows, wanted, strict=True)
     ]
     return torch.stack(losses).sum(), sum(counts)
+
+
+def _among_children(
+    backbone: Backbone, table: CodeTable, hidden: Tensor, identifier: Tensor, item: Tensor
+) -> tuple[Tensor, int]:
+    """Return the summed cross-entropy of codes, each among those that lead on to an item.
+
+    So an item costs minus the logarithm of its probability among all items.
+
+    Args:
+        backbone: the model.
+        table: knows the tries.
+        hidden: ``[targets, levels, width]``.
+        identifier: int64 ``[targets]``.
+        item: int64 ``[targets]``.
+    """
+    outputs, losses, count = backbone.t5.lm_head.weight, [hidden.new_zeros(())], 0
+    for kind, trie in enumerate(table.tries):
+        rows = (identifier == kind).nonzero().squeeze(1)
+        path = torch.cat([torch.zeros_like(rows)[:, None], trie.path[item[rows]]], dim=1)
+        for level in range(trie.levels if len(rows) else 0):
+            start, stop = backbone.vocabulary.level_range(kind, level)
+            logits = hidden[rows, level] @ outputs[start:stop].T
+            _, code, real = trie.children(path[:, level], level)
+            # What is no child is put into a column of its own, which is then left out.
+            mask = torch.zeros(len(rows), stop - start + 1, dtype=torch.bool, device=rows.device)
+            mask.scatter_(1, code.masked_fill(~real, stop - start), True)
+            wanted = trie.code[path[:, level + 1] - 1]
+            among = logits.masked_fill(~mask[:, :-1], -torch.inf)
+            losses.append(functional.cross_entropy(among, wanted, reduction="sum"))
+        count += len(rows) * trie.levels
+    return torch.stack(losses).sum(), count
 
 
 def text_loss(backbone: Backbone, targets: TextTargets, device: str) -> tuple[Tensor, int]:

@@ -29,8 +29,10 @@ class GeneratorSettings(Budget):
     item_tokens: Literal["fused", "codes"] = setting(
         "fused", "an item in the input is one summed embedding, or one token for each code"
     )
-    vocabulary_softmax: bool = setting(
-        False, "normalise code probabilities over the whole vocabulary, not over the level"
+    softmax: Literal["trie", "level", "vocabulary"] = setting(
+        "level",
+        "what code probabilities are normalised over: the codes that lead on to an item, all codes"
+        " of the level, or the whole vocabulary as T5 does",
     )
     max_history: int = setting(
         64, "events in a training sequence and in a request's history (packed)", low=1

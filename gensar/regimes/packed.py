@@ -7,6 +7,7 @@ instruction, because the behaviour token that the decoder starts with says what 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -36,7 +37,8 @@ class PackedRegime:
     """Builds the training steps and the requests' inputs.
 
     Args:
-        settings: ``max_history``, ``batch_size``, ``item_samples`` and the weights are used.
+        settings: ``max_history``, ``batch_size``, ``item_samples``, ``item_share`` and the weights
+            are used.
         sequences: turns events into positions.
         written: queries that a model wrote for the items; else words of their texts are taken.
     """
@@ -124,9 +126,11 @@ class PackedRegime:
     ) -> None:
         """Add the tasks that read no history; pseudo-queries are for a model that searches."""
         settings = self.settings
-        if not settings.item_samples or not texts.any:
+        own = sum(int((codes.visible > 0).sum()) for codes, _ in step.codes)
+        some = min(settings.item_samples, math.ceil(settings.item_share * own))
+        if not some or not texts.any:
             return
-        some, few = settings.item_samples, max(1, settings.item_samples // 8)
+        few = max(1, some // 8)
         names = ("pseudo-query-search", "text-to-identifier", "identifier-to-text")
         counts = (some if Task.SEARCH in tasks else 0, some, few)
         wanted = [

@@ -458,3 +458,34 @@ def test_intervals_stay_where_a_metric_can_be(tmp_path: Path) -> None:
     assert known
     assert all(0 <= row.low <= row.mean <= row.high <= 1 for row in known)
     assert any(row.low == 0 for row in known)
+
+
+def _told(stopped_by: str, rise: float | None) -> dict[str, Any]:
+    return {"steps": 9, "stopped_by": stopped_by, "last_doubling": rise}
+
+
+def test_a_training_that_a_cap_ended_is_marked_with_what_it_was_gaining(tmp_path: Path) -> None:
+    ended = [
+        ("ended", 1, {"net": _told("validation", 0.02)}),
+        ("ended", 2, {"net": _told("validation", 0.04)}),
+        ("cut", 1, {"net": _told("validation", 0.1), "tuning": _told("cap", 0.25)}),
+        ("cut", 2, {"net": _told("validation", 0.1), "tuning": _told("validation", None)}),
+        ("old", 1, None),
+    ]
+    for model, seed, told in ended:
+        facts = {} if told is None else {"trainings": told}
+        record(tmp_path, model, {FULL: [0] * USERS}, seed=seed, facts=facts)
+    (board,) = boards(scan_runs(tmp_path, pytest.fail))
+    rows = {row.entry.label: row.entry for row in table(board, FULL).rows}
+    assert {name: entry.capped for name, entry in rows.items()} == {
+        "ended": False,
+        "cut": True,
+        "old": False,
+    }
+    assert rows["ended"].last_doubling == pytest.approx(0.03)
+    assert rows["cut"].last_doubling == pytest.approx(0.175)
+    assert rows["old"].last_doubling is None
+    text = to_markdown([board])
+    assert "2.0 s, +3% " in text
+    assert "2.0 s, +18% ↑" in text or "2.0 s, +17% ↑" in text
+    assert "↑ the cap of the budget ended a training" in text

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.recbole_bridge.masks import masked
-from baselines.recbole_bridge.samples import Samples, Wanted, right_aligned
+from baselines.recbole_bridge.samples import Columns, Samples, Wanted, right_aligned
 from baselines.recbole_bridge.settings import RecBoleSettings, model_values
 from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventSource
@@ -20,6 +20,11 @@ MASKS = Wanted(transform="mask_itemseq", mask_ratio=0.3, last_ratio=0.5)
 def _samples(data: Dataset, wanted: Wanted | None = None, **changed: object) -> Samples:
     chosen = RecBoleSettings(**{**SMALL.__dict__, **changed})  # type: ignore[arg-type]
     return Samples(data.train, chosen, wanted or Wanted(), seed=3)
+
+
+def _batches(samples: Samples, epoch: int = 0) -> list[Columns]:
+    rng = np.random.default_rng(epoch)
+    return [samples.of(rows, rng) for rows in samples.batches(epoch)]
 
 
 @pytest.mark.parametrize("history", ["all", "rec"])
@@ -41,8 +46,7 @@ def test_every_event_with_a_history_comes_once_before_any_comes_twice(
 def test_batches_hold_the_events_before_the_target(tiny: Dataset) -> None:
     samples, log = _samples(tiny, samples=0), tiny.train.log
     rows = samples._chosen(0)
-    batches = list(samples.epoch(0))
-    assert len(batches) == samples.batches()
+    batches = _batches(samples)
     target = np.concatenate([b["item_id"] for b in batches])
     history = np.concatenate([b["item_id_list"] for b in batches])
     for row, item, read in zip(rows, target, history, strict=True):
@@ -52,14 +56,14 @@ def test_batches_hold_the_events_before_the_target(tiny: Dataset) -> None:
 
 
 def test_negatives_are_any_item_but_the_target(tiny: Dataset) -> None:
-    drawn = [batch for epoch in range(40) for batch in _samples(tiny).epoch(epoch)]
+    drawn = [batch for epoch in range(40) for batch in _batches(_samples(tiny), epoch)]
     target, other = (np.concatenate([b[n] for b in drawn]) for n in ("item_id", "neg_item_id"))
     assert (target != other).all()
     assert set(other) == set(range(1, len(tiny.items) + 1))
 
 
 def test_labelled_samples_come_with_their_target_and_with_another_item(tiny: Dataset) -> None:
-    batch = next(_samples(tiny, Wanted(labels=True, negative_lists=True)).epoch(0))
+    batch = _batches(_samples(tiny, Wanted(labels=True, negative_lists=True)))[0]
     assert batch["label"].tolist() == [1.0] * 50 + [0.0] * 50
     assert (batch["item_id"][50:] == batch["neg_item_id"][:50]).all()
     assert (batch["item_id_list"][50:] == batch["item_id_list"][:50]).all()
@@ -88,7 +92,7 @@ def test_masked_places_are_the_last_of_those_drawn(lengths, ratio, most, seed) -
 def test_masked_sequences_end_with_the_target_and_tell_what_they_hide(tiny: Dataset) -> None:
     samples = _samples(tiny, MASKS)
     only_last = []
-    for batch in samples.epoch(0):
+    for batch in _batches(samples):
         hidden = batch["Mask_item_id_list"] == len(tiny.items) + 1
         only_last.append(bool((hidden.sum(axis=1) == 1).all()))
         for number in range(len(batch["item_id"])):

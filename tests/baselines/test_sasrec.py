@@ -121,9 +121,9 @@ def test_interrupted_training_goes_on_to_the_same_weights(
     arrays, _ = model.state()
     for name, array in resumed.state()[0].items():
         np.testing.assert_array_equal(array, arrays[name], err_msg=name)
-    told = [[(p["epoch"], p["loss"], p["rec"]) for p in c.run_log.curve] for c in (context, again)]
+    told = [[(p["step"], p["loss"], p["rec"]) for p in c.run_log.curve] for c in (context, again)]
     assert told[0] == told[1]
-    assert len(told[0]) == 3
+    assert len(told[0]) > 2
 
 
 def test_importing_recbole_s_modules_leaves_torch_as_it_was() -> None:

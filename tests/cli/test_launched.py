@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.learning.epoch_loop import EpochLoop
+from benchmark.learning.training_loop import TrainingLoop
 from tests.commands import finished, start
 from tests.processes import command
 from tests.support import write_tiny
@@ -47,7 +47,7 @@ def test_two_processes_make_the_run_of_one(home: Path) -> None:
     assert (two["environment"]["processes"], one["environment"]["processes"]) == (2, 1)
     assert two["parameters"] == one["parameters"]
     for found, expected in zip(two["curve"], one["curve"], strict=True):
-        assert found["epoch"] == expected["epoch"]
+        assert found["step"] == expected["step"]
         assert found["loss"] == pytest.approx(expected["loss"], abs=1e-3)
     for protocol, means in one["metrics"]["rec"].items():
         found = two["metrics"]["rec"][protocol]
@@ -70,35 +70,35 @@ def test_it_is_not_made_again_by_another_number_of_processes(home: Path) -> None
     assert {**json.loads(again.stdout)[0], "reused": False} == json.loads(first.stdout)[0]
 
 
-def _fail_in_the_second_epoch(rank: int) -> None:
-    train = EpochLoop._train
+def _fail_after_a_validation(rank: int) -> None:
+    train = TrainingLoop._train
 
-    def failing(loop: EpochLoop, *arguments: Any) -> float:
-        if rank == 1 and arguments[1] == 1:
+    def failing(loop: TrainingLoop, *arguments: Any) -> Any:
+        if rank == 1 and arguments[0].step:
             raise RuntimeError("out of memory")
         return train(loop, *arguments)
 
-    EpochLoop._train = failing  # type: ignore[method-assign]
+    TrainingLoop._train = failing  # type: ignore[method-assign]
 
 
-def _die_in_the_second_epoch(rank: int) -> None:
-    train = EpochLoop._train
+def _die_after_a_validation(rank: int) -> None:
+    train = TrainingLoop._train
 
-    def dying(loop: EpochLoop, *arguments: Any) -> float:
-        if rank == 1 and arguments[1] == 1:
+    def dying(loop: TrainingLoop, *arguments: Any) -> Any:
+        if rank == 1 and arguments[0].step:
             os.kill(os.getpid(), signal.SIGKILL)
         return train(loop, *arguments)
 
-    EpochLoop._train = dying  # type: ignore[method-assign]
+    TrainingLoop._train = dying  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("sabotage", [_fail_in_the_second_epoch, _die_in_the_second_epoch])
+@pytest.mark.parametrize("sabotage", [_fail_after_a_validation, _die_after_a_validation])
 def test_a_failure_of_one_ends_all_and_the_next_goes_on(home: Path, sabotage: Any) -> None:
     first, second = command(home, *SASREC, *SAME, sabotage=sabotage, within=60)
     assert first.status == 2
-    assert second.status == (2 if sabotage is _fail_in_the_second_epoch else -signal.SIGKILL)
+    assert second.status == (2 if sabotage is _fail_after_a_validation else -signal.SIGKILL)
     (line,) = [line for line in first.stderr.splitlines() if line.startswith("error:")]
-    if sabotage is _fail_in_the_second_epoch:
+    if sabotage is _fail_after_a_validation:
         assert line.startswith("error: model sasrec, seed 1: process 2 of 2: ")
         assert "memory ran out" in line
     else:
@@ -107,7 +107,7 @@ def test_a_failure_of_one_ends_all_and_the_next_goes_on(home: Path, sabotage: An
     assert list(home.glob("results/checkpoints/**/sasrec.pt"))
     first, second = command(home, *SASREC, *SAME)
     assert (first.status, second.status) == (0, 0), first.stderr
-    assert "resumed from a checkpoint, epoch 1" in first.stderr
+    assert "resumed from a checkpoint, step " in first.stderr
     whole = command(home, *SASREC, *SAME, "--results", "whole")
     assert [one.status for one in whole] == [0, 0]
     resumed, uninterrupted = (

@@ -103,7 +103,7 @@ def test_the_commands_of_the_page_run(command: Command, tiny_folder: Path, line:
 def test_the_page_tells_the_rule() -> None:
     rungs = {HALVING.min_resource * HALVING.reduction_factor**n for n in range(3)}
     assert rungs == {10, 30, 90}
-    assert "a tenth of its epochs\nbehind it, three tenths, and nine tenths" in PAGE
+    assert "a tenth of its budget\nbehind it, three tenths, and nine tenths" in PAGE
     assert "the best third" in PAGE.replace("\n", " ")
 
 
@@ -111,7 +111,7 @@ def test_pruned_trials_are_told(command: Command, tiny_folder: Path) -> None:
     small = (f"--set={each}" for each in ("width=8", "inner=8", "epochs=10", "validate_every=1"))
     chosen = ("--model", "sasrec", "--dataset", tiny_folder, "--trials", 4, *small)
     done = command("tune", *chosen)
-    assert re.search(r"sasrec, trial \d: pruned at \d+ % of its epochs, 0\.\d+ in ", done.err)
+    assert re.search(r"sasrec, trial \d: pruned at \d+ % of its budget, 0\.\d+ in ", done.err)
     assert {"pruned", "saved"} <= set(re.findall(r"\w+", done.out))
     (study,) = command("tune", *chosen, "--json").json
     assert study["pruned"]

@@ -18,7 +18,7 @@ from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import TrainingContext, TrainView
-from gensar.engine.backbone import Backbone, t5_of
+from gensar.engine.backbone import Backbone, Normaliser, t5_of
 from gensar.engine.identifiers import Identifiers
 from gensar.engine.vocabulary import Vocabulary
 from gensar.model import GenSAR
@@ -40,11 +40,13 @@ SMALL = {
     "text_tokens": 200,
     "max_history": 6,
     "item_samples": 8,
+    "item_share": 9.0,
     "query_samples": 20,
     "pseudo_samples": 20,
     "text_samples": 20,
     "epochs": 2,
     "validate_every": 1,
+    "patience": 99,
     "validation_requests": 20,
 }
 
@@ -77,7 +79,7 @@ def vocabulary_of(identifiers: Identifiers) -> Vocabulary:
 def backbone_of(
     vocabulary: Vocabulary,
     causal: bool = False,
-    vocabulary_softmax: bool = False,
+    softmax: Normaliser = "level",
     seed: int = 0,
     whole_answers: bool = False,
 ) -> Backbone:
@@ -89,12 +91,25 @@ def backbone_of(
             t5_of(settings, vocabulary.size),
             vocabulary,
             causal,
-            vocabulary_softmax or whole_answers,
+            "vocabulary" if whole_answers else softmax,
             whole_answers,
         )
         for weight in backbone.parameters():
             torch.nn.init.normal_(weight, std=0.5)
     return backbone.eval()
+
+
+def competitors(
+    vocabulary: Vocabulary, softmax: Normaliser, kind: int, item: int, level: int
+) -> list[int]:
+    """Return the tokens that an item's code at a level is held against, itself included."""
+    if softmax == "vocabulary":
+        return list(range(vocabulary.size))
+    if softmax == "level":
+        return list(range(*vocabulary.level_range(kind, level)))
+    tokens = vocabulary.code_tokens(kind)
+    alike = (tokens[:, :level] == tokens[item, :level]).all(axis=1)
+    return sorted(set(tokens[alike, level].tolist()))
 
 
 def train_view(twins: bool = False, seed: int = 0) -> TrainView:

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gensar.engine.backbone import Backbone
+from gensar.engine.backbone import Backbone, Normaliser
 from gensar.engine.beam_search import Leaves, beam_search, score_catalogue, score_items
 from gensar.engine.bucketed_encoder import encode_by_length
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.incremental_decoder import EncoderOutput
 from gensar.engine.trie import ExcludedItems, Trie
 from gensar.engine.vocabulary import END, PADDING
-from tests.gensar.support import backbone_of, random_identifiers, vocabulary_of
+from tests.gensar.support import backbone_of, competitors, random_identifiers, vocabulary_of
 
 ITEMS, REQUESTS = 40, 4
 IDENTIFIERS = random_identifiers(ITEMS, ((4, 4, 4, 4, 7), (4, 4, 4, 4)))
@@ -45,21 +45,30 @@ def _exact(backbone: Backbone, encoded: EncoderOutput, kind: int) -> Tensor:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("whole", [False, True], ids=["level", "vocabulary"])
+@pytest.mark.parametrize("softmax", ["trie", "level", "vocabulary"])
 @torch.no_grad()
-def test_scores_are_those_of_one_pass_of_t5_for_each_candidate(kind: int, whole: bool) -> None:
-    backbone = backbone_of(VOCABULARY, vocabulary_softmax=whole)
+def test_scores_are_those_of_one_pass_of_t5_for_each_candidate(
+    kind: int, softmax: Normaliser
+) -> None:
+    backbone = backbone_of(VOCABULARY, softmax=softmax)
     tokens, real = _inputs()
     expected = torch.zeros(REQUESTS, ITEMS)
     for item, codes in enumerate(VOCABULARY.code_tokens(kind).tolist()):
         written = torch.tensor([[_start(kind), *codes[:-1]]]).expand(REQUESTS, -1)
         logits = backbone.t5(tokens, attention_mask=real, decoder_input_ids=written).logits
         for level, token in enumerate(codes):
-            first, stop = (0, VOCABULARY.size) if whole else VOCABULARY.level_range(kind, level)
-            log_probs = functional.log_softmax(logits[:, level, first:stop], dim=-1)
-            expected[:, item] += log_probs[:, token - first]
-    found = _exact(backbone, _encoded(backbone), kind)
+            among = competitors(VOCABULARY, softmax, kind, item, level)
+            log_probs = functional.log_softmax(logits[:, level, among], dim=-1)
+            expected[:, item] += log_probs[:, among.index(token)]
+    encoded, trie = _encoded(backbone), Trie.of(IDENTIFIERS.codes[kind])
+    found = _exact(backbone, encoded, kind)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    some = torch.arange(ITEMS).flip(0)[: ITEMS // 2].repeat(REQUESTS, 1)
+    given = score_items(backbone, encoded, _start(kind), kind, trie, some)
+    torch.testing.assert_close(given, expected.gather(1, some), atol=1e-5, rtol=1e-5)
+    if softmax == "trie":  # the items share all of the probability
+        distinct = np.unique(IDENTIFIERS.codes[kind], axis=0, return_index=True)[1]
+        torch.testing.assert_close(found[:, distinct].exp().sum(dim=1), torch.ones(REQUESTS))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -103,24 +112,29 @@ def test_a_few_rows_at_a_time_are_encoded_as_transformers_encodes_all_together(
 def test_a_few_logits_at_a_time_give_the_same_log_probabilities(
     scale: float, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backbone = backbone_of(VOCABULARY, vocabulary_softmax=True)
+    backbone = backbone_of(VOCABULARY, softmax="vocabulary")
     hidden = torch.randn(3, 5, 16, generator=torch.Generator().manual_seed(1))
     hidden[0] *= scale
     first, stop = VOCABULARY.level_range(SEMANTIC, 1)
     expected = functional.log_softmax(hidden @ backbone.t5.lm_head.weight.T, dim=-1)
     monkeypatch.setattr("gensar.engine.cpu_kernels._LOGITS_AT_ONCE", at_once)
-    found = backbone.code_log_probs(hidden, SEMANTIC, 1)
+    every = torch.arange(stop - first).expand(3, 5, -1)
+    permitted = every, torch.ones_like(every, dtype=torch.bool)
+    found = backbone.code_log_probs(hidden, SEMANTIC, 1, permitted)
     torch.testing.assert_close(found, expected[..., first:stop], atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("whole", [False, True], ids=["codes", "whole answers"])
+@pytest.mark.parametrize("softmax", ["trie", "level", "whole answers"])
 @torch.no_grad()
 def test_as_many_beams_as_identifiers_give_the_exact_order(
-    kind: int, causal: bool, whole: bool
+    kind: int, causal: bool, softmax: str
 ) -> None:
-    backbone = backbone_of(VOCABULARY, causal, whole_answers=whole)
+    if softmax == "whole answers":
+        backbone = backbone_of(VOCABULARY, causal, whole_answers=True)
+    else:
+        backbone = backbone_of(VOCABULARY, causal, softmax=softmax)  # type: ignore[arg-type]
     encoded = _encoded(backbone)
     exact = _exact(backbone, encoded, kind)
     trie = Trie.of(IDENTIFIERS.codes[kind])
@@ -137,7 +151,7 @@ def test_as_many_beams_as_identifiers_give_the_exact_order(
 @pytest.mark.parametrize("whole", [False, True], ids=["codes", "whole answers"])
 @torch.no_grad()
 def test_beams_are_those_of_transformers(whole: bool) -> None:
-    backbone = backbone_of(VOCABULARY, vocabulary_softmax=True, whole_answers=whole)
+    backbone = backbone_of(VOCABULARY, softmax="vocabulary", whole_answers=whole)
     trie, kind, beams = Trie.of(IDENTIFIERS.codes[1]), COLLABORATIVE, 6
     front, back = ([PADDING], [END]) if whole else ([], [])
     paths = [

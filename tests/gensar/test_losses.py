@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+from gensar.engine.backbone import Normaliser
 from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.losses import CodeTable, code_loss, text_loss
 from gensar.engine.targets import CodeTargets, TextTargets
 from gensar.engine.vocabulary import END, PADDING
-from tests.gensar.support import backbone_of, random_identifiers, vocabulary_of
+from tests.gensar.support import backbone_of, competitors, random_identifiers, vocabulary_of
 
 UNEQUAL = ((4, 4, 4, 4, 3), (4, 4, 4, 4))
 VOCABULARY = vocabulary_of(random_identifiers(9, UNEQUAL))
@@ -32,10 +33,12 @@ def _targets(seed: int = 0) -> CodeTargets:
     )
 
 
-@pytest.mark.parametrize("whole", [False, True], ids=["level", "vocabulary"])
+@pytest.mark.parametrize("softmax", ["trie", "level", "vocabulary"])
 @torch.no_grad()
-def test_the_loss_of_codes_is_the_cross_entropy_within_their_level(whole: bool) -> None:
-    backbone = backbone_of(VOCABULARY, vocabulary_softmax=whole)
+def test_the_loss_of_codes_is_the_cross_entropy_among_what_they_compete_with(
+    softmax: Normaliser,
+) -> None:
+    backbone = backbone_of(VOCABULARY, softmax=softmax)
     targets = _targets()
     expected, count = 0.0, 0
     for row, column in np.argwhere(targets.visible > 0):
@@ -47,8 +50,9 @@ def test_the_loss_of_codes_is_the_cross_entropy_within_their_level(whole: bool) 
             decoder_input_ids=torch.tensor([[int(targets.start[row, column]), *codes[:-1]]]),
         ).logits[0]
         for level, token in enumerate(codes):
-            first, stop = (0, VOCABULARY.size) if whole else VOCABULARY.level_range(kind, level)
-            expected -= float(functional.log_softmax(logits[level, first:stop], 0)[token - first])
+            among = competitors(VOCABULARY, softmax, kind, int(item), level)
+            log_probs = functional.log_softmax(logits[level, among], 0)
+            expected -= float(log_probs[among.index(token)])
             count += 1
     loss, codes_counted = code_loss(backbone, CodeTable(backbone, "cpu"), targets)
     assert codes_counted == count
@@ -80,9 +84,9 @@ def test_the_loss_of_whole_answers_counts_behaviour_and_end_tokens(behaviour: bo
     assert float(loss) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("whole", [False, True], ids=["level", "vocabulary"])
-def test_identifiers_of_unequal_length_give_finite_gradients(whole: bool) -> None:
-    backbone = backbone_of(VOCABULARY, vocabulary_softmax=whole)
+@pytest.mark.parametrize("softmax", ["trie", "level", "vocabulary"])
+def test_identifiers_of_unequal_length_give_finite_gradients(softmax: Normaliser) -> None:
+    backbone = backbone_of(VOCABULARY, softmax=softmax)
     loss, _ = code_loss(backbone, CodeTable(backbone, "cpu"), _targets())
     loss.backward()
     for name, weight in backbone.named_parameters():
@@ -93,7 +97,7 @@ def test_identifiers_of_unequal_length_give_finite_gradients(whole: bool) -> Non
 @pytest.mark.parametrize("whole", [False, True], ids=["text", "vocabulary"])
 @torch.no_grad()
 def test_the_loss_of_texts_is_the_cross_entropy_of_their_pieces(whole: bool) -> None:
-    backbone = backbone_of(VOCABULARY, vocabulary_softmax=whole)
+    backbone = backbone_of(VOCABULARY, softmax="vocabulary" if whole else "level")
     rng = np.random.default_rng(0)
     text = np.array([[7, 8, END], [9, END, PADDING]])
     targets = TextTargets(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -42,7 +43,7 @@ TABLE = CodeTable(BACKBONE, "cpu")
 
 
 def _regime(fused: bool = True, **changed: Any) -> PackedRegime:
-    sizes = {"max_history": WINDOW, "batch_size": 4, "item_samples": 6}
+    sizes = {"max_history": WINDOW, "batch_size": 4, "item_samples": 6, "item_share": 9.0}
     texts = {"query_tokens": 8, "item_text_tokens": 8}
     return PackedRegime(
         GenSARSettings(**{**sizes, **texts, **changed}), Sequences(VOCABULARY, fused)
@@ -50,10 +51,8 @@ def _regime(fused: bool = True, **changed: Any) -> PackedRegime:
 
 
 def _steps(regime: PackedRegime, train: TrainView, tasks: tuple[Task, ...] = TASKS) -> list[Step]:
-    count, steps = regime.training(train, tasks)(np.random.default_rng(3))
-    found = list(steps)
-    assert len(found) == count
-    return found
+    rng = np.random.default_rng(3)
+    return [make(rng) for make in regime.training(train, tasks)(rng)]
 
 
 def _alone(targets: CodeTargets, row: int, column: int) -> CodeTargets:
@@ -336,3 +335,12 @@ def test_bare_identifiers_are_items_without_behaviour_token() -> None:
             expected = VOCABULARY.code_tokens(kind)[item].tolist()
             assert tokens[tokens != NOTHING].tolist() == expected
             assert stop - start == (1 if fused else len(expected))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 50.0])
+def test_item_samples_keep_their_share_of_the_events(share: float) -> None:
+    for step in _steps(_regime(item_share=share, item_samples=6), train_view()):
+        own = int((step.codes[0][0].visible > 0).sum())
+        wanted = min(6, math.ceil(share * own))
+        counts = [len(codes.inputs) for codes, _ in step.codes[1:]]
+        assert counts == ([wanted] * 2 if wanted else [])

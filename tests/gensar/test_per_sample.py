@@ -58,10 +58,8 @@ def _regime(**changed: int) -> PlainRegime:
 
 
 def _steps(regime: PlainRegime, train: TrainView, tasks: tuple[Task, ...] = TASKS) -> list[Step]:
-    count, steps = regime.epoch(train, tasks, WORDS, TEXTS, np.random.default_rng(3))
-    found = list(steps)
-    assert len(found) == count
-    return found
+    rng = np.random.default_rng(3)
+    return [make(rng) for make in regime.epoch(train, tasks, WORDS, TEXTS, rng)]
 
 
 def _spell(text: str) -> list[int]:
@@ -131,7 +129,7 @@ def test_a_search_with_a_history_is_asked_and_answered_in_the_published_form() -
     names = tuple(map(str, range(ITEMS)))
     queries = Queries(tuple("abc"), QUERIES, ("given",) * 3)
     train = TrainView(log, Items(names, names, tuple(ITEM_TEXTS), {}), queries, "")
-    regime = _regime(vocabulary_softmax=True, batch_size=99)
+    regime = _regime(softmax="vocabulary", batch_size=99)
     (step,) = _steps(regime, train)
     texts = {int(t.text[0, 0]): t for t, _ in step.texts}
     semantic, collaborative = (
@@ -203,9 +201,9 @@ def test_only_the_asked_tasks_are_trained() -> None:
 @pytest.mark.parametrize("whole", [False, True], ids=["codes", "whole answers"])
 @torch.no_grad()
 def test_every_token_of_a_batch_counts_the_same_whatever_its_task(whole: bool) -> None:
-    backbone = backbone_of(VOCABULARY, vocabulary_softmax=True, whole_answers=whole)
+    backbone = backbone_of(VOCABULARY, softmax="vocabulary", whole_answers=whole)
     table = CodeTable(backbone, "cpu")
-    for step in _steps(_regime(vocabulary_softmax=whole), train_view()):
+    for step in _steps(_regime(softmax="vocabulary" if whole else "level"), train_view()):
         parts = [(code_loss(backbone, table, t), weight) for t, weight in step.codes]
         parts += [(text_loss(backbone, t, "cpu"), weight) for t, weight in step.texts]
         trained = sum(weight * loss / count for (loss, count), weight in parts)

@@ -7,10 +7,13 @@ import json
 import math
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -20,15 +23,15 @@ from benchmark.errors import InputError
 from benchmark.run_log import RunLog
 from benchmark.sealed import DamagedError, read_sealed, write_sealed
 
-from .training import EPOCHS, IDENTITY, Training, assert_equal
+from .training import IDENTITY, STEPS, Training, assert_equal
 
 
 @settings(max_examples=25, deadline=None)
 @given(
-    values=st.lists(st.integers(0, 5), min_size=EPOCHS, max_size=EPOCHS),
+    values=st.lists(st.integers(0, 5), min_size=3, max_size=8),
     every=st.integers(1, 3),
     patience=st.integers(1, 4),
-    stops=st.lists(st.integers(0, EPOCHS - 1), max_size=3),
+    stops=st.lists(st.integers(0, STEPS - 1), max_size=3),
 )
 def test_resumed_training_is_uninterrupted_training(
     tmp_path_factory: pytest.TempPathFactory,
@@ -38,17 +41,14 @@ def test_resumed_training_is_uninterrupted_training(
     stops: list[int],
 ) -> None:
     folder = tmp_path_factory.mktemp("checkpoints") / "new"
-    kept = {"values": values, "validate_every": every, "patience": patience}
-    whole = Training(None, **kept)
-    best = whole.run()
+    budget = replace(Training(None).budget, validate_every=every, patience=patience)
+    whole = Training(None, values, budget)
+    told = whole.run()
     for stop in stops:
-        part = Training(folder, **kept, stop_in=stop)
-        try:
-            part.run()
-        except KeyboardInterrupt:
-            assert stop not in part.trained
-    last = Training(folder, **kept)
-    assert last.run() == best
+        with suppress(KeyboardInterrupt):
+            Training(folder, values, budget, stop_in=stop).run()
+    last = Training(folder, values, budget)
+    assert last.run() == told
     assert_equal(last.weights(), whole.weights())
     assert json.dumps(last.curve()) == json.dumps(whole.curve())
 
@@ -65,8 +65,8 @@ def test_the_time_of_an_interrupted_run_counts(
             super().__post_init__()
             self.run_log = RunLog(quiet=True)
 
-        def _train(self, epoch: int) -> float:
-            loss = super()._train(epoch)
+        def step(self, batch: tuple[int, int], rng: np.random.Generator) -> float:
+            loss = super().step(batch, rng)
             now[0] += 10
             return loss
 
@@ -80,7 +80,7 @@ def test_the_time_of_an_interrupted_run_counts(
             return {phase.name: phase.seconds for phase in phases}
 
     whole = Slow(None).timed()
-    assert whole == {"fit/backbone": 10.0 * EPOCHS, "fit": 10.0 * EPOCHS + 5}
+    assert whole == {"fit/backbone": 10.0 * STEPS, "fit": 10.0 * STEPS + 5}
     with pytest.raises(KeyboardInterrupt):
         Slow(tmp_path, stop_in=4).timed()
     now[0] += 1000
@@ -91,24 +91,36 @@ def test_the_time_of_an_interrupted_run_counts(
     assert Slow(tmp_path).timed() == whole
 
 
+def _weights(state: dict[str, Any], which: str) -> dict[str, Any]:
+    weights: dict[str, Any] = state[which]["weights"]
+    return weights
+
+
 IMPOSSIBLE: dict[str, Callable[[dict[str, Any]], object]] = {
     "no times": lambda state: state["progress"].pop("elapsed"),
     "too many times": lambda state: state["progress"].update(elapsed=[(1.0, 1.0)] * 3),
     "times of one clock": lambda state: state["progress"].update(elapsed=[1.0]),
     "a time before the start": lambda state: state["progress"].update(elapsed=[(-1.0, 0.0)]),
-    "an epoch beyond the last": lambda state: state["progress"].update(epoch=EPOCHS + 1),
-    "an epoch that is no number": lambda state: state["progress"].update(epoch="3"),
-    "a best epoch to come": lambda state: state["progress"].update(best_epoch=EPOCHS + 1),
+    "a step that is no number": lambda state: state["progress"].update(step="3"),
+    "a step before the first": lambda state: state["progress"].update(step=-1),
+    "a best step to come": lambda state: state["progress"].update(best_step=STEPS + 1),
+    "more of a pass than there were steps": lambda state: state["progress"].update(place=STEPS + 1),
     "a best value of NaN": lambda state: state["progress"].update(best_value=math.nan),
+    "an end of another kind": lambda state: state["progress"].update(ended="night"),
+    "a decay without a start": lambda state: state["progress"]["decay"].pop("start"),
     "a curve of texts": lambda state: state["progress"].update(curve=["0.3"]),
     "something more": lambda state: state["progress"].update(more=1),
     "no progress": lambda state: state.pop("progress"),
-    "weights of another shape": lambda state: state["weights"].update({"0.bias": torch.ones(4)}),
-    "weights of another type": lambda state: state["best"].update({"0.bias": torch.ones(3).int()}),
-    "weights of NaN": lambda state: state["weights"]["0.bias"].fill_(torch.nan),
-    "a weight less": lambda state: state["best"].pop("0.bias"),
-    "another optimiser": lambda state: state["optimiser"].update(param_groups=[]),
-    "no optimiser": lambda state: state.update(optimiser=3),
+    "weights of another shape": lambda state: _weights(state, "last").update(
+        {"0.bias": torch.ones(4)}
+    ),
+    "weights of another type": lambda state: _weights(state, "best").update(
+        {"0.bias": torch.ones(3).int()}
+    ),
+    "weights of NaN": lambda state: _weights(state, "last")["0.bias"].fill_(torch.nan),
+    "a weight less": lambda state: _weights(state, "best").pop("0.bias"),
+    "another optimiser": lambda state: state["last"]["optimiser"].update(param_groups=[]),
+    "no optimiser": lambda state: state["last"].update(optimiser=3),
 }
 
 
@@ -119,7 +131,10 @@ def test_a_sealed_checkpoint_of_impossible_values_is_called_damaged(
     Training(tmp_path).run()
     file, owner = tmp_path / "net.pt", f"{IDENTITY}/net"
     state = torch.load(BytesIO(read_sealed(file, owner)), weights_only=True)
+    state["progress"] = json.loads(state["progress"])
     change(state)
+    if "progress" in state:
+        state["progress"] = json.dumps(state["progress"])
     content = BytesIO()
     torch.save(state, content)
     write_sealed(file, content.getvalue(), owner)
@@ -129,10 +144,10 @@ def test_a_sealed_checkpoint_of_impossible_values_is_called_damaged(
 
 def test_training_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        Training(tmp_path, stop_in=4).run()
+        Training(tmp_path, stop_in=5).run()
     again = Training(tmp_path)
     again.run()
-    assert again.trained == [4, 5, 6]
+    assert again.trained == [divmod(step, 5) for step in range(4, STEPS)]
     done = Training(tmp_path)
     done.run()
     assert done.trained == []
@@ -154,7 +169,7 @@ def test_an_interrupted_checkpoint_leaves_the_one_before(
     assert [file.name for file in tmp_path.iterdir()] == ["net.pt"]
     again, whole = Training(tmp_path), Training(None)
     assert again.run() == whole.run()
-    assert again.trained[0] == 3
+    assert again.trained[0] == (0, 2)
     assert_equal(again.weights(), whole.weights())
 
 

@@ -18,7 +18,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Task
 from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.learning.epoch_loop import EpochLoop
+from benchmark.learning.training_loop import TrainingLoop
 from benchmark.model import TrainingContext
 from benchmark.processes import ALONE, Processes
 from benchmark.registry import find
@@ -80,22 +80,22 @@ def _first_step(case: str, data: Dataset, processes: Processes) -> dict[str, Ten
 @contextmanager
 def _noticing(found: dict[str, Tensor]) -> Iterator[None]:
     """Note the gradients of the first step within an epoch loop, and end there."""
-    loops: list[EpochLoop] = []
+    loops: list[TrainingLoop] = []
 
-    def begin(loop: EpochLoop, *arguments: Any) -> float:
+    def begin(loop: TrainingLoop, *arguments: Any) -> float:
         loops.append(loop)
         return train(loop, *arguments)
 
     def notice(optimiser: torch.optim.Optimizer, *_: Any) -> None:
-        if loops and optimiser is loops[-1].optimiser:
+        if loops and optimiser is loops[-1].trainer.optimiser:
             weights = loops[-1].module.named_parameters()
             found.update({n: w.grad.clone() for n, w in weights if w.grad is not None})
             raise _EnoughError
 
-    train = EpochLoop._train
+    train = TrainingLoop._train
     hook = register_optimizer_step_pre_hook(notice)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(EpochLoop, "_train", begin)
+        patch.setattr(TrainingLoop, "_train", begin)
         patch.setattr("baselines.synergen.training.negatives", _same_negatives)
         for module in READERS:
             patch.setattr(f"{module}.semantic_vectors", _any_vectors)

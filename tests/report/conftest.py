@@ -17,7 +17,7 @@ from tests.results.records import record
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[RunRecord]:
     """The study, a model with a foreign name, and one that lacks a protocol in one seed."""
     folder = tmp_path_factory.mktemp("results")
-    curve = [{"epoch": 1, "seconds": 1.5, "rec": 0.25}, {"epoch": 2, "seconds": 3.0, "rec": 0.5}]
+    curve = [{"step": 1, "seconds": 1.5, "rec": 0.25}, {"step": 2, "seconds": 3.0, "rec": 0.5}]
     users = [number // 2 for number in range(60)]
     asked = {FULL: ranks(30, 2), SEARCH: ranks(31, 4)}
     foreign = record(folder, "foreign", asked, users, curve=curve, parameters=2_000_000)

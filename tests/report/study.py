@@ -39,8 +39,8 @@ def plans() -> list[dict[str, Any]]:
             "tasks": BOTH,
             "settings": WHOLE,
             "curve": [
-                {"epoch": 1, "seconds": 1.0, "rec": 0.1, "search": 0.2},
-                {"epoch": 2, "seconds": 2.0, "rec": 0.2, "search": 0.3},
+                {"step": 1, "seconds": 1.0, "rec": 0.1, "search": 0.2},
+                {"step": 2, "seconds": 2.0, "rec": 0.2, "search": 0.3},
             ],
         }
         for seed in (1, 2, 3)

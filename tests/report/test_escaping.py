@@ -49,7 +49,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[RunRecord]:
     """A model with two settings, and an ablation of it."""
     folder = tmp_path_factory.mktemp("results")
     asked = {FULL: [0, 1, 2, 3, 4, 5], SEARCH: [5, 4, 3, 2, 1, 0]}
-    curve = [{"epoch": 1, "seconds": 1.5, "rec": 0.25}]
+    curve = [{"step": 1, "seconds": 1.5, "rec": 0.25}]
     kinds: list[dict[str, Any]] = [
         {"settings": {"note": "x"}},
         {"settings": {"note": "y"}, "changed": {"note": "y"}},

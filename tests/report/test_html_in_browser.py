@@ -290,7 +290,7 @@ def test_without_javascript_the_tables_are_there_and_no_dead_controls(page: Page
 def test_hostile_texts_are_text(browser: webdriver.Chrome, tmp_path: Path) -> None:
     """Each is the name of a data set, of a model and of a setting, in tables and charts."""
     asked = {FULL: [0, 1, 2, 3], SEARCH: [3, 2, 1, 0]}
-    curve = [{"epoch": 1, "seconds": 1.5, "rec": 0.25}]
+    curve = [{"step": 1, "seconds": 1.5, "rec": 0.25}]
     run = record(tmp_path, "m", asked, curve=curve)
     texts = list(NAMED.values())
     named = (replace(run, info={**run.info, "model": text, "dataset": text}) for text in texts)

@@ -157,7 +157,7 @@ def earlier(plan: Experiment, sizes: Sizes | None, seconds: dict[str, float], **
         peak_memory_mib=1.0,
         sizes=sizes,
         finished="2024-01-01T00:00:00+00:00",
-        epochs=None,
+        steps=None,
     )
     return replace(usual, **fields)
 
@@ -211,10 +211,11 @@ def test_runs_on_other_data_are_scaled_by_what_they_cost() -> None:
     assert "speed" in estimate(plan, LARGE, "1" * 64, "cpu", [unknown]).source
 
 
-def test_twice_the_epochs_take_twice_as_long() -> None:
+def test_twice_the_steps_take_twice_as_long() -> None:
     plan = experiment("unifiedssr")
+    plan = replace(plan, settings=replace(plan.settings, minutes=0.0, steps=1000))
     run = earlier(plan, LARGE, {"fit/pretrain": 50.0, "fit": 80.0, "evaluate": 1.0})
-    settings = replace(plan.settings, epochs=2 * plan.settings.epochs)
+    settings = replace(plan.settings, steps=2000)
     found = estimate(replace(plan, settings=settings), LARGE, "0" * 64, "cpu", [run])
     assert found.seconds["fit/pretrain"] == pytest.approx(100.0, rel=0.05)
 

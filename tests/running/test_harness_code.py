@@ -78,8 +78,8 @@ def test_the_harness_decides_every_run(copy: Path) -> None:
         ("popularity", registry.find("popularity").source, True),
         ("popularity", registry.find("gensar").source, False),
         ("tiger", "gensar.engine.trie", True),
-        ("bm25", "benchmark.learning.epoch_loop", False),
-        ("sasrec", "benchmark.learning.epoch_loop", True),
+        ("bm25", "benchmark.learning.training_loop", False),
+        ("sasrec", "benchmark.learning.training_loop", True),
     ],
 )
 def test_an_edit_counts_for_the_models_that_stand_on_the_module(

@@ -15,7 +15,7 @@ from benchmark.data.load import load_dataset
 from benchmark.engine import engine as engine_module
 from benchmark.engine.work import Work
 from benchmark.errors import BenchmarkError
-from benchmark.locks import BusyError, locked
+from benchmark.locks import BusyError, lock_file, locked
 from benchmark.model import TrainingContext
 from benchmark.registry import find
 from benchmark.results.record import RunRecord
@@ -129,6 +129,32 @@ def test_stopped_anywhere_it_goes_on_and_makes_nothing_twice(
     assert _states(lines)["stored"] == len(stored) and len(_stored(results)) == 4
     assert [(count.made, count.used) for _, count in sweep.shared] == [(1, 4)]
     assert len(Sharing.made) == 1
+
+
+def test_what_a_kill_behind_the_last_run_left_goes_away_with_the_next_sweep(
+    results: Path, both: Block, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[Path] = []
+
+    def killed(folder: Path) -> None:
+        left.append(folder)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("benchmark.sweeping.sweep.discard", killed)
+        _sweep(results, both)
+    (common,) = left
+    assert common.exists()
+    lock_file(common).touch()
+    runs = _stored(results)
+    lines, _, begun = _sweep(results, both)
+    assert _states(lines).keys() == {"stored"} and not begun
+    assert _stored(results).keys() == runs.keys()
+    assert not (results / "checkpoints").exists()
+    lock_file(common).parent.mkdir(parents=True)
+    lock_file(common).touch()  # nothing but the lock
+    _sweep(results, both)
+    assert not (results / "checkpoints").exists()
 
 
 def test_a_failed_run_leaves_the_rest_alone_and_what_is_shared_in_place(

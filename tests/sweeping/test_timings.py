@@ -39,7 +39,7 @@ def _run(seconds: float, dataset: str = "d", preset: str = "quick", **more: Any)
         peak_memory_mib=1,
         sizes=None,
         finished="2024-01-01T00:00:00+00:00",
-        epochs=None,
+        steps=None,
     )
     return replace(run, **more)
 

@@ -6,16 +6,17 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import nn
 
 from baselines.popularity import Popularity
+from benchmark.budget import Budget
 from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Task
-from benchmark.learning.epoch_loop import EpochLoop
+from benchmark.learning.training_loop import TrainingLoop
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.registry import ModelEntry
 from benchmark.running.plan import Experiment
@@ -28,12 +29,13 @@ BOTH = (Task.REC, Task.SEARCH)
 
 
 @dataclass(frozen=True)
-class CurvedSettings:
+class CurvedSettings(Budget):
     knob: float = field(default=0.0, metadata={"doc": "share of rarity in the score at the end"})
-    epochs: int = field(default=10, metadata={"doc": "most epochs"})
-    validate_every: int = field(default=1, metadata={"doc": "epochs between validations"})
+    steps: int = field(default=10, metadata={"doc": "most steps"})
+    decay: float = field(default=0.0, metadata={"doc": "no end of another kind"})
+    validate_every: int = field(default=1, metadata={"doc": "steps between validations"})
     patience: int = field(default=100, metadata={"doc": "validations without a gain"})
-    pause: float = field(default=0.0, metadata={"doc": "seconds that an epoch takes"})
+    pause: float = field(default=0.0, metadata={"doc": "seconds that a step takes"})
 
 
 class Curved(Popularity):
@@ -51,26 +53,27 @@ class Curved(Popularity):
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         super().fit(train, validation, context)
         self.popularity = self.counts
-        self.rank(self.loop("curved", lambda: validation.measure(self), context))
+        told = self.loop("curved", lambda: validation.measure(self), context)
+        self.rank(told["best_step"])
 
-    def loop(self, name: str, measure, context: TrainingContext) -> int:
-        settings = self.settings
+    def loop(self, name: str, measure, context: TrainingContext) -> dict[str, Any]:
         module = nn.Linear(1, 1)
-        optimiser = torch.optim.SGD(module.parameters(), lr=0.1)
-        schedule = settings.epochs, settings.validate_every, settings.patience
-        loop = EpochLoop(name, module, optimiser, context, *schedule)
-        return loop.run(self.epoch, measure)
+        self.optimiser = torch.optim.SGD(module.parameters(), lr=0.1)
+        return TrainingLoop(name, module, self, context, self.settings, 0.1).run(measure)
 
-    def epoch(self, epoch: int) -> float:
+    def batches(self, epoch: int) -> list[int]:
+        return [epoch]
+
+    def step(self, batch: int, rng: np.random.Generator) -> float:
         if len(self.trained) == self.interrupted_at:
             raise KeyboardInterrupt
         time.sleep(self.settings.pause)
-        self.trained.append((self.settings.knob, epoch))
-        self.rank(epoch + 1)
+        self.trained.append((self.settings.knob, batch))
+        self.rank(batch + 1)
         return 1.0
 
-    def rank(self, epoch: int) -> None:
-        share = np.float32(0.8 * self.settings.knob * (epoch / self.settings.epochs) ** 0.5)
+    def rank(self, step: int) -> None:
+        share = np.float32(0.8 * self.settings.knob * (step / self.settings.steps) ** 0.5)
         noise = np.random.default_rng(2).random(len(self.popularity)).astype(np.float32)
         self.counts = (1 - share) * noise - share * self.popularity / self.popularity.max()
 
@@ -82,7 +85,7 @@ class WithPart(Curved):
         part = Curved(self.settings)
         part.fit(train, validation, context)
         self.popularity = part.popularity
-        self.rank(self.settings.epochs)
+        self.rank(self.settings.steps)
 
 
 class InPhases(Curved):

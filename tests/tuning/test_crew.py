@@ -61,7 +61,7 @@ def _found(study: Study) -> list[tuple[object, ...]]:
 def test_processes_of_their_own_come_to_the_same_trials(
     tiny: Dataset, tiny_folder: Path, tmp_path: Path
 ) -> None:
-    plan, results = plan_of(epochs=3), tmp_path / "results"
+    plan, results = plan_of(steps=3), tmp_path / "results"
     load = partial(load_dataset, tiny_folder, cache=tmp_path / "cache")
     with OneByOne(tmp_path / "logs") as engine:
         (study,) = tune([plan], tiny, SearchOptions(3), results, print, Crew(engine, load))

@@ -23,7 +23,13 @@ values = st.floats(0, 1)
 
 def curve_of(measured: Sequence[float], epochs: int, every: int = 1) -> tuple[Point, ...]:
     return tuple(
-        Point("net", every * number, epochs, {"rec": value}, float(every * number))
+        Point(
+            "net",
+            every * number,
+            100 * every * number // epochs,
+            {"rec": value},
+            float(every * number),
+        )
         for number, value in enumerate(measured, 1)
     )
 
@@ -106,7 +112,7 @@ def test_the_rungs_are_shares_of_the_epochs(epochs: int, every: int, judged: lis
     worse = curve_of([0.1] * (epochs // every), epochs, every)
     better = curve_of([0.2] * (epochs // every), epochs, every)
     ends = [
-        worse[n - 1].epoch
+        worse[n - 1].step
         for n in range(1, len(worse) + 1)
         if HALVING.prunes(worse[:n], [better, better])
     ]
@@ -137,7 +143,7 @@ def test_trials_that_fall_behind_end_early_and_are_told_as_such(
     pruned = [t for t in study.trials if t.state == "pruned"]
     assert pruned
     for trial in pruned:
-        assert trial.curve[-1].epoch in (1, 3, 9)
+        assert trial.curve[-1].step in (1, 3, 9)
         assert trial.value == highest(trial.curve) <= highest(study.best.curve)
     assert study.trials[0].state == study.best.state == "complete"
     assert study.best.value > study.trials[0].value
@@ -174,7 +180,7 @@ def test_a_search_interrupted_in_a_trial_goes_on_as_it_would_have(
     monkeypatch.setattr(Curved, "interrupted_at", None)
     resumed = searched(plan_of(), tiny, tmp_path / "parts", 5)
     assert _as_if_timeless(resumed) == _as_if_timeless(whole)
-    epochs = sum(t.curve[-1].epoch for t in whole.trials)
+    epochs = sum(t.curve[-1].step for t in whole.trials)
     assert len(Curved.trained) == epochs  # those before the interruption were not repeated
     (folder,) = (tmp_path / "parts").rglob("study.json")
     assert [file.name for file in folder.parent.iterdir()] == ["study.json"]

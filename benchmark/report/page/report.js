@@ -139,7 +139,7 @@
     };
   }
 
-  const PROGRESS = { seconds: "Training time (s)", epoch: "Epoch" };
+  const PROGRESS = { seconds: "Training time (s)", step: "Step" };
 
   function curvesPlan(board, styles, visible, { task, progress }) {
     const names = [...styles.keys()].filter((name) => visible(name));
@@ -152,7 +152,7 @@
           x: point[progress], y: point[task],
           text: `${style.letter}: ${curve.model}, seed ${curve.seed}; `
             + `${TASKS[task]} ${score(point[task])}; `
-            + `epoch ${point.epoch ?? "unknown"}; ${duration(point.seconds)}`,
+            + `step ${point.step ?? "unknown"}; ${duration(point.seconds)}`,
         }));
       return { name: curve.model, style, points, line: true };
     }).filter((each) => each.points.length);

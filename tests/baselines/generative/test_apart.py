@@ -43,10 +43,8 @@ def _regime(
 def _steps(
     regime: ApartRegime, train: TrainView, tasks: tuple[Task, ...] = TASKS, seed: int = 3
 ) -> list[Step]:
-    count, steps = regime.training(train, tasks)(np.random.default_rng(seed))
-    found = list(steps)
-    assert len(found) == count
-    return found
+    rng = np.random.default_rng(seed)
+    return [make(rng) for make in regime.training(train, tasks)(rng)]
 
 
 def _targets(steps: list[Step], kind: int) -> list[CodeTargets]:
