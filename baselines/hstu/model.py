@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from baselines.hstu.network import HSTUNetwork
 from baselines.hstu.settings import PRESETS, HSTUSettings
 from baselines.sequential.model import SequenceModel
+from benchmark.given import Given
 from benchmark.learning.costs import Cost, linear
 
 __all__ = ["HSTU"]
@@ -16,6 +19,10 @@ class HSTU(SequenceModel[HSTUSettings]):
     Settings = HSTUSettings
     presets = PRESETS
     name = "hstu"
+
+    def given(self) -> Given:
+        """Tell that it reads the order of events and, where told to, how long ago they were."""
+        return replace(super().given(), times="order" if self.settings.time == "off" else "gaps")
 
     def network(self, items: int) -> HSTUNetwork:
         """Return HSTU layers."""

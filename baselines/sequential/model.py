@@ -15,6 +15,7 @@ from baselines.sequential.settings import SequenceSettings
 from baselines.sequential.training import SequenceTrainer, learnable
 from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
+from benchmark.given import Given
 from benchmark.learning.costs import FLOAT, Cost, epoch_of, forward, trained
 from benchmark.learning.training_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
@@ -79,6 +80,11 @@ class SequenceModel(Model[S]):
             kept=FLOAT * (layers.weights + table),
             libraries=self.libraries,
         )
+
+    def given(self) -> Given:
+        """Tell that it reads the order of events and nothing else."""
+        s = self.settings
+        return Given(rec_targets=s.history, longest_history=s.max_history)
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train until validation stops improving and keep the best weights."""
