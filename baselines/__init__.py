@@ -129,6 +129,22 @@ MODELS = (
         "Cho et al. 2014; GRU4Rec, Hidasi et al. 2016",
     ),
     ModelEntry(
+        "esasrec",
+        ("rec",),
+        "baseline",
+        "SASRec's training with gated LiGR layers and a softmax over drawn items",
+        "baselines.esasrec.model:ESASRec",
+        "Tikhonovich et al. 2025, arXiv 2508.06450",
+    ),
+    ModelEntry(
+        "hstu",
+        ("rec",),
+        "baseline",
+        "gated attention without a softmax, over positions and, where told, spans of time",
+        "baselines.hstu.model:HSTU",
+        "Zhai et al. 2024, arXiv 2402.17152",
+    ),
+    ModelEntry(
         "synergen",
         ("rec", "search"),
         "joint",

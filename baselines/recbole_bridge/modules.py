@@ -8,7 +8,7 @@ seconds to import, which every start of SASRec, and of GenSAR with it, would pay
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import baselines.recbole_bridge.environment  # noqa: F401 - before RecBole, which it tames
 
@@ -33,7 +33,10 @@ class _ItemCount:
         return self.items
 
 
-def build_sasrec(items: int, window: int, sizes: Mapping[str, Any]) -> RecBoleSASRec:
+Kind = TypeVar("Kind", bound=RecBoleSASRec)
+
+
+def build_sasrec(items: int, window: int, sizes: Mapping[str, Any], kind: type[Kind]) -> Kind:
     """Return RecBole's SASRec module with fresh weights.
 
     Args:
@@ -41,6 +44,7 @@ def build_sasrec(items: int, window: int, sizes: Mapping[str, Any]) -> RecBoleSA
         window: number of positions.
         sizes: RecBole's names: ``n_layers``, ``n_heads``, ``hidden_size``, ``inner_size``,
             ``hidden_dropout_prob``, ``attn_dropout_prob``.
+        kind: RecBole's class or one that builds on it.
     """
     config = _Config(
         USER_ID_FIELD="user_id",
@@ -56,4 +60,4 @@ def build_sasrec(items: int, window: int, sizes: Mapping[str, Any]) -> RecBoleSA
         loss_type="CE",
         **sizes,
     )
-    return RecBoleSASRec(config, _ItemCount(items + 1))
+    return kind(config, _ItemCount(items + 1))

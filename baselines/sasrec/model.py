@@ -2,157 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
-from baselines.recbole_bridge.modules import RecBoleSASRec, build_sasrec
+from baselines.recbole_bridge.modules import build_sasrec
+from baselines.sasrec.network import SASRecNetwork
 from baselines.sasrec.settings import PRESETS, SASRecSettings
-from baselines.sasrec.training import SequenceTrainer, learnable, states_of
-from benchmark.data.events import EventSource
-from benchmark.data.requests import Requests, Task
-from benchmark.learning.costs import FLOAT, Cost, epoch_of, forward, trained, transformer
+from baselines.sequential.model import SequenceModel
+from benchmark.learning.costs import Cost, transformer
 from benchmark.learning.dropout import use_byte_dropout
-from benchmark.learning.training_loop import train_to_best
-from benchmark.learning.weights import arrays_of, count_weights, take_arrays
-from benchmark.model import Model, TrainingContext, TrainView, Validation
-from benchmark.needs import Needs, Sizes, Work
 
 __all__ = ["SASRec"]
 
 
-class SASRec(Model[SASRecSettings]):
+class SASRec(SequenceModel[SASRecSettings]):
     """Self-attention over the items of the history; an item's score is a dot product."""
 
-    tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC})
     Settings = SASRecSettings
     presets = PRESETS
-    uses_gpu = True
-    shares_training = True
+    name = "sasrec"
+    libraries = ("torch", "recbole")
 
-    def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs | None:
-        """Tell the layers, the embeddings, and a softmax over the catalogue at every position."""
-        s, events = self.settings, sizes.events
-        if s.history == "rec":
-            events -= sizes.searches
-        window = sizes.window(s.max_history)
-        layers = transformer(s.layers, s.width, s.inner, s.heads, window)
-        table = (sizes.items + 1 + s.max_history) * s.width
-        against = sizes.items if s.loss == "softmax" else 2
-        steps = sizes.stretches(s.max_history, events) / s.batch_size
-        epoch = epoch_of(
-            layers + Cost(flop=2 * against * s.width, floats=4 * s.width),
-            events,
-            s.batch_size * window,
-            steps,
-            table,
-        )
-        read = forward(layers, sizes.mean_window(s.max_history))
-        request = Work(
-            flop=read.flop + 2 * sizes.items * s.width,
-            moved=read.moved,
-            calls=1 / 256,
-            held=FLOAT
-            * (256 * window * layers.floats / (3 * s.layers) + 2 * sizes.at_once * sizes.items),
-        )
-        return Needs(
-            (trained(s, epoch, steps, request, sizes, tasks),),
-            request,
-            kept=FLOAT * (layers.weights + table),
-            libraries=("torch", "recbole"),
-        )
+    def network(self, items: int) -> SASRecNetwork:
+        """Return RecBole's module."""
+        s = self.settings
+        sizes = {
+            "n_layers": s.layers,
+            "n_heads": s.heads,
+            "hidden_size": s.width,
+            "inner_size": s.inner,
+            "hidden_dropout_prob": s.dropout,
+            "attn_dropout_prob": s.attention_dropout,
+        }
+        network = build_sasrec(items, s.max_history, sizes, SASRecNetwork)
+        use_byte_dropout(network)
+        return network
 
-    def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
-        """Train until validation stops improving and keep the best weights."""
-        self._build(len(train.items), context.seed, context.device)
-        log = learnable(train.log, self.settings.history)
-        trainer = SequenceTrainer(self.module, self.settings, log, context)
-        train_to_best(
-            "sasrec",
-            self,
-            self.module,
-            trainer,
-            self.settings,
-            self.settings.learning_rate,
-            validation,
-            context,
-        )
-
-    def _build(self, items: int, seed: int, device: str) -> None:
-        settings = self.settings
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            self.module: RecBoleSASRec = build_sasrec(
-                items,
-                settings.max_history,
-                {
-                    "n_layers": settings.layers,
-                    "n_heads": settings.heads,
-                    "hidden_size": settings.width,
-                    "inner_size": settings.inner,
-                    "hidden_dropout_prob": settings.dropout,
-                    "attn_dropout_prob": settings.attention_dropout,
-                },
-            )
-        use_byte_dropout(self.module)
-        self.device = device
-        self.module.device = device
-        self.module.to(device).eval()
-
-    @torch.no_grad()
-    def score(self, requests: Requests) -> NDArray[np.float32]:
-        """Return dot products of the history's last state with the items' embeddings.
-
-        A request without history is answered from a single padding position.
-        """
-        parts = [np.empty((0, requests.width), dtype=np.float32)]
-        table = self.module.item_embedding.weight[1:]
-        for batch in requests.batches(256):
-            states = self._states(batch)
-            if batch.candidates is None:
-                scores = states @ table.T
-            else:
-                items = torch.as_tensor(batch.candidates.astype(np.int64), device=self.device)
-                scores = torch.einsum("bd,bcd->bc", states, table[items])
-            parts.append(scores.float().cpu().numpy())
-        return np.concatenate(parts)
-
-    @torch.no_grad()
-    def request_vectors(self, requests: Requests) -> NDArray[np.float32]:
-        """Return the last state of each history, ``[requests, width]``."""
-        parts = [np.empty((0, self.settings.width), dtype=np.float32)]
-        parts += [self._states(batch).float().cpu().numpy() for batch in requests.batches(256)]
-        return np.concatenate(parts)
-
-    def ranked_vectors(self, task: Task) -> NDArray[np.float32]:
-        """Return the items' embeddings, ``[items, width]``."""
-        return self.item_vectors()
-
-    def _states(self, requests: Requests) -> Tensor:
-        kind = None if self.settings.history == "all" else EventSource.RECOMMENDED
-        history = requests.history(self.settings.max_history, kind)
-        longest = max(int(history.length.max(initial=0)), 1)
-        sequences = torch.as_tensor(history.item[:, :longest].astype(np.int64) + 1)
-        last = torch.as_tensor(np.maximum(history.length - 1, 0), device=self.device)
-        states = states_of(self.module, sequences.to(self.device))
-        return states[torch.arange(len(requests), device=self.device), last]
-
-    def item_vectors(self) -> NDArray[np.float32]:
-        """Return the items' embeddings, ``[items, width]``."""
-        return self.module.item_embedding.weight[1:].detach().cpu().numpy().copy()
-
-    def parameters(self) -> int:
-        """Return the number of weights."""
-        return count_weights(self.module)
-
-    def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
-        """Return the weights."""
-        return arrays_of(self.module), {"items": self.module.n_items - 1}
-
-    def restore(self, arrays: dict[str, NDArray], values: dict[str, Any]) -> None:
-        """Take back the weights."""
-        self._build(values["items"], 0, "cpu")
-        take_arrays(self.module, arrays)
+    def layer_costs(self, window: float) -> Cost:
+        """Return what a position costs in all transformer layers."""
+        s = self.settings
+        return transformer(s.layers, s.width, s.inner, s.heads, window)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-__all__ = ["catalogue_loss", "states_at"]
+__all__ = ["catalogue_loss", "sampled_loss", "states_at"]
 
 LOGITS_AT_ONCE = {"cpu": 2**19}
 """Logits that a softmax over the catalogue holds at a time: on a CPU what its caches hold."""
@@ -44,6 +44,25 @@ def catalogue_loss(states: Tensor, targets: Tensor, table: Tensor) -> Tensor:
     """
     loss: Tensor = _CatalogueLoss.apply(states, targets, table)
     return loss
+
+
+def sampled_loss(states: Tensor, targets: Tensor, table: Tensor, drawn: Tensor) -> Tensor:
+    """Return the summed cross-entropy of the items ``targets`` among some drawn ones.
+
+    All states are held against the same drawn items, so that a product of matrices does it: drawn
+    for each state apart, their vectors would have to be gathered, which on a CPU costs more than
+    the softmax over a catalogue of ten thousand. A drawn item that is the target does not count.
+
+    Args:
+        states: ``[n, width]``; a score is a dot product with an item's vector.
+        targets: int64 ``[n]``.
+        table: ``[items, width]``.
+        drawn: int64 ``[negatives]``; an item that comes twice counts twice.
+    """
+    own = (states * functional.embedding(targets, table)).sum(dim=1, keepdim=True)
+    others = states @ functional.embedding(drawn, table).T
+    others = others.masked_fill(drawn == targets[:, None], -torch.inf)
+    return (torch.logsumexp(torch.cat([own, others], dim=1), dim=1) - own[:, 0]).sum()
 
 
 class _CatalogueLoss(torch.autograd.Function):

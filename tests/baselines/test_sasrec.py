@@ -10,11 +10,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.nn import functional
 
 from baselines.sasrec.model import SASRec
 from baselines.sasrec.settings import SASRecSettings
-from baselines.sasrec.training import SequenceTrainer, states_of
 from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Requests, Task
@@ -62,49 +60,6 @@ def test_scores_are_those_of_recbole_s_own_prediction(history: str, tiny: Datase
         expected = model.module.full_sort_predict(interaction)[:, 1:].numpy()
     np.testing.assert_allclose(model.score(asked), expected, atol=1e-5)
     assert len(np.unique(expected.argmax(axis=1))) > 1
-
-
-@torch.no_grad()
-def test_later_items_do_not_influence_earlier_states(model: SASRec) -> None:
-    sequences = torch.arange(1, 1 + 2 * WINDOW).reshape(2, WINDOW)
-    states = states_of(model.module, sequences)
-    for cut in range(1, WINDOW):
-        changed = sequences.clone()
-        changed[:, cut:] = 99
-        found = states_of(model.module, changed)
-        torch.testing.assert_close(found[:, :cut], states[:, :cut])
-        assert (found[:, cut:] - states[:, cut:]).abs().max() > 1e-3
-
-
-def _log(times: list[int], items: list[int]) -> EventLog:
-    """Return the events of one user, all of them recommendations."""
-    zeros = np.zeros(len(times), dtype=int)
-    return EventLog.from_columns(zeros, np.array(items), np.array(times), zeros, zeros, zeros, 1)
-
-
-@torch.no_grad()
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=WINDOW + 1).map(sorted))
-def test_an_event_is_predicted_from_the_strictly_earlier_ones_of_its_user(times) -> None:
-    model = SASRec(SMALL)
-    model._build(20, 1, "cpu")
-    items = list(range(3, 3 + len(times)))
-    log = _log(times, items)
-    trainer = SequenceTrainer(model.module, SMALL, log, TrainingContext(REC, 1))
-    loss, count = trainer.loss(np.arange(len(log))[None])
-    expected, predictions = torch.zeros(()), 0
-    for item, time in zip(items, times, strict=True):
-        earlier = [i + 1 for i, t in zip(items, times, strict=True) if t < time]
-        if earlier:
-            interaction = {
-                "item_id_list": torch.tensor([earlier]),
-                "item_length": torch.tensor([len(earlier)]),
-            }
-            scores = model.module.full_sort_predict(interaction)[:, 1:]
-            expected += functional.cross_entropy(scores, torch.tensor([item]))
-            predictions += 1
-    assert count == predictions
-    torch.testing.assert_close(loss, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_a_log_of_one_moment_leaves_the_weights_as_they_were(tiny: Dataset) -> None:
@@ -169,13 +124,6 @@ def test_interrupted_training_goes_on_to_the_same_weights(
     told = [[(p["step"], p["loss"], p["rec"]) for p in c.run_log.curve] for c in (context, again)]
     assert told[0] == told[1]
     assert len(told[0]) > 2
-
-
-def test_training_learns_the_walk_through_the_items(tiny: Dataset) -> None:
-    trained, fresh = _fit(tiny, epochs=30, validate_every=30, learning_rate=5e-3), SASRec(SMALL)
-    fresh._build(len(tiny.items), 1, "cpu")
-    validation = HarnessValidation(tiny, REC)
-    assert validation.measure(trained)["rec"] > 2 * validation.measure(fresh)["rec"] + 0.1
 
 
 def test_importing_recbole_s_modules_leaves_torch_as_it_was() -> None:

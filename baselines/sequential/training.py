@@ -1,8 +1,8 @@
 """Training a sequence model with a loss at every position.
 
-RecBole's trainer turns a sequence of n events into n - 1 padded samples. With a causal mask one
-pass over the sequence gives the same n - 1 predictions. An event is predicted from the state of the
-last event that is strictly earlier in time.
+A sequence of n events could be turned into n - 1 padded samples. With a causal mask one pass over
+the sequence gives the same n - 1 predictions. An event is predicted from the state of the last
+event that is strictly earlier in time.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.recbole_bridge.modules import RecBoleSASRec
-from baselines.sasrec.settings import SASRecSettings
+from baselines.sequential.network import SequenceNetwork, Sequences
+from baselines.sequential.settings import SequenceSettings
 from benchmark.data.events import EventLog, EventSource
-from benchmark.data.requests import PAD
+from benchmark.data.requests import PAD, events_at
 from benchmark.learning.batches import by_length
-from benchmark.learning.position_losses import catalogue_loss, states_at
+from benchmark.learning.position_losses import catalogue_loss, sampled_loss, states_at
 from benchmark.learning.simultaneous_duplicates import steps_to_moment
 from benchmark.learning.steps import descend
 from benchmark.learning.windows import stretches
 from benchmark.model import TrainingContext
 
-__all__ = ["SequenceTrainer", "learnable", "states_of"]
+__all__ = ["SequenceTrainer", "learnable"]
 
 JITTER = 8
 """Events by which a sequence may be longer than the next one of its epoch's order."""
@@ -35,24 +35,11 @@ def learnable(log: EventLog, history: str) -> EventLog:
     return log if history == "all" else log.select(log.kind == EventSource.RECOMMENDED)
 
 
-def states_of(module: RecBoleSASRec, sequences: Tensor) -> Tensor:
-    """Return the states of every position, ``[rows, positions, width]``.
-
-    ``sequences`` is int64 ``[rows, positions]`` of rows of the embedding table, padded with 0 on
-    the right. RecBole's own ``forward`` is this up to its last line, which keeps one position only.
-    """
-    places = torch.arange(sequences.shape[1], device=sequences.device)
-    embedded = module.item_embedding(sequences) + module.position_embedding(places)
-    embedded = module.dropout(module.LayerNorm(embedded))
-    mask = module.get_attention_mask(sequences)
-    return module.trm_encoder(embedded, mask, output_all_encoded_layers=True)[-1]
-
-
 class SequenceTrainer:
-    """Trains RecBole's SASRec on the items of every user's events, a batch at a time.
+    """Trains a network on the items of every user's events, a batch at a time.
 
     Args:
-        module: is trained.
+        network: is trained.
         settings: sizes of batches and windows, rate, loss.
         log: the events that are read and predicted.
         context: seed, device, and the processes that share each batch.
@@ -60,15 +47,15 @@ class SequenceTrainer:
 
     def __init__(
         self,
-        module: RecBoleSASRec,
-        settings: SASRecSettings,
+        network: SequenceNetwork,
+        settings: SequenceSettings,
         log: EventLog,
         context: TrainingContext,
     ) -> None:
-        self.module, self.settings, self.log, self.context = module, settings, log, context
+        self.network, self.settings, self.log, self.context = network, settings, log, context
         self._steps = steps_to_moment(log)
         self.optimiser = torch.optim.AdamW(
-            module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
 
     def batches(self, epoch: int) -> list[NDArray[np.int64]]:
@@ -82,38 +69,43 @@ class SequenceTrainer:
     def step(self, batch: NDArray[np.int64], rng: np.random.Generator) -> float:
         """Take a step on log rows of sequences and return this process's part of the mean loss."""
         processes = self.context.processes
-        loss, count = self.loss(batch[processes.part(len(batch))])
+        loss, count = self.loss(batch[processes.part(len(batch))], rng)
         (whole,) = processes.totals(count)
         loss = loss / max(whole, 1)
         descend(self.optimiser, loss, processes)
         return loss.item()
 
-    def loss(self, rows: NDArray[np.int64]) -> tuple[Tensor, int]:
+    def loss(self, rows: NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, int]:
         """Return the summed loss over all predictions, and their number.
 
-        ``rows`` is ``[sequences, events]`` of the log, padded with ``PAD`` on the right. An event
-        without a strictly earlier one in its sequence is not predicted.
+        An event without a strictly earlier one in its sequence is not predicted.
+
+        Args:
+            rows: of the log, ``[sequences, events]``, padded with ``PAD`` on the right.
+            rng: draws the items of ``loss=sampled``, the same in every process.
         """
         device = self.context.device
         if not len(rows):
             return torch.zeros((), device=device), 0
-        safe = np.maximum(rows, 0)
-        items = torch.as_tensor(
-            np.where(rows == PAD, PAD, self.log.item[safe]).astype(np.int64) + 1, device=device
-        )
-        places = np.arange(rows.shape[1] - 1) - self._steps[safe[:, 1:]]
-        predicted = torch.as_tensor((rows[:, 1:] != PAD) & (places >= 0), device=device)
+        events, behind = events_at(self.log, rows), rows[:, 1:]
+        # The last event of a sequence predicts nothing, and what is not read has no position.
+        read = np.where(behind == PAD, PAD, events.item[:, :-1])
+        places = np.arange(behind.shape[1]) - self._steps[np.maximum(behind, 0)]
+        predicted = torch.as_tensor((behind != PAD) & (places >= 0), device=device)
+        sequences = Sequences.of(read, events.time[:, :-1], events.time[:, 1:], device)
         states = states_at(
-            states_of(self.module, items[:, :-1]),
-            torch.as_tensor(places, device=device),
-            predicted,
+            self.network.states_of(sequences), torch.as_tensor(places, device=device), predicted
         )
-        return self._loss_of(states, items[:, 1:][predicted] - 1), len(states)
+        items = torch.as_tensor(events.item[:, 1:].astype(np.int64), device=device)
+        return self._loss_of(states, items[predicted], rng), len(states)
 
-    def _loss_of(self, states: Tensor, targets: Tensor) -> Tensor:
-        table = self.module.item_embedding.weight[1:]
+    def _loss_of(self, states: Tensor, targets: Tensor, rng: np.random.Generator) -> Tensor:
+        table = self.network.item_table()
         if self.settings.loss == "softmax":
             return catalogue_loss(states, targets, table)
+        if self.settings.loss == "sampled":
+            drawn = torch.as_tensor(rng.integers(len(table), size=self.settings.negatives))
+            return sampled_loss(states, targets, table, drawn.to(table.device))
         others = torch.randint(len(table), targets.shape, device=targets.device)
         own = (states * table[targets]).sum(dim=1)
         other = (states * table[others]).sum(dim=1)

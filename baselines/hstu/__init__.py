@@ -1,0 +1,1 @@
+"""HSTU (Zhai et al. 2024): attention without a softmax, gated, with learned biases of time."""

@@ -1,0 +1,1 @@
+"""What models that read a sequence of items share: training, batches, scores."""
