@@ -18,6 +18,7 @@ from benchmark.data.requests import Requests, Task
 from benchmark.data.text_column import TextColumn
 from benchmark.data.word_index import index_texts, score_pairs
 from benchmark.errors import InputError
+from benchmark.given import Given
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work
 from benchmark.search_space import Dimension, Range
@@ -81,6 +82,10 @@ class BM25(Model[BM25Settings]):
             Work(moved=12 * sizes.items, held=3 * 4 * sizes.at_once * sizes.items),
             kept=2 * 8 * words,
         )
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given(item_text=True, query_text=True, rec_targets="")
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Index the items' texts.

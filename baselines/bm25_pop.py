@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from baselines.bm25 import BM25, BM25Settings
 from benchmark.data.requests import Requests, Task
+from benchmark.given import Given
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, in_turn
 from benchmark.settings import setting
@@ -49,6 +50,10 @@ class BM25Pop(Model[BM25PopSettings]):
         tried = len(GRID) * sizes.requests("validation", (Task.SEARCH,))
         chosen = words.request * (tried if self.settings.weight is None else 0)
         return replace(words, fit=(in_turn(*words.fit, chosen),))
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given(item_text=True, query_text=True, rec_targets="")
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Index, count, and choose the weight on validation where it is not given."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests, Task
+from benchmark.given import Given
 from benchmark.model import Model, NoSettings, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work
 
@@ -24,6 +25,10 @@ class Constant(Model[NoSettings]):
     def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs:
         """Tell the zeros of a batch."""
         return Needs((), Work(moved=4 * sizes.items, held=4 * sizes.at_once * sizes.items))
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given(rec_targets="")
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Learn nothing."""
@@ -54,6 +59,10 @@ class Random(Model[NoSettings]):
         """Tell the hashes of a batch, of which a few copies live at a time."""
         scores = sizes.at_once * sizes.items
         return Needs((), Work(moved=10 * 8 * sizes.items, held=4 * 8 * scores))
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given(rec_targets="")
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Remember the seed."""

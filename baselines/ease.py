@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from baselines.histories import distinct_events, recency_weights
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import RefusedError
+from benchmark.given import Given
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work
 from benchmark.search_space import Choice, Dimension, Range
@@ -58,6 +59,10 @@ class EASE(Model[EASESettings]):
             Work(flop=2 * history * sizes.items, moved=8 * sizes.items),
             kept=dense,
         )
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given()
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Invert the items' Gram matrix.

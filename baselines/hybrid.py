@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 from baselines.bm25 import BM25, BM25Settings
 from baselines.dense import Dense, DenseSettings
 from benchmark.data.requests import Requests, Task
+from benchmark.given import Given
 from benchmark.model import SCORES_AT_ONCE, Model, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, in_turn
 from benchmark.search_space import Dimension, Range
@@ -72,6 +73,10 @@ class Hybrid(Model[HybridSettings]):
             kept=words.kept + dense.kept,
             libraries=dense.libraries,
         )
+
+    def given(self) -> Given | None:
+        """Tell what it reads."""
+        return self.parts["dense"].given()
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Fit both parts, each for itself."""

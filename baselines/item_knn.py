@@ -14,6 +14,7 @@ from baselines.histories import recency_weights
 from baselines.sparse import at, largest_of_rows
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Requests, Task
+from benchmark.given import Given
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work
 from benchmark.search_space import Choice, Dimension, Range
@@ -70,6 +71,10 @@ class ItemKNN(Model[ItemKNNSettings]):
             ),
             kept=2 * 8 * most * neighbours,
         )
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given()
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Compute the neighbours."""

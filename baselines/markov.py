@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from baselines.sparse import at, rows_or_none
 from benchmark.data.events import EventLog
 from benchmark.data.requests import PAD, Requests, Task
+from benchmark.given import Given
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work
 from benchmark.search_space import Choice, Dimension
@@ -47,6 +48,10 @@ class Markov(Model[MarkovSettings]):
             Work(moved=8 * sizes.items),
             kept=8 * counts + 8 * sizes.items,
         )
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given(longest_history=1)
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Count."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.requests import Requests, Task
+from benchmark.given import Given
 from benchmark.model import Model, NoSettings, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work
 
@@ -25,6 +26,10 @@ class Popularity(Model[NoSettings]):
         return Needs(
             (Work(moved=8 * sizes.events),), Work(moved=4 * sizes.items), kept=8 * sizes.items
         )
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given(longest_history=0)
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Count."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from baselines.item_knn import ItemKNN, ItemKNNSettings
 from baselines.query_popularity import QueryPopularity, QueryPopularitySettings
 from benchmark.data.requests import Requests, Task
+from benchmark.given import Given
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, in_turn
 from benchmark.search_space import Dimension
@@ -58,6 +59,10 @@ class QueryPopItemKNN(Model[QueryPopItemKNNSettings]):
         chosen = request * (tried if self.settings.weight is None else 0)
         fit = in_turn(*(work for part in both for work in part.fit), chosen)
         return Needs((fit,), request, kept=sum(part.kept for part in both))
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given(query_text=True)
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Count, compute neighbours, and choose the exponent on validation where none is given."""

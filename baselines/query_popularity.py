@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from baselines.sparse import at, rows_or_none
 from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
+from benchmark.given import Given
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work
 from benchmark.search_space import Dimension, Range
@@ -50,6 +51,10 @@ class QueryPopularity(Model[QueryPopularitySettings]):
             Work(moved=16 * sizes.items, held=4 * 4 * sizes.at_once * sizes.items),
             kept=8 * sizes.searches + 4 * sizes.items + words,
         )
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given(query_text=True, rec_targets="", longest_history=0)
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Count."""

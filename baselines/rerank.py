@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from baselines.pair_scores import PairScorer
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
+from benchmark.given import Given
 from benchmark.learning.costs import FLOAT, encoder_of, encoding
+from benchmark.learning.encoder_sizes import weights_of
 from benchmark.learning.pretrained import check_place, weights_digest
 from benchmark.model import Model, SharedStep, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, in_turn
@@ -105,6 +107,17 @@ class Rerank(Model[RerankSettings]):
             ),
             kept=first.kept + FLOAT * network.weights + sizes.item_bytes,
             libraries=tuple(libraries),
+        )
+
+    def given(self) -> Given | None:
+        """Tell what it reads."""
+        first, encoder = self.first.given(), self.settings.cross_encoder
+        if first is None:
+            return None
+        both = " and ".join(filter(None, (first.encoder, encoder)))
+        weights = first.encoder_parameters + weights_of(encoder)
+        return replace(
+            first, item_text=True, query_text=True, encoder=both, encoder_parameters=weights
         )
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:

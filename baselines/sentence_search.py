@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from baselines.bi_encoder import BiEncoder
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
+from benchmark.given import Given
 from benchmark.learning.costs import FLOAT, Cost, encoder_of, encoding, vector_width
+from benchmark.learning.encoder_sizes import weights_of
 from benchmark.model import Model, TrainingContext, TrainView
 from benchmark.needs import Needs, Sizes, Work
 
@@ -157,6 +159,18 @@ class SentenceSearch(Model[S], Generic[S]):
         distinct = sorted(set(texts))
         place = {text: row for row, text in enumerate(distinct)}
         return self.encode_queries(distinct).astype(np.float64), [place[text] for text in texts]
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        encoder = self.settings.encoder
+        return Given(
+            item_text=True,
+            query_text=True,
+            encoder=encoder,
+            encoder_parameters=weights_of(encoder),
+            rec_targets="",
+            longest_history=0,
+        )
 
     def parameters(self) -> int:
         """Return the number of the encoder's weights."""

@@ -13,6 +13,7 @@ from scipy.sparse import csr_array, diags_array
 from baselines.histories import distinct_events, recency_weights
 from baselines.sparse import largest_of_rows
 from benchmark.data.requests import Requests, Task
+from benchmark.given import Given
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work
 from benchmark.search_space import Choice, Dimension, Range
@@ -67,6 +68,10 @@ class STAN(Model[STANSettings]):
             Work(moved=40 * met + 60 * read + 16 * sizes.items, held=held),
             kept=24 * sizes.events,
         )
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given()
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Keep what each user took, and in what order."""

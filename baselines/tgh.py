@@ -13,6 +13,8 @@ from scipy.sparse import csr_array
 from baselines.sparse import rows_or_none
 from benchmark.data.requests import PAD, Requests, Task
 from benchmark.data.transition_graph import TransitionGraph
+from benchmark.given import Given
+from benchmark.learning.encoder_sizes import weights_of
 from benchmark.model import Model, SharedStep, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work
 from benchmark.search_space import Choice, Dimension, Range
@@ -87,6 +89,11 @@ class TGH(Model[TGHSettings]):
             kept=4 * width * sizes.items + 8 * sizes.events,
             libraries=("torch", "sentence-transformers"),
         )
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        encoder = self.settings.encoder
+        return Given(item_text=True, encoder=encoder, encoder_parameters=weights_of(encoder))
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Encode the texts and count the steps."""

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from benchmark.data.requests import Task
+from benchmark.given import Given
+from benchmark.learning.encoder_sizes import weights_of
 from benchmark.model import SharedStep, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes
 from gensar.build_identifiers import build_identifiers
@@ -156,6 +158,20 @@ class GenSAR(Generator):
             batch_targets=s.batch_size,
             texts=s.batch_size / 4 * text,
             request=history,
+        )
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        s = self.settings
+        asked = s.item_samples and "pseudo-query-search" not in s.without
+        return Given(
+            item_text=True,
+            query_text=True,
+            encoder=s.encoder,
+            encoder_parameters=weights_of(s.encoder),
+            pseudo_queries=s.pseudo_queries if asked else "",
+            rec_targets=s.rec_targets,
+            longest_history=s.max_history,
         )
 
     def identify(

@@ -16,6 +16,7 @@ from baselines.fm.settings import PRESETS, FMSettings
 from baselines.fm.training import FMTrainer
 from baselines.words import Words
 from benchmark.data.requests import Requests, Task
+from benchmark.given import Given
 from benchmark.learning.costs import FLOAT, Cost, epoch_of, trained
 from benchmark.learning.training_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
@@ -72,6 +73,10 @@ class FM(Model[FMSettings]):
             kept=FLOAT * table + 8 * sizes.queries * s.words,
             libraries=("torch",),
         )
+
+    def given(self) -> Given:
+        """Tell what it reads; of item texts, the pieces that words are made of."""
+        return Given(item_text=True, query_text=True, users=True, longest_history=0)
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train until validation stops improving and keep the best weights."""

@@ -18,7 +18,9 @@ from baselines.generative.docids import clustered_codes, digit_codes, identifier
 from baselines.generative.indexing import IndexingRegime, ItemSide, PersonalRegime
 from benchmark.budget import budgeted
 from benchmark.data.requests import Task
+from benchmark.given import Given
 from benchmark.learning.costs import Cost, epoch_of, forward, transformer
+from benchmark.learning.encoder_sizes import weights_of
 from benchmark.model import SharedStep, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work, in_turn
 from benchmark.settings import setting
@@ -161,6 +163,20 @@ class DSI(Generator):
         drawn = sizes.items * s.queries_per_item * wrote
         passes = sizes.items / ITEMS_AT_ONCE * s.generated_tokens
         return in_turn(trained, replace(forward(layer + spelled, drawn), calls=passes))
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        s = self.settings
+        encoder = s.encoder if self.shared_steps((Task.SEARCH,)) else ""
+        return Given(
+            item_text=True,
+            query_text=True,
+            encoder=encoder,
+            encoder_parameters=weights_of(encoder),
+            pseudo_queries="" if s.indexing == "text" else s.generator,
+            rec_targets="",
+            longest_history=s.max_history if s.personalised else 0,
+        )
 
     def identify(
         self, train: TrainView, validation: Validation, context: TrainingContext

@@ -22,7 +22,9 @@ from baselines.generative.text_spaces import TextSpaces, neighbour_pairs
 from benchmark.budget import STEP_SHARE, budgeted
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
+from benchmark.given import Given
 from benchmark.learning.costs import encoder_of, encoding, epoch_of
+from benchmark.learning.encoder_sizes import weights_of
 from benchmark.model import TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, in_turn
 from benchmark.settings import setting
@@ -134,6 +136,18 @@ class SemanticIds(Generator):
                 vectors.named("item vectors"),
                 quantisation_work(s, sizes.items).named("identifiers"),
             ],
+        )
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        s = self.settings
+        encoder = "" if s.construction == "rec-tuned" else s.encoder
+        return Given(
+            item_text=True,
+            query_text=True,
+            encoder=encoder,
+            encoder_parameters=weights_of(encoder),
+            longest_history=s.max_history,
         )
 
     def identify(

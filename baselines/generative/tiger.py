@@ -17,6 +17,8 @@ from baselines.generative.settings import IdentifierSettings
 from benchmark.budget import budgeted
 from benchmark.data.requests import Task
 from benchmark.errors import InputError
+from benchmark.given import Given
+from benchmark.learning.encoder_sizes import weights_of
 from benchmark.model import SharedStep, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes
 from benchmark.settings import setting
@@ -121,6 +123,16 @@ class Tiger(Generator):
             s.levels * s.codebook_size,
             [vectors.named("item vectors"), quantised.named("identifiers")],
             reads_text=False,
+        )
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        s, reads = self.settings, self.settings.vectors == "content"
+        return Given(
+            item_text=reads,
+            encoder=s.encoder if reads else "",
+            encoder_parameters=weights_of(s.encoder) if reads else 0,
+            longest_history=s.max_history,
         )
 
     def identify(

@@ -15,6 +15,7 @@ from baselines.gru_words.settings import PRESETS, GRUWordsSettings
 from baselines.gru_words.training import GRUWordsTrainer
 from baselines.words import MOST_PIECES, Words
 from benchmark.data.requests import Requests, Task
+from benchmark.given import Given
 from benchmark.learning.costs import FLOAT, Cost, epoch_of, forward, linear, trained
 from benchmark.learning.training_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
@@ -62,6 +63,10 @@ class GRUWords(Model[GRUWordsSettings]):
             kept=FLOAT * (event.weights + table),
             libraries=("torch",),
         )
+
+    def given(self) -> Given:
+        """Tell what it reads; of item texts, the pieces that words are made of."""
+        return Given(item_text=True, query_text=True, longest_history=self.settings.max_history)
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train on all events, whatever the tasks, until validation stops improving."""

@@ -17,6 +17,7 @@ from baselines.jsr.training import JSRTrainer
 from baselines.jsr.vocabulary import Vocabulary, pretrained_words
 from baselines.words import Words
 from benchmark.data.requests import Requests, Task
+from benchmark.given import Given
 from benchmark.learning.costs import FLOAT, Cost, epoch_of, linear, trained
 from benchmark.learning.training_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
@@ -84,6 +85,10 @@ class JSR(Model[JSRSettings]):
             kept=FLOAT * (table + vocabulary * WORD_WIDTH) + 8 * sizes.queries * s.words,
             libraries=("torch", "sentence-transformers"),
         )
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given(item_text=True, query_text=True, users=True, longest_history=0)
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train until validation stops improving and keep the best weights."""

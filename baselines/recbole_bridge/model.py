@@ -35,6 +35,7 @@ from baselines.recbole_bridge.settings import (
 )
 from baselines.recbole_bridge.trainer import RecBoleTrainer
 from benchmark.data.requests import Requests, Task
+from benchmark.given import Given
 from benchmark.learning.costs import FLOAT, Cost, trained, transformer
 from benchmark.learning.training_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
@@ -118,6 +119,10 @@ class RecBoleModel(Model[RecBoleSettings]):
             kept=FLOAT * weights,
             libraries=("torch", "recbole"),
         )
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given(rec_targets=self.settings.history, longest_history=self.settings.max_history)
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train until validation stops improving and keep the best weights."""

@@ -23,6 +23,7 @@ from baselines.synergen.texts import EncodedQueries, WordQueries, learned_texts,
 from baselines.synergen.training import SynerGenTrainer
 from baselines.words import Words
 from benchmark.data.requests import Requests, Task
+from benchmark.given import Given
 from benchmark.learning.costs import (
     FLOAT,
     encoder_of,
@@ -33,11 +34,13 @@ from benchmark.learning.costs import (
     trained,
     transformer,
 )
+from benchmark.learning.encoder_sizes import weights_of
 from benchmark.learning.training_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, SharedStep, TrainingContext, TrainView, Validation
 from benchmark.needs import Needs, Sizes, Work, in_turn
 from benchmark.search_space import Choice, Dimension
+from benchmark.settings import BUNDLED
 
 __all__ = ["SynerGen"]
 
@@ -112,6 +115,17 @@ class SynerGen(Model[SynerGenSettings]):
             request,
             kept=FLOAT * (table + layer.weights),
             libraries=("torch", "sentence-transformers"),
+        )
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given(
+            item_text=True,
+            query_text=True,
+            times="gaps",
+            encoder=BUNDLED,
+            encoder_parameters=weights_of(BUNDLED),
+            longest_history=self.settings.max_history,
         )
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:

@@ -15,6 +15,7 @@ from baselines.two_histories.settings import TwoHistoriesSettings
 from baselines.two_histories.training import TwoHistoriesTrainer
 from baselines.words import Words
 from benchmark.data.requests import Requests
+from benchmark.given import Given
 from benchmark.learning.dropout import use_byte_dropout
 from benchmark.learning.training_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
@@ -35,6 +36,16 @@ class TwoHistoriesModel(Model[S]):
     """Names the training, its progress bar and its checkpoint."""
     Network: ClassVar[type[CandidateNetwork]]
     Trainer: ClassVar[type[TwoHistoriesTrainer[Any]]]
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given(
+            item_text=True,
+            query_text=True,
+            users=True,
+            rec_targets="rec",
+            longest_history=2 * self.settings.max_history,
+        )
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Train until validation stops improving and keep the best weights."""

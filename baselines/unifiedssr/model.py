@@ -18,6 +18,7 @@ from baselines.unifiedssr.training import TaskSequences, UnifiedSSRTrainer
 from baselines.words import MOST_PIECES, Words
 from benchmark.data.catalogue import Queries
 from benchmark.data.requests import Requests, Task
+from benchmark.given import Given
 from benchmark.learning.costs import (
     FLOAT,
     Cost,
@@ -98,6 +99,16 @@ class UnifiedSSR(Model[UnifiedSSRSettings]):
             request,
             kept=FLOAT * len(tasks) * weights,
             libraries=("torch",),
+        )
+
+    def given(self) -> Given:
+        """Tell what it reads."""
+        return Given(
+            item_text=True,
+            query_text=True,
+            users=True,
+            rec_targets=self.settings.history,
+            longest_history=self.settings.max_history,
         )
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:

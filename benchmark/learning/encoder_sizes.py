@@ -9,7 +9,7 @@ from typing import Any
 from benchmark.bounded_json import parse_json, read_bounded
 from benchmark.settings import BUNDLED
 
-__all__ = ["EncoderSizes", "sizes_of"]
+__all__ = ["EncoderSizes", "sizes_of", "weights_of"]
 
 _LONGEST_CONFIG = 2**20
 _NAMES = {
@@ -88,3 +88,9 @@ def _config_of(name: str) -> Path | None:
     except HFValidationError:  # no name that a hub could have
         return None
     return Path(found) if isinstance(found, str) else None
+
+
+def weights_of(name: str) -> int:
+    """Return how many weights an encoder has, 0 where that is not known."""
+    sizes = sizes_of(name)
+    return 0 if sizes is None else sizes.weights
