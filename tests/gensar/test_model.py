@@ -125,7 +125,8 @@ def test_swapped_identifiers_change_the_answers_to_both_tasks(
         items, scores = model.retrieve(_asked(tiny, task), 10)
         np.testing.assert_array_equal(same.retrieve(_asked(tiny, task), 10)[1], scores)
         others, other_scores = swapped.retrieve(_asked(tiny, task), 10)
-        assert np.abs(np.exp(other_scores) - np.exp(scores)).max() > 1e-4
+        there = np.isfinite(scores) & np.isfinite(other_scores)
+        assert np.abs(other_scores - scores)[there].max() > 1e-3
         assert (others != items).any()
 
 
