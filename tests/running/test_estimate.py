@@ -202,7 +202,7 @@ def test_own_runs_come_after_those_of_others_and_the_latest_last(tmp_path: Path)
 
 def test_runs_on_other_data_are_scaled_by_what_they_cost() -> None:
     plan, half = experiment("sasrec"), replace(LARGE, events=LARGE.events // 2)
-    plan = replace(plan, settings=replace(plan.settings, minutes=0.0, epochs=30))
+    plan = replace(plan, settings=replace(plan.settings, minutes=0.0, steps=0, epochs=30))
     run = earlier(plan, half, {"fit": 100.0, "evaluate": 7.0})
     found = estimate(plan, LARGE, "1" * 64, "cpu", [run])
     assert found.seconds["fit"] == pytest.approx(200.0, rel=0.05)
