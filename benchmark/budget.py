@@ -41,10 +41,10 @@ class Budget:
         0.2, "share of the steps behind, over which the learning rate falls to 0 at the end"
     )
     validate_every: int = setting(
-        50, "steps between validations, at least; later a tenth of the steps behind", low=1
+        200, "steps between validations, at least; later a tenth of the steps behind", low=1
     )
     validation_requests: int = setting(
-        500, "requests of each task in a validation while training, 0 for all"
+        1000, "requests of each task in a validation while training, 0 for all"
     )
     patience: int = setting(6, "validations without a gain before the rate falls", low=1)
 
