@@ -115,13 +115,16 @@ def _model_names() -> set[str]:
 
 
 def _models_named(sources: Sources) -> set[str]:
-    """Return where a model is named: by a whole string, or, by no ordinary word, anywhere."""
+    """Return where a model is named: by a whole string, or, by no ordinary word, anywhere.
+
+    Last.fm is where data are from.
+    """
     found, names = set(), _model_names() - OWN_WORDS
     for module, text in sources.items():
         constants = [n.value for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Constant)]
         strings = {value.lower() for value in constants if isinstance(value, str)}
         for name in names:
-            word = rf"\b{re.escape(name)}" + ("" if name.endswith(":") else r"\b")
+            word = rf"(?<!last\.)\b{re.escape(name)}" + ("" if name.endswith(":") else r"\b")
             ordinary = name in ("constant", "dense", "hybrid", "encoder:")
             if name in strings or (not ordinary and re.search(word, text, re.IGNORECASE)):
                 found.add(f"{module}: {name}")
@@ -171,5 +174,6 @@ def test_planted_circles_are_found() -> None:
 
 def test_planted_names_are_found() -> None:
     named = {"a": 'x = "dense"', "b": "# as SASRec does", "c": 'x = "recbole:NARM"'}
-    assert _models_named(named) == {"a: dense", "b: sasrec", "c: recbole:"}
+    named |= {"d": "# Last.fm", "e": "# as FM does"}
+    assert _models_named(named) == {"a: dense", "b: sasrec", "c: recbole:", "e: fm"}
     assert not _models_named({"a": "import numpy as np\nnp.random.default_rng()\ndense = {}"})
