@@ -260,7 +260,7 @@ def test_training_is_held_against_one_target_per_sample(
     assert found.agree
     peer, ours = found.details["peer_curve"], found.details["our_curve"]
     wanted = found.details["mean validation ndcg@10 to be reached"]
-    assert len(peer) == 2 and wanted == max(value for _, value in peer)
+    assert peer and wanted == max(value for _, value in peer)
     assert all(value < wanted for _, value in ours[:-1]) and ours[-1][1] >= wanted
     assert found.ours_s == ours[-1][0]
     assert (found.peer_s, wanted) in peer
@@ -377,9 +377,8 @@ def test_two_workers_make_the_runs_that_one_makes(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr(sweep, "_MODELS", ("popularity",))
     monkeypatch.setenv("BENCHMARK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    found = sweep.measure(["sasrec", "tiger"], 2, str(tiny_folder), "quick", threads=2)
+    found = sweep.measure(["popularity"], 2, str(tiny_folder), "quick", threads=2)
     assert found.agree and found.details["runs"] == 2
     assert found.ours_s > 0 and found.details["threads_of_each"] == 1

@@ -15,6 +15,9 @@ __all__ = ["PRESETS", "SESRecSettings"]
 class SESRecSettings(TwoHistoriesSettings):
     """Settings of :class:`baselines.sesrec.model.SESRec`; the defaults are ``standard``."""
 
+    negatives: int = setting(256, "random items that the positives of a history are held against")
+    batch_size: int = setting(256, "events in a batch", low=1)
+    learning_rate: float = setting(3e-3, "learning rate", low=1e-9)
     separate_weight: float = setting(
         1e-3, "weight of setting similar and dissimilar interests apart"
     )
@@ -25,8 +28,8 @@ class SESRecSettings(TwoHistoriesSettings):
 
 PRESETS = budgeted(
     {
-        "quick": {"batch_size": 256, "validation_requests": 50},
-        "thorough": {"batch_size": 256, "dropout": 0.2, "negatives": 64, "ahead": 3},
+        "quick": {"validation_requests": 50},
+        "thorough": {"dropout": 0.2, "ahead": 3},
         "paper": {
             "heads": 4,
             "max_history": 15,
@@ -36,7 +39,7 @@ PRESETS = budgeted(
             "ahead": 1,
             "align_negatives": 1024,
             "align_pairs": 0,
-            "batch_size": 256,
+            "learning_rate": 1e-3,
             "validation_requests": 0,
         },
     }
