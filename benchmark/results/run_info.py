@@ -14,6 +14,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -50,6 +51,12 @@ def _split(text: str) -> str:
     return text
 
 
+def _given(told: dict[str, Any]) -> dict[str, Any]:
+    _GIVEN.validate_python(told)
+    return told
+
+
+_GIVEN = TypeAdapter(Given)
 _SPLITS = get_args(Split.model_fields["name"].annotation)
 
 Name = Annotated[str, AfterValidator(_name)]
@@ -195,7 +202,7 @@ class RunInfo(_Part):
     curve: list[dict[str, Annotated[float, Field(allow_inf_nan=False)]]]
     facts: Any
     metrics: dict[TaskName, dict[Protocol, Means]]
-    given: Given | None = None
+    given: Annotated[dict[str, Any], AfterValidator(_given)] | None = None
     sizes: DataSizes | None = None
     negatives: Count | None = None
     place: Annotated[str, Field(max_length=4096)] | None = None

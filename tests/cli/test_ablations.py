@@ -156,7 +156,9 @@ def test_what_ablations_have_in_common_is_made_once_and_changes_nothing(
     right = build_identifiers._train
     monkeypatch.setattr(build_identifiers, "_train", counted)
     small_gensar("--ablations")
-    assert len(trained) == 5  # whole; semantic, collaborative, separate, fused identifiers
+    # Whole; semantic, collaborative, separate, fused identifiers; search alone, whose SASRec is not
+    # stopped by a validation of recommendation.
+    assert len(trained) == 6
     assert not list((tmp_path / "results" / "checkpoints").glob("common-*"))
     alone = {
         "rec+search": small_gensar("--results", tmp_path / "a"),

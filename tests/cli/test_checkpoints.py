@@ -105,7 +105,10 @@ def test_a_training_that_diverged_is_named_so_and_stored_nowhere(
 ) -> None:
     done = sasrec(name, "--set", "learning_rate=1e12")
     assert_stopped(done)
-    assert re.search(r"training of sasrec diverged at step \d+: (its loss is nan|with a loss of|its weights)", done.err)
+    assert re.search(
+        r"training of sasrec diverged at step \d+: (its loss is nan|with a loss of|its weights)",
+        done.err,
+    )
     assert "at a learning rate of 1e+12; lower the learning rate (--set learning_rate" in done.err
     assert not list(Path("results").rglob("run.json"))
     assert not list(Path("results").rglob("study.json"))
