@@ -9,13 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baselines.recbole_bridge.modules import RecBoleSASRec, build_sasrec
+from baselines.recbole_bridge.modules import RecBoleSASRec
 from baselines.sasrec.settings import PRESETS, SASRecSettings
-from baselines.sasrec.training import SequenceTrainer, learnable, states_of
-from benchmark.data.events import EventSource
+from baselines.sasrec.training import SequenceTrainer, last_states, learnable, new_encoder
 from benchmark.data.requests import Requests, Task
 from benchmark.learning.costs import FLOAT, Cost, epoch_of, forward, trained, transformer
-from benchmark.learning.dropout import use_byte_dropout
 from benchmark.learning.training_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
@@ -82,22 +80,9 @@ class SASRec(Model[SASRecSettings]):
         )
 
     def _build(self, items: int, seed: int, device: str) -> None:
-        settings = self.settings
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.module: RecBoleSASRec = build_sasrec(
-                items,
-                settings.max_history,
-                {
-                    "n_layers": settings.layers,
-                    "n_heads": settings.heads,
-                    "hidden_size": settings.width,
-                    "inner_size": settings.inner,
-                    "hidden_dropout_prob": settings.dropout,
-                    "attn_dropout_prob": settings.attention_dropout,
-                },
-            )
-        use_byte_dropout(self.module)
+            self.module: RecBoleSASRec = new_encoder(self.settings, items)
         self.device = device
         self.module.device = device
         self.module.to(device).eval()
@@ -132,13 +117,7 @@ class SASRec(Model[SASRecSettings]):
         return self.item_vectors()
 
     def _states(self, requests: Requests) -> Tensor:
-        kind = None if self.settings.history == "all" else EventSource.RECOMMENDED
-        history = requests.history(self.settings.max_history, kind)
-        longest = max(int(history.length.max(initial=0)), 1)
-        sequences = torch.as_tensor(history.item[:, :longest].astype(np.int64) + 1)
-        last = torch.as_tensor(np.maximum(history.length - 1, 0), device=self.device)
-        states = states_of(self.module, sequences.to(self.device))
-        return states[torch.arange(len(requests), device=self.device), last]
+        return last_states(self.module, requests, self.settings)
 
     def item_vectors(self) -> NDArray[np.float32]:
         """Return the items' embeddings, ``[items, width]``."""

@@ -8,12 +8,12 @@ from typing import Literal
 from benchmark.budget import Budget, budgeted
 from benchmark.settings import check_heads, setting
 
-__all__ = ["PRESETS", "SASRecSettings"]
+__all__ = ["PRESETS", "SASRecSettings", "SequenceSettings"]
 
 
 @dataclass(frozen=True)
-class SASRecSettings(Budget):
-    """Settings of :class:`~baselines.sasrec.model.SASRec`; the defaults are ``standard``."""
+class SequenceSettings(Budget):
+    """How items of a history are read, and learned from, whatever stands for an item."""
 
     width: int = setting(64, "width of embeddings and layers", low=1)
     layers: int = setting(2, "transformer layers", low=1)
@@ -25,15 +25,21 @@ class SASRecSettings(Budget):
     history: Literal["all", "rec"] = setting(
         "all", "read and predict all events, or recommendation events only"
     )
-    loss: Literal["softmax", "binary"] = setting(
-        "softmax", "over the whole catalogue, or against one random item as in the paper"
-    )
     batch_size: int = setting(32, "sequences in a batch", low=1)
     learning_rate: float = setting(1e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(0.0, "weight decay")
 
     def __post_init__(self) -> None:
         check_heads(self.width, self.heads)
+
+
+@dataclass(frozen=True)
+class SASRecSettings(SequenceSettings):
+    """Settings of :class:`~baselines.sasrec.model.SASRec`; the defaults are ``standard``."""
+
+    loss: Literal["softmax", "binary"] = setting(
+        "softmax", "over the whole catalogue, or against one random item as in the paper"
+    )
 
 
 PRESETS = budgeted(

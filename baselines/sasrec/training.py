@@ -7,24 +7,34 @@ last event that is strictly earlier in time.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.recbole_bridge.modules import RecBoleSASRec
-from baselines.sasrec.settings import SASRecSettings
+from baselines.recbole_bridge.modules import RecBoleSASRec, build_sasrec
+from baselines.sasrec.settings import SASRecSettings, SequenceSettings
 from benchmark.data.events import EventLog, EventSource
-from benchmark.data.requests import PAD
+from benchmark.data.requests import PAD, Requests
 from benchmark.learning.batches import by_length
+from benchmark.learning.dropout import use_byte_dropout
 from benchmark.learning.position_losses import catalogue_loss, states_at
 from benchmark.learning.simultaneous_duplicates import steps_to_moment
 from benchmark.learning.steps import descend
 from benchmark.learning.windows import stretches
 from benchmark.model import TrainingContext
 
-__all__ = ["SequenceTrainer", "learnable", "states_of"]
+__all__ = [
+    "PositionTrainer",
+    "SequenceTrainer",
+    "last_states",
+    "learnable",
+    "new_encoder",
+    "states_of",
+]
 
 JITTER = 8
 """Events by which a sequence may be longer than the next one of its epoch's order."""
@@ -33,6 +43,24 @@ JITTER = 8
 def learnable(log: EventLog, history: str) -> EventLog:
     """Return the events that are read and predicted, by the setting ``history``."""
     return log if history == "all" else log.select(log.kind == EventSource.RECOMMENDED)
+
+
+def new_encoder(settings: SequenceSettings, items: int) -> RecBoleSASRec:
+    """Return RecBole's SASRec with weights drawn by torch's own generator."""
+    encoder = build_sasrec(
+        items,
+        settings.max_history,
+        {
+            "n_layers": settings.layers,
+            "n_heads": settings.heads,
+            "hidden_size": settings.width,
+            "inner_size": settings.inner,
+            "hidden_dropout_prob": settings.dropout,
+            "attn_dropout_prob": settings.attention_dropout,
+        },
+    )
+    use_byte_dropout(encoder)
+    return encoder
 
 
 def states_of(module: RecBoleSASRec, sequences: Tensor) -> Tensor:
@@ -48,24 +76,43 @@ def states_of(module: RecBoleSASRec, sequences: Tensor) -> Tensor:
     return module.trm_encoder(embedded, mask, output_all_encoded_layers=True)[-1]
 
 
-class SequenceTrainer:
-    """Trains RecBole's SASRec on the items of every user's events, a batch at a time.
+def last_states(module: RecBoleSASRec, requests: Requests, settings: SequenceSettings) -> Tensor:
+    """Return the state at the end of each request's history, ``[requests, width]``.
+
+    A request without history is answered from a single padding position.
+    """
+    kind = None if settings.history == "all" else EventSource.RECOMMENDED
+    history = requests.history(settings.max_history, kind)
+    longest = max(int(history.length.max(initial=0)), 1)
+    sequences = torch.as_tensor(history.item[:, :longest].astype(np.int64) + 1)
+    last = torch.as_tensor(np.maximum(history.length - 1, 0), device=module.device)
+    states = states_of(module, sequences.to(module.device))
+    return states[torch.arange(len(requests), device=module.device), last]
+
+
+class PositionTrainer(ABC):
+    """Trains on the items of every user's events, a batch at a time, with a loss at each of them.
 
     Args:
         module: is trained.
-        settings: sizes of batches and windows, rate, loss.
+        encoder: the part of it that reads the items.
+        settings: sizes of batches and windows, rate.
         log: the events that are read and predicted.
         context: seed, device, and the processes that share each batch.
     """
 
+    clip: float | None = None
+    """The largest norm of a step's gradient."""
+
     def __init__(
         self,
-        module: RecBoleSASRec,
-        settings: SASRecSettings,
+        module: nn.Module,
+        encoder: RecBoleSASRec,
+        settings: SequenceSettings,
         log: EventLog,
         context: TrainingContext,
     ) -> None:
-        self.module, self.settings, self.log, self.context = module, settings, log, context
+        self._encoder, self._windows, self.log, self.context = encoder, settings, log, context
         self._steps = steps_to_moment(log)
         self.optimiser = torch.optim.AdamW(
             module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -74,9 +121,9 @@ class SequenceTrainer:
     def batches(self, epoch: int) -> list[NDArray[np.int64]]:
         """Return log rows of sequences of similar length, in random order; an event comes once."""
         rng = np.random.default_rng([self.context.seed, epoch])
-        rows = stretches(self.log, self.settings.max_history, rng)
+        rows = stretches(self.log, self._windows.max_history, rng)
         length = (rows != PAD).sum(axis=1)
-        batches = by_length(length, self.settings.batch_size, JITTER, rng)
+        batches = by_length(length, self._windows.batch_size, JITTER, rng)
         return [rows[batch, : int(length[batch].max())] for batch in batches]
 
     def step(self, batch: NDArray[np.int64], rng: np.random.Generator) -> float:
@@ -85,7 +132,7 @@ class SequenceTrainer:
         loss, count = self.loss(batch[processes.part(len(batch))])
         (whole,) = processes.totals(count)
         loss = loss / max(whole, 1)
-        descend(self.optimiser, loss, processes)
+        descend(self.optimiser, loss, processes, self.clip)
         return loss.item()
 
     def loss(self, rows: NDArray[np.int64]) -> tuple[Tensor, int]:
@@ -104,11 +151,30 @@ class SequenceTrainer:
         places = np.arange(rows.shape[1] - 1) - self._steps[safe[:, 1:]]
         predicted = torch.as_tensor((rows[:, 1:] != PAD) & (places >= 0), device=device)
         states = states_at(
-            states_of(self.module, items[:, :-1]),
+            states_of(self._encoder, items[:, :-1]),
             torch.as_tensor(places, device=device),
             predicted,
         )
         return self._loss_of(states, items[:, 1:][predicted] - 1), len(states)
+
+    @abstractmethod
+    def _loss_of(self, states: Tensor, targets: Tensor) -> Tensor:
+        """Return the summed loss of the items ``targets`` (``[n]``), predicted from ``[n, width]``
+        states."""
+
+
+class SequenceTrainer(PositionTrainer):
+    """Trains RecBole's SASRec; arguments as of :class:`PositionTrainer`."""
+
+    def __init__(
+        self,
+        module: RecBoleSASRec,
+        settings: SASRecSettings,
+        log: EventLog,
+        context: TrainingContext,
+    ) -> None:
+        super().__init__(module, module, settings, log, context)
+        self.module, self.settings = module, settings
 
     def _loss_of(self, states: Tensor, targets: Tensor) -> Tensor:
         table = self.module.item_embedding.weight[1:]
