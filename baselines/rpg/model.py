@@ -168,7 +168,8 @@ class RPG(Model[RPGSettings]):
         return {"codes": learned.codes(inputs)}
 
     def _build(self, codes: NDArray[np.int64], seed: int, device: str) -> None:
-        self.seed, self.graph = seed, None
+        self.seed = seed
+        self.graph: Tensor | None = None
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.network = RPGNetwork(self.settings, torch.as_tensor(codes))
@@ -181,7 +182,7 @@ class RPG(Model[RPGSettings]):
         return alike_items(items.books(), items.tokens(), self.settings.edges)
 
     def _walk_along(self, graph: NDArray[np.int32]) -> None:
-        self.graph: Tensor | None = torch.as_tensor(graph, dtype=torch.int64).to(self._device)
+        self.graph = torch.as_tensor(graph, dtype=torch.int64).to(self._device)
         # Until there is a graph, while it is trained, the whole catalogue is scored.
         self.scores_catalogue = False  # type: ignore[misc]  # of this model only
 

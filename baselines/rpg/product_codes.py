@@ -117,14 +117,11 @@ def _pass(parts: Vectors, books: Vectors) -> tuple[NDArray[np.int64], Vectors, f
 
 def _means(part: Vectors, code: NDArray[np.int64], distance: Vectors, book: Vectors) -> Vectors:
     """Return the mean of each code's points; a code without any moves to the farthest points."""
-    members = np.bincount(code, minlength=len(book))
-    shape = (len(book), len(part))
-    sums = (
-        csr_array((np.ones_like(code, np.float32), (code, np.arange(len(part)))), shape=shape)
-        @ part
-    )
-    means = sums / np.maximum(members, 1)[:, None].astype(np.float32)
-    empty = np.flatnonzero(members == 0)
+    ones, points = np.ones(len(part), dtype=np.float32), np.arange(len(part))
+    members = csr_array((ones, (code, points)), shape=(len(book), len(part)))
+    counts = np.bincount(code, minlength=len(book))
+    means: Vectors = (members @ part) / np.maximum(counts, 1).astype(np.float32)[:, None]
+    empty = np.flatnonzero(counts == 0)
     means[empty] = part[np.resize(np.argsort(-distance, kind="stable"), len(empty))]
     return means
 
@@ -143,7 +140,8 @@ def _nearest(part: Vectors, book: Vectors) -> tuple[NDArray[np.int64], Vectors]:
 
 def _parts(vectors: Vectors, digits: int) -> Vectors:
     """Return the parts of vectors, ``[digits, n, width / digits]``."""
-    return np.ascontiguousarray(vectors.reshape(len(vectors), digits, -1).transpose(1, 0, 2))
+    parts: Vectors = vectors.reshape(len(vectors), digits, -1).transpose(1, 0, 2)
+    return np.ascontiguousarray(parts)
 
 
 def _restored(codes: NDArray[np.int64], books: Vectors) -> Vectors:
