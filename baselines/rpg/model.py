@@ -11,26 +11,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from baselines.generative.identify import facts_of
+from baselines.rpg.costs import REQUESTS_AT_ONCE, rpg_needs
 from baselines.rpg.graph import alike_items, walk
 from baselines.rpg.network import CodeTrainer, RPGNetwork, sums_of_codes
-from baselines.rpg.product_codes import LAST_PASSES, PASSES, product_codes, whitened
+from baselines.rpg.product_codes import product_codes, whitened
 from baselines.rpg.settings import PRESETS, RPGSettings
 from baselines.sasrec.training import last_states, learnable
 from benchmark.data.requests import Requests, Task
 from benchmark.errors import InputError
-from benchmark.learning.costs import FLOAT, Cost, epoch_of, forward, linear, trained, transformer
 from benchmark.learning.training_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, SharedStep, TrainingContext, TrainView, Validation
-from benchmark.needs import Needs, Sizes, Work
+from benchmark.needs import Needs, Sizes
 from benchmark.search_space import Choice, Dimension, Range
 from gensar.engine.item_vectors import text_step, text_vectors
-from gensar.engine.needs import text_vectors_work
 from gensar.engine.spaces import interaction_vectors
 
 __all__ = ["RPG"]
-
-REQUESTS_AT_ONCE = 64
 
 
 class RPG(Model[RPGSettings]):
@@ -68,52 +65,7 @@ class RPG(Model[RPGSettings]):
 
     def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs | None:
         """Tell the vectors and their codes, the layers, and a softmax for each digit."""
-        s, events = self.settings, sizes.events
-        vectors = Work(flop=60.0 * s.components * events, held=30 * FLOAT * sizes.items)
-        if s.vectors == "content":
-            texts = text_vectors_work(s.encoder, sizes)
-            if texts is None:
-                return None
-            vectors = texts
-        passes = PASSES * s.rotations + LAST_PASSES
-        coded = Work(
-            flop=2.0 * passes * sizes.items * s.components * s.codebook_size,
-            moved=2.0 * FLOAT * passes * sizes.items * s.digits * s.codebook_size,
-            calls=passes * s.digits,
-            held=8.0 * FLOAT * sizes.items * s.components,
-        )
-        if s.history == "rec":
-            events -= sizes.searches
-        window = sizes.window(s.max_history)
-        heads = (linear(s.width, s.width) + Cost(floats=4 * s.width)) * s.digits
-        softmax = Cost(flop=2 * s.digits * s.codebook_size * s.width)
-        network = transformer(s.layers, s.width, s.inner, s.heads, window) + heads + softmax
-        table = (s.digits * s.codebook_size + s.max_history) * s.width
-        steps = sizes.stretches(s.max_history, events) / s.batch_size
-        epoch = epoch_of(network, events, s.batch_size * window, steps, table)
-        read = forward(network, sizes.mean_window(s.max_history))
-        request = Work(
-            flop=read.flop,
-            moved=read.moved + FLOAT * s.digits * sizes.items,
-            calls=1 / REQUESTS_AT_ONCE,
-            held=FLOAT
-            * (
-                REQUESTS_AT_ONCE * (window * network.floats / 3 + s.digits * s.codebook_size)
-                + 2 * sizes.at_once * sizes.items
-            ),
-        )
-        return Needs(
-            (
-                vectors.named("item vectors"),
-                coded.named("identifiers"),
-                trained(s, epoch, steps, request, sizes, tasks).named("network"),
-            ),
-            request,
-            kept=FLOAT * (network.weights + table) + 8 * s.digits * sizes.items,
-            libraries=("torch", "recbole", "sentence-transformers")
-            if s.vectors == "content"
-            else ("torch", "recbole"),
-        )
+        return rpg_needs(self.settings, sizes, tasks)
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Code the items, train until validation stops improving, and keep the best weights."""
