@@ -170,6 +170,14 @@ MODELS = (
         uses=("sasrec",),
     ),
     ModelEntry(
+        "rpg",
+        ("rec",),
+        "baseline",
+        "predicts all digits of the next item's identifier at once, learned from the items' texts",
+        "baselines.rpg.model:RPG",
+        "Hou et al. 2025",
+    ),
+    ModelEntry(
         "semantic-ids",
         ("rec", "search"),
         "joint",

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from baselines.sequential.settings import SequenceSettings
+from baselines.sequential.settings import ReadingSettings, SequenceSettings
 from benchmark.budget import budgeted
 from benchmark.settings import setting
 
-__all__ = ["PRESETS", "SASRecSettings"]
+__all__ = ["PRESETS", "EncoderSettings", "SASRecSettings"]
 
 
 @dataclass(frozen=True)
-class SASRecSettings(SequenceSettings):
-    """Settings of :class:`~baselines.sasrec.model.SASRec`; the defaults are ``standard``."""
+class EncoderSettings(ReadingSettings):
+    """Settings of SASRec's network, whatever stands for an item."""
 
     dropout: float = setting(0.4, "dropout of embeddings and layers", high=1)
     attention_dropout: float = setting(0.3, "dropout of attention weights", high=1)
     inner: int = setting(256, "width of the feed-forward layers", low=1)
+
+
+@dataclass(frozen=True)
+class SASRecSettings(EncoderSettings, SequenceSettings):
+    """Settings of :class:`~baselines.sasrec.model.SASRec`; the defaults are ``standard``."""
 
 
 PRESETS = budgeted(

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baselines.sequential.network import SequenceNetwork, Sequences
+from baselines.sequential.histories import last_states
+from baselines.sequential.network import SequenceNetwork
 from baselines.sequential.settings import SequenceSettings
 from baselines.sequential.training import SequenceTrainer, learnable
-from benchmark.data.events import EventSource
 from benchmark.data.requests import Requests, Task
 from benchmark.given import Given
 from benchmark.learning.costs import FLOAT, Cost, epoch_of, forward, trained
@@ -139,18 +139,7 @@ class SequenceModel(Model[S]):
         return self.item_vectors()
 
     def _states(self, requests: Requests) -> Tensor:
-        kind = None if self.settings.history == "all" else EventSource.RECOMMENDED
-        history = requests.history(self.settings.max_history, kind)
-        longest = max(int(history.length.max(initial=0)), 1)
-        last = np.maximum(history.length - 1, 0)
-        items, times = history.item[:, :longest], history.time[:, :longest]
-        asked = np.concatenate([times[:, 1:], requests.time[:, None]], axis=1)
-        asked[np.arange(len(requests)), last] = requests.time
-        states = self.module.states_of(Sequences.of(items, times, asked, self.device))
-        return states[
-            torch.arange(len(requests), device=self.device),
-            torch.as_tensor(last, device=self.device),
-        ]
+        return last_states(self.module, requests, self.settings, self.device)
 
     @torch.no_grad()
     def item_vectors(self) -> NDArray[np.float32]:

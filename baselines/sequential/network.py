@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-__all__ = ["SequenceNetwork", "Sequences"]
+__all__ = ["ReadsSequences", "SequenceNetwork", "Sequences"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ class Sequences:
         """Return sequences of numbers of items, padded with -1, on a device."""
         shifted = items.astype(np.int64) + 1
         return cls(*(torch.as_tensor(each, device=device) for each in (shifted, times, asked)))
+
+
+class ReadsSequences(Protocol):
+    """Gives every position of a sequence a state."""
+
+    def states_of(self, sequences: Sequences) -> Tensor:
+        """Return the states of every position, ``[rows, positions, width]``."""
+        ...
 
 
 class SequenceNetwork(nn.Module, ABC):

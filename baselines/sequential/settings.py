@@ -8,12 +8,12 @@ from typing import Literal
 from benchmark.budget import Budget
 from benchmark.settings import check_heads, setting
 
-__all__ = ["SequenceSettings"]
+__all__ = ["ReadingSettings", "SequenceSettings"]
 
 
 @dataclass(frozen=True)
-class SequenceSettings(Budget):
-    """Settings of a :class:`~baselines.sequential.model.SequenceModel`."""
+class ReadingSettings(Budget):
+    """How the items of a history are read, and learned from, whatever stands for an item."""
 
     width: int = setting(64, "width of embeddings and layers", low=1)
     layers: int = setting(2, "layers", low=1)
@@ -23,15 +23,21 @@ class SequenceSettings(Budget):
     history: Literal["all", "rec"] = setting(
         "all", "read and predict all events, or recommendation events only"
     )
-    loss: Literal["softmax", "sampled", "binary"] = setting(
-        "softmax", "over the whole catalogue, over drawn items, or against one drawn item"
-    )
-    negatives: int = setting(
-        256, "items that a batch draws for loss=sampled, the same for all its positions", low=1
-    )
     batch_size: int = setting(32, "sequences in a batch", low=1)
     learning_rate: float = setting(1e-3, "learning rate", low=1e-9)
     weight_decay: float = setting(0.0, "weight decay")
 
     def __post_init__(self) -> None:
         check_heads(self.width, self.heads)
+
+
+@dataclass(frozen=True)
+class SequenceSettings(ReadingSettings):
+    """Settings of a :class:`~baselines.sequential.model.SequenceModel`."""
+
+    loss: Literal["softmax", "sampled", "binary"] = setting(
+        "softmax", "over the whole catalogue, over drawn items, or against one drawn item"
+    )
+    negatives: int = setting(
+        256, "items that a batch draws for loss=sampled, the same for all its positions", low=1
+    )

@@ -7,14 +7,17 @@ event that is strictly earlier in time.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.sequential.network import SequenceNetwork, Sequences
-from baselines.sequential.settings import SequenceSettings
+from baselines.sequential.network import ReadsSequences, SequenceNetwork, Sequences
+from baselines.sequential.settings import ReadingSettings, SequenceSettings
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import PAD, events_at
 from benchmark.learning.batches import by_length
@@ -24,7 +27,7 @@ from benchmark.learning.steps import descend
 from benchmark.learning.windows import stretches
 from benchmark.model import TrainingContext
 
-__all__ = ["SequenceTrainer", "learnable"]
+__all__ = ["PositionTrainer", "SequenceTrainer", "learnable"]
 
 JITTER = 8
 """Events by which a sequence may be longer than the next one of its epoch's order."""
@@ -35,35 +38,40 @@ def learnable(log: EventLog, history: str) -> EventLog:
     return log if history == "all" else log.select(log.kind == EventSource.RECOMMENDED)
 
 
-class SequenceTrainer:
-    """Trains a network on the items of every user's events, a batch at a time.
+class PositionTrainer(ABC):
+    """Trains on the items of every user's events, a batch at a time, with a loss at each of them.
 
     Args:
-        network: is trained.
-        settings: sizes of batches and windows, rate, loss.
+        module: is trained.
+        reader: the part of it that reads the items.
+        settings: sizes of batches and windows, rate.
         log: the events that are read and predicted.
         context: seed, device, and the processes that share each batch.
     """
 
+    clip: ClassVar[float | None] = None
+    """The largest norm of a step's gradient."""
+
     def __init__(
         self,
-        network: SequenceNetwork,
-        settings: SequenceSettings,
+        module: nn.Module,
+        reader: ReadsSequences,
+        settings: ReadingSettings,
         log: EventLog,
         context: TrainingContext,
     ) -> None:
-        self.network, self.settings, self.log, self.context = network, settings, log, context
+        self._reader, self._reading, self.log, self.context = reader, settings, log, context
         self._steps = steps_to_moment(log)
         self.optimiser = torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
 
     def batches(self, epoch: int) -> list[NDArray[np.int64]]:
         """Return log rows of sequences of similar length, in random order; an event comes once."""
         rng = np.random.default_rng([self.context.seed, epoch])
-        rows = stretches(self.log, self.settings.max_history, rng)
+        rows = stretches(self.log, self._reading.max_history, rng)
         length = (rows != PAD).sum(axis=1)
-        batches = by_length(length, self.settings.batch_size, JITTER, rng)
+        batches = by_length(length, self._reading.batch_size, JITTER, rng)
         return [rows[batch, : int(length[batch].max())] for batch in batches]
 
     def step(self, batch: NDArray[np.int64], rng: np.random.Generator) -> float:
@@ -72,7 +80,7 @@ class SequenceTrainer:
         loss, count = self.loss(batch[processes.part(len(batch))], rng)
         (whole,) = processes.totals(count)
         loss = loss / max(whole, 1)
-        descend(self.optimiser, loss, processes)
+        descend(self.optimiser, loss, processes, self.clip)
         return loss.item()
 
     def loss(self, rows: NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, int]:
@@ -82,7 +90,7 @@ class SequenceTrainer:
 
         Args:
             rows: of the log, ``[sequences, events]``, padded with ``PAD`` on the right.
-            rng: draws the items of ``loss=sampled``, the same in every process.
+            rng: draws what the loss needs, the same in every process.
         """
         device = self.context.device
         if not len(rows):
@@ -94,10 +102,32 @@ class SequenceTrainer:
         predicted = torch.as_tensor((behind != PAD) & (places >= 0), device=device)
         sequences = Sequences.of(read, events.time[:, :-1], events.time[:, 1:], device)
         states = states_at(
-            self.network.states_of(sequences), torch.as_tensor(places, device=device), predicted
+            self._reader.states_of(sequences), torch.as_tensor(places, device=device), predicted
         )
         items = torch.as_tensor(events.item[:, 1:].astype(np.int64), device=device)
         return self._loss_of(states, items[predicted], rng), len(states)
+
+    @abstractmethod
+    def _loss_of(self, states: Tensor, targets: Tensor, rng: np.random.Generator) -> Tensor:
+        """Return the summed loss of the items ``targets`` (``[n]``), each after one of the
+        ``states`` (``[n, width]``)."""
+
+
+class SequenceTrainer(PositionTrainer):
+    """Trains a network that scores by products of states and items' vectors.
+
+    Arguments are those of :class:`PositionTrainer`; the loss is the settings'.
+    """
+
+    def __init__(
+        self,
+        network: SequenceNetwork,
+        settings: SequenceSettings,
+        log: EventLog,
+        context: TrainingContext,
+    ) -> None:
+        super().__init__(network, network, settings, log, context)
+        self.network, self.settings = network, settings
 
     def _loss_of(self, states: Tensor, targets: Tensor, rng: np.random.Generator) -> Tensor:
         table = self.network.item_table()

@@ -24,6 +24,7 @@ SMALL = {
     "dsi": {"generator": "words", "queries_per_item": 2, "docid": "hierarchical"},
     "synergen": {"layers": 1},
     "tgh": {},
+    "rpg": {"digits": 2, "codebook_size": 8, "rotations": 1},
 }
 """Settings with which a model trains in a second or two, by the models that share anything."""
 COMMON: dict[str, Any] = {"epochs": 1, "width": 16, "heads": 2, "validation_requests": 10}
