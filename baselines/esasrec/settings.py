@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from baselines.sequential.settings import SequenceSettings
 from benchmark.budget import budgeted
@@ -16,9 +15,6 @@ __all__ = ["PRESETS", "ESASRecSettings"]
 class ESASRecSettings(SequenceSettings):
     """Settings of :class:`~baselines.esasrec.model.ESASRec`; the defaults are ``standard``."""
 
-    loss: Literal["softmax", "sampled", "binary"] = setting(
-        "sampled", "over the whole catalogue, over drawn items, or against one drawn item"
-    )
     inner: int = setting(256, "width of the feed-forward layers", low=1)
 
 
@@ -27,6 +23,7 @@ PRESETS = budgeted(
         "thorough": {"width": 128, "inner": 512},
         "paper": {
             "max_history": 200,
+            "loss": "sampled",
             "heads": 1,
             "dropout": 0.1,
             "batch_size": 128,
