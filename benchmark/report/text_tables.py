@@ -84,7 +84,7 @@ def given_grids(board: Leaderboard) -> list[Grid]:
             Cell(_encoder(given)),
             Cell(given.pseudo_queries),
             Cell(given.rec_targets),
-            _cell(given.longest_history, "{:,}") if given.longest_history else Cell("whole"),
+            _history(given.longest_history),
             _cell(entry.trials or None, "{}") if entry.trials else Cell("not tuned", value=0),
         )
         for label, entry, given in declared
@@ -93,6 +93,13 @@ def given_grids(board: Leaderboard) -> list[Grid]:
     headers = ("model", "item text", "query text", "times", "user vector", "pretrained encoder")
     more = ("pseudo-queries", "rec learns from", "history read", "tuning trials")
     return [Grid("What each model is given", (*headers, *more), body)] if body else []
+
+
+def _history(longest: int | None) -> Cell:
+    """Tell how many events of a history are read."""
+    if longest is None:
+        return Cell("all")
+    return Cell(f"{longest:,}" if longest else "none", value=longest)
 
 
 def _encoder(given: Given) -> str:
