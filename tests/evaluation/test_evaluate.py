@@ -316,8 +316,8 @@ def test_scores_that_are_no_numbers_tell_of_the_training_behind_them(tiny: Datas
     model.fit(tiny.train, validation, TrainingContext(TASKS, 1))
     with pytest.raises(DivergedError, match=r"score that is NaN or infinite$"):
         evaluate(model, "mine", tiny, "test", TASKS, PROTOCOLS, run_log)
-    run_log.validated(epoch=3, loss=12.5)
-    told = r"mine: .*training diverged \(epoch 3, loss 12.5\) at a learning rate of 0.5; lower"
+    run_log.validated(step=3, loss=12.5)
+    told = r"mine: .*training diverged \(step 3, loss 12.5\) at a learning rate of 0.5; lower"
     with pytest.raises(DivergedError, match=told):
         evaluate(model, "mine", tiny, "test", TASKS, PROTOCOLS, run_log)
     for ask in (lambda: validation.measure(model), lambda: model.retrieve(_some(tiny), 3)):
