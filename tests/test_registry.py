@@ -323,7 +323,9 @@ def test_a_family_has_all_names_that_begin_like_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [replace(FAMILY, form=f) for f in ("shape", "shape:", ":NAME", "a/b:NAME")], ids=repr
+    "wrong",
+    [replace(FAMILY, form=f) for f in ("shape", "shape:", ":NAME", "a/b:NAME")],
+    ids=lambda f: f.form,
 )
 def test_a_family_whose_form_is_none_is_left_out(wrong: ModelFamily) -> None:
     assert list(merge([("good", [ENTRY]), ("bad", [wrong])]).faults) == ["bad"]
