@@ -52,6 +52,8 @@ def _split(text: str) -> str:
 
 
 def _given(told: dict[str, Any]) -> dict[str, Any]:
+    if told.keys() != Given.__dataclass_fields__.keys():
+        raise ValueError("is not what a model of this version declares")
     _GIVEN.validate_python(told)
     return told
 

@@ -128,6 +128,7 @@ def test_brief_shows_the_tables_over_the_whole_catalogue_only(popularity: Comman
     assert [title.partition(" (")[0] for title in titles] == [
         "### Recommendation, whole catalogue",
         "### Search, whole catalogue",
+        "### What each model is given",
         "### Trade-off: NDCG@10",
     ]
     assert "target among" in whole
