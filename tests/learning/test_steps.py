@@ -55,6 +55,14 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "synergen, one row": ("synergen", {**_SYNERGEN, "batch_size": 1}),
     "synergen, batch": ("synergen", {**_SYNERGEN, "batch_size": 7, "retrieval_loss": "batch"}),
     "dense": ("dense", {"batch_size": 7}),
+    "sasrec, sampled": ("sasrec", {**_SASREC, "batch_size": 7, "loss": "sampled"}),
+    "esasrec": ("esasrec", {"dropout": 0.0, "batch_size": 7}),
+    "hstu": ("hstu", {"dropout": 0.0, "batch_size": 7}),
+    "rpg": ("rpg", {**_SASREC, "vectors": "interactions", "rotations": 1, "batch_size": 7}),
+    "gru-words": ("gru-words", {"dropout": 0.0, "batch_size": 7}),
+    "fm": ("fm", {"dropout": 0.0, "batch_size": 37}),
+    "jsr": ("jsr", {"dropout": 0.0, "batch_size": 37}),
+    "sesrec": ("sesrec", {"dropout": 0.0, "align_pairs": 0, "batch_size": 37}),
 }
 """Settings without what each process draws for itself: dropout, and a model's own negatives."""
 
