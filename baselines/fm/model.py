@@ -14,6 +14,7 @@ from baselines.event_batches import rows_of_tasks
 from baselines.fm.network import FMNetwork
 from baselines.fm.settings import PRESETS, FMSettings
 from baselines.fm.training import FMTrainer
+from baselines.vector_scores import products
 from baselines.words import Words
 from benchmark.data.requests import Requests, Task
 from benchmark.given import Given
@@ -110,14 +111,8 @@ class FM(Model[FMSettings]):
         """Return products of the requests' vectors with those of the items."""
         parts = [np.empty((0, requests.width), dtype=np.float32)]
         table = self.network.items.weight
-        for batch in requests.batches(REQUESTS_AT_ONCE):
-            vectors = self._vectors(batch)
-            if batch.candidates is None:
-                scores = vectors @ table.T
-            else:
-                items = torch.as_tensor(batch.candidates.astype(np.int64), device=self.device)
-                scores = torch.einsum("bd,bcd->bc", vectors, table[items])
-            parts.append(scores.float().cpu().numpy())
+        batches = requests.batches(REQUESTS_AT_ONCE)
+        parts += [products(self._vectors(batch), table, batch) for batch in batches]
         return np.concatenate(parts)
 
     @torch.no_grad()

@@ -13,6 +13,7 @@ from torch import Tensor
 from baselines.gru_words.network import GRUWordsNetwork
 from baselines.gru_words.settings import PRESETS, GRUWordsSettings
 from baselines.gru_words.training import GRUWordsTrainer
+from baselines.vector_scores import products
 from baselines.words import MOST_PIECES, Words
 from benchmark.data.requests import Requests, Task
 from benchmark.given import Given
@@ -98,12 +99,7 @@ class GRUWords(Model[GRUWordsSettings]):
         parts = [np.empty((0, requests.width), dtype=np.float32)]
         table = self.network.items.weight
         for batch, wanted in self._wanted(requests):
-            if batch.candidates is None:
-                scores = wanted @ table.T
-            else:
-                items = torch.as_tensor(batch.candidates.astype(np.int64), device=self.device)
-                scores = torch.einsum("bd,bcd->bc", wanted, table[items])
-            parts.append(scores.float().cpu().numpy())
+            parts.append(products(wanted, table, batch))
         return np.concatenate(parts)
 
     @torch.no_grad()

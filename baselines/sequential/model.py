@@ -14,6 +14,7 @@ from baselines.sequential.histories import last_states
 from baselines.sequential.network import SequenceNetwork
 from baselines.sequential.settings import SequenceSettings
 from baselines.sequential.training import SequenceTrainer, learnable
+from baselines.vector_scores import products
 from benchmark.data.requests import Requests, Task
 from benchmark.given import Given
 from benchmark.learning.costs import FLOAT, Cost, epoch_of, forward, trained
@@ -117,14 +118,8 @@ class SequenceModel(Model[S]):
         """
         parts = [np.empty((0, requests.width), dtype=np.float32)]
         table = self.module.item_table()
-        for batch in requests.batches(256):
-            states = self._states(batch)
-            if batch.candidates is None:
-                scores = states @ table.T
-            else:
-                items = torch.as_tensor(batch.candidates.astype(np.int64), device=self.device)
-                scores = torch.einsum("bd,bcd->bc", states, table[items])
-            parts.append(scores.float().cpu().numpy())
+        batches = requests.batches(256)
+        parts += [products(self._states(batch), table, batch) for batch in batches]
         return np.concatenate(parts)
 
     @torch.no_grad()

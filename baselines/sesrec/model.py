@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise, starmap
 from typing import ClassVar
@@ -25,7 +24,6 @@ from benchmark.learning.costs import (
     transformer,
 )
 from benchmark.needs import Needs, Sizes, Work, in_turn
-from benchmark.search_space import Choice, Dimension
 
 __all__ = ["SESRec"]
 
@@ -39,10 +37,6 @@ class SESRec(TwoHistoriesModel[SESRecSettings]):
     name = "sesrec"
     Network = SESRecNetwork
     Trainer = SESRecTrainer
-    # A penalty in the gradient, where other models have AdamW's decay of the weights.
-    search_space: ClassVar[Mapping[str, Dimension | None]] = {
-        "weight_decay": Choice((0.0, 1e-6, 1e-5, 1e-4))
-    }
 
     def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs | None:
         """Tell both histories' layers, what each candidate sees of them, and the items' words."""

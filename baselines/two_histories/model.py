@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from benchmark.learning.dropout import use_byte_dropout
 from benchmark.learning.training_loop import train_to_best
 from benchmark.learning.weights import arrays_of, count_weights, take_arrays
 from benchmark.model import Model, TrainingContext, TrainView, Validation
+from benchmark.search_space import Choice, Dimension
 
 __all__ = ["TwoHistoriesModel"]
 
@@ -31,6 +33,10 @@ class TwoHistoriesModel(Model[S]):
 
     uses_gpu = True
     shares_training = True
+    # A penalty in the gradient, where other models have AdamW's decay of the weights.
+    search_space: ClassVar[Mapping[str, Dimension | None]] = {
+        "weight_decay": Choice((0.0, 1e-6, 1e-5, 1e-4))
+    }
 
     name: ClassVar[str]
     """Names the training, its progress bar and its checkpoint."""

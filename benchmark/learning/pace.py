@@ -40,6 +40,12 @@ class Pace:
         limits = (self.budget.steps, self.budget.epochs * self.batches)
         self.horizon = min((limit for limit in limits if limit), default=None)
 
+    @property
+    def warm_up(self) -> int:
+        """The steps in which the rate rises: a tenth of all at most, where these are known."""
+        most = self.budget.warm_up
+        return most if self.horizon is None else min(most, self.horizon // 10)
+
     def spent(self) -> float:
         """Return the seconds that count: of the run, so that all steps of a model share its cap."""
         spent = self.context.run_log.elapsed()[0]

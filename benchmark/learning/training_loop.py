@@ -105,7 +105,7 @@ class TrainingLoop:
         self._best: Weights | None = None
         self._batches: Sequence[Any] = self.trainer.batches(0)
         self._drawn = 0
-        pace = Pace(self.budget, len(self._batches), self.share, self.context)
+        self._pace = pace = Pace(self.budget, len(self._batches), self.share, self.context)
         progress = self._resume() or Progress(before=pace.spent())
         take_first(self.module, self.context.processes)
         self.module.eval()
@@ -116,7 +116,7 @@ class TrainingLoop:
             while not progress.ended:
                 until = pace.until(progress)
                 loss, progress = self._train(progress, until, bar.advance)
-                progress = self._validate(progress, loss, measure, pace)
+                progress = self._validate(progress, loss, measure)
                 self._checkpoint(progress)
         if self._best is not None:
             self.module.load_state_dict(self._best.weights)
@@ -124,6 +124,7 @@ class TrainingLoop:
         return self._told(progress)
 
     def _told(self, progress: Progress) -> dict[str, Any]:
+        self._draw(progress.epoch)  # passes differ in length
         return {
             "steps": progress.step,
             "epochs": round(progress.epoch + progress.place / max(len(self._batches), 1), 3),
@@ -164,22 +165,18 @@ class TrainingLoop:
         return loss, progress
 
     def _step(self, progress: Progress) -> float:
-        if progress.epoch != self._drawn:
-            self._batches, self._drawn = self.trainer.batches(progress.epoch), progress.epoch
+        self._draw(progress.epoch)
         seed, rank = [self.context.seed, progress.step], self.context.processes.rank
         apart = np.random.SeedSequence([*seed, rank + 1])
         torch.manual_seed(int(apart.generate_state(1)[0]))  # it takes 32 bits on a CPU
-        warm_up = min(self.budget.warm_up, self._most_warm_up())
-        set_rate(
-            self.trainer.optimiser,
-            self.rate * share_of_rate(progress.step, warm_up, progress.decay),
-        )
+        share = share_of_rate(progress.step, self._pace.warm_up, progress.decay)
+        set_rate(self.trainer.optimiser, self.rate * share)
         return self.trainer.step(self._batches[progress.place], np.random.default_rng(seed))
 
-    def _most_warm_up(self) -> int:
-        """Return a tenth of the steps that a training is to have, where it is told in steps."""
-        limits = [self.budget.steps, self.budget.epochs * len(self._batches)]
-        return min((limit // 10 for limit in limits if limit), default=self.budget.warm_up)
+    def _draw(self, epoch: int) -> None:
+        """Let the batches be those of a pass."""
+        if epoch != self._drawn:
+            self._batches, self._drawn = self.trainer.batches(epoch), epoch
 
     def _next(self, progress: Progress) -> Progress:
         """Return how far it is a step later."""
@@ -189,10 +186,10 @@ class TrainingLoop:
         return replace(progress, step=progress.step + 1, epoch=epoch, place=place)
 
     def _validate(
-        self, progress: Progress, loss: float, measure: Callable[[], dict[str, float]], pace: Pace
+        self, progress: Progress, loss: float, measure: Callable[[], dict[str, float]]
     ) -> Progress:
         """Measure, keep the best weights, and see whether the rate is to fall, or it is the end."""
-        step = progress.step
+        step, pace = progress.step, self._pace
         try:
             measured = measure()
         except DivergedError as error:

@@ -154,6 +154,12 @@ def test_training_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     assert_equal(done.weights(), again.weights())
 
 
+def test_a_training_that_is_over_tells_the_same_when_it_is_taken_up(tmp_path: Path) -> None:
+    told = [Training(tmp_path, longer=3).run() for _ in range(2)]
+    assert told[0] == told[1]
+    assert told[0]["epochs"] == 1 + (STEPS - 5) / 8
+
+
 def test_an_interrupted_checkpoint_leaves_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ class Training:
         )
     )
     batch_count: int = 5
+    longer: int = 0
     seed: int = 1
     stop_in: int | None = None
     identity: str = IDENTITY
@@ -76,7 +77,7 @@ class Training:
         return loop.run(self._measure)
 
     def batches(self, epoch: int) -> list[tuple[int, int]]:
-        return [(epoch, number) for number in range(self.batch_count)]
+        return [(epoch, number) for number in range(self.batch_count + self.longer * epoch)]
 
     def step(self, batch: tuple[int, int], rng: np.random.Generator) -> float:
         assert self.module.training
