@@ -40,7 +40,7 @@ BACKWARD = 3
 ADAM = 36
 """Bytes that an optimiser's step moves for each weight: gradient, two moments, the weight."""
 USUAL_STEPS = 4000
-"""Steps after which validation stops a training, in the middle of what was seen."""
+"""Steps after which validation is taken to stop a training: a guess."""
 TEXTS_AT_ONCE = 32
 """Texts that sentence-transformers encodes together."""
 
