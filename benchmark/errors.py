@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
 
+from benchmark.plain_text import LONGEST_NAME, plain, plain_list
+
 __all__ = [
     "BenchmarkError",
     "CheckFailedError",
@@ -22,8 +24,8 @@ __all__ = [
 
 _NO_MEMORY = ("allocate memory", "out of memory", "bad_alloc", "failed to map segment")
 
-MOST_NAMES = 60
-"""The longest list of known names that an error shows."""
+LONGEST_LIST = 300
+"""The most characters of a list of known names that an error shows: a longer one is not read."""
 
 
 class BenchmarkError(Exception):
@@ -92,19 +94,21 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
     A name that has it as a whole word is nearer than any that is spelled alike.
     """
-    plain = {each.lower(): each for each in sorted(known, reverse=True)}
-    holding = sorted((each for each in plain if name.lower() in each.split("_")), key=len)
-    near = holding[:1] or get_close_matches(name.lower(), plain, n=1, cutoff=0.5)
-    return plain[near[0]] if near else None
+    lower = {each.lower(): each for each in sorted(known, reverse=True)}
+    holding = sorted((each for each in lower if name.lower() in each.split("_")), key=len)
+    near = holding[:1] or get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    return lower[near[0]] if near else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known name, else the list of known names.
 
-    A list too long to be read is left out.
+    Known names may come from a file: each is shown in one line and cut where it is long. A list too
+    long to be read is left out.
     """
     known = sorted(known)
     near = nearest(name, known)
     if near is not None:
-        return f"; did you mean '{near}'?"
-    return f"; known: {', '.join(known)}" if 0 < len(known) <= MOST_NAMES else ""
+        return f"; did you mean '{plain(near, LONGEST_NAME)}'?"
+    listed = plain_list(known)
+    return f"; known: {listed}" if 0 < len(listed) <= LONGEST_LIST else ""

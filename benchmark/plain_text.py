@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["plain", "plain_json"]
+__all__ = ["LONGEST_NAME", "plain", "plain_json", "plain_list"]
+
+LONGEST_NAME = 40
+"""The most characters that a message shows of a name: a file may hold names of any length."""
 
 _BEYOND_ASCII = re.compile(r"[^\n -~]")
 
@@ -25,6 +29,19 @@ def plain(text: str, limit: int | None = None) -> str:
     head = text if limit is None else text[: limit + 1]
     shown = head if head.isprintable() else "".join(map(_escaped, head))
     return shown if limit is None or len(shown) <= limit else shown[:limit] + "…"
+
+
+def plain_list(names: Iterable[str], most: int | None = None) -> str:
+    """Return names in one line, each fit to be shown.
+
+    Args:
+        names: whatever was read.
+        most: the most names to show; a longer list ends in how many more there are.
+    """
+    shown = [plain(name, LONGEST_NAME) for name in names]
+    if most is not None and len(shown) > most:
+        return f"{', '.join(shown[:most])} and {len(shown) - most} more"
+    return ", ".join(shown)
 
 
 def _escaped(character: str) -> str:

@@ -296,7 +296,8 @@ def find(name: str) -> ModelEntry:
         raise InputError(f"model '{name}': it cannot run here: {read.entries[name].obstacle}")
     faults = "".join(f"; left out is {owner}: {why}" for owner, why in read.faults.items())
     forms = [each.form for each in read.families.values()]
-    raise InputError(f"unknown model '{name}'{faults}{did_you_mean(name, [*entries, *forms])}")
+    known = did_you_mean(name, [*entries, *forms]) or "; known are those of `benchmark list models`"
+    raise InputError(f"unknown model '{name}'{faults}{known}")
 
 
 def _member(family: ModelFamily, name: str) -> ModelEntry:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-TIERS = """errors plain_text unfinished signals subnormals;
+TIERS = """plain_text; errors unfinished signals subnormals;
     files names locks remarks failures processes type_faults control_groups;
     folders progress_lines bounded_json process_group; target; sealed; engine; settings run_log;
     statistics; data; search_space top_k model_protocols shared_steps needs budget given; model;

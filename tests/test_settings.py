@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmark.errors import InputError, did_you_mean
@@ -280,3 +280,12 @@ def test_a_whole_word_of_a_name_is_nearer_than_what_is_spelled_alike() -> None:
     assert did_you_mean("rate", ["patience", "learning_rate", "rqvae_learning_rate"]) == (
         "; did you mean 'learning_rate'?"
     )
+
+
+@given(name=st.text(max_size=60), known=st.lists(st.text(max_size=2000), max_size=80))
+@example(name="keyword", known=["(" * 5000 + "keyword", "item_id"])
+@example(name="keyword", known=[f"keyword{'x' * length}" for length in range(60)])
+def test_names_of_a_file_are_shown_short_and_in_one_line(name: str, known: list[str]) -> None:
+    shown = did_you_mean(name, known)
+    assert len(shown) <= 350
+    assert shown.isprintable()

@@ -27,7 +27,7 @@ from benchmark.errors import InputError
 from benchmark.files import flush, open_regular, writing
 from benchmark.folders import workplace
 from benchmark.names import as_name, check_name
-from benchmark.plain_text import plain
+from benchmark.plain_text import plain, plain_list
 
 __all__ = ["NewCard", "new_card"]
 
@@ -148,7 +148,7 @@ def _check(found: Guess, events: Sample, items: bool) -> None:
     role = next((role for role in _NEEDED if role not in found.columns), None)
     if role is None:
         return
-    known = ", ".join(plain(name, 40) for name in list(events.columns)[:20])
+    known = plain_list(events.columns, 20)
     mend = f"call one '{role}_id', or write a card by hand"
     if any(_VALUE.fullmatch(name) for name in (*events.columns, *events.left_out)):
         mend = "does the first line hold values? It must name the columns"
@@ -216,7 +216,7 @@ def _lines(
         elif role == "time":
             yield "    time: null  # no column holds times; the order of the rows stands for them"
     if found.unused:
-        shown = ", ".join(plain(each, 40) for each in found.unused[:20])
+        shown = plain_list(found.unused, 20)
         yield f"    # not used: {_remark(shown)}"
     if found.item_key is not None:
         column, why = found.item_key

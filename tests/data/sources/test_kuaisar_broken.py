@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from benchmark.data.sources.cleaning import Cleaning
@@ -205,6 +205,7 @@ def test_an_archive_without_a_file_is_refused(folder: Path, tmp_path: Path) -> N
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(what=st.sampled_from([*FILES]), how=BREAKAGES, strict=st.booleans())
+@example(what="search", how=("insert", 0.0, b"(" * 5000), strict=False)
 def test_a_broken_file_is_one_line_or_a_count(what: str, how: tuple, strict: bool) -> None:
     size = replace(TINY, rec_rows=40, search_rows=30)
     with tempfile.TemporaryDirectory() as name:

@@ -24,7 +24,7 @@ from benchmark.data.sources.diagnose import LONGEST_LINE, complain
 from benchmark.data.sources.files.lines import Block, Lines, blocks
 from benchmark.data.sources.files.table_file import TableFile
 from benchmark.errors import did_you_mean
-from benchmark.plain_text import plain
+from benchmark.plain_text import plain, plain_list
 
 __all__ = ["CODED", "SEPARATORS", "Layout", "csv_layout", "delimited", "header", "read_table"]
 
@@ -86,7 +86,7 @@ def delimited(lines: Lines, layout: Layout) -> Iterator[tuple[NDArray[np.int64],
         InputError: the file is missing, unreadable or no text; its first line is another header; a
             line is too long or holds a NUL byte.
     """
-    lines.wanted = f"the fields {', '.join(layout.fields)}, separated by {layout.between}"
+    lines.wanted = f"the fields {plain_list(layout.fields, 8)}, separated by {layout.between}"
     for each in blocks(lines.source):
         block = _body(lines.path, each, layout) if each.first == 1 else each
         numbers = block.full
