@@ -68,7 +68,7 @@ class GenSARSettings(GeneratorSettings):
         "packed", "packed: all targets of a sequence from one causal pass; plain: one per sample"
     )
     rec_targets: Literal["rec", "all"] = setting(
-        "rec", "events that rec learns from (packed): its own as published, or searches too"
+        "all", "events that rec learns from (packed): searches too, or its own as published"
     )
     without: tuple[TrainingTask, ...] = setting((), "training tasks that are left out")
     behaviour_tokens: bool = setting(
@@ -123,7 +123,6 @@ PRESETS = budgeted(
             "validation_requests": 100,
         },
         "thorough": {
-            "rec_targets": "all",
             "item_weight": 0.5,
         },
         "paper": {
@@ -135,6 +134,7 @@ PRESETS = budgeted(
             "rqvae_epochs": 500,
             "rqvae_batch_size": 1024,
             "collisions": "paper",
+            "rec_targets": "rec",
             "backbone": "google-t5/t5-small",
             "codebook_start": False,
             "regime": "plain",

@@ -41,7 +41,7 @@ class RecBoleSettings(Budget):
     inner: int | None = setting(None, "inner_size, the width of the feed-forward layers", low=1)
     dropout: float | None = setting(None, "all dropout probabilities of RecBole's file", high=1)
     options: str = setting("", "more of RecBole's names, as name=value;name=value")
-    max_history: int = setting(20, "events of the history that are read", low=1)
+    max_history: int = setting(50, "events of the history that are read", low=1)
     history: Literal["all", "rec"] = setting(
         "all", "read and predict all events, or recommendation events only"
     )
@@ -60,7 +60,6 @@ class RecBoleSettings(Budget):
 PRESETS = budgeted(
     {
         "quick": {"max_history": 10},
-        "thorough": {"max_history": 50},
         "paper": {
             "max_history": 50,
             "batch_size": 2048,

@@ -20,7 +20,7 @@ class SynerGenSettings(Budget):
     heads: int = setting(2, "attention heads; width / heads must be a multiple of 4", low=1)
     inner: int = setting(128, "width of the gated feed-forward layers", low=1)
     dropout: float = setting(0.3, "dropout of embeddings and layers", high=1)
-    max_history: int = setting(64, "events of the history that are read", low=1)
+    max_history: int = setting(50, "events of the history that are read", low=1)
     clock: Literal["gaps", "days"] = setting(
         "gaps", "wavelengths of the time rotation: from the data's gaps, or 1 day to 4 years"
     )

@@ -35,7 +35,7 @@ class GeneratorSettings(Budget):
         " of the level, or the whole vocabulary as T5 does",
     )
     max_history: int = setting(
-        64, "events in a training sequence and in a request's history (packed)", low=1
+        50, "events in a training sequence and in a request's history (packed)", low=1
     )
     query_tokens: int = setting(16, "longest query, in tokens", low=1)
     batch_size: int = setting(16, "sequences (packed) or samples (plain) in a batch", low=1)
