@@ -34,7 +34,9 @@ __all__ = ["CHECKS", "Subject", "seen_mask"]
 
 TOLERANCE = 1e-5
 STEPS = 20
-"""Of a training that is checked."""
+"""Of a training that is checked, at most."""
+BATCH = 16
+"""Sequences or samples in its batches, at most."""
 
 
 def seen_mask(requests: Requests) -> NDArray[np.bool_]:
@@ -49,7 +51,7 @@ def seen_mask(requests: Requests) -> NDArray[np.bool_]:
 class Subject:
     """A registered model, trained once on a data set that has its tasks.
 
-    Its settings are those of preset ``quick``, with fewer steps.
+    Its settings are those of preset ``quick``, with fewer and smaller steps.
     """
 
     entry: ModelEntry
@@ -60,7 +62,10 @@ class Subject:
         kind = self.entry.load()
         settings = build_settings(kind.Settings, kind.presets, "quick", self.entry.settings)
         if isinstance(settings, Budget):  # what is checked here holds after any number of steps
-            settings = replace(settings, steps=STEPS, validate_every=STEPS // 2)
+            steps = min(STEPS, settings.steps or STEPS)
+            settings = replace(settings, steps=steps, validate_every=max(1, steps // 2))
+        if hasattr(settings, "batch_size"):
+            settings = replace(settings, batch_size=min(settings.batch_size, BATCH))
         model = kind(settings)
         validation = HarnessValidation(self.dataset, self.tasks)
         model.fit(view or self.dataset.train, validation, TrainingContext(self.tasks, seed))
