@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from benchmark.cli.app import app
 from benchmark.registry import available, families, find
+from benchmark.results import scan
+from benchmark.results.record import RunRecord
+from benchmark.results.scan import scan_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "models"
@@ -50,12 +55,11 @@ def models_on(page: str) -> list[str]:
 def arguments(page: str) -> list[str]:
     file = str(PAGES / f"{page}.md")
     shown = ["--results", str(ROOT / "results" / "published"), "--brief", "--into", file]
-    return [sys.executable, "-m", "benchmark", "leaderboard", "--model", _joined(page), *shown]
+    return ["leaderboard", "--model", _joined(page), *shown]
 
 
 def board_arguments(board: str) -> list[str]:
-    file = ["--into", str(ROOT / "docs" / f"{board}.md")]
-    return [sys.executable, "-m", "benchmark", "leaderboard", *BOARDS[board], *file]
+    return ["leaderboard", *BOARDS[board], "--into", str(ROOT / "docs" / f"{board}.md")]
 
 
 def _joined(page: str) -> str:
@@ -65,6 +69,20 @@ def _joined(page: str) -> str:
 NAMES = sorted(
     {page_of(e.name) for e in available().values() if e.source.startswith(OURS)} | {*EXAMPLES}
 )
+
+
+@cache
+def _read(results: Path) -> tuple[RunRecord, ...]:
+    """Return the runs of a folder; pages share what they are read from."""
+    return tuple(scan_runs(results, print))
+
+
+def made(arguments: list[str]) -> Result:
+    """Run a command on runs that are read once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        patch.setattr(scan, "scan_runs", lambda results, _: _read(results.resolve()))
+        return CliRunner().invoke(app, arguments)
 
 
 def test_every_model_has_a_page_and_every_page_is_listed() -> None:
@@ -93,19 +111,17 @@ def test_figures_outside_of_written_tables_are_said_to_have_no_record(file: str)
 
 
 @pytest.mark.parametrize("page", NAMES)
+@pytest.mark.xdist_group("pages")
 def test_the_results_of_a_page_are_those_of_the_committed_runs(page: str) -> None:
-    done = subprocess.run(
-        [*arguments(page), "--check"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    done = made([*arguments(page), "--check"])
+    assert done.exit_code == 0, done.exception
 
 
 @pytest.mark.parametrize("board", sorted(BOARDS))
+@pytest.mark.xdist_group("pages")
 def test_a_board_is_that_of_the_committed_runs(board: str) -> None:
-    done = subprocess.run(
-        [*board_arguments(board), "--check"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    done = made([*board_arguments(board), "--check"])
+    assert done.exit_code == 0, done.exception
 
 
 @pytest.mark.parametrize("page", NAMES)
@@ -125,7 +141,6 @@ def test_settings_named_on_a_page_exist(page: str) -> None:
 
 
 if __name__ == "__main__":
-    for each in NAMES:
-        subprocess.run(arguments(each), cwd=ROOT, check=True)
-    for each in BOARDS:
-        subprocess.run(board_arguments(each), cwd=ROOT, check=True)
+    for each in (*map(arguments, NAMES), *map(board_arguments, BOARDS)):
+        if (done := made(each)).exception:
+            raise done.exception
