@@ -121,7 +121,7 @@ class GenSAR(Generator):
     def _targets(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Targets:
         """Return what an epoch of the regime reads and writes."""
         s, pieces = self.settings, sizes.query_pieces(self.settings.query_tokens)
-        width = 1 if s.item_tokens == "fused" else s.shared_levels + s.specific_levels + 1
+        width = 1 if s.item_tokens != "codes" else s.shared_levels + s.specific_levels + 1
         text = sizes.item_pieces(s.item_text_tokens)
         searched = sizes.searches / max(sizes.events, 1)
         event = width + searched * (pieces + 1)

@@ -84,7 +84,8 @@ class Generator(NotebookApi, Model):
 
     def make_vocabulary(self, tokenizer: Tokenizer, identifiers: Identifiers) -> Vocabulary:
         """Return the numbers of all tokens."""
-        return Vocabulary(tokenizer, tokenizer.get_vocab_size(), identifiers)
+        own = self.settings.item_tokens == "own"
+        return Vocabulary(tokenizer, tokenizer.get_vocab_size(), identifiers, own=own)
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Make identifiers, then train the backbone to write them."""
@@ -122,13 +123,15 @@ class Generator(NotebookApi, Model):
             pieces = place(vocabulary.pieces()) if place else None
             scale = self.settings.embedding_scale
             init_embeddings(self.backbone, pieces, scale, context.seed)
+        with torch.no_grad():  # an item that nobody chose adds nothing
+            t5.shared.weight[vocabulary.first_item :] = 0
 
     def _assemble(
         self, t5: T5ForConditionalGeneration, vocabulary: Vocabulary, device: str
     ) -> None:
         self.device = device
         self.vocabulary = vocabulary
-        self.sequences = Sequences(vocabulary, self.settings.item_tokens == "fused")
+        self.sequences = Sequences(vocabulary, self.settings.item_tokens != "codes")
         self.regime = self.make_regime(self.sequences)
         self.backbone = Backbone(
             t5,

@@ -3,7 +3,7 @@
 An input position holds one or more tokens whose embeddings are summed. With ``fused`` items an
 item is a single position (behaviour token and all codes); with ``codes`` it is one position for
 each of them, as in the paper. Unused places hold ``NOTHING``. A vocabulary without behaviour tokens
-leaves codes and words alone.
+leaves codes and words alone; one with tokens for items adds an item's to its position in a history.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Sequences:
 
     Args:
         vocabulary: numbers the tokens.
-        fused: whether an item is one position.
+        fused: whether an item is one position, which it is where items have tokens of their own.
     """
 
     def __init__(self, vocabulary: Vocabulary, fused: bool) -> None:
@@ -91,7 +91,7 @@ class Sequences:
         self._fused = fused
         rec = self._item_block(vocabulary.rec, COLLABORATIVE, fused)
         search = self._item_block(vocabulary.searched, SEMANTIC, fused)
-        width = max(rec.shape[2], search.shape[2])
+        width = max(rec.shape[2], search.shape[2]) + vocabulary.own
         length = max(rec.shape[1], search.shape[1])
         self._blocks = np.full((2, len(rec), length, width), NOTHING, dtype=np.int64)
         self._block_lengths = np.array([rec.shape[1], search.shape[1]])
@@ -170,7 +170,10 @@ class Sequences:
         real = np.arange(history.item.shape[1]) < history.length[:, None]
         item, kind, query = history.item[real], history.kind[real], history.query[real]
         queries = self.queries(words.take(query), query >= 0)
-        return np.nonzero(real)[0], queries, self.items(item, kind)
+        clicked = self.items(item, kind)
+        if self.vocabulary.own:
+            clicked.values[:, -1] = self.vocabulary.first_item + item[item >= 0]
+        return np.nonzero(real)[0], queries, clicked
 
     def stream(self, history: History, words: Ragged) -> Stream:
         """Return the events of each row as one input that begins with the end token.

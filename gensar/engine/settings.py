@@ -26,8 +26,10 @@ class GeneratorSettings(Budget):
         True, "start the embeddings of codes and text pieces from the RQ-VAE (backbone=config)"
     )
     embedding_scale: float = setting(0.3, "root mean square of embeddings so started")
-    item_tokens: Literal["fused", "codes"] = setting(
-        "fused", "an item in the input is one summed embedding, or one token for each code"
+    item_tokens: Literal["fused", "own", "codes"] = setting(
+        "fused",
+        "an item in the input is one summed embedding, the same with a vector of the item's own, "
+        "or one token for each code as published",
     )
     softmax: Literal["trie", "level", "vocabulary"] = setting(
         "level",
@@ -56,3 +58,5 @@ class GeneratorSettings(Budget):
     def __post_init__(self) -> None:
         if self.width < self.heads:
             raise ValueError(f"settings 'width', 'heads': no width is left for {self.heads} heads")
+        if self.item_tokens == "own" and self.softmax == "vocabulary":
+            raise ValueError("settings 'item_tokens', 'softmax': own tokens are not written")

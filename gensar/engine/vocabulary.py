@@ -1,4 +1,7 @@
-"""Tokens: text pieces first, then the three behaviour tokens, then the codes of every level."""
+"""Tokens: text pieces first, then the three behaviour tokens, then the codes of every level.
+
+Behind them there may be one token for each item, which is read only.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +31,14 @@ class Vocabulary:
         identifiers: the items' codes.
         behaviour_tokens: whether there are behaviour tokens; without them the decoder always
             starts with ``PADDING``, as T5's does.
+        own: whether each item has a token of its own beside its codes.
     """
 
     tokenizer: Tokenizer
     text: int
     identifiers: Identifiers
     behaviour_tokens: bool = True
+    own: bool = False
 
     @property
     def rec(self) -> int:
@@ -68,9 +73,14 @@ class Vocabulary:
         return start, start + sizes[identifier][level]
 
     @property
+    def first_item(self) -> int:
+        """The first of the items' own tokens, if there are any."""
+        return self.level_range(1, len(self.identifiers.level_sizes[1]) - 1)[1]
+
+    @property
     def size(self) -> int:
         """Number of all tokens."""
-        return self.level_range(1, len(self.identifiers.level_sizes[1]) - 1)[1]
+        return self.first_item + self.own * len(self.identifiers.codes[0])
 
     def code_tokens(self, identifier: int) -> NDArray[np.int64]:
         """Return the tokens of every item's identifier, ``[items, levels]``."""

@@ -66,6 +66,29 @@ def _asked(data: Dataset, task: Task, candidates: bool = False) -> Requests:
     return replace(requests, candidates=lists.rectangle())
 
 
+def test_own_tokens_come_back_and_matter(tiny: Dataset) -> None:
+    model = fit(tiny, item_tokens="own")
+    table = model.backbone.t5.shared.weight
+    own = table[model.vocabulary.first_item :].detach()
+    assert len(own) == len(tiny.train.items)
+    learned = own.abs().sum(dim=1) > 0
+    seen = np.isin(np.arange(len(own)), tiny.train.log.item)
+    assert learned.any()
+    assert not learned[~seen].any()
+    again = GenSAR(model.settings)
+    again.restore(*model.state())
+    asked = _asked(tiny, Task.REC)
+    assert np.array_equal(model.score(asked), again.score(asked))
+    with torch.no_grad():
+        again.backbone.t5.shared.weight[model.vocabulary.first_item :] = 0
+    assert not np.allclose(model.score(asked), again.score(asked))
+
+
+def test_own_tokens_are_never_written() -> None:
+    with pytest.raises(ValueError, match="own tokens are not written"):
+        GenSARSettings(item_tokens="own", softmax="vocabulary")
+
+
 def _without_history(data: Dataset, task: Task) -> Requests:
     asked = _asked(data, task)
     empty = data.log.select(np.zeros(len(data.log), dtype=bool))

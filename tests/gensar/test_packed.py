@@ -44,7 +44,7 @@ TABLE = CodeTable(BACKBONE, "cpu")
 
 def _regime(fused: bool = True, **changed: Any) -> PackedRegime:
     sizes = {"max_history": WINDOW, "batch_size": 4, "item_samples": 6, "item_share": 9.0}
-    texts = {"query_tokens": 8, "item_text_tokens": 8}
+    texts = {"query_tokens": 8, "item_text_tokens": 8, "rec_targets": "rec"}
     return PackedRegime(
         GenSARSettings(**{**sizes, **texts, **changed}), Sequences(VOCABULARY, fused)
     )
@@ -335,6 +335,33 @@ def test_bare_identifiers_are_items_without_behaviour_token() -> None:
             expected = VOCABULARY.code_tokens(kind)[item].tolist()
             assert tokens[tokens != NOTHING].tolist() == expected
             assert stop - start == (1 if fused else len(expected))
+
+
+def test_an_item_of_a_history_adds_its_own_token_and_nothing_else() -> None:
+    settings = GenSARSettings(max_history=WINDOW, batch_size=4, item_tokens="own")
+    owning = replace(VOCABULARY, own=True)
+    assert (owning.first_item, owning.size) == (VOCABULARY.size, VOCABULARY.size + ITEMS)
+    train = train_view()
+    own, plain = (
+        _steps(PackedRegime(settings, Sequences(vocabulary, True)), train)
+        for vocabulary in (owning, VOCABULARY)
+    )
+    sequences = Sequences(VOCABULARY, True)
+    for step, without in zip(own, plain, strict=True):
+        for (targets, _), (fewer, _) in zip(
+            (*step.codes, *step.texts), (*without.codes, *without.texts), strict=True
+        ):
+            assert np.array_equal(targets.inputs[..., :-1], fewer.inputs)
+            items = targets.inputs[..., -1]
+            at = items != NOTHING
+            kinds = (fewer.inputs[at][:, 0] == VOCABULARY.searched).astype(np.int64)
+            whole = sequences.items(items[at] - owning.first_item, kinds)
+            assert np.array_equal(fewer.inputs[at], whole.values)
+        assert (step.codes[0][0].inputs[..., -1] >= owning.first_item).any()
+        for targets, _ in step.codes[1:]:
+            assert (targets.inputs[..., -1] == NOTHING).all()
+        from_items = [t for t, _ in step.texts if VOCABULARY.query not in t.start]
+        assert all((t.inputs[..., -1] == NOTHING).all() for t in from_items)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 50.0])
