@@ -110,5 +110,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     near = nearest(name, known)
     if near is not None:
         return f"; did you mean '{plain(near, LONGEST_NAME)}'?"
-    listed = plain_list(known)
+    listed = plain_list(known) if len(known) <= LONGEST_LIST else ""  # of a whole catalogue
     return f"; known: {listed}" if 0 < len(listed) <= LONGEST_LIST else ""
