@@ -296,7 +296,7 @@ def find(name: str) -> ModelEntry:
         raise InputError(f"model '{name}': it cannot run here: {read.entries[name].obstacle}")
     faults = "".join(f"; left out is {owner}: {why}" for owner, why in read.faults.items())
     forms = [each.form for each in read.families.values()]
-    known = did_you_mean(name, [*entries, *forms]) or "; known are those of `benchmark list models`"
+    known = did_you_mean(name, [*entries, *forms]) or "; see `python -m benchmark list models`"
     raise InputError(f"unknown model '{name}'{faults}{known}")
 
 

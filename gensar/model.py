@@ -162,16 +162,17 @@ class GenSAR(Generator):
 
     def given(self) -> Given:
         """Tell what it reads."""
-        s = self.settings
-        asked = s.item_samples and "pseudo-query-search" not in s.without
+        s, packed = self.settings, self.settings.regime == "packed"
+        drawn = s.item_samples * s.item_share if packed else s.pseudo_samples
+        asked = drawn and "pseudo-query-search" not in s.without
         return Given(
             item_text=True,
             query_text=True,
             encoder=s.encoder,
             encoder_parameters=weights_of(s.encoder),
             pseudo_queries=s.pseudo_queries if asked else "",
-            rec_targets=s.rec_targets,
-            longest_history=s.max_history,
+            rec_targets=s.rec_targets if packed else "rec",
+            longest_history=s.max_history if packed else s.recent_rec + s.recent_search,
         )
 
     def identify(

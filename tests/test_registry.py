@@ -213,7 +213,7 @@ def test_ctrl_c_is_no_fault_of_a_package(install: Install) -> None:
 def test_an_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(InputError, match="unknown model 'populrity'; did you mean 'popularity'"):
         find("populrity")
-    with pytest.raises(InputError, match=r"known are those of `benchmark list models`"):
+    with pytest.raises(InputError, match=r"see `python -m benchmark list models`"):
         find("zzzzzzzz")
 
 

@@ -123,8 +123,9 @@ class Generator(NotebookApi, Model):
             pieces = place(vocabulary.pieces()) if place else None
             scale = self.settings.embedding_scale
             init_embeddings(self.backbone, pieces, scale, context.seed)
-        with torch.no_grad():  # an item that nobody chose adds nothing
-            t5.shared.weight[vocabulary.first_item :] = 0
+        if vocabulary.own:
+            with torch.no_grad():  # an item that nobody chose adds nothing
+                t5.shared.weight[vocabulary.first_item :] = 0
 
     def _assemble(
         self, t5: T5ForConditionalGeneration, vocabulary: Vocabulary, device: str

@@ -107,7 +107,8 @@ def backbone_needs(
     spelled = targets.texts * (decoder.floats + 3 * vocabulary) * FLOAT
     step = epoch_of(encoder, 0, targets.batch_positions, 0, table)
     held = max(step.held + targets.batch_targets * levels * written.floats * FLOAT, spelled)
-    weights = table + (0 if known else encoder.weights + decoder.weights)
+    own = width * sizes.items if s.item_tokens == "own" else 0
+    weights = table + own + (0 if known else encoder.weights + decoder.weights)
     epoch = Work(
         flop=epoch.flop + 3 * 2 * targets.steps * targets.texts * table,
         moved=epoch.moved + 3 * FLOAT * targets.steps * targets.texts * 2 * vocabulary,

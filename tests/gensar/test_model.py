@@ -84,6 +84,17 @@ def test_own_tokens_come_back_and_matter(tiny: Dataset) -> None:
     assert not np.allclose(model.score(asked), again.score(asked))
 
 
+def test_what_is_given_is_that_of_the_regime() -> None:
+    packed = GenSAR(GenSARSettings(max_history=7)).given()
+    assert (packed.rec_targets, packed.longest_history) == ("all", 7)
+    plain = GenSAR(GenSARSettings(regime="plain", recent_rec=2, recent_search=3)).given()
+    assert (plain.rec_targets, plain.longest_history) == ("rec", 5)
+    assert packed.pseudo_queries == plain.pseudo_queries == "words"
+    for none in ({"item_share": 0}, {"item_samples": 0}, {"without": ("pseudo-query-search",)}):
+        assert not GenSAR(GenSARSettings(**none)).given().pseudo_queries
+    assert not GenSAR(GenSARSettings(regime="plain", pseudo_samples=0)).given().pseudo_queries
+
+
 def test_own_tokens_are_never_written() -> None:
     with pytest.raises(ValueError, match="own tokens are not written"):
         GenSARSettings(item_tokens="own", softmax="vocabulary")
