@@ -15,6 +15,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import Model, TrainingContext
+from benchmark.needs import Sizes
 from benchmark.run_log import RunLog
 from benchmark.testing import seen_mask
 from gensar.engine.backbone import t5_of
@@ -26,7 +27,7 @@ from gensar.engine.training import Trainer
 from gensar.engine.trie import Trie
 from gensar.model import GenSAR
 from gensar.settings import GenSARSettings
-from tests.gensar.support import TASKS, fit
+from tests.gensar.support import TASKS, fit, without_text_encoder
 
 KIND_OF = {Task.REC: COLLABORATIVE, Task.SEARCH: SEMANTIC}
 PUBLISHED = {
@@ -71,10 +72,11 @@ def test_own_tokens_come_back_and_matter(tiny: Dataset) -> None:
     table = model.backbone.t5.shared.weight
     own = table[model.vocabulary.first_item :].detach()
     assert len(own) == len(tiny.train.items)
-    learned = own.abs().sum(dim=1) > 0
-    seen = np.isin(np.arange(len(own)), tiny.train.log.item)
-    assert learned.any()
-    assert not learned[~seen].any()
+    assert own.any()
+    untrained = GenSAR(model.settings)
+    with without_text_encoder():
+        untrained.prepare(tiny.train, HarnessValidation(tiny, TASKS), TrainingContext(TASKS, 1))
+    assert not untrained.backbone.t5.shared.weight[model.vocabulary.first_item :].any()
     again = GenSAR(model.settings)
     again.restore(*model.state())
     asked = _asked(tiny, Task.REC)
@@ -93,6 +95,17 @@ def test_what_is_given_is_that_of_the_regime() -> None:
     for none in ({"item_share": 0}, {"item_samples": 0}, {"without": ("pseudo-query-search",)}):
         assert not GenSAR(GenSARSettings(**none)).given().pseudo_queries
     assert not GenSAR(GenSARSettings(regime="plain", pseudo_samples=0)).given().pseudo_queries
+
+
+def test_own_tokens_are_counted_among_what_is_kept(tiny: Dataset) -> None:
+    sizes = Sizes.of(tiny)
+    own, fused = (
+        GenSAR(GenSARSettings(item_tokens=tokens)).needs(sizes, TASKS)
+        for tokens in ("own", "fused")
+    )
+    assert own is not None
+    assert fused is not None
+    assert own.kept - fused.kept == 4 * GenSARSettings().width * sizes.items
 
 
 def test_own_tokens_are_never_written() -> None:
