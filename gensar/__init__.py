@@ -12,4 +12,14 @@ MODELS = (
         "Shi et al. 2025, arXiv 2504.05730",
         uses=("sasrec", "unisar"),
     ),
+    ModelEntry(
+        "gensar+own",
+        ("rec", "search"),
+        "joint",
+        "gensar with an output vector of its own for each prefix of an identifier",
+        "gensar.model:GenSAR",
+        "Shi et al. 2025, arXiv 2504.05730; not in the paper",
+        uses=("sasrec", "unisar"),
+        settings=(("node_vectors", "true"),),
+    ),
 )

@@ -53,9 +53,9 @@ class GenSARSettings(GeneratorSettings):
     rqvae_hidden: tuple[int, ...] = setting(
         (128, 64), "hidden widths of the RQ-VAE's encoders", low=1
     )
-    codebook_size: int = setting(32, "codes of each level", low=1)
-    shared_levels: int = setting(2, "levels that both identifiers share")
-    specific_levels: int = setting(2, "levels of each identifier's own")
+    codebook_size: int = setting(256, "codes of each level", low=1)
+    shared_levels: int = setting(1, "levels that both identifiers share")
+    specific_levels: int = setting(1, "levels of each identifier's own")
     sinkhorn_epsilon: float = setting(0.003, "Sinkhorn regularisation of the last specific level")
     rqvae_epochs: int = setting(200, "epochs of the RQ-VAE")
     rqvae_batch_size: int = setting(128, "items in a batch of the RQ-VAE", low=1)
@@ -130,7 +130,8 @@ PRESETS = budgeted(
             "collaborative": "unisar",
             "collaborative_preset": "paper",
             "rqvae_hidden": (512, 256, 128, 64),
-            "codebook_size": 256,
+            "shared_levels": 2,
+            "specific_levels": 2,
             "rqvae_epochs": 500,
             "rqvae_batch_size": 1024,
             "collisions": "paper",

@@ -163,7 +163,7 @@ def _against_free(case: _Case, items: int) -> Measurement:
         hidden, cache = decoder.first(case.start)
         scores = torch.zeros(BATCH, 1)
         codes = torch.arange(case.backbone.vocabulary.identifiers.level_sizes[0][0])
-        any_code = codes, torch.ones_like(codes, dtype=torch.bool)
+        any_code = codes, codes, torch.ones_like(codes, dtype=torch.bool)
         for level in range(LEVELS):
             log_probs = case.backbone.code_log_probs(hidden, COLLABORATIVE, level, any_code)
             grown = (scores.unsqueeze(-1) + log_probs).flatten(1)

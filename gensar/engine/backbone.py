@@ -115,6 +115,8 @@ class Backbone(nn.Module):
             a sequence serves targets at every place of it.
         softmax: see :class:`GeneratorSettings`.
         whole_answers: likewise; together with the softmax over the vocabulary only.
+        nodes: nodes of each identifier's trie, each of which has an output vector of its own beside
+            that of its last code; with the softmax over the trie only. Empty: none has.
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class Backbone(nn.Module):
         causal: bool,
         softmax: Normaliser,
         whole_answers: bool = False,
+        nodes: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
         self.t5 = t5
@@ -131,6 +134,9 @@ class Backbone(nn.Module):
         self.softmax = softmax
         self.whole_answers = whole_answers
         self.vocabulary = vocabulary
+        # Zeros: what training never met is told by its codes alone.
+        own = (nn.Parameter(torch.zeros(count, t5.config.d_model)) for count in nodes)
+        self.node_vectors = nn.ParameterList(own)
         use_cheap_dropout(t5)
         keep_freed_memory()
 
@@ -229,8 +235,28 @@ class Backbone(nn.Module):
             hidden = hidden * width**-0.5
         return hidden.reshape(rows, targets, length, width)
 
+    def node_logits(self, hidden: Tensor, identifier: int, nodes: Tensor) -> Tensor:
+        """Return what the nodes' own output vectors add to the logits of their codes.
+
+        Args:
+            hidden: ``[..., d]`` of :meth:`decode`.
+            identifier: that is written.
+            nodes: int64, of its trie, ``[..., n]`` or, the same for all, ``[1, ..., n]``.
+
+        Returns:
+            ``[..., n]``.
+        """
+        vectors = self.node_vectors[identifier]
+        if nodes.numel() == nodes.shape[-1]:
+            return hidden @ vectors[nodes.flatten()].T
+        return torch.einsum("...d,...nd->...n", hidden, vectors[nodes])
+
     def code_log_probs(
-        self, hidden: Tensor, identifier: int, level: int, permitted: tuple[Tensor, Tensor]
+        self,
+        hidden: Tensor,
+        identifier: int,
+        level: int,
+        children: tuple[Tensor, Tensor, Tensor],
     ) -> Tensor:
         """Return log-probabilities ``[..., codes of the level]`` of the next code, as float32.
 
@@ -238,8 +264,8 @@ class Backbone(nn.Module):
             hidden: ``[..., d]`` of :meth:`decode`.
             identifier: that is written.
             level: of it.
-            permitted: codes that lead on to an item, ``[..., n]``, and which of these there are;
-                with ``softmax="trie"`` those of other codes mean nothing.
+            children: that the prefixes have in the trie, see :meth:`Trie.children`; with
+                ``softmax="trie"`` log-probabilities of other codes mean nothing.
         """
         start, stop = self.vocabulary.level_range(identifier, level)
         table = self.t5.lm_head.weight
@@ -248,7 +274,10 @@ class Backbone(nn.Module):
             return logits - logsumexp(hidden, table).unsqueeze(-1)
         if self.softmax == "level":
             return functional.log_softmax(logits, dim=-1)
-        code, real = (part.expand(*logits.shape[:-1], -1) for part in permitted)
+        code, real = (part.expand(*logits.shape[:-1], -1) for part in children[1:])
+        if len(self.node_vectors):
+            own = self.node_logits(hidden, identifier, children[0]).float()
+            logits = logits.scatter_add(-1, code, own.masked_fill(~real, 0.0))
         among = logits.gather(-1, code).masked_fill(~real, -torch.inf)
         return logits - among.logsumexp(dim=-1, keepdim=True)
 

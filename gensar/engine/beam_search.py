@@ -53,8 +53,9 @@ def beam_search(
     nodes = torch.zeros(rows, 1, dtype=torch.int64, device=device)
     scores = torch.zeros(rows, 1, device=device)
     for level in range(trie.levels):
-        child, code, real = trie.children(nodes, level)
-        log_probs = backbone.code_log_probs(hidden, identifier, level, (code, real))
+        children = trie.children(nodes, level)
+        log_probs = backbone.code_log_probs(hidden, identifier, level, children)
+        child, code, real = children
         if excluded is not None:
             real = excluded.allowed_children(nodes, real)
         grown = scores.unsqueeze(-1) + log_probs.gather(-1, code)
@@ -171,8 +172,8 @@ def _walk(
     row = torch.arange(rows, device=device).unsqueeze(1)
     nodes = torch.zeros(1, 1, dtype=torch.int64, device=device)
     for number, level in enumerate(levels):
-        _, code, real = trie.children(nodes, number)
-        log_probs = backbone.code_log_probs(hidden, identifier, number, (code, real))
+        children = trie.children(nodes, number)
+        log_probs = backbone.code_log_probs(hidden, identifier, number, children)
         nodes = level.node
         scores = scores[row, level.parent] + log_probs[row, level.parent, level.code]
         if beams is not None:

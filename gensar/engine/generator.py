@@ -134,16 +134,18 @@ class Generator(NotebookApi, Model):
         self.vocabulary = vocabulary
         self.sequences = Sequences(vocabulary, self.settings.item_tokens != "codes")
         self.regime = self.make_regime(self.sequences)
+        codes = vocabulary.identifiers.codes
+        self._tries = [Trie.of(c, device) for c in codes]
+        own = self.settings.node_vectors
         self.backbone = Backbone(
             t5,
             vocabulary,
             causal=self.regime.causal,
             softmax=self.settings.softmax,
             whole_answers=self.settings.whole_answers,
+            nodes=tuple(trie.nodes for trie in self._tries) if own else (),
         ).to(device)
         self.backbone.eval()
-        codes = vocabulary.identifiers.codes
-        self._tries = [Trie.of(c, device) for c in codes]
         self._tokenised: tuple[Queries, Ragged] | None = None
         self._leaves = [Leaves.of(trie) for trie in self._tries]
 
@@ -255,14 +257,18 @@ class Generator(NotebookApi, Model):
         return {"semantic": semantic, "collaborative": collaborative}
 
     def parameters(self) -> int:
-        """Return the number of the T5's parameters."""
-        return sum(p.numel() for p in self.backbone.t5.parameters())
+        """Return the number of parameters of the T5 and of what is added to it."""
+        return sum(p.numel() for p in self.backbone.parameters())
 
     def state(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return weights, codes and codebooks; tokenizer and T5 configuration as JSON."""
         weights = {
             f"t5.{name}": weight.detach().cpu().numpy()
             for name, weight in self.backbone.t5.named_parameters()
+        }
+        weights |= {
+            f"node_vectors.{number}": vectors.detach().cpu().numpy()
+            for number, vectors in enumerate(self.backbone.node_vectors)
         }
         arrays, values = self.vocabulary.identifiers.to_arrays()
         return arrays | weights, {
@@ -296,3 +302,6 @@ class Generator(NotebookApi, Model):
         if lacking:
             raise BenchmarkError(f"{len(lacking)} weights are missing, {lacking[0]} for one")
         self._assemble(t5, vocabulary, "cpu")
+        with torch.no_grad():
+            for number, vectors in enumerate(self.backbone.node_vectors):
+                vectors.copy_(torch.as_tensor(arrays[f"node_vectors.{number}"]))

@@ -131,12 +131,14 @@ def _among_children(
         for level in range(trie.levels if len(rows) else 0):
             start, stop = backbone.vocabulary.level_range(kind, level)
             logits = hidden[rows, level] @ outputs[start:stop].T
-            _, code, real = trie.children(path[:, level], level)
-            # What is no child is put into a column of its own, which is then left out.
-            mask = torch.zeros(len(rows), stop - start + 1, dtype=torch.bool, device=rows.device)
-            mask.scatter_(1, code.masked_fill(~real, stop - start), True)
-            wanted = trie.code[path[:, level + 1] - 1]
-            among = logits.masked_fill(~mask[:, :-1], -torch.inf)
+            child, code, real = trie.children(path[:, level], level)
+            state = hidden[rows, level]
+            logits = (state @ outputs[start:stop].T).gather(1, code)
+            if len(backbone.node_vectors):
+                # All targets are at the root, then no two need be at one node.
+                logits = logits + backbone.node_logits(state, kind, child if level else child[:1])
+            wanted = path[:, level + 1] - child[:, 0]
+            among = logits.masked_fill(~real, -torch.inf)
             losses.append(functional.cross_entropy(among, wanted, reduction="sum"))
         count += len(rows) * trie.levels
     return torch.stack(losses).sum(), count

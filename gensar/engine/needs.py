@@ -107,7 +107,7 @@ def backbone_needs(
     spelled = targets.texts * (decoder.floats + 3 * vocabulary) * FLOAT
     step = epoch_of(encoder, 0, targets.batch_positions, 0, table)
     held = max(step.held + targets.batch_targets * levels * written.floats * FLOAT, spelled)
-    own = width * sizes.items if s.item_tokens == "own" else 0
+    own = width * sizes.items * ((s.item_tokens == "own") + 2 * levels * s.node_vectors)
     weights = table + own + (0 if known else encoder.weights + decoder.weights)
     epoch = Work(
         flop=epoch.flop + 3 * 2 * targets.steps * targets.texts * table,

@@ -32,9 +32,12 @@ class GeneratorSettings(Budget):
         "or one token for each code as published",
     )
     softmax: Literal["trie", "level", "vocabulary"] = setting(
-        "level",
+        "trie",
         "what code probabilities are normalised over: the codes that lead on to an item, all codes"
         " of the level, or the whole vocabulary as T5 does",
+    )
+    node_vectors: bool = setting(
+        False, "give each prefix of an identifier an output vector of its own (softmax=trie)"
     )
     max_history: int = setting(
         50, "events in a training sequence and in a request's history (packed)", low=1
@@ -58,5 +61,7 @@ class GeneratorSettings(Budget):
     def __post_init__(self) -> None:
         if self.width < self.heads:
             raise ValueError(f"settings 'width', 'heads': no width is left for {self.heads} heads")
+        if self.node_vectors and self.softmax != "trie":
+            raise ValueError("settings 'node_vectors', 'softmax': only with softmax=trie")
         if self.item_tokens == "own" and self.softmax == "vocabulary":
             raise ValueError("settings 'item_tokens', 'softmax': own tokens are not written")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
 
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Dataset
@@ -20,6 +23,7 @@ from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import TrainingContext, TrainView
 from gensar.engine.backbone import Backbone, Normaliser, t5_of
 from gensar.engine.identifiers import Identifiers
+from gensar.engine.trie import Trie
 from gensar.engine.vocabulary import Vocabulary
 from gensar.model import GenSAR
 from gensar.settings import GenSARSettings
@@ -27,6 +31,8 @@ from gensar.settings import GenSARSettings
 ITEMS, USERS = 30, 6
 QUERIES = ("drama", "action comedy", "which item is next")
 TASKS = (Task.REC, Task.SEARCH)
+KINDS_OF_OUTPUT = [("trie", False), ("trie", True), ("level", False), ("vocabulary", False)]
+"""What probabilities of codes are normalised over, and whether prefixes have vectors of their own."""
 SMALL = {
     "collaborative_preset": "quick",
     "latent": 8,
@@ -82,6 +88,7 @@ def backbone_of(
     softmax: Normaliser = "level",
     seed: int = 0,
     whole_answers: bool = False,
+    node_vectors: bool = False,
 ) -> Backbone:
     """Return a T5 of random weights, large enough that its outputs differ clearly."""
     settings = GenSARSettings(width=16, heads=2, layers=2, feed_forward=32)
@@ -93,6 +100,7 @@ def backbone_of(
             causal,
             "vocabulary" if whole_answers else softmax,
             whole_answers,
+            tuple(Trie.of(c).nodes for c in vocabulary.identifiers.codes) if node_vectors else (),
         )
         for weight in backbone.parameters():
             torch.nn.init.normal_(weight, std=0.5)
@@ -110,6 +118,28 @@ def competitors(
     tokens = vocabulary.code_tokens(kind)
     alike = (tokens[:, :level] == tokens[item, :level]).all(axis=1)
     return sorted(set(tokens[alike, level].tolist()))
+
+
+def log_probs_of(
+    backbone: Backbone, output: Any, kind: int, item: int, level: int, softmax: Normaliser
+) -> Tensor:
+    """Return the log-probability of an item's code at a level, ``[rows]``, a competitor at a time.
+
+    ``output`` is what ``transformers`` gives for the codes before it, hidden states included.
+    """
+    vocabulary = backbone.vocabulary
+    among = competitors(vocabulary, softmax, kind, item, level)
+    logits = output.logits[:, level, among]
+    if len(backbone.node_vectors):
+        state = output.decoder_hidden_states[-1][:, level] * backbone.t5.config.d_model**-0.5
+        tokens = vocabulary.code_tokens(kind)
+        path = Trie.of(vocabulary.identifiers.codes[kind]).path[:, level]
+        for place, token in enumerate(among):
+            alike = (tokens[:, :level] == tokens[item, :level]).all(axis=1)
+            first = int(np.flatnonzero(alike & (tokens[:, level] == token))[0])
+            logits[:, place] += state @ backbone.node_vectors[kind][path[first]]
+    own = among.index(int(vocabulary.code_tokens(kind)[item, level]))
+    return functional.log_softmax(logits, dim=-1)[:, own]
 
 
 def train_view(twins: bool = False, seed: int = 0) -> TrainView:

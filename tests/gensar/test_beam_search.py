@@ -13,7 +13,13 @@ from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.incremental_decoder import EncoderOutput
 from gensar.engine.trie import ExcludedItems, Trie
 from gensar.engine.vocabulary import END, PADDING
-from tests.gensar.support import backbone_of, competitors, random_identifiers, vocabulary_of
+from tests.gensar.support import (
+    KINDS_OF_OUTPUT,
+    backbone_of,
+    log_probs_of,
+    random_identifiers,
+    vocabulary_of,
+)
 
 ITEMS, REQUESTS = 40, 4
 IDENTIFIERS = random_identifiers(ITEMS, ((4, 4, 4, 4, 7), (4, 4, 4, 4)))
@@ -45,21 +51,21 @@ def _exact(backbone: Backbone, encoded: EncoderOutput, kind: int) -> Tensor:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("softmax", ["trie", "level", "vocabulary"])
+@pytest.mark.parametrize(("softmax", "node_vectors"), KINDS_OF_OUTPUT)
 @torch.no_grad()
 def test_scores_are_those_of_one_pass_of_t5_for_each_candidate(
-    kind: int, softmax: Normaliser
+    kind: int, softmax: Normaliser, node_vectors: bool
 ) -> None:
-    backbone = backbone_of(VOCABULARY, softmax=softmax)
+    backbone = backbone_of(VOCABULARY, softmax=softmax, node_vectors=node_vectors)
     tokens, real = _inputs()
     expected = torch.zeros(REQUESTS, ITEMS)
     for item, codes in enumerate(VOCABULARY.code_tokens(kind).tolist()):
         written = torch.tensor([[_start(kind), *codes[:-1]]]).expand(REQUESTS, -1)
-        logits = backbone.t5(tokens, attention_mask=real, decoder_input_ids=written).logits
-        for level, token in enumerate(codes):
-            among = competitors(VOCABULARY, softmax, kind, item, level)
-            log_probs = functional.log_softmax(logits[:, level, among], dim=-1)
-            expected[:, item] += log_probs[:, among.index(token)]
+        output = backbone.t5(
+            tokens, attention_mask=real, decoder_input_ids=written, output_hidden_states=True
+        )
+        for level in range(len(codes)):
+            expected[:, item] += log_probs_of(backbone, output, kind, item, level, softmax)
     encoded, trie = _encoded(backbone), Trie.of(IDENTIFIERS.codes[kind])
     found = _exact(backbone, encoded, kind)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
@@ -119,20 +125,22 @@ def test_a_few_logits_at_a_time_give_the_same_log_probabilities(
     expected = functional.log_softmax(hidden @ backbone.t5.lm_head.weight.T, dim=-1)
     monkeypatch.setattr("gensar.engine.cpu_kernels._LOGITS_AT_ONCE", at_once)
     every = torch.arange(stop - first).expand(3, 5, -1)
-    permitted = every, torch.ones_like(every, dtype=torch.bool)
-    found = backbone.code_log_probs(hidden, SEMANTIC, 1, permitted)
+    children = every, every, torch.ones_like(every, dtype=torch.bool)
+    found = backbone.code_log_probs(hidden, SEMANTIC, 1, children)
     torch.testing.assert_close(found, expected[..., first:stop], atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("softmax", ["trie", "level", "whole answers"])
+@pytest.mark.parametrize("softmax", ["trie", "node vectors", "level", "whole answers"])
 @torch.no_grad()
 def test_as_many_beams_as_identifiers_give_the_exact_order(
     kind: int, causal: bool, softmax: str
 ) -> None:
     if softmax == "whole answers":
         backbone = backbone_of(VOCABULARY, causal, whole_answers=True)
+    elif softmax == "node vectors":
+        backbone = backbone_of(VOCABULARY, causal, "trie", node_vectors=True)
     else:
         backbone = backbone_of(VOCABULARY, causal, softmax=softmax)  # type: ignore[arg-type]
     encoded = _encoded(backbone)

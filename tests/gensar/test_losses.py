@@ -12,7 +12,13 @@ from gensar.engine.identifiers import COLLABORATIVE, SEMANTIC
 from gensar.engine.losses import CodeTable, code_loss, text_loss
 from gensar.engine.targets import CodeTargets, TextTargets
 from gensar.engine.vocabulary import END, PADDING
-from tests.gensar.support import backbone_of, competitors, random_identifiers, vocabulary_of
+from tests.gensar.support import (
+    KINDS_OF_OUTPUT,
+    backbone_of,
+    log_probs_of,
+    random_identifiers,
+    vocabulary_of,
+)
 
 UNEQUAL = ((4, 4, 4, 4, 3), (4, 4, 4, 4))
 VOCABULARY = vocabulary_of(random_identifiers(9, UNEQUAL))
@@ -33,26 +39,25 @@ def _targets(seed: int = 0) -> CodeTargets:
     )
 
 
-@pytest.mark.parametrize("softmax", ["trie", "level", "vocabulary"])
+@pytest.mark.parametrize(("softmax", "node_vectors"), KINDS_OF_OUTPUT)
 @torch.no_grad()
 def test_the_loss_of_codes_is_the_cross_entropy_among_what_they_compete_with(
-    softmax: Normaliser,
+    softmax: Normaliser, node_vectors: bool
 ) -> None:
-    backbone = backbone_of(VOCABULARY, softmax=softmax)
+    backbone = backbone_of(VOCABULARY, softmax=softmax, node_vectors=node_vectors)
     targets = _targets()
     expected, count = 0.0, 0
     for row, column in np.argwhere(targets.visible > 0):
         kind, item = int(targets.identifier[row, column]), targets.item[row, column]
         codes = VOCABULARY.code_tokens(kind)[item].tolist()
         states = backbone.encode(torch.as_tensor(targets.inputs[row : row + 1]))
-        logits = backbone.t5(
+        output = backbone.t5(
             encoder_outputs=(states[:, targets.first[row, column] : targets.visible[row, column]],),
             decoder_input_ids=torch.tensor([[int(targets.start[row, column]), *codes[:-1]]]),
-        ).logits[0]
-        for level, token in enumerate(codes):
-            among = competitors(VOCABULARY, softmax, kind, int(item), level)
-            log_probs = functional.log_softmax(logits[level, among], 0)
-            expected -= float(log_probs[among.index(token)])
+            output_hidden_states=True,
+        )
+        for level in range(len(codes)):
+            expected -= float(log_probs_of(backbone, output, kind, int(item), level, softmax))
             count += 1
     loss, codes_counted = code_loss(backbone, CodeTable(backbone, "cpu"), targets)
     assert codes_counted == count
@@ -84,9 +89,11 @@ def test_the_loss_of_whole_answers_counts_behaviour_and_end_tokens(behaviour: bo
     assert float(loss) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("softmax", ["trie", "level", "vocabulary"])
-def test_identifiers_of_unequal_length_give_finite_gradients(softmax: Normaliser) -> None:
-    backbone = backbone_of(VOCABULARY, softmax=softmax)
+@pytest.mark.parametrize(("softmax", "node_vectors"), KINDS_OF_OUTPUT)
+def test_identifiers_of_unequal_length_give_finite_gradients(
+    softmax: Normaliser, node_vectors: bool
+) -> None:
+    backbone = backbone_of(VOCABULARY, softmax=softmax, node_vectors=node_vectors)
     loss, _ = code_loss(backbone, CodeTable(backbone, "cpu"), _targets())
     loss.backward()
     for name, weight in backbone.named_parameters():
