@@ -17,9 +17,8 @@ MODELS = (
         ("rec", "search"),
         "joint",
         "gensar with an output vector of its own for each prefix of an identifier",
-        "gensar.model:GenSAR",
-        "Shi et al. 2025, arXiv 2504.05730; not in the paper",
+        "gensar.model:OwnVectorsGenSAR",
+        "Shi et al. 2025, arXiv 2504.05730, with what is not in the paper",
         uses=("sasrec", "unisar"),
-        settings=(("node_vectors", "true"),),
     ),
 )

@@ -43,9 +43,15 @@ from gensar.engine.spaces import Space, fused_concat
 from gensar.engine.vocabulary import Vocabulary
 from gensar.regimes.packed import PackedRegime
 from gensar.regimes.per_sample import PlainRegime
-from gensar.settings import ABLATIONS, PRESETS, GenSARSettings
+from gensar.settings import (
+    ABLATIONS,
+    OWN_VECTORS_PRESETS,
+    PRESETS,
+    GenSARSettings,
+    OwnVectorsSettings,
+)
 
-__all__ = ["GenSAR"]
+__all__ = ["GenSAR", "OwnVectorsGenSAR"]
 
 TEXT_WIDTH, COLLABORATIVE_WIDTH = 384, 64
 """Of the vectors that are quantised, about: those of the bundled encoder and of ``standard``."""
@@ -241,3 +247,17 @@ class GenSAR(Generator):
         """Return the regime of the settings."""
         regime = PackedRegime if self.settings.regime == "packed" else PlainRegime
         return regime(self.settings, sequences, self._written)
+
+
+class OwnVectorsGenSAR(GenSAR):
+    """GenSAR that knows items beside their codes, which the paper's does not.
+
+    Every prefix of an identifier, a whole one too, has an output vector that is added to that of
+    its last code. Codes alone are shared by items that have little in common but the code, so which
+    of a prefix's few items it will be is hard to tell for a small decoder
+    (``docs/experiments/gensar-ml-100k.md``).
+    """
+
+    Settings = OwnVectorsSettings
+    presets = OWN_VECTORS_PRESETS
+    ablations = {**ABLATIONS, "without own vectors": {"node_vectors": False}}

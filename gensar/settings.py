@@ -12,9 +12,11 @@ from gensar.engine.settings import GeneratorSettings
 
 __all__ = [
     "ABLATIONS",
+    "OWN_VECTORS_PRESETS",
     "PRESETS",
     "SMALLEST_EPSILON",
     "GenSARSettings",
+    "OwnVectorsSettings",
     "TrainingTask",
 ]
 
@@ -35,6 +37,11 @@ SMALLEST_EPSILON = 0.0015
 class GenSARSettings(GeneratorSettings):
     """Settings of :class:`gensar.model.GenSAR`; the defaults are those of ``standard``."""
 
+    softmax: Literal["trie", "level", "vocabulary"] = setting(
+        "level",
+        "what code probabilities are normalised over: the codes that lead on to an item, all codes"
+        " of the level, or the whole vocabulary as T5 does",
+    )
     encoder: str = setting(
         "minilm", "text encoder of semantic vectors: the bundled MiniLM or a hub name"
     )
@@ -53,9 +60,9 @@ class GenSARSettings(GeneratorSettings):
     rqvae_hidden: tuple[int, ...] = setting(
         (128, 64), "hidden widths of the RQ-VAE's encoders", low=1
     )
-    codebook_size: int = setting(256, "codes of each level", low=1)
-    shared_levels: int = setting(1, "levels that both identifiers share")
-    specific_levels: int = setting(1, "levels of each identifier's own")
+    codebook_size: int = setting(32, "codes of each level", low=1)
+    shared_levels: int = setting(2, "levels that both identifiers share")
+    specific_levels: int = setting(2, "levels of each identifier's own")
     sinkhorn_epsilon: float = setting(0.003, "Sinkhorn regularisation of the last specific level")
     rqvae_epochs: int = setting(200, "epochs of the RQ-VAE")
     rqvae_batch_size: int = setting(128, "items in a batch of the RQ-VAE", low=1)
@@ -111,6 +118,21 @@ class GenSARSettings(GeneratorSettings):
             raise ValueError("setting 'without': no training task is left")
 
 
+@dataclass(frozen=True)
+class OwnVectorsSettings(GenSARSettings):
+    """Settings of :class:`gensar.model.OwnVectorsGenSAR`: GenSAR's, with other defaults."""
+
+    node_vectors: bool = setting(
+        True, "give each prefix of an identifier an output vector of its own (softmax=trie)"
+    )
+    softmax: Literal["trie", "level", "vocabulary"] = setting(
+        "trie", "what code probabilities are normalised over; node_vectors want 'trie'"
+    )
+    codebook_size: int = setting(256, "codes of each level", low=1)
+    shared_levels: int = setting(1, "levels that both identifiers share")
+    specific_levels: int = setting(1, "levels of each identifier's own")
+
+
 PRESETS = budgeted(
     {
         "quick": {
@@ -130,8 +152,7 @@ PRESETS = budgeted(
             "collaborative": "unisar",
             "collaborative_preset": "paper",
             "rqvae_hidden": (512, 256, 128, 64),
-            "shared_levels": 2,
-            "specific_levels": 2,
+            "codebook_size": 256,
             "rqvae_epochs": 500,
             "rqvae_batch_size": 1024,
             "collisions": "paper",
@@ -157,6 +178,9 @@ PRESETS = budgeted(
         },
     }
 )
+
+OWN_VECTORS_PRESETS = {**PRESETS, "paper": budgeted({})["paper"]}
+"""Nothing of the kind was published: ``paper`` is ``standard`` without a limit of time."""
 
 ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "semantic identifier only": {"identifiers": "semantic"},

@@ -32,7 +32,7 @@ ITEMS, USERS = 30, 6
 QUERIES = ("drama", "action comedy", "which item is next")
 TASKS = (Task.REC, Task.SEARCH)
 KINDS_OF_OUTPUT = [("trie", False), ("trie", True), ("level", False), ("vocabulary", False)]
-"""What probabilities of codes are normalised over, and whether prefixes have vectors of their own."""
+"""What probabilities of codes are over, and whether prefixes have vectors of their own."""
 SMALL = {
     "collaborative_preset": "quick",
     "latent": 8,

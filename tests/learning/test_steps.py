@@ -41,6 +41,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "sasrec": ("sasrec", {**_SASREC, "batch_size": 7}),
     "sasrec, one row": ("sasrec", {**_SASREC, "batch_size": 1}),
     "gensar": ("gensar", {**_SEMANTIC, "batch_size": 7, "rec_targets": "all"}),
+    "gensar+own": ("gensar+own", {**_SEMANTIC, "batch_size": 7}),
     "gensar, one row": ("gensar", {**_SEMANTIC, "batch_size": 1}),
     "gensar, accumulated": ("gensar", {**_SEMANTIC, "batch_size": 5, "accumulate": 3}),
     "gensar, plain": ("gensar", {**_SEMANTIC, "batch_size": 9, "regime": "plain"}),

@@ -20,6 +20,7 @@ from tests.gensar.support import bag_of_words
 
 SMALL = {
     "gensar": {"collaborative_preset": "quick", "rqvae_epochs": 2, "codebook_size": 8},
+    "gensar+own": {"collaborative_preset": "quick", "rqvae_epochs": 2, "codebook_size": 8},
     "tiger": {"rqvae_epochs": 2, "codebook_size": 8},
     "dsi": {"generator": "words", "queries_per_item": 2, "docid": "hierarchical"},
     "synergen": {"layers": 1},
