@@ -45,6 +45,7 @@ from gensar.regimes.packed import PackedRegime
 from gensar.regimes.per_sample import PlainRegime
 from gensar.settings import (
     ABLATIONS,
+    OWN_VECTORS_ABLATIONS,
     OWN_VECTORS_PRESETS,
     PRESETS,
     GenSARSettings,
@@ -260,4 +261,4 @@ class OwnVectorsGenSAR(GenSAR):
 
     Settings = OwnVectorsSettings
     presets = OWN_VECTORS_PRESETS
-    ablations = {**ABLATIONS, "without own vectors": {"node_vectors": False}}
+    ablations = OWN_VECTORS_ABLATIONS

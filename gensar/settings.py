@@ -12,6 +12,7 @@ from gensar.engine.settings import GeneratorSettings
 
 __all__ = [
     "ABLATIONS",
+    "OWN_VECTORS_ABLATIONS",
     "OWN_VECTORS_PRESETS",
     "PRESETS",
     "SMALLEST_EPSILON",
@@ -191,3 +192,8 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "without behaviour tokens": {"behaviour_tokens": False},
 }
 """What each part of GenSAR is worth: a name, and what it changes in any settings."""
+OWN_VECTORS_ABLATIONS: Mapping[str, Mapping[str, Any]] = {
+    **ABLATIONS,
+    "without own vectors": {"node_vectors": False},
+}
+"""The same for GenSAR with vectors of its prefixes' own."""
