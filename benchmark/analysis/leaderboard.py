@@ -14,6 +14,7 @@ from benchmark.analysis.ablations import (
     ablation_tables,
     changed_settings,
 )
+from benchmark.analysis.agreement import Agreement, agreement, order_of
 from benchmark.analysis.relative_change import JOINT, PROTOCOLS
 from benchmark.analysis.run_groups import RunGroup, group_runs, labelled, ran
 from benchmark.analysis.scores import SHOWN, ScoreReader
@@ -63,6 +64,7 @@ class Leaderboard:
         repeated: by task, what was not asked because it stands in the history.
         versions: number of versions of the harness that asked the runs.
         mixed: models whose runs are of several versions of the model's own code.
+        agreements: of the models' order here with those on the data sets of earlier boards.
     """
 
     dataset: str
@@ -81,6 +83,7 @@ class Leaderboard:
     repeated: dict[str, Repeated]
     versions: int
     mixed: tuple[str, ...]
+    agreements: tuple[Agreement, ...] = ()
 
     @property
     def leading(self) -> str:
@@ -129,7 +132,26 @@ def boards(records: Iterable[RunRecord]) -> list[Leaderboard]:
     for record in records:
         info = record.info
         groups[info["dataset"], info["dataset_digest"], info["candidates_digest"]].append(record)
-    return [_board(list(groups[key])) for key in sorted(groups)]
+    made: list[Leaderboard] = []
+    for key in sorted(groups):
+        board = _board(list(groups[key]))
+        made.append(replace(board, agreements=_agreements(board, made)))
+    return made
+
+
+def _agreements(board: Leaderboard, others: list[Leaderboard]) -> tuple[Agreement, ...]:
+    found = [
+        agreement(
+            order_of(board.tables, task, board.leading),
+            order_of(other.tables, task, other.leading),
+            task,
+            other.dataset,
+        )
+        for other in others
+        if other.leading == board.leading
+        for task in JOINT
+    ]
+    return tuple(each for each in found if each is not None)
 
 
 def _board(records: list[RunRecord]) -> Leaderboard:

@@ -32,7 +32,10 @@ class Format(str, Enum):
 
 def leaderboard(
     results: Annotated[Path, typer.Option(help="Folder of the run records.")] = Path("results"),
-    dataset: Annotated[str | None, typer.Option(help="Show this data set only.")] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Show these data sets only, and how the orders of several agree."),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="Show these models only, diagnostic ones too.")
     ] = None,
@@ -116,9 +119,11 @@ def _records(
         records = [r for r in records if r.info["preset"] in presets]
     if dataset is not None:
         datasets = sorted({r.info["dataset"] for r in records})
-        if dataset not in datasets:
-            raise InputError(f"--dataset: no run on '{dataset}'{did_you_mean(dataset, datasets)}")
-        records = [r for r in records if r.info["dataset"] == dataset]
+        wanted = [name.strip() for name in dataset.split(",")]
+        for name in wanted:
+            if name not in datasets:
+                raise InputError(f"--dataset: no run on '{name}'{did_you_mean(name, datasets)}")
+        records = [r for r in records if r.info["dataset"] in wanted]
     return records
 
 

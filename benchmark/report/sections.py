@@ -8,6 +8,7 @@ from benchmark.analysis.leaderboard import Leaderboard
 from benchmark.report.text_tables import (
     Grid,
     ablation_grids,
+    agreement_grids,
     changed_grids,
     given_grids,
     main_grids,
@@ -67,6 +68,7 @@ def sections(board: Leaderboard) -> list[Section]:
             folded=True,
         ),
         Section("tradeoff", "One model for both tasks", tuple(tradeoff_grids(board))),
+        Section("agreement", "The same order elsewhere", tuple(agreement_grids(board)), models=0),
         Section("ablations", "Ablations", tuple(ablation_grids(board)), models=0),
         Section("settings", "Changed settings", tuple(changed_grids(board)), models=0),
     )

@@ -20,6 +20,7 @@ __all__ = [
     "Cell",
     "Grid",
     "ablation_grids",
+    "agreement_grids",
     "changed_grids",
     "given_grids",
     "main_grids",
@@ -227,6 +228,25 @@ def changed_grids(board: Leaderboard) -> list[Grid]:
         )
         for (model, preset), body in lines.items()
     ]
+
+
+def agreement_grids(board: Leaderboard) -> list[Grid]:
+    """Return one grid of how the order of the models agrees with that on other data sets."""
+    body = tuple(
+        (
+            Cell(f"{each.other}, {TASKS[each.task].lower()}"),
+            _cell(each.models, "{}"),
+            _cell(each.tau, "{:+.2f}"),
+            _p_cell(each.p),
+            _cell(each.same, "{}"),
+            _cell(each.opposite, "{}"),
+        )
+        for each in board.agreements
+    )
+    headers = ("data set", "models in both", "Kendall's tau", "p")
+    pairs = ("pairs told apart in both: same way round", "the other way round")
+    title = f"Order of the models by {SHOWN[0].upper()} here and elsewhere"
+    return [Grid(title, (*headers, *pairs), body)] if body else []
 
 
 def _by_protocol(tables: Sequence[Table], whole: bool) -> list[list[Table]]:

@@ -47,6 +47,22 @@ def test_a_leaderboard_can_be_narrowed(command: Command, board: Path) -> None:
     assert_refused(command("leaderboard", "--format", "json"))
 
 
+def test_orders_of_data_sets_shown_together_are_compared(command: Command, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    for rank, model in enumerate(("a", "b", "c", "d", "e", "f")):
+        for seed in (1, 2):
+            record(results, model, {FULL: [rank] * 8}, seed=seed)
+            record(results, model, {FULL: [6 - rank] * 8}, dataset="zoo", seed=seed)
+    assert "Kendall" not in command("leaderboard", "--dataset", "zoo").out
+    shown = command("leaderboard", "--dataset", "zoo, toy").out
+    (line,) = [line for line in shown.splitlines() if line.startswith("| toy, recommendation")]
+    assert [cell.strip() for cell in line.split("|")][2:4] == ["6", "-1.00"]
+    assert_refused(command("leaderboard", "--dataset", "zoo,tyo"))
+    for format_ in ("html", "latex"):
+        whole = command("leaderboard", "--format", format_).out
+        assert "Kendall" in whole
+
+
 def test_a_damaged_run_is_told_and_not_averaged_in(command: Command, board: Path) -> None:
     show = ["leaderboard", "--dataset", "toy", "--format", "json"]
     bad = record(board, "mine", {FULL: [9] * 8}, seed=2)
