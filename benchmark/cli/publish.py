@@ -16,9 +16,15 @@ def publish(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")],
     to: Annotated[Path, typer.Option(help="Results folder, such as that of a baseline.")],
 ) -> None:
-    """Copy run records without weights; older runs of the same request there are replaced."""
+    """Copy run records without weights, and the searches that chose the settings of tuned ones.
+
+    Older runs of the same request there are replaced.
+    """
     from benchmark.results.publish import publish as store
     from benchmark.results.record import read_run
+    from benchmark.tuning.published import publish_studies
 
-    stored = store([read_run(run) for run in runs], to, remark)
-    show_lines(str(run.folder) for run in stored)
+    records = [read_run(run) for run in runs]
+    searches = publish_studies(records, to, remark)
+    stored = store(records, to, remark)
+    show_lines(map(str, [*(run.folder for run in stored), *searches]))

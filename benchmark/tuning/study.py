@@ -21,6 +21,7 @@ from benchmark.tuning.begin import begin, plain_settings, space_for
 from benchmark.tuning.open_study import OpenStudy
 from benchmark.tuning.proposing import propose
 from benchmark.tuning.pruning import HALVING, Halving
+from benchmark.tuning.published import PUBLISHED
 from benchmark.tuning.stored import Study, Trial, stored_studies, study_folder
 
 __all__ = ["Crew", "SearchOptions", "Study", "Trial", "find_study", "tune", "tuned"]
@@ -77,7 +78,7 @@ def tune(
         plans: where the searches start, one for each model.
         dataset: the data; only its training events and validation requests are used.
         options: how to search.
-        results: the folder that holds ``tuning/``.
+        results: the folder that holds ``tuning/``, or ``published/tuning/``.
         tell: gets a line after each trial.
         crew: brings the trials to their ends; without, this process does.
 
@@ -284,7 +285,8 @@ def find_study(
     left_out: list[str] = []
     found = [
         (len(study.trials), file.stat().st_mtime, study)
-        for file, study in stored_studies(results, dataset.name, name, left_out.append)
+        for place in (results, results / PUBLISHED)
+        for file, study in stored_studies(place, dataset.name, name, left_out.append)
         if (study.base, study.dataset_digest) == wanted
         and study.tasks == tuple(map(str, plan.tasks))
         and _usable(file, study, type(plan.settings), left_out.append)

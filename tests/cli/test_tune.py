@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,32 @@ def test_without_a_search_a_tuned_run_is_refused(command: Command, tiny_folder: 
     assert_refused(done)
     assert "python -m benchmark tune --model bm25" in done.err
     assert not Path("results").exists()
+
+
+def test_a_search_is_published_with_its_runs_and_serves_others(
+    command: Command, tiny_folder: Path
+) -> None:
+    chosen = ("--model", "bm25", "--dataset", tiny_folder, "--json")
+    (small,) = command("tune", *chosen, "--trials", 2).json
+    (tuned,) = command("run", *chosen, "--tuned").json
+    run = Path("results/runs/tiny/bm25", tuned["run"])
+    done = command("publish", run, "--to", "results/published")
+    search = Path("results/published/tuning/tiny/bm25", small["study"])
+    assert done.out.splitlines()[1:] == [str(search)]
+    shutil.rmtree("results/tuning")
+    (again,) = command("run", *chosen, "--tuned", "--seeds", 2).json
+    assert again["tuning"] == tuned["tuning"]
+    command("publish", Path("results/runs/tiny/bm25", again["run"]), "--to", "kept")
+    kept = (search / "study.json").read_bytes()
+    assert Path("kept", *search.parts[2:], "study.json").read_bytes() == kept
+    command("tune", *chosen, "--trials", 4)
+    assert command("publish", run, "--to", "results/published").status == 0
+    assert len((search / "study.json").read_bytes()) > len(kept)
+    shutil.rmtree("results/tuning")
+    shutil.rmtree("results/published/tuning")
+    lost = command("publish", run, "--to", "kept")
+    assert (lost.status, lost.err.count("\n")) == (0, 1)
+    assert "the search that chose its settings is not in" in lost.err
 
 
 def test_a_damaged_search_is_told_and_others_still_serve(
