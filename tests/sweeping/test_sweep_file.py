@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmark.errors import InputError
+from benchmark.running.plan import Experiment
+from benchmark.settings import build_settings
 from benchmark.sweeping.jobs import Wish, wishes_of
 from benchmark.sweeping.sweep_file import read_sweep
 
@@ -84,7 +87,17 @@ COMMITTED = {
     "baseline": "baseline",
 }
 """By sweep file, the folder of ``results/`` that holds its runs."""
-Run = tuple[str, str, str, str, str, int]
+Run = tuple[str, str, str, str, str, int, str]
+
+
+def _set(experiment: Experiment, tuned: bool) -> str:
+    """Return what a wish changes in its preset, as a record tells it."""
+    if tuned:
+        return "tuned"
+    kind = experiment.entry.load()
+    usual = asdict(build_settings(kind.Settings, kind.presets, experiment.preset))
+    own = asdict(experiment.settings)
+    return json.dumps({n: v for n, v in own.items() if v != usual[n]}, sort_keys=True)
 
 
 def test_every_committed_sweep_is_known() -> None:
@@ -95,7 +108,11 @@ def test_every_committed_sweep_is_known() -> None:
 def test_the_committed_sweeps_ask_for_what_the_committed_tables_hold(name: str) -> None:
     wishes = _wishes(ROOT / "sweeps" / f"{name}.yaml")
     asked = {
-        (w.source.dataset, e.entry.name, e.preset, _part(e.ablation), " ".join(e.tasks), seed)
+        (
+            *(w.source.dataset, e.entry.name, e.preset, _part(e.ablation), " ".join(e.tasks)),
+            seed,
+            _set(e, w.block.tuned),
+        )
         for w in wishes
         for e in (w.experiment.with_ablations() if w.block.ablations else [w.experiment])
         for seed in w.block.seeds
@@ -108,7 +125,8 @@ def test_the_committed_sweeps_ask_for_what_the_committed_tables_hold(name: str) 
             part = (info.get("ablation") or {}).get("name", "")
             tasks = " ".join(info["tasks"])
             known = (info["dataset"], info["model"], info["preset"], part, tasks)
-            held.add((*known, info["seed"]))
+            changed = json.dumps(info["changed"], sort_keys=True)
+            held.add((*known, info["seed"], "tuned" if info["tuning"] else changed))
     assert held and asked == held
 
 
