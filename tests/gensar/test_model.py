@@ -27,7 +27,7 @@ from gensar.engine.training import Trainer
 from gensar.engine.trie import Trie
 from gensar.model import GenSAR
 from gensar.settings import GenSARSettings
-from tests.gensar.support import TASKS, fit, without_text_encoder
+from tests.gensar.support import SMALL, TASKS, fit, without_text_encoder
 
 KIND_OF = {Task.REC: COLLABORATIVE, Task.SEARCH: SEMANTIC}
 PUBLISHED = {
@@ -106,6 +106,48 @@ def test_own_tokens_are_counted_among_what_is_kept(tiny: Dataset) -> None:
     assert own is not None
     assert fused is not None
     assert own.kept - fused.kept == 4 * GenSARSettings().width * sizes.items
+
+
+def test_vectors_of_prefixes_come_back_and_matter(tiny: Dataset) -> None:
+    model = fit(tiny, softmax="trie", node_vectors=True)
+    assert all(vectors.any() for vectors in model.backbone.node_vectors)
+    again = GenSAR(model.settings)
+    again.restore(*model.state())
+    assert again.parameters() == model.parameters()
+    for kind, task in enumerate((Task.SEARCH, Task.REC)):
+        asked = _asked(tiny, task)
+        assert np.array_equal(model.score(asked), again.score(asked))
+        with torch.no_grad():
+            again.backbone.node_vectors[kind].zero_()
+        assert not np.allclose(model.score(asked), again.score(asked))
+
+
+def test_before_training_vectors_of_prefixes_change_nothing(tiny: Dataset) -> None:
+    small, scores = GenSARSettings(**SMALL, softmax="trie"), []  # type: ignore[arg-type]
+    for own in (False, True):
+        model = GenSAR(replace(small, node_vectors=own))
+        with without_text_encoder():
+            model.prepare(tiny.train, HarnessValidation(tiny, TASKS), TrainingContext(TASKS, 1))
+        scores.append(model.score(_asked(tiny, Task.REC)))
+    assert np.array_equal(*scores)
+
+
+def test_vectors_of_prefixes_are_counted_among_what_is_kept(tiny: Dataset) -> None:
+    sizes = Sizes.of(tiny)
+    own, shared = (
+        GenSAR(GenSARSettings(softmax="trie", node_vectors=own)).needs(sizes, TASKS)
+        for own in (True, False)
+    )
+    assert own is not None
+    assert shared is not None
+    model = fit(tiny, softmax="trie", node_vectors=True)
+    counted = (own.kept - shared.kept) / 4 / GenSARSettings().width
+    assert sum(map(len, model.backbone.node_vectors)) <= counted
+
+
+def test_vectors_of_prefixes_want_the_softmax_over_the_trie() -> None:
+    with pytest.raises(ValueError, match="only with softmax=trie"):
+        GenSARSettings(softmax="level", node_vectors=True)
 
 
 def test_own_tokens_are_never_written() -> None:
