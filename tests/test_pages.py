@@ -25,6 +25,11 @@ BOARDS = {
     "ml-100k": ["--results", "results/published", "--dataset", "ml-100k"],
     "lastfm": ["--results", "results/published", "--dataset", "lastfm"],
     "amazon-office": ["--results", "results/published", "--dataset", "amazon-office"],
+    "lastfm-hypersar": ["--results", "results/published", "--dataset", "lastfm-hypersar"],
+    "ml-100k-temporal": [
+        *("--results", "results/published", "--dataset", "ml-100k,ml-100k-temporal", "--brief")
+    ],
+    "amazon-beauty": ["--results", "results/published", "--dataset", "amazon-beauty"],
     "ablations": ["--results", "results/ablations", "--brief"],
 }
 """Pages in ``docs/`` that show whole leaderboards, and what of."""
