@@ -81,6 +81,7 @@ def test_settings_reach_the_models_that_have_them(tmp_path: Path) -> None:
 
 COMMITTED = {
     "ml-100k": "published",
+    "ml-100k-temporal": "published",
     "amazon-office": "published",
     "lastfm": "published",
     "lastfm-hypersar": "published",
