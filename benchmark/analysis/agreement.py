@@ -10,7 +10,7 @@ from scipy.stats import kendalltau
 from benchmark.analysis.scores import SHOWN
 from benchmark.analysis.tables import ALL, Pair, Table, finite
 
-__all__ = ["FEWEST", "Agreement", "agreement", "order_of"]
+__all__ = ["FEWEST", "Agreement", "Order", "agreement", "order_of"]
 
 FEWEST = 5
 """Models in common, below which no order differs significantly from one drawn by lot."""
