@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scipy.stats import kendalltau
 
-from benchmark.analysis.scores import SHOWN
-from benchmark.analysis.tables import ALL, Pair, Table, finite
+from benchmark.analysis.tables import Table, finite
+from benchmark.statistics.paired import LEVEL
 
-__all__ = ["FEWEST", "Agreement", "Order", "agreement", "order_of"]
+__all__ = ["FEWEST", "Agreement", "Order", "agreement"]
 
 FEWEST = 5
 """Models in common, below which no order differs significantly from one drawn by lot."""
-SURE = 0.05
 
 
 @dataclass(frozen=True)
@@ -52,19 +51,14 @@ class Order:
     means: Mapping[str, float]
     apart: frozenset[tuple[str, str]]
 
-
-def order_of(tables: Iterable[Table], task: str, protocol: str) -> Order:
-    """Return the order of a task's models over all requests, empty where it has no table."""
-    wanted = (task, protocol, ALL, SHOWN[0])
-    for table in tables:
-        if (table.task, table.protocol, table.slice, table.metric) == wanted:
-            means = {r.entry.label: r.mean for r in table.rows if r.mean is not None}
-            return Order(means, _apart(table.pairs))
-    return Order({}, frozenset())
-
-
-def _apart(pairs: Sequence[Pair]) -> frozenset[tuple[str, str]]:
-    return frozenset((pair.a, pair.b) for pair in pairs if pair.p_holm < SURE)
+    @classmethod
+    def of(cls, table: Table | None) -> Order:
+        """Return the order of a table's models; of no table that of none."""
+        if table is None:
+            return cls({}, frozenset())
+        means = {row.entry.label: row.mean for row in table.rows if row.mean is not None}
+        apart = ((pair.a, pair.b) for pair in table.pairs if pair.p_holm < LEVEL)
+        return cls(means, frozenset(apart))
 
 
 def agreement(here: Order, there: Order, task: str, other: str) -> Agreement | None:

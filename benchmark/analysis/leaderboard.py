@@ -14,7 +14,7 @@ from benchmark.analysis.ablations import (
     ablation_tables,
     changed_settings,
 )
-from benchmark.analysis.agreement import Agreement, agreement, order_of
+from benchmark.analysis.agreement import Agreement, Order, agreement
 from benchmark.analysis.relative_change import JOINT, PROTOCOLS
 from benchmark.analysis.run_groups import RunGroup, group_runs, labelled, ran
 from benchmark.analysis.scores import SHOWN, ScoreReader
@@ -91,15 +91,16 @@ class Leaderboard:
         asked = {table.protocol for table in self.tables}
         return next((protocol for protocol in PROTOCOLS if protocol in asked), PROTOCOLS[0])
 
-    def whole(self, task: str) -> dict[str, Row]:
-        """Return the rows by NDCG@10 and the leading protocol over all requests, by model."""
+    def main_table(self, task: str) -> Table | None:
+        """Return the table by NDCG@10 and the leading protocol over all requests, if there is."""
         wanted = (task, self.leading, ALL, SHOWN[0])
-        return {
-            row.entry.label: row
-            for table in self.tables
-            if (table.task, table.protocol, table.slice, table.metric) == wanted
-            for row in table.rows
-        }
+        found = (t for t in self.tables if (t.task, t.protocol, t.slice, t.metric) == wanted)
+        return next(found, None)
+
+    def whole(self, task: str) -> dict[str, Row]:
+        """Return the rows of a task's main table by model."""
+        table = self.main_table(task)
+        return {} if table is None else {row.entry.label: row for row in table.rows}
 
     def brief(self) -> Leaderboard:
         """Return the board with the tables of the leading protocol only, without slices."""
@@ -142,8 +143,8 @@ def boards(records: Iterable[RunRecord]) -> list[Leaderboard]:
 def _agreements(board: Leaderboard, others: list[Leaderboard]) -> tuple[Agreement, ...]:
     found = [
         agreement(
-            order_of(board.tables, task, board.leading),
-            order_of(other.tables, task, other.leading),
+            Order.of(board.main_table(task)),
+            Order.of(other.main_table(task)),
             task,
             other.dataset,
         )

@@ -33,12 +33,13 @@ def publish_studies(
         DamagedError: a search is not what was written.
         InputError: one cannot be read, or the folder cannot be written to.
     """
+    searched = {
+        (run.folder.parents[3], run.info["dataset"], run.info["model"], tuning["study"]): run
+        for run in runs
+        if (tuning := run.info["tuning"]) is not None
+    }
     stored: dict[Path, None] = {}
-    for run in runs:
-        if run.info["tuning"] is None:
-            continue
-        name = run.info["dataset"], run.info["model"], run.info["tuning"]["study"]
-        home = run.folder.parents[3]
+    for (home, *name), run in searched.items():
         places = (below(root / "tuning", *name) for root in (home, home / PUBLISHED))
         study = next((found for place in places if (found := read_study(place))), None)
         if study is None:

@@ -78,7 +78,7 @@ def tune(
         plans: where the searches start, one for each model.
         dataset: the data; only its training events and validation requests are used.
         options: how to search.
-        results: the folder that holds ``tuning/``, or ``published/tuning/``.
+        results: the folder that holds ``tuning/``.
         tell: gets a line after each trial.
         crew: brings the trials to their ends; without, this process does.
 
@@ -273,7 +273,7 @@ def find_study(
     """Return the largest stored study that started from the plan, the newest of several.
 
     Args:
-        results: the folder that holds ``tuning/``.
+        results: the folder that holds ``tuning/``, and what is published in ``published/tuning/``.
         plan: where the search started.
         dataset: what was searched on.
         notify: gets a line for each study that is left out, as it is damaged.

@@ -40,10 +40,10 @@ def test_tau_counts_pairs_that_stand_the_same_way_round(
 def test_pairs_that_only_one_table_tells_apart_count_for_nothing() -> None:
     means = list(map(float, range(len(NAMES))))
     here = _order(means, {("b", "a"), ("c", "a"), ("d", "a")})
-    there = _order(means, {("b", "a"), ("a", "c"), ("h", "g")})
+    there = _order(means, {("b", "a"), ("d", "a"), ("a", "c"), ("h", "g")})
     found = agreement(here, there, "search", "other")
     assert found is not None
-    assert (found.same, found.opposite, found.models) == (1, 1, len(NAMES))
+    assert (found.same, found.opposite, found.models) == (2, 1, len(NAMES))
 
 
 def test_models_of_one_order_alone_do_not_count() -> None:

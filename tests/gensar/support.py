@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch.nn import functional
 from benchmark.data.catalogue import Items, Queries
 from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventLog, EventSource
-from benchmark.data.requests import Task
+from benchmark.data.requests import Requests, Task
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import TrainingContext, TrainView
@@ -184,3 +185,12 @@ def fit(data: Dataset, context: TrainingContext | None = None, **settings: objec
     with without_text_encoder():
         model.fit(data.train, HarnessValidation(data, TASKS), context or TrainingContext(TASKS, 1))
     return model
+
+
+def some_requests(data: Dataset, task: Task, candidates: bool = False) -> Requests:
+    whole = data.evaluation["test", task]
+    requests = whole.requests[:12]
+    if not candidates:
+        return requests
+    lists = whole.lists["sampled"].at(np.arange(12))
+    return replace(requests, candidates=lists.rectangle())

@@ -15,7 +15,6 @@ from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.learning.subwords import train_tokenizer
 from benchmark.model import Model, TrainingContext
-from benchmark.needs import Sizes
 from benchmark.run_log import RunLog
 from benchmark.testing import seen_mask
 from gensar.engine.backbone import t5_of
@@ -27,7 +26,7 @@ from gensar.engine.training import Trainer
 from gensar.engine.trie import Trie
 from gensar.model import GenSAR
 from gensar.settings import GenSARSettings
-from tests.gensar.support import SMALL, TASKS, fit, without_text_encoder
+from tests.gensar.support import TASKS, fit, some_requests
 
 KIND_OF = {Task.REC: COLLABORATIVE, Task.SEARCH: SEMANTIC}
 PUBLISHED = {
@@ -58,34 +57,6 @@ def published(tiny: Dataset) -> GenSAR:
     return fit(tiny, **PUBLISHED)
 
 
-def _asked(data: Dataset, task: Task, candidates: bool = False) -> Requests:
-    whole = data.evaluation["test", task]
-    requests = whole.requests[:12]
-    if not candidates:
-        return requests
-    lists = whole.lists["sampled"].at(np.arange(12))
-    return replace(requests, candidates=lists.rectangle())
-
-
-def test_own_tokens_come_back_and_matter(tiny: Dataset) -> None:
-    model = fit(tiny, item_tokens="own")
-    table = model.backbone.t5.shared.weight
-    own = table[model.vocabulary.first_item :].detach()
-    assert len(own) == len(tiny.train.items)
-    assert own.any()
-    untrained = GenSAR(model.settings)
-    with without_text_encoder():
-        untrained.prepare(tiny.train, HarnessValidation(tiny, TASKS), TrainingContext(TASKS, 1))
-    assert not untrained.backbone.t5.shared.weight[model.vocabulary.first_item :].any()
-    again = GenSAR(model.settings)
-    again.restore(*model.state())
-    asked = _asked(tiny, Task.REC)
-    assert np.array_equal(model.score(asked), again.score(asked))
-    with torch.no_grad():
-        again.backbone.t5.shared.weight[model.vocabulary.first_item :] = 0
-    assert not np.allclose(model.score(asked), again.score(asked))
-
-
 def test_what_is_given_is_that_of_the_regime() -> None:
     packed = GenSAR(GenSARSettings(max_history=7)).given()
     assert (packed.rec_targets, packed.longest_history) == ("all", 7)
@@ -97,66 +68,8 @@ def test_what_is_given_is_that_of_the_regime() -> None:
     assert not GenSAR(GenSARSettings(regime="plain", pseudo_samples=0)).given().pseudo_queries
 
 
-def test_own_tokens_are_counted_among_what_is_kept(tiny: Dataset) -> None:
-    sizes = Sizes.of(tiny)
-    own, fused = (
-        GenSAR(GenSARSettings(item_tokens=tokens)).needs(sizes, TASKS)
-        for tokens in ("own", "fused")
-    )
-    assert own is not None
-    assert fused is not None
-    assert own.kept - fused.kept == 4 * GenSARSettings().width * sizes.items
-
-
-def test_vectors_of_prefixes_come_back_and_matter(tiny: Dataset) -> None:
-    model = fit(tiny, softmax="trie", node_vectors=True)
-    assert all(vectors.any() for vectors in model.backbone.node_vectors)
-    again = GenSAR(model.settings)
-    again.restore(*model.state())
-    assert again.parameters() == model.parameters()
-    for kind, task in enumerate((Task.SEARCH, Task.REC)):
-        asked = _asked(tiny, task)
-        assert np.array_equal(model.score(asked), again.score(asked))
-        with torch.no_grad():
-            again.backbone.node_vectors[kind].zero_()
-        assert not np.allclose(model.score(asked), again.score(asked))
-
-
-def test_before_training_vectors_of_prefixes_change_nothing(tiny: Dataset) -> None:
-    small, scores = GenSARSettings(**SMALL, softmax="trie"), []  # type: ignore[arg-type]
-    for own in (False, True):
-        model = GenSAR(replace(small, node_vectors=own))
-        with without_text_encoder():
-            model.prepare(tiny.train, HarnessValidation(tiny, TASKS), TrainingContext(TASKS, 1))
-        scores.append(model.score(_asked(tiny, Task.REC)))
-    assert np.array_equal(*scores)
-
-
-def test_vectors_of_prefixes_are_counted_among_what_is_kept(tiny: Dataset) -> None:
-    sizes = Sizes.of(tiny)
-    own, shared = (
-        GenSAR(GenSARSettings(softmax="trie", node_vectors=own)).needs(sizes, TASKS)
-        for own in (True, False)
-    )
-    assert own is not None
-    assert shared is not None
-    model = fit(tiny, softmax="trie", node_vectors=True)
-    counted = (own.kept - shared.kept) / 4 / GenSARSettings().width
-    assert sum(map(len, model.backbone.node_vectors)) <= counted
-
-
-def test_vectors_of_prefixes_want_the_softmax_over_the_trie() -> None:
-    with pytest.raises(ValueError, match="only with softmax=trie"):
-        GenSARSettings(softmax="level", node_vectors=True)
-
-
-def test_own_tokens_are_never_written() -> None:
-    with pytest.raises(ValueError, match="own tokens are not written"):
-        GenSARSettings(item_tokens="own", softmax="vocabulary")
-
-
 def _without_history(data: Dataset, task: Task) -> Requests:
-    asked = _asked(data, task)
+    asked = some_requests(data, task)
     empty = data.log.select(np.zeros(len(data.log), dtype=bool))
     return Requests.before(
         empty,
@@ -196,7 +109,7 @@ def test_recommendation_writes_collaborative_and_search_semantic_identifiers(
 ) -> None:
     start = {Task.REC: packed.vocabulary.rec, Task.SEARCH: packed.vocabulary.searched}
     for task, kind in KIND_OF.items():
-        asked = _asked(tiny, task)
+        asked = some_requests(tiny, task)
         scores = packed.score(asked)
         right = _exact(packed, asked, kind, start[task])
         wrong = _exact(packed, asked, 1 - kind, start[task])
@@ -211,9 +124,9 @@ def test_swapped_identifiers_change_the_answers_to_both_tasks(
     model: GenSAR = request.getfixturevalue(which)
     same, swapped = _restored(model, lambda *_: None), _restored(model, _swap)
     for task in TASKS:
-        items, scores = model.retrieve(_asked(tiny, task), 10)
-        np.testing.assert_array_equal(same.retrieve(_asked(tiny, task), 10)[1], scores)
-        others, other_scores = swapped.retrieve(_asked(tiny, task), 10)
+        items, scores = model.retrieve(some_requests(tiny, task), 10)
+        np.testing.assert_array_equal(same.retrieve(some_requests(tiny, task), 10)[1], scores)
+        others, other_scores = swapped.retrieve(some_requests(tiny, task), 10)
         there = np.isfinite(scores) & np.isfinite(other_scores)
         assert np.abs(other_scores - scores)[there].max() > 1e-3
         assert (others != items).any()
@@ -307,7 +220,7 @@ def test_retrieval_gives_the_best_unseen_items_of_the_catalogue(
     model: GenSAR = request.getfixturevalue(which)
     for task in TASKS:
         for exclude in (True, False):
-            asked = replace(_asked(tiny, task), exclude_seen=exclude)
+            asked = replace(some_requests(tiny, task), exclude_seen=exclude)
             start = model.behaviour_token(task)
             exact = _exact(model, asked, KIND_OF[task], start)
             seen = seen_mask(asked) if exclude else np.zeros_like(exact, dtype=bool)
@@ -330,7 +243,7 @@ def _of_width(model: GenSAR, beams: int) -> GenSAR:
 def test_a_narrow_beam_still_gives_only_unseen_items_once(packed: GenSAR, tiny: Dataset) -> None:
     narrow = _of_width(packed, 3)
     for task in TASKS:
-        asked = replace(_asked(tiny, task), exclude_seen=True)
+        asked = replace(some_requests(tiny, task), exclude_seen=True)
         items, scores = narrow.retrieve(asked, 5)
         found = items[:, :3]
         assert ((found >= 0) & (found < asked.items)).all()
@@ -344,7 +257,7 @@ def test_candidates_that_the_beams_do_not_reach_score_minus_infinity(
     published: GenSAR, tiny: Dataset
 ) -> None:
     for task in TASKS:
-        asked = _asked(tiny, task, candidates=True)
+        asked = some_requests(tiny, task, candidates=True)
         assert asked.candidates is not None
         found = published.score(asked)
         exact = _exact(published, asked, KIND_OF[task], published.behaviour_token(task))
@@ -364,7 +277,7 @@ def test_an_item_that_fills_up_a_short_list_scores_the_same_each_time_and_takes_
 ) -> None:
     model: GenSAR = request.getfixturevalue(which)
     for task in TASKS:
-        asked = _asked(tiny, task, candidates=True)
+        asked = some_requests(tiny, task, candidates=True)
         assert asked.candidates is not None
         short = np.sort(asked.candidates[:, :20], axis=1)
         filled = np.column_stack([short, short[:, -1:].repeat(7, axis=1)])
@@ -381,7 +294,7 @@ def test_items_that_share_a_published_identifier_share_their_score(
     for task, kind in KIND_OF.items():
         codes = published.vocabulary.identifiers.codes[kind]
         assert collision_rate(codes) > 0
-        scores = exact.score(_asked(tiny, task))
+        scores = exact.score(some_requests(tiny, task))
         _, group = np.unique(codes, axis=0, return_inverse=True)
         for number in range(group.max() + 1):
             members = scores[:, group.ravel() == number]
