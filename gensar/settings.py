@@ -129,6 +129,12 @@ class OwnVectorsSettings(GenSARSettings):
     softmax: Literal["trie", "level", "vocabulary"] = setting(
         "trie", "what code probabilities are normalised over; node_vectors want 'trie'"
     )
+    item_tokens: Literal["fused", "own", "tied", "codes"] = setting(
+        "tied",
+        "an item in the input is one summed embedding, the same with a vector of the item's own or "
+        "with the output vector of its whole identifier (node_vectors), or one token for each code "
+        "as published",
+    )
     codebook_size: int = setting(256, "codes of each level", low=1)
     shared_levels: int = setting(1, "levels that both identifiers share")
     specific_levels: int = setting(1, "levels of each identifier's own")
@@ -194,6 +200,7 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
 """What each part of GenSAR is worth: a name, and what it changes in any settings."""
 OWN_VECTORS_ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     **ABLATIONS,
-    "without own vectors": {"node_vectors": False},
+    "own vectors among answers only": {"item_tokens": "fused"},
+    "without own vectors": {"node_vectors": False, "item_tokens": "fused"},
 }
 """The same for GenSAR with vectors of its prefixes' own."""

@@ -22,6 +22,7 @@ from benchmark.learning.dropout import use_byte_dropout
 from benchmark.learning.quiet import without_progress_bars
 from benchmark.learning.subwords import train_tokenizer
 from gensar.engine.cpu_kernels import keep_freed_memory, logsumexp, product
+from gensar.engine.identifiers import COLLABORATIVE
 from gensar.engine.settings import GeneratorSettings
 from gensar.engine.vocabulary import END, PADDING, Vocabulary
 
@@ -117,6 +118,10 @@ class Backbone(nn.Module):
         whole_answers: likewise; together with the softmax over the vocabulary only.
         nodes: nodes of each identifier's trie, each of which has an output vector of its own beside
             that of its last code; with the softmax over the trie only. Empty: none has.
+        leaves: int64 ``[items]``, the node of each item's whole collaborative identifier, whose
+            output vector is the embedding of the item's own token, so that an item is one vector
+            in the history and among the answers, as SASRec has it (Kang and McAuley 2018, section
+            3.4). ``None``: items' own tokens, if there are any, are in the table with all others.
     """
 
     def __init__(
@@ -127,6 +132,7 @@ class Backbone(nn.Module):
         softmax: Normaliser,
         whole_answers: bool = False,
         nodes: tuple[int, ...] = (),
+        leaves: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.t5 = t5
@@ -137,14 +143,19 @@ class Backbone(nn.Module):
         # Zeros: what training never met is told by its codes alone.
         own = (nn.Parameter(torch.zeros(count, t5.config.d_model)) for count in nodes)
         self.node_vectors = nn.ParameterList(own)
+        self.leaves: Tensor | None
+        self.register_buffer("leaves", leaves, persistent=False)
         use_cheap_dropout(t5)
         keep_freed_memory()
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Sum the embeddings at each position of ``[rows, length, width]``; -1 adds nothing."""
-        table = self.t5.shared.weight
-        present = (tokens >= 0).unsqueeze(-1).to(table.dtype)
-        return (functional.embedding(tokens.clamp_min(0), table) * present).sum(dim=2)
+        if self.leaves is None:
+            return _summed(tokens, self.t5.shared.weight)
+        nodes = tokens[:, :, -1:] - self.vocabulary.first_item
+        nodes = torch.where(nodes < 0, nodes, self.leaves[nodes.clamp_min(0)])
+        beside = _summed(nodes, self.node_vectors[COLLABORATIVE])
+        return _summed(tokens[:, :, :-1], self.t5.shared.weight) + beside
 
     def encode(self, tokens: Tensor, hidden: Tensor | None = None) -> Tensor:
         """Return the states ``[rows, length, d]`` of an input ``[rows, length, width]``.
@@ -294,6 +305,12 @@ class Backbone(nn.Module):
         if self.softmax != "vocabulary":
             table = table[: self.vocabulary.text]
         return hidden @ table.T
+
+
+def _summed(tokens: Tensor, table: Tensor) -> Tensor:
+    """Return the sum over the last axis of the rows of ``table``; of those below 0 nothing."""
+    present = (tokens >= 0).unsqueeze(-1).to(table.dtype)
+    return (functional.embedding(tokens.clamp_min(0), table) * present).sum(dim=-2)
 
 
 def readable(first: Tensor, stop: Tensor, positions: int) -> Tensor:

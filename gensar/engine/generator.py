@@ -84,8 +84,9 @@ class Generator(NotebookApi, Model):
 
     def make_vocabulary(self, tokenizer: Tokenizer, identifiers: Identifiers) -> Vocabulary:
         """Return the numbers of all tokens."""
-        own = self.settings.item_tokens == "own"
-        return Vocabulary(tokenizer, tokenizer.get_vocab_size(), identifiers, own=own)
+        tied = self.settings.item_tokens == "tied"
+        own = tied or self.settings.item_tokens == "own"
+        return Vocabulary(tokenizer, tokenizer.get_vocab_size(), identifiers, own=own, tied=tied)
 
     def fit(self, train: TrainView, validation: Validation, context: TrainingContext) -> None:
         """Make identifiers, then train the backbone to write them."""
@@ -123,7 +124,7 @@ class Generator(NotebookApi, Model):
             pieces = place(vocabulary.pieces()) if place else None
             scale = self.settings.embedding_scale
             init_embeddings(self.backbone, pieces, scale, context.seed)
-        if vocabulary.own:
+        if vocabulary.own and not vocabulary.tied:
             with torch.no_grad():  # an item that nobody chose adds nothing
                 t5.shared.weight[vocabulary.first_item :] = 0
 
@@ -144,6 +145,7 @@ class Generator(NotebookApi, Model):
             softmax=self.settings.softmax,
             whole_answers=self.settings.whole_answers,
             nodes=tuple(trie.nodes for trie in self._tries) if own else (),
+            leaves=self._tries[COLLABORATIVE].path[:, -1] if vocabulary.tied else None,
         ).to(device)
         self.backbone.eval()
         self._tokenised: tuple[Queries, Ragged] | None = None

@@ -3,7 +3,8 @@
 An input position holds one or more tokens whose embeddings are summed. With ``fused`` items an
 item is a single position (behaviour token and all codes); with ``codes`` it is one position for
 each of them, as in the paper. Unused places hold ``NOTHING``. A vocabulary without behaviour tokens
-leaves codes and words alone; one with tokens for items adds an item's to its position in a history.
+leaves codes and words alone; one with tokens for items adds an item's to its position in a history,
+last of all there.
 """
 
 from __future__ import annotations

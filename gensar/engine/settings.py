@@ -26,10 +26,11 @@ class GeneratorSettings(Budget):
         True, "start the embeddings of codes and text pieces from the RQ-VAE (backbone=config)"
     )
     embedding_scale: float = setting(0.3, "root mean square of embeddings so started")
-    item_tokens: Literal["fused", "own", "codes"] = setting(
+    item_tokens: Literal["fused", "own", "tied", "codes"] = setting(
         "fused",
-        "an item in the input is one summed embedding, the same with a vector of the item's own, "
-        "or one token for each code as published",
+        "an item in the input is one summed embedding, the same with a vector of the item's own or "
+        "with the output vector of its whole identifier (node_vectors), or one token for each code "
+        "as published",
     )
     softmax: Literal["trie", "level", "vocabulary"] = setting(
         "trie",
@@ -63,5 +64,7 @@ class GeneratorSettings(Budget):
             raise ValueError(f"settings 'width', 'heads': no width is left for {self.heads} heads")
         if self.node_vectors and self.softmax != "trie":
             raise ValueError("settings 'node_vectors', 'softmax': only with softmax=trie")
+        if self.item_tokens == "tied" and not self.node_vectors:
+            raise ValueError("settings 'item_tokens', 'node_vectors': tied to them, there are none")
         if self.item_tokens == "own" and self.softmax == "vocabulary":
             raise ValueError("settings 'item_tokens', 'softmax': own tokens are not written")

@@ -32,6 +32,8 @@ class Vocabulary:
         behaviour_tokens: whether there are behaviour tokens; without them the decoder always
             starts with ``PADDING``, as T5's does.
         own: whether each item has a token of its own beside its codes.
+        tied: whether the embeddings of these tokens are vectors that there are already, so that
+            the table of tokens needs none; see :class:`gensar.engine.backbone.Backbone`.
     """
 
     tokenizer: Tokenizer
@@ -39,6 +41,7 @@ class Vocabulary:
     identifiers: Identifiers
     behaviour_tokens: bool = True
     own: bool = False
+    tied: bool = False
 
     @property
     def rec(self) -> int:
@@ -79,8 +82,9 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        """Number of all tokens."""
-        return self.first_item + self.own * len(self.identifiers.codes[0])
+        """Number of all tokens that have an embedding of their own."""
+        own = self.own and not self.tied
+        return self.first_item + own * len(self.identifiers.codes[0])
 
     def code_tokens(self, identifier: int) -> NDArray[np.int64]:
         """Return the tokens of every item's identifier, ``[items, levels]``."""
