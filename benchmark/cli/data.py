@@ -12,11 +12,11 @@ from rich.table import Table
 from benchmark.cli.data_new import new
 from benchmark.cli.data_synthetic import synthetic
 from benchmark.cli.output import remark, remarks, show_json, show_page, show_table
+from benchmark.cli.pictures import picture_target
 from benchmark.errors import CheckFailedError, InputError
 
 if TYPE_CHECKING:
     from benchmark.data.dataset import Dataset
-    from benchmark.target import Target
 
 __all__ = ["app"]
 
@@ -87,7 +87,7 @@ def describe(
     from benchmark.cli.data_pages import description_page, histograms
     from benchmark.data.describe import describe as description
 
-    place, target = _one(name, dataset), None if picture is None else _picture(picture)
+    place, target = _one(name, dataset), None if picture is None else picture_target(picture)
     found = description(_load(place, shown=not as_json))
     if target is not None:
         from benchmark.report.data_picture import Chart, draw
@@ -134,14 +134,6 @@ def _one(name: str | None, dataset: str | None) -> str:
     if found is None:
         raise InputError("name the data set: a card's name or a folder, as in `data describe NAME`")
     return found
-
-
-def _picture(path: Path) -> Target:
-    from benchmark.target import Target
-
-    if path.suffix not in (".svg", ".png"):
-        raise InputError(f"--picture {path}: name a file that ends in .svg or .png")
-    return Target.at("--picture", path)
 
 
 def _load(name: str, shown: bool = False) -> Dataset:

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from benchmark.cli.output import show_json, show_table
+from benchmark.cli.pictures import picture_target
 from benchmark.errors import BenchmarkError, InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ def identifiers(
     """Show how the codes of a run's identifiers are used, or what an item shares with others."""
     from benchmark.inspect.identifiers import identifier_facts
     from benchmark.results.record import read_run
-    from benchmark.target import Target
 
     record = read_run(run)
     told = record.info.get("facts", {}).get("identifiers")
@@ -44,9 +44,7 @@ def identifiers(
         raise InputError(f"{run}: {error}") from None
     if facts_of is None:
         raise InputError(f"{run}: an older version told too little of identifiers; run it again")
-    if picture is not None and picture.suffix != ".svg":
-        raise InputError(f"--picture {picture}: name a file that ends in .svg")
-    target = None if picture is None else Target.at("--picture", picture)
+    target = None if picture is None else picture_target(picture, (".svg",))
     shared = None if item is None else _prefixes(record, item)
     if target is not None:
         from benchmark.report.identifiers import draw

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.output import remark, show
+from benchmark.cli.pictures import picture_target
 from benchmark.errors import CheckFailedError, InputError, did_you_mean
 from benchmark.names import as_name
 from benchmark.plain_text import plain_json
 from benchmark.settings import IMPORTED, PRESETS
 
 if TYPE_CHECKING:
+    from benchmark.analysis.leaderboard import Leaderboard
     from benchmark.results.record import RunRecord
     from benchmark.target import Target
 
@@ -47,6 +49,9 @@ def leaderboard(
     into: Annotated[
         Path | None, typer.Option(help="Write between the leaderboard markers of this file (md).")
     ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw means, intervals and ranks into this .svg or .png.")
+    ] = None,
     brief: Annotated[
         bool, typer.Option("--brief", help="Whole catalogue only, without slices (md, latex).")
     ] = False,
@@ -56,6 +61,9 @@ def leaderboard(
 ) -> None:
     """Show the leaderboard of the stored runs."""
     target = _target(out, into, format_, check)
+    drawn = None if picture is None else picture_target(picture)
+    if drawn is not None and check:
+        raise InputError("--check: it compares --out or --into, no --picture")
     if not results.is_dir():
         raise InputError(f"--results {results}: no such folder")
     presets = None if preset is None else {part.strip() for part in preset.split(",")}
@@ -66,7 +74,10 @@ def leaderboard(
     around = target.text() if target is not None and into is not None else None
     if brief and format_ not in (Format.md, Format.latex):
         raise InputError("--brief: for --format md and latex only")
-    text = _text(_records(results, dataset, model, presets), format_, brief)
+    made = _boards(_records(results, dataset, model, presets))
+    text = _text(made, format_, brief)
+    if drawn is not None:
+        drawn.write(_drawn(made, drawn))
     if around is not None:
         from benchmark.report.markdown import between_markers
 
@@ -127,10 +138,24 @@ def _records(
     return records
 
 
-def _text(records: list[RunRecord], format_: Format, brief: bool) -> str:
+def _boards(records: list[RunRecord]) -> list[Leaderboard]:
     from benchmark.analysis.leaderboard import boards
 
-    shown = [board.brief() if brief else board for board in boards(records)]
+    return boards(records)
+
+
+def _drawn(made: list[Leaderboard], target: Target) -> bytes:
+    from benchmark.report.figures import file_of
+    from benchmark.report.forest import forest
+
+    figure = forest(made)
+    if figure is None:
+        raise InputError("--picture: there is no run to draw")
+    return file_of(figure, target.path.suffix)
+
+
+def _text(made: list[Leaderboard], format_: Format, brief: bool) -> str:
+    shown = [board.brief() if brief else board for board in made]
     if format_ is Format.json:
         from benchmark.report.json import to_document
 

@@ -130,24 +130,13 @@ def load_planned(
         InputError: there is no such data set, it has none of a model's tasks, a model cannot be
             trained on it or not on that device, or there was no search.
     """
+    from benchmark.api.making import planned_on
     from benchmark.data.load import load_dataset
     from benchmark.progress_lines import ProgressLines
-    from benchmark.running.plan_rules import check_runnable, restricted
-    from benchmark.running.unread_scripts import unread_scripts
 
     with remarks() as notify, ProgressLines().step(f"loading {dataset}"):
         data = load_dataset(dataset, seen=seen.value, notify=notify)
-        plans = [restricted(plan, data) for plan in plans]
-        if searches is not None:
-            from benchmark.tuning.study import tuned
-
-            plans = [tuned(plan, data, searches, notify) for plan in plans]
-        if ablations:
-            plans = [part for plan in plans for part in plan.with_ablations()]
-        check_runnable(plans, data, device.value)
-        for line in unread_scripts(plans, data):
-            notify(line)
-    return data, plans
+        return data, planned_on(plans, data, device.value, notify, searches, ablations)
 
 
 def check_writable(results: Path) -> None:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
 import re
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from benchmark.api.failure import Failure
 from benchmark.cli.estimates import show_estimates
 from benchmark.cli.launched import launched_together
 from benchmark.cli.output import progress, show_error, show_json, show_table
@@ -36,11 +30,10 @@ from benchmark.cli.plan import (
     model_names,
     plan_models,
 )
-from benchmark.cli.run_tables import Failure, as_json_value, run_tables
+from benchmark.cli.run_tables import as_json_value, run_tables
 from benchmark.errors import BenchmarkError, InputError
 
 if TYPE_CHECKING:
-    from benchmark.running.plan import Experiment
     from benchmark.running.runner import RunResult
 
 __all__ = ["run"]
@@ -77,6 +70,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Train, evaluate and record models; a run that is stored already is only shown."""
+    from benchmark.api.making import default_protocols
     from benchmark.data.dataset import Protocol
     from benchmark.running.plan_rules import check_ablations, check_protocols
 
@@ -92,79 +86,24 @@ def run(
                 plans, dataset, seen, device, results if tuned else None, ablations
             )
         )
-        protocols = protocols or data.about.protocols or ("full", "sampled")
+        protocols = protocols or default_protocols(data)
         check_protocols(protocols, data)
         if estimate:
             show_estimates(plans, data, device.value, results, len(numbers), as_json)
             return
 
-        from benchmark.running.runner import run_model
+        from benchmark.api.making import How, make_runs
 
-        common = _common_folder(results, plans, numbers, data.digest) if ablations else None
-        alone = common is not None and processes.first
-        with _kept_until_done(common, fresh) if common and alone else nullcontext():
-            done = [
-                _attempt(
-                    plan,
-                    seed,
-                    f"{plan.title} on {data.name}, seed {seed}, preset {preset}",
-                    partial(
-                        run_model,
-                        plan,
-                        data,
-                        protocols,
-                        seed,
-                        device.value,
-                        results,
-                        fresh,
-                        common,
-                        processes,
-                    ),
-                )
-                for plan, seed in itertools.product(plans, numbers)
-            ]
-            _show(done, as_json)
-
-
-@contextmanager
-def _kept_until_done(common: Path, fresh: bool) -> Iterator[None]:
-    """Be alone with what runs of one command share, and remove it when all of them are done."""
-    from benchmark.folders import discard, prune
-    from benchmark.locks import locked
-
-    with locked(common, wait=2):
-        if fresh:
-            discard(common)
-        yield
-        discard(common)
-    prune(common.parent, common.parents[1])
-
-
-def _common_folder(results: Path, plans: list[Experiment], seeds: list[int], data: str) -> Path:
-    """Return where ablations keep the steps that they have in common until all are done."""
-    from benchmark.running.identity import code_digest
-
-    asked = [(p.entry.name, p.tasks, asdict(p.settings), code_digest(p.entry)) for p in plans]
-    text = json.dumps([asked, seeds, data], sort_keys=True)
-    return results / "checkpoints" / f"common-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-
-
-def _attempt(
-    plan: Experiment, seed: int, title: str, start: Callable[[], RunResult]
-) -> RunResult | Failure:
-    """Make one run and tell of it on stderr; one that fails leaves the others alone."""
-    progress(f"{title}: started")
-    begun = time.monotonic()
-    try:
-        result = start()
-    except BenchmarkError as error:
-        show_error(error)
-        return Failure(plan, seed, str(error))
-    if result.reused:
-        progress(f"stored already, not run again (--fresh runs it): {result.record.folder}")
-    else:
-        progress(f"{title}: finished in {time.monotonic() - begun:.1f} s")
-    return result
+        done = make_runs(
+            plans,
+            numbers,
+            data,
+            How(protocols, device.value, results, fresh, ablations),
+            tell=progress,
+            failed=show_error,
+            processes=processes,
+        )
+        _show(done, as_json)
 
 
 def _show(done: Sequence[RunResult | Failure], as_json: bool) -> None:
@@ -180,6 +119,8 @@ def _show(done: Sequence[RunResult | Failure], as_json: bool) -> None:
 
 
 def _seeds(seed: int | None, seeds: str | None) -> list[int]:
+    from benchmark.api.making import check_seeds
+
     if seeds is None:
         chosen = [1 if seed is None else seed]
     elif seed is not None:
@@ -187,8 +128,5 @@ def _seeds(seed: int | None, seeds: str | None) -> list[int]:
     elif not re.fullmatch(r"\s*\d+\s*(,\s*\d+\s*)*", seeds):
         raise InputError(f"--seeds {seeds}: write whole numbers separated by commas, as in 1,2,3")
     else:
-        chosen = list(dict.fromkeys(int(part) for part in seeds.split(",")))
-    for number in chosen:
-        if not 0 <= number < 2**31:
-            raise InputError(f"seed {number}: choose one from 0 to {2**31 - 1}")
-    return chosen
+        chosen = [int(part) for part in seeds.split(",")]
+    return check_seeds(chosen)

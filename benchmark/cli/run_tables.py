@@ -4,33 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from benchmark.api.failure import Failure
+
 if TYPE_CHECKING:
-    from benchmark.running.plan import Experiment
     from benchmark.running.runner import RunResult
 
-__all__ = ["Failure", "as_json_value", "run_tables"]
+__all__ = ["as_json_value", "run_tables"]
 
 _SHOWN = ("ndcg@10", "hr@10", "mrr@10")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A run that came to nothing.
-
-    Attributes:
-        plan: what was to be run.
-        seed: of its training.
-        reason: one line.
-    """
-
-    plan: Experiment
-    seed: int
-    reason: str
 
 
 def as_json_value(one: RunResult | Failure) -> dict[str, Any]:

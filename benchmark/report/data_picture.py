@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from textwrap import fill
 from typing import Any
 
 from benchmark.plain_text import plain
+from benchmark.report.figures import drawing, file_of
 from benchmark.target import Target
 
 __all__ = ["Chart", "draw"]
@@ -40,16 +39,10 @@ def draw(name: str, charts: Sequence[Chart], target: Target) -> None:
         InputError: it cannot be written.
     """
     # pyplot would ask for a display; a figure of one's own does not.
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    kind = target.path.suffix.removeprefix(".")
     lines = -(-len(charts) // _COLUMNS)
-    with (
-        rc_context({"svg.hashsalt": "benchmark", "svg.fonttype": "none", "text.parse_math": False}),
-        warnings.catch_warnings(),
-    ):
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # boxes stand for them
+    with drawing():
         figure = Figure(figsize=(_COLUMNS * _WIDTH, lines * _HEIGHT + 0.5), layout="constrained")
         figure.suptitle(plain(name, 80))
         places = list(figure.subplots(lines, _COLUMNS, squeeze=False).flat)
@@ -57,10 +50,7 @@ def draw(name: str, charts: Sequence[Chart], target: Target) -> None:
             _draw(axes, chart)
         for axes in places[len(charts) :]:
             axes.set_axis_off()
-        drawn = BytesIO()
-        metadata = {"Date": None} if kind == "svg" else {"Software": None}
-        figure.savefig(drawn, format=kind, metadata=metadata, dpi=120)
-    target.write(drawn.getvalue())
+    target.write(file_of(figure, target.path.suffix))
 
 
 def _draw(axes: Any, chart: Chart) -> None:

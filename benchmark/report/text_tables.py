@@ -14,6 +14,7 @@ from benchmark.given import Given
 
 __all__ = [
     "CAPPED",
+    "CHOICE",
     "FEW_SEEDS",
     "NOTHING",
     "TASKS",
@@ -63,7 +64,7 @@ class Grid:
     body: tuple[tuple[Cell, ...], ...]
 
 
-_CHOICE = {"full": "whole catalogue", "given": "given candidates", "sampled": "sampled candidates"}
+CHOICE = {"full": "whole catalogue", "given": "given candidates", "sampled": "sampled candidates"}
 """What is ranked by a protocol."""
 
 
@@ -132,7 +133,7 @@ def reach_grids(board: Leaderboard) -> list[Grid]:
         )
         for name in dict.fromkeys(name for of_task in rows for name in of_task)
     )
-    title = f"{SHOWN[0].upper()} ({_CHOICE[board.leading]}) with 95% intervals"
+    title = f"{SHOWN[0].upper()} ({CHOICE[board.leading]}) with 95% intervals"
     headers = ("model", *TASKS.values(), "on the Pareto front")
     return [Grid(title, headers, body)] if body else []
 
@@ -183,13 +184,13 @@ def tradeoff_grids(board: Leaderboard) -> list[Grid]:
         )
         for each in board.tradeoff
     )
-    words = f"Trade-off: NDCG@10 ({_CHOICE[board.leading]}) of one model for both tasks or for each"
+    words = f"Trade-off: NDCG@10 ({CHOICE[board.leading]}) of one model for both tasks or for each"
     return [Grid(f"{words} alone", (*headers, "harmonic mean"), body)]
 
 
 def ablation_grids(board: Leaderboard) -> list[Grid]:
     """Return a grid for each model that was run without its parts, the full model first."""
-    return [_ablations(table, _CHOICE[board.leading]) for table in board.ablations]
+    return [_ablations(table, CHOICE[board.leading]) for table in board.ablations]
 
 
 def _ablations(table: AblationTable, choice: str) -> Grid:
@@ -219,7 +220,7 @@ def changed_grids(board: Leaderboard) -> list[Grid]:
         line = (Cell(name), *_changes(each.rec), *_changes(each.search))
         lines.setdefault((each.model, each.preset), []).append(line)
     headers = ("setting", *(f"{t} {w}" for t in TASKS for w in ("without", "with", "change")))
-    choice = _CHOICE[board.leading]
+    choice = CHOICE[board.leading]
     return [
         Grid(
             f"Settings of {model} ({preset}): NDCG@10 ({choice}) without and with a change",

@@ -12,9 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmark import __version__
 from benchmark.data.dataset import Dataset
 from benchmark.running.identity import harness_digest
+from benchmark.version import __version__
 
 __all__ = ["circumstances", "cpu_name", "environment", "forget_peak", "peak_memory_mib"]
 

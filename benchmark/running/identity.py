@@ -27,7 +27,7 @@ from benchmark.running.syntax import syntax_of
 __all__ = ["RunIdentity", "code_digest", "harness_digest"]
 
 _HARNESS = ("benchmark.running.runner", "benchmark.process_group", "benchmark.data.repeats")
-_READERS = tuple(f"benchmark.{room}" for room in ("cli", "report", "analysis", "statistics"))
+_READERS = tuple(f"benchmark.{room}" for room in ("api", "cli", "report", "analysis", "statistics"))
 """Parts of ``benchmark`` that only read records, so that a change there leaves runs as they are."""
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -139,6 +140,20 @@ class Tiers:
     def order(self) -> list[int]:
         """Places of the systems, the best mean first; equal means by name."""
         return sorted(range(len(self.names)), key=lambda i: (-self.means[i], self.names[i]))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each system, the best first.
+
+        The columns are ``system``, ``mean``, ``letters``, ``rank_low``, ``rank_high``,
+        ``trainings`` and ``borrowed``.
+        """
+        columns = ("letters", "rank_low", "rank_high", "trainings", "borrowed")
+        named = {"system": self.names, "mean": self.means}
+        every = {**named, **{name: getattr(self, name) for name in columns}}
+        return pd.DataFrame(every).loc[self.order].reset_index(drop=True)
+
+    def _repr_html_(self) -> str:
+        return self.to_frame().to_html(index=False, float_format="{:.4g}".format)
 
 
 @dataclass(frozen=True)
