@@ -55,6 +55,9 @@ def leaderboard(
     brief: Annotated[
         bool, typer.Option("--brief", help="Whole catalogue only, without slices (md, latex).")
     ] = False,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="The answer in words and the telling rows only (md).")
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if --out or --into is stale.")
     ] = False,
@@ -74,8 +77,10 @@ def leaderboard(
     around = target.text() if target is not None and into is not None else None
     if brief and format_ not in (Format.md, Format.latex):
         raise InputError("--brief: for --format md and latex only")
+    if summary and (format_ is not Format.md or brief or model is not None):
+        raise InputError("--summary: for --format md, of all models, and without --brief")
     made = _boards(_records(results, dataset, model, presets))
-    text = _text(made, format_, brief)
+    text = _summary(made) if summary else _text(made, format_, brief, answered=model is None)
     if drawn is not None:
         drawn.write(_drawn(made, drawn))
     if around is not None:
@@ -154,7 +159,13 @@ def _drawn(made: list[Leaderboard], target: Target) -> bytes:
     return file_of(figure, target.path.suffix)
 
 
-def _text(made: list[Leaderboard], format_: Format, brief: bool) -> str:
+def _summary(made: list[Leaderboard]) -> str:
+    from benchmark.report.markdown import to_summary
+
+    return to_summary(made)
+
+
+def _text(made: list[Leaderboard], format_: Format, brief: bool, answered: bool) -> str:
     shown = [board.brief() if brief else board for board in made]
     if format_ is Format.json:
         from benchmark.report.json import to_document
@@ -166,11 +177,11 @@ def _text(made: list[Leaderboard], format_: Format, brief: bool) -> str:
     if format_ is Format.html:
         from benchmark.report.html import to_html
 
-        return to_html(shown)
+        return to_html(shown, answered)
     if format_ is Format.latex:
         from benchmark.report.latex import to_latex
 
         return to_latex(shown)
     from benchmark.report.markdown import to_markdown
 
-    return to_markdown(shown)
+    return to_markdown(shown, answered)

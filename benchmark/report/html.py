@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -18,6 +19,7 @@ from benchmark.analysis.leaderboard import Leaderboard, pareto_front
 from benchmark.analysis.scores import SHOWN
 from benchmark.analysis.tables import ALL
 from benchmark.plain_text import plain
+from benchmark.report.answer import answer_lines
 from benchmark.report.json import to_document
 from benchmark.report.notes import notes
 from benchmark.report.sections import Section, sections
@@ -29,8 +31,13 @@ _TIER_COLOURS = 8
 _NAME = ' class="name"'
 
 
-def to_html(boards: list[Leaderboard]) -> str:
-    """Return all boards as one page; the same boards give the same bytes."""
+def to_html(boards: list[Leaderboard], answered: bool = True) -> str:
+    """Return all boards as one page; the same boards give the same bytes.
+
+    Args:
+        boards: to be shown.
+        answered: whether each begins with its answer in words, which wants all models there are.
+    """
     style = _part("report.css")
     script = _part("charts.js") + _part("report.js")
     names = ", ".join(dict.fromkeys(board.dataset for board in boards))
@@ -39,7 +46,7 @@ def to_html(boards: list[Leaderboard]) -> str:
         " base-uri 'none'; form-action 'none'",
         title=_escape(f"Leaderboard: {names}" if names else "Leaderboard"),
         style=style,
-        body="\n".join(_board(board, number) for number, board in enumerate(boards))
+        body="\n".join(_board(board, number, answered) for number, board in enumerate(boards))
         or "<p>No runs yet.</p>",
         data=_data(boards),
         script=script,
@@ -85,7 +92,7 @@ def _charted(board: Leaderboard) -> dict[str, Any]:
     }
 
 
-def _board(board: Leaderboard, number: int) -> str:
+def _board(board: Leaderboard, number: int, answered: bool) -> str:
     anchor = f"board-{number}"
     shown = sections(board)
     links = "".join(
@@ -95,12 +102,20 @@ def _board(board: Leaderboard, number: int) -> str:
     parts = [
         f'<section data-board="{number}" aria-labelledby="{anchor}">',
         f'<h2 id="{anchor}">{_escape(board.dataset)}</h2>',
+        *(_answer(board) if answered else ()),
         f'<ul class="notes">{"".join(f"<li>{_escape(text)}</li>" for text in notes(board))}</ul>',
         f'<nav aria-label="Parts of {_escape(board.dataset)}"><ul>{links}</ul></nav>',
         "<div data-filter hidden data-script></div>",
         *(_section(part, f"{anchor}-{part.name}") for part in shown),
     ]
     return "\n".join([*parts, "</section>"])
+
+
+def _answer(board: Leaderboard) -> Iterator[str]:
+    yield '<ul class="answer">'
+    for head, text in answer_lines(board):
+        yield f"<li><strong>{_escape(head)}</strong>: {_escape(text)}</li>"
+    yield "</ul>"
 
 
 def _section(part: Section, anchor: str) -> str:

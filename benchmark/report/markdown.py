@@ -9,11 +9,12 @@ from tabulate import tabulate
 from benchmark.analysis.leaderboard import Leaderboard
 from benchmark.errors import InputError
 from benchmark.plain_text import plain
+from benchmark.report.answer import answer_lines, telling_grid
 from benchmark.report.notes import notes
 from benchmark.report.sections import sections
 from benchmark.report.text_tables import Cell, Grid
 
-__all__ = ["END", "START", "between_markers", "to_markdown"]
+__all__ = ["END", "START", "between_markers", "to_markdown", "to_summary"]
 
 START, END = "<!-- leaderboard:start -->", "<!-- leaderboard:end -->"
 
@@ -24,9 +25,23 @@ _ENTITIES = {"<": "&lt;", "&": "&amp;", "$": "&#36;"}
 """What only an entity does: raw HTML, the markers above, entities, GitHub's formulas."""
 
 
-def to_markdown(boards: list[Leaderboard]) -> str:
-    """Return all boards as one Markdown text that ends in a newline."""
-    parts = [_board(board) for board in boards]
+def to_markdown(boards: list[Leaderboard], answered: bool = True) -> str:
+    """Return all boards as one Markdown text that ends in a newline.
+
+    Args:
+        boards: to be shown.
+        answered: whether each begins with its answer in words, which wants all models there are.
+    """
+    parts = [_board(board, answered) for board in boards]
+    return "\n\n".join(parts) + "\n" if parts else "No runs yet.\n"
+
+
+def to_summary(boards: list[Leaderboard]) -> str:
+    """Return the answer and the most telling rows of each board, as Markdown."""
+    parts = [
+        f"## {_escape(board.dataset)}\n\n{_answer(board)}\n\n{_table(telling_grid(board))}"
+        for board in boards
+    ]
     return "\n\n".join(parts) + "\n" if parts else "No runs yet.\n"
 
 
@@ -44,8 +59,11 @@ def between_markers(text: str, board: str, name: str) -> str:
     return f"{before}{START}\n{deeper}{END}{after}"
 
 
-def _board(board: Leaderboard) -> str:
-    parts = [f"## {_escape(board.dataset)}", _escape(" ".join(notes(board)))]
+def _board(board: Leaderboard, answered: bool) -> str:
+    parts = [f"## {_escape(board.dataset)}"]
+    if answered:
+        parts.append(_answer(board))
+    parts.append(_escape(" ".join(notes(board))))
     for section in sections(board):
         if section.detail:
             continue
@@ -55,6 +73,10 @@ def _board(board: Leaderboard) -> str:
             tables = [opening, *tables, "</details>"]
         parts += tables
     return "\n\n".join(parts)
+
+
+def _answer(board: Leaderboard) -> str:
+    return "\n".join(f"- **{head}**: {_escape(text)}" for head, text in answer_lines(board))
 
 
 def _table(grid: Grid) -> str:

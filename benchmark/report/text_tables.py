@@ -23,12 +23,16 @@ __all__ = [
     "ablation_grids",
     "agreement_grids",
     "changed_grids",
+    "duration_cell",
     "given_grids",
     "main_grids",
     "pair_grids",
+    "rank_cell",
     "reach_grids",
+    "scored_cell",
     "slice_grids",
     "tradeoff_grids",
+    "training_cell",
 ]
 
 TASKS = {"rec": "Recommendation", "search": "Search"}
@@ -267,10 +271,10 @@ def _main(tables: list[Table]) -> Grid:
         body.append(
             (
                 Cell(_marked(label, row.seeds, row.borrowed), row.top),
-                *(_scored(rows[metric][label], metric == SHOWN[0]) for metric in SHOWN),
-                _rank(row),
+                *(scored_cell(rows[metric][label], metric == SHOWN[0]) for metric in SHOWN),
+                rank_cell(row),
                 _cell(row.seeds, "{}"),
-                _training(row),
+                training_cell(row),
                 _cell(row.seconds_per_request, "{:.2f} ms", 1000),
                 _cell(row.entry.parameters, "{:,}"),
             )
@@ -285,7 +289,7 @@ def _by_slice(tables: list[Table], words: str) -> Grid:
     labels = [row.entry.label for row in tables[0].rows]
     rows = [{row.entry.label: row for row in table.rows} for table in tables]
     body = tuple(
-        (Cell(label), *(_scored(by_label[label], False) for by_label in rows)) for label in labels
+        (Cell(label), *(scored_cell(each[label], False) for each in rows)) for label in labels
     )
     headers = tuple(f"{t.slice.partition(':')[2] or t.slice}{_count(t)}" for t in tables)
     first = tables[0]
@@ -313,14 +317,16 @@ def _count(table: Table) -> str:
     )
 
 
-def _scored(row: Row, spread: bool) -> Cell:
+def scored_cell(row: Row, spread: bool = True) -> Cell:
+    """Tell the mean, with its letters, and the spread over seeds."""
     if row.mean is None:
         return Cell(NOTHING)
     sd = f" ± {row.sd:.4f}" if spread and row.sd is not None else ""
     return Cell(f"{row.mean:.4f}{sd}", row.top, row.tier or "", row.mean)
 
 
-def _rank(row: Row) -> Cell:
+def rank_cell(row: Row) -> Cell:
+    """Tell where a model may stand."""
     if row.rank_low is None or row.rank_high is None:
         return Cell(NOTHING)
     ends = dict.fromkeys((row.rank_low, row.rank_high))
@@ -366,15 +372,16 @@ def _cell(value: float | None, form: str = "{:.4f}", scale: int = 1) -> Cell:
     return Cell(NOTHING if value is None else form.format(scale * value), value=value)
 
 
-def _training(row: Row) -> Cell:
+def training_cell(row: Row) -> Cell:
     """Tell how long it took, what the last doubling of it brought, and whether a cap ended it."""
     entry, rise = row.entry, row.entry.last_doubling
-    told = _duration(entry.fit_seconds)
+    told = duration_cell(entry.fit_seconds)
     gain = "" if rise is None else f", {rise:+.0%}"
     return Cell(f"{told.text}{gain}{CAPPED if entry.capped else ''}", value=told.value)
 
 
-def _duration(seconds: float | None) -> Cell:
+def duration_cell(seconds: float | None) -> Cell:
+    """Tell a time in seconds or minutes."""
     if seconds is None or seconds < 120:
         return _cell(seconds, "{:.1f} s")
     return Cell(f"{seconds / 60:.1f} min", value=seconds)

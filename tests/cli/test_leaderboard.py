@@ -152,3 +152,36 @@ def test_brief_shows_the_tables_over_the_whole_catalogue_only(popularity: Comman
     assert len(rows) == 2  # the trade-off names it without bold
     assert all(row in whole for row in rows)
     assert_refused(command("leaderboard", "--brief", "--format", "json"))
+
+
+def test_the_summary_is_the_answer_and_the_telling_rows(command: Command, board: Path) -> None:
+    shown = command("leaderboard", "--dataset", "toy", "--summary").out
+    assert "**Recommendation**: mine is best" in shown
+    assert shown.count("### ") == 1
+    for wrong in (["--brief"], ["--model", "mine"], ["--format", "html"]):
+        assert_refused(command("leaderboard", "--summary", *wrong))
+    narrowed = command("leaderboard", "--dataset", "toy", "--model", "popularity").out
+    assert "**Recommendation**" not in narrowed
+
+
+@pytest.mark.parametrize(("ending", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
+def test_a_picture_is_drawn_and_is_the_same_again(
+    command: Command, board: Path, tmp_path: Path, ending: str, begins: bytes
+) -> None:
+    file = tmp_path / f"board.{ending}"
+    for _ in range(2):
+        command("leaderboard", "--dataset", "toy", "--picture", str(file))
+        drawn = file.read_bytes()
+        assert drawn.startswith(begins)
+    command("leaderboard", "--dataset", "toy", "--picture", str(file))
+    assert file.read_bytes() == drawn
+    if ending == "svg":
+        assert b">popularity<" in drawn
+
+
+def test_what_cannot_be_drawn_into_is_refused(command: Command, board: Path) -> None:
+    for wrong in ("board.jpg", "no-folder/board.svg"):
+        assert_refused(command("leaderboard", "--picture", wrong))
+    for wrong in (["--out", "a.md", "--check"], ["--preset", "thorough"]):
+        assert_refused(command("leaderboard", "--picture", "a.svg", *wrong))
+    assert not (board.parent / "a.svg").exists()

@@ -77,7 +77,7 @@ def check_markdown(made: list[Leaderboard], text: str) -> None:
     page = MarkdownIt("gfm-like", {"linkify": False}).render(written)
     reader = Reader(page)
     assert {tag for tag, _ in reader.tags} <= {
-        *("h2", "h3", "p", "strong", "details", "summary"),
+        *("h2", "h3", "p", "ul", "li", "strong", "details", "summary"),
         *("table", "thead", "tbody", "tr", "th", "td"),
     }
     assert {a for _, attributes in reader.tags for a in attributes} <= {"style"}

@@ -135,7 +135,9 @@ def test_numbers_in_other_units_are_sorted_by_what_they_mean(page: Page) -> None
         for th in page.browser.find_elements(By.CSS_SELECTOR, "table:first-of-type thead th")
     ]
     number = places.index("parameters")
-    page.browser.find_elements(By.CSS_SELECTOR, "table thead th button")[number].click()
+    button = page.browser.find_elements(By.CSS_SELECTOR, "table thead th button")[number]
+    page.run("arguments[0].scrollIntoView({block: 'center'})", button)
+    button.click()
     assert page.column(number)[0] == "2,000,000"
     assert page.column(number)[-1] == "0"
 
