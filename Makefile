@@ -26,8 +26,8 @@ lint: $(VENV)/test.stamp  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: $(VENV)/test.stamp  ## write the leaderboards of README and of the models' pages anew
-	$(BIN)/python -m benchmark leaderboard --results results/published --dataset ml-100k --brief --into README.md
+docs: $(VENV)/test.stamp  ## write the leaderboards and the picture of the documentation anew
+	$(BIN)/python -m benchmark leaderboard --results results/published --dataset ml-100k --summary --into README.md --picture docs/pictures/ml-100k.svg
 	$(BIN)/python -m tests.test_pages
 
 format: $(VENV)/test.stamp  ## let ruff mend what it can

@@ -129,6 +129,14 @@ def test_a_board_is_that_of_the_committed_runs(board: str) -> None:
     assert done.exit_code == 0, done.exception
 
 
+@pytest.mark.xdist_group("pages")
+def test_the_picture_is_that_of_the_committed_runs(tmp_path: Path) -> None:
+    drawn = tmp_path / "ml-100k.svg"
+    done = made(["leaderboard", *BOARDS["ml-100k"], "--summary", "--picture", str(drawn)])
+    assert done.exit_code == 0, done.exception
+    assert drawn.read_bytes() == (ROOT / "docs" / "pictures" / drawn.name).read_bytes()
+
+
 @pytest.mark.parametrize("page", NAMES)
 def test_settings_named_on_a_page_exist(page: str) -> None:
     text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
