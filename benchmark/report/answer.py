@@ -32,11 +32,12 @@ _NAMED = 6
 def answer_lines(board: Leaderboard) -> list[tuple[str, str]]:
     """Return sentences, each with what it is about, ``("Search", "… cannot be told …")``."""
     answer = answer_of(board)
+    surer = "; ".join(_surer(answer))
     return [
         *((TASKS[each.task], _best(each)) for each in answer.tasks),
         *_both(answer),
         *(("How sure", _sure(each)) for each in answer.tasks[:1]),
-        *(("What would make it surer", text) for text in _surer(answer)),
+        *([("What would make it surer", f"{surer}.")] if surer else []),
     ]
 
 
@@ -66,7 +67,8 @@ def _best(each: TaskAnswer) -> str:
     metric = each.metric.upper()
     if len(each.best) == 1:
         row = each.best[0]
-        apart = f"; all {each.others} others can be told from it" if each.others else ""
+        all_others = "the other one" if each.others == 1 else f"all {each.others} others"
+        apart = f"; {all_others} can be told from it" if each.others else ""
         return f"{names} is best, with {metric} {_figure(row)}{apart}."
     means = f"{_figure(each.best[0])} to {_figure(each.best[-1])}"
     said = f"{names} cannot be told from the best ({metric} {means})"
@@ -111,16 +113,16 @@ def _surer(answer: Answer) -> Iterator[str]:
     doubts = {each.doubt for each in answer.tasks if len(each.best) > 1}
     if "trainings" in doubts:
         few = any(each.seeds < FEW_SEEDS for each in answer.tasks)
-        yield "more seeds of the best models" + (f", {FEW_SEEDS} at least." if few else ".")
+        yield "more seeds of the best models" + (f", {FEW_SEEDS} at least" if few else "")
     elif "requests" in doubts:
         yield (
             "more users: most of the doubt about the best is that of the requests, which more seeds"
-            " would not take away; four times as many would halve it."
+            " would not take away, and four times as many would halve it"
         )
     capped = [row.entry.label for each in answer.tasks for row in each.best if row.entry.capped]
     if capped:
         names = _listed(list(dict.fromkeys(capped)))
-        yield f"a larger budget: the cap ended {names} ({CAPPED.strip()}), which may have risen on."
+        yield f"a larger budget: the cap ended {names} ({CAPPED.strip()}), which may have risen on"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -132,4 +134,4 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _figure(row: Row) -> str:
-    return f"{row.mean:.3f}".replace("0.", ".", 1) if row.mean is not None else NOTHING
+    return NOTHING if row.mean is None else f"{row.mean:.3f}"

@@ -100,4 +100,4 @@ def test_one_model_alone_is_best(tmp_path: Path) -> None:
     (rec,) = answer_of(board).tasks
     assert (rec.closest, rec.doubt, rec.others) == (None, "none", 0)
     assert answer_of(board).both == ()
-    assert dict(answer_lines(board))["Recommendation"].startswith("a is best, with NDCG@10 .")
+    assert dict(answer_lines(board))["Recommendation"].startswith("a is best, with NDCG@10 0.")
