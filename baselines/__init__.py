@@ -116,7 +116,7 @@ MODELS = (
         "sasrec",
         ("rec",),
         "baseline",
-        "self-attention over the item sequence, RecBole's module, a loss at every position",
+        "self-attention over the item sequence, by RecBole's choices, a loss at every position",
         "baselines.sasrec.model:SASRec",
         "Kang and McAuley 2018",
     ),

@@ -47,7 +47,7 @@ def rpg_needs(settings: RPGSettings, sizes: Sizes, tasks: tuple[Task, ...]) -> N
     graph = Work(moved=FLOAT * s.digits * float(sizes.items) ** 2, held=scores, name="graph")
     trainings = trained(s, epoch, steps, request, sizes, tasks).named("network")
     kept = FLOAT * (network.weights + table) + INDEX * s.digits * sizes.items
-    libraries: tuple[Library, ...] = ("torch", "recbole")
+    libraries: tuple[Library, ...] = ("torch",)
     return Needs(
         (vectors, _coding(s, sizes), trainings, *(() if exact else (graph,))),
         request,

@@ -71,7 +71,7 @@ class RPGNetwork(nn.Module):
         super().__init__()
         digits, width = codes.shape[1], settings.width
         self.temperature = settings.temperature
-        # RecBole's table of items, of which one row is made, gives way to the codes'.
+        # The table of items, of which one row is made, gives way to the codes'.
         self.encoder = new_network(settings, 1)
         self.encoder.item_embedding = CodeEmbedding(codes, settings.codebook_size, width)
         self.weight = nn.Parameter(torch.zeros(digits, width, width))

@@ -16,7 +16,7 @@ class SASRec(SequenceModel[SASRecSettings]):
     Settings = SASRecSettings
     presets = PRESETS
     name = "sasrec"
-    libraries = ("torch", "recbole")
+    libraries = ("torch",)
 
     def network(self, items: int) -> SASRecNetwork:
         """Return RecBole's module."""

@@ -1,42 +1,59 @@
-"""RecBole's SASRec as a network of sequences."""
+"""SASRec as a network of sequences."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from baselines.recbole_bridge.modules import RecBoleSASRec, build_sasrec
 from baselines.sasrec.settings import EncoderSettings
+from baselines.sasrec.transformer import (
+    NORM_EPSILON,
+    TransformerEncoder,
+    causal_mask,
+    draw_weights,
+)
 from baselines.sequential.network import SequenceNetwork, Sequences
 from benchmark.learning.dropout import use_byte_dropout
 
 __all__ = ["SASRecNetwork", "new_network"]
 
 
-class SASRecNetwork(RecBoleSASRec, SequenceNetwork):
-    """RecBole's module, asked for the states of all positions."""
+class SASRecNetwork(SequenceNetwork):
+    """Items and positions through a causal transformer; weights have the names of RecBole's.
+
+    Args:
+        settings: sizes.
+        items: of the catalogue; item ``i`` is row ``i + 1`` of the table, row 0 is padding.
+    """
 
     item_embedding: nn.Module
-    position_embedding: nn.Embedding
-    LayerNorm: nn.LayerNorm
-    dropout: nn.Module
-    trm_encoder: nn.Module
-    get_attention_mask: Callable[[Tensor], Tensor]
+
+    def __init__(self, settings: EncoderSettings, items: int) -> None:
+        super().__init__()
+        self.item_embedding = nn.Embedding(items + 1, settings.width, padding_idx=0)
+        self.position_embedding = nn.Embedding(settings.max_history, settings.width)
+        self.trm_encoder = TransformerEncoder(
+            settings.layers,
+            settings.width,
+            settings.heads,
+            settings.inner,
+            settings.dropout,
+            settings.attention_dropout,
+        )
+        self.LayerNorm = nn.LayerNorm(settings.width, eps=NORM_EPSILON)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.apply(draw_weights)
 
     def states_of(self, sequences: Sequences) -> Tensor:
-        """Return the states of every position, ``[rows, positions, width]``.
-
-        RecBole's own ``forward`` is this up to its last line, which keeps one position only.
-        """
+        """Return the states of every position, ``[rows, positions, width]``."""
         items = sequences.items
         places = torch.arange(items.shape[1], device=items.device)
         embedded = self.item_embedding(items) + self.position_embedding(places)
-        embedded = self.dropout(self.LayerNorm(embedded))
-        mask = self.get_attention_mask(items)
-        states: Tensor = self.trm_encoder(embedded, mask, output_all_encoded_layers=True)[-1]
+        states: Tensor = self.trm_encoder(
+            self.dropout(self.LayerNorm(embedded)), causal_mask(items)
+        )
         return states
 
     def item_table(self) -> Tensor:
@@ -46,14 +63,6 @@ class SASRecNetwork(RecBoleSASRec, SequenceNetwork):
 
 def new_network(settings: EncoderSettings, items: int) -> SASRecNetwork:
     """Return a network for so many items, with weights drawn by torch's own generator."""
-    sizes = {
-        "n_layers": settings.layers,
-        "n_heads": settings.heads,
-        "hidden_size": settings.width,
-        "inner_size": settings.inner,
-        "hidden_dropout_prob": settings.dropout,
-        "attn_dropout_prob": settings.attention_dropout,
-    }
-    network = build_sasrec(items, settings.max_history, sizes, SASRecNetwork)
+    network = SASRecNetwork(settings, items)
     use_byte_dropout(network)
     return network

@@ -18,6 +18,7 @@ from baselines.rpg.model import RPG
 from baselines.rpg.network import CodeEmbedding, CodeTrainer, RPGNetwork, sums_of_codes
 from baselines.rpg.product_codes import product_codes, whitened
 from baselines.rpg.settings import RPGSettings
+from baselines.sequential.network import Sequences
 from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventLog
 from benchmark.data.requests import Requests, Task
@@ -128,8 +129,8 @@ def test_digits_are_predicted_from_strictly_earlier_events_alone(times: list[int
         for item, time in zip(items, times, strict=True):
             earlier = [i + 1 for i, t in zip(items, times, strict=True) if t < time]
             if earlier:
-                sequence = torch.tensor([earlier])
-                state = made.encoder(sequence, torch.tensor([len(earlier)]))[0]
+                alone = torch.tensor([earlier])
+                state = made.encoder.states_of(Sequences(alone, alone * 0, alone * 0))[0, -1]
                 by_digit = slow_log_probabilities(made, state)
                 own = by_digit[torch.arange(DIGITS), made.items.codes[item]]
                 expected, predictions = expected - own.mean(), predictions + 1
