@@ -37,21 +37,27 @@ format: $(VENV)/test.stamp  ## let ruff mend what it can
 clean:  ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
 
+# Its requirements name a ray that has no build for Python 3.12 and later, and that nothing here imports.
+RECBOLE = $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 12))' || \
+  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps recbole==1.2.1
+
 # The stamps are written last: an interrupted installation is taken up again.
 $(VENV)/run.stamp: pyproject.toml constraints.txt | $(VENV)/pyvenv.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(RECBOLE)
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt | $(VENV)/pyvenv.cfg
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,recbole]'
+	$(RECBOLE)
 	@touch $@ $(VENV)/run.stamp
 
 $(VENV)/pyvenv.cfg:
 	@rm -rf $(VENV) $(VENV).unfinished
-	@for python in $(PYTHON) python3.11 python3.10 python3 python; do \
-	  if $$python -c 'import sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 11))' 2>/dev/null; then \
+	@for python in $(PYTHON) python3.11 python3.12 python3.13 python3.10 python3 python; do \
+	  if $$python -c 'import sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
 	    echo "making $(VENV) with $$($$python --version)"; \
 	    exec $$python -m venv $(VENV); \
 	  fi; \
 	done; \
-	echo "error: no Python 3.10 or 3.11 found (RecBole needs one); install one, or name it: make PYTHON=/path/to/python3.11 ..." >&2; exit 1
+	echo "error: no Python 3.10 to 3.13 found; install one, or name it: make PYTHON=/path/to/python3.11 ..." >&2; exit 1

@@ -1,9 +1,21 @@
-"""``python -m benchmark``."""
+"""``python -m benchmark``, and the console script."""
 
-from benchmark.signals import listen
+from __future__ import annotations
 
-listen()  # first of all: a signal that comes while the rest is imported ends in one line, too
+from typing import NoReturn
 
-from benchmark.cli import main  # noqa: E402
+__all__ = ["main"]
 
-main()
+
+def main() -> NoReturn:
+    """Run the command line and end the process."""
+    from benchmark.signals import listen
+
+    listen()  # first of all: a signal that comes while the rest is imported ends in one line, too
+    from benchmark.cli import main as command_line
+
+    command_line()
+
+
+if __name__ == "__main__":
+    main()

@@ -19,8 +19,16 @@ from unittest import mock
 import numpy as np
 import torch
 
+from benchmark.errors import BenchmarkError
+
 _anomaly_mode = torch.is_anomaly_enabled()
-import recbole.model.sequential_recommender as sequential_recommender  # noqa: E402, PLR0402
+try:
+    import recbole.model.sequential_recommender as sequential_recommender  # noqa: PLR0402
+except ModuleNotFoundError as error:
+    raise BenchmarkError(
+        f"RecBole 1.2.1 cannot be used without the package '{error.name}'; run:"
+        " pip install --no-deps recbole==1.2.1 && pip install 'search-rec-benchmark[recbole]'"
+    ) from error
 
 # sine.py turns autograd's anomaly mode on for the whole process when imported, which makes every
 # training step of every model about a third slower.

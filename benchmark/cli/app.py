@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -13,11 +15,12 @@ from benchmark.cli.check import check
 from benchmark.cli.clean import clean
 from benchmark.cli.compare import compare
 from benchmark.cli.data import app as data_app
+from benchmark.cli.doctor import doctor
 from benchmark.cli.identifiers import identifiers
 from benchmark.cli.launched import hush, refuse_several
 from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.list import list_
-from benchmark.cli.output import discard_stdout, remark, show_error
+from benchmark.cli.output import discard_stdout, remark, show_error, show_lines
 from benchmark.cli.predict import predict
 from benchmark.cli.publish import publish
 from benchmark.cli.run import run
@@ -27,8 +30,9 @@ from benchmark.cli.tiers import tiers
 from benchmark.cli.trec import export, import_
 from benchmark.cli.tune import tune
 from benchmark.errors import BenchmarkError, InputError
+from benchmark.version import __version__
 
-__all__ = ["app", "main"]
+__all__ = ["COMMANDS", "SCRIPT", "app", "main"]
 
 # Recent Typer brings its own copy of click, older ones use the package; either way these are the
 # bases of what it raises.
@@ -37,39 +41,63 @@ _CLICK_ERROR: type[Exception] = next(
 )
 
 _INTERRUPTED = 128 + signal.SIGINT
+SCRIPT = "sr-benchmark"
+"""The console script, for which a shell can complete words."""
 
 app = typer.Typer(
     name="benchmark",
     help="Benchmark for models that serve search and recommendation together.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        show_lines([__version__])
+        raise typer.Exit
 
 
 @app.callback()
 def _options(
     context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Show the version.")
+    ] = False,
 ) -> None:
     """Benchmark for models that serve search and recommendation together."""
     refuse_several(context.invoked_subcommand)
 
 
-app.command("run")(run)
-app.command("sweep")(sweep)
-app.command("tune")(tune)
-app.command("list")(list_)
-app.command("leaderboard")(leaderboard)
-app.command("compare")(compare)
-app.command("tiers")(tiers)
-app.command("check")(check)
-app.command("publish")(publish)
-app.command("clean")(clean)
-app.command("predict")(predict)
-app.command("identifiers")(identifiers)
-app.command("export")(export)
-app.command("import")(import_)
+COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+    "run": (run, "run --model sasrec,gensar --preset quick"),
+    "sweep": (sweep, "sweep mine.yaml --workers 1"),
+    "tune": (tune, "tune --model bm25 --trials 5"),
+    "list": (list_, "list models"),
+    "leaderboard": (leaderboard, "leaderboard --preset quick --format html --out leaderboard.html"),
+    "compare": (
+        compare,
+        "compare results/runs/ml-100k/popularity/quick-* results/runs/ml-100k/bm25/quick-*",
+    ),
+    "tiers": (tiers, "tiers scores.csv"),
+    "check": (check, "check --baseline baseline"),
+    "publish": (publish, "publish results/runs/ml-100k/*/quick-* --to baseline"),
+    "clean": (clean, "clean"),
+    "predict": (predict, "predict results/runs/ml-100k/gensar/quick-* --user 7"),
+    "identifiers": (identifiers, "identifiers results/runs/ml-100k/gensar/quick-* --item 50"),
+    "export": (export, "export results/runs/ml-100k/bm25/quick-* --format trec --out trec"),
+    "import": (
+        import_,
+        "import trec/run.search.full.txt --name other --dataset ml-100k --task search"
+        " --protocol full",
+    ),
+    "doctor": (doctor, "doctor"),
+}
+"""Every command by its name, with an example that the documentation has too."""
+for _name, (_function, _example) in COMMANDS.items():
+    app.command(_name, epilog=f"Example: python -m benchmark {_example}")(_function)
 app.add_typer(data_app, name="data")
 
 
@@ -91,7 +119,9 @@ def main() -> NoReturn:
 
 def _run() -> int:
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
-    status = app(args=arguments, prog_name="python -m benchmark", standalone_mode=False)
+    script = Path(sys.argv[0]).name
+    name = SCRIPT if script == SCRIPT else "python -m benchmark"
+    status = app(args=arguments, prog_name=name, standalone_mode=False)
     if status == _INTERRUPTED:  # Typer returns it in place of KeyboardInterrupt
         raise KeyboardInterrupt
     try:

@@ -95,7 +95,7 @@ def place_of_files(card: Card, folder: Path) -> Path:
             top = where.package.partition(".")[0]
             raise InputError(
                 f"data set '{card.name}' lies in the package '{where.package}', which is not "
-                f"installed; if you trust it, run: pip install {top}"
+                f"installed; if you trust it, run: pip install --no-deps {top}"
             )
         return inside(installed, where.path)
     own = folder if where is None else inside(folder, where.path)

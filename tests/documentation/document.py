@@ -13,7 +13,6 @@ __all__ = [
     "FILES",
     "MADE_BY_COMMANDS",
     "NAMED",
-    "NOT_THERE_YET",
     "PROSE",
     "README",
     "ROOT",
@@ -85,8 +84,6 @@ MADE_BY_COMMANDS = {
     "results/tuning/DATASET/MODEL/STUDY/study.json",
 }
 """What the pages name but a fresh checkout does not hold."""
-
-NOT_THERE_YET = ("doctor",)
 
 
 @dataclass(frozen=True)
