@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
-__all__ = ["dataset_rows", "datasets", "metric_rows", "model_rows", "models"]
+__all__ = ["dataset_rows", "datasets", "metric_rows", "model_rows", "models", "run_rows"]
 
 
 def models() -> pd.DataFrame:
@@ -37,6 +39,33 @@ def model_rows() -> list[dict[str, object]]:
     return [
         {"name": m.name, "tasks": list(m.tasks), "group": m.group, "summary": m.summary}
         for m in available().values()
+    ]
+
+
+def run_rows(results: Path) -> list[dict[str, object]]:
+    """Return what stored runs say of themselves, the newest first.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    from benchmark.results.find_run import named_runs, short_ids
+
+    if not results.is_dir():
+        raise InputError(f"--results {results}: no such folder")
+    runs = named_runs(results)
+    short = short_ids(runs)
+    return [
+        {
+            "id": short[run.run],
+            "model": run.model,
+            "dataset": run.dataset,
+            "preset": run.preset,
+            "seed": run.seed,
+            "tasks": list(run.tasks),
+            "finished": run.finished,
+            "folder": str(run.folder),
+        }
+        for run in runs
     ]
 
 

@@ -72,7 +72,7 @@ def _options(
 
 
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
-    "run": (run, "run --model sasrec,gensar --preset quick"),
+    "run": (run, "run --model popularity,bm25 --preset quick"),
     "sweep": (sweep, "sweep mine.yaml --workers 1"),
     "tune": (tune, "tune --model bm25 --trials 5"),
     "list": (list_, "list models"),
@@ -85,8 +85,8 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "check": (check, "check --baseline baseline"),
     "publish": (publish, "publish results/runs/ml-100k/*/quick-* --to baseline"),
     "clean": (clean, "clean"),
-    "predict": (predict, "predict results/runs/ml-100k/gensar/quick-* --user 7"),
-    "identifiers": (identifiers, "identifiers results/runs/ml-100k/gensar/quick-* --item 50"),
+    "predict": (predict, "predict RUN --user 7"),
+    "identifiers": (identifiers, "identifiers RUN --item 50"),
     "export": (export, "export results/runs/ml-100k/bm25/quick-* --format trec --out trec"),
     "import": (
         import_,
@@ -95,7 +95,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     ),
     "doctor": (doctor, "doctor"),
 }
-"""Every command by its name, with an example that the documentation has too."""
+"""Every command by its name, with an example that the documentation has too, of some run."""
 for _name, (_function, _example) in COMMANDS.items():
     app.command(_name, epilog=f"Example: python -m benchmark {_example}")(_function)
 app.add_typer(data_app, name="data")

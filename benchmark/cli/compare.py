@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from benchmark.cli.named_run import HELP, FromOption, named_run
 from benchmark.cli.output import remark, show_json, show_lines, show_table
 from benchmark.cli.plan import RunDatasetOption
 from benchmark.errors import BenchmarkError
@@ -37,13 +38,14 @@ _COLUMNS = {
 
 
 def compare(
-    run_a: Annotated[Path, typer.Argument(help="Folder of the run to start from.")],
-    run_b: Annotated[Path, typer.Argument(help="Folder of the run to compare with it.")],
+    run_a: Annotated[str, typer.Argument(help=f"The run to start from. {HELP}")],
+    run_b: Annotated[str, typer.Argument(help="The run to compare with it.")],
     metric: Annotated[
         str | None, typer.Option(help="One metric; the leaderboard's three if not given.")
     ] = None,
     dataset: RunDatasetOption = None,
     examples: Annotated[int, typer.Option(min=0, help="Requests to show in each direction.")] = 5,
+    results: FromOption = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Compare two stored runs request by request: would other requests show the difference?
@@ -53,17 +55,16 @@ def compare(
     from benchmark.analysis import comparison
     from benchmark.analysis.scores import SHOWN
     from benchmark.evaluation.metrics import parse
-    from benchmark.results.record import read_run
 
     metric = metric and parse(metric).name
-    a, b = read_run(run_a), read_run(run_b)
-    results = comparison.compare(a, b, SHOWN if metric is None else (metric,), examples)
+    a, b = named_run(run_a, results), named_run(run_b, results)
+    found = comparison.compare(a, b, SHOWN if metric is None else (metric,), examples)
     described = _Described(_dataset(a, dataset) if examples else None)
     if as_json:
-        show_json([_document(each, described) for each in results])
+        show_json([_document(each, described) for each in found])
         return
     show_lines([f"a: {a.folder}", f"b: {b.folder}"])
-    for table in [_figures(results, a, b), *_examples(results, described)]:
+    for table in [_figures(found, a, b), *_examples(found, described)]:
         show_table(table)
 
 

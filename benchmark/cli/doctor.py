@@ -22,7 +22,7 @@ __all__ = ["doctor"]
 
 NEEDED = ("torch", "transformers", "sentence-transformers", "pandas", "pyarrow", "scipy", "optuna")
 WANTED = {
-    "recbole": "recbole:NAME, and the files of ml-100k: pip install --no-deps recbole==1.2.1",
+    "recbole": "its own models, and the files of ml-100k: pip install --no-deps recbole==1.2.1",
     "distributed": "sweeps of several workers: pip install 'search-rec-benchmark[cluster]'",
 }
 """What only some commands need, and how to get it."""

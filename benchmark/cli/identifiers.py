@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from benchmark.cli.named_run import FromOption, RunArgument, named_run
 from benchmark.cli.output import show_json, show_table
 from benchmark.cli.pictures import picture_target
 from benchmark.errors import BenchmarkError, InputError, did_you_mean
@@ -20,7 +21,7 @@ __all__ = ["identifiers"]
 
 
 def identifiers(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
+    run: RunArgument,
     item: Annotated[str | None, typer.Option(help="Id of an item to show.")] = None,
     others: Annotated[
         int, typer.Option(min=0, help="Items to name of those that share a prefix.")
@@ -28,13 +29,13 @@ def identifiers(
     picture: Annotated[
         Path | None, typer.Option(help="SVG file to draw codes and neighbours into.")
     ] = None,
+    results: FromOption = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Show how the codes of a run's identifiers are used, or what an item shares with others."""
     from benchmark.inspect.identifiers import identifier_facts
-    from benchmark.results.record import read_run
 
-    record = read_run(run)
+    record = named_run(run, results)
     told = record.info.get("facts", {}).get("identifiers")
     if not told or not isinstance(told, dict):
         raise InputError(f"{run}: {record.info['model']} tells nothing of identifiers")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from benchmark.api.listing import dataset_rows, metric_rows, model_rows
+from benchmark.api.listing import dataset_rows, metric_rows, model_rows, run_rows
 from benchmark.cli.output import show_json, show_lines, show_table
 
 __all__ = ["list_"]
@@ -20,23 +21,28 @@ class Listed(str, Enum):
     models = "models"
     datasets = "datasets"
     metrics = "metrics"
+    runs = "runs"
 
 
 def list_(
     what: Annotated[Listed, typer.Argument(help="What to list.")] = Listed.models,
+    results: Annotated[Path, typer.Option(help="Folder of the run records.")] = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """List models, data sets or metrics."""
+    """List models, data sets, metrics, or stored runs with what they can be named by."""
     rows_of = {
         Listed.models: model_rows,
         Listed.datasets: dataset_rows,
         Listed.metrics: metric_rows,
+        Listed.runs: lambda: run_rows(results),
     }
     rows = rows_of[what]()
     if as_json:
         show_json(rows)
         return
-    table = Table(*(rows[0].keys() if rows else ()))
+    table = Table()
+    for name in rows[0] if rows else ():
+        table.add_column(name, no_wrap=name in ("id", "folder"))
     for row in rows:
         table.add_row(*(", ".join(v) if isinstance(v, list) else str(v) for v in row.values()))
     show_table(table)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from benchmark.cli.named_run import FromOption, RunArgument, named_run
 from benchmark.cli.output import remarks, show_json, show_table
 from benchmark.cli.plan import RunDatasetOption
 from benchmark.errors import InputError
@@ -24,7 +25,7 @@ __all__ = ["predict"]
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
+    run: RunArgument,
     user: Annotated[str, typer.Option(help="Id of the user, as in the data's files.")],
     query: Annotated[
         str | None,
@@ -38,20 +39,20 @@ def predict(
     ] = 10,
     history: Annotated[int, typer.Option(min=0, help="Events of the history to show.")] = 10,
     dataset: RunDatasetOption = None,
+    results: FromOption = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Show a user's history and what the model of a stored run gives for each task."""
     from benchmark.data.requests import Task
     from benchmark.exchange.export import answers_of, stored_model
     from benchmark.inspect.ad_hoc_requests import is_text, number_of_user, request_of_user
-    from benchmark.results.record import read_run
     from benchmark.running.dataset_of import dataset_of
 
     if query is not None and not query.strip():
         raise InputError("--query: it has no words")
     if query is not None and not is_text(query):
         raise InputError("--query: it is no text in UTF-8, or has control characters in it")
-    record = read_run(run)
+    record = named_run(run, results)
     model = stored_model(record)
     served = [Task(name) for name in record.info["tasks"]]
     if query is not None and Task.SEARCH not in served:

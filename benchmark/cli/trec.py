@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from benchmark.cli.named_run import FromOption, RunArgument, named_run
 from benchmark.cli.output import remarks, show_json, show_lines, show_table
 from benchmark.cli.plan import RunDatasetOption, Seen
 
@@ -37,21 +38,21 @@ class AskedProtocol(str, Enum):
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.")],
+    run: RunArgument,
     out: Annotated[Path, typer.Option(help="Folder to write; it must not be there yet.")],
     format_: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.trec,
     dataset: RunDatasetOption = None,
     depth: Annotated[
         int, typer.Option(min=1, help="Items listed of each request over the whole catalogue.")
     ] = 1000,
+    results: FromOption = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Ask the model of a stored run again, and write its answers as TREC files."""
     from benchmark.exchange.export import export_run, stored_model
-    from benchmark.results.record import read_run
     from benchmark.running.dataset_of import dataset_of
 
-    record = read_run(run)
+    record = named_run(run, results)
     model = stored_model(record)
     with remarks() as notify:
         data = dataset_of(record, dataset, notify)

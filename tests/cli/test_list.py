@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from benchmark.data.locate import card_names
 from benchmark.evaluation.metrics import LIST_METRICS, METRICS
 from benchmark.registry import available
 
-from .conftest import Command
+from .conftest import Command, assert_refused, assert_stopped
 
 
 def test_models_as_json_follow_the_contract(command: Command) -> None:
@@ -61,3 +62,23 @@ def test_listing_imports_no_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "popularity" in done.stdout
+
+
+def test_runs_are_listed_by_what_other_commands_take(
+    command: Command, popularity: Command, tmp_path: Path
+) -> None:
+    for seed in (1, 2):
+        popularity("--seed", seed)
+    rows = command("list", "runs", "--json").json
+    assert [row["seed"] for row in rows] in ([2, 1], [1, 2])
+    assert all((tmp_path / row["folder"] / "run.json").is_file() for row in rows)
+    shown = command("list", "runs").out
+    ids = [row["id"] for row in rows]
+    assert all(each in shown for each in ids)
+    by_id = command("compare", *ids, "--json")
+    assert by_id.err.count("results/runs/tiny/popularity/") >= 2
+    assert by_id.json == command("compare", *(row["folder"] for row in rows), "--json").json
+    newest = command("predict", "popularity", "--user", "u1", "--json")
+    assert f"popularity: {rows[0]['folder']}" in newest.err
+    assert_stopped(command("compare", "popularity", "c"))
+    assert_refused(command("list", "runs", "--results", "nowhere"))
