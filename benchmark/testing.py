@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +22,27 @@ from benchmark.budget import Budget
 from benchmark.data.catalogue import Queries
 from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventLog
+from benchmark.data.load import load_dataset
 from benchmark.data.requests import Requests, Task
+from benchmark.data.synthetic_card import write_synthetic_card
+from benchmark.errors import BenchmarkError
 from benchmark.evaluation.asking import Asking
 from benchmark.evaluation.evaluate import HarnessValidation
+from benchmark.failures import blaming
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.model_protocols import ScoresByVectors
 from benchmark.registry import ModelEntry
 from benchmark.settings import build_settings
 
-__all__ = ["CHECKS", "Subject", "seen_mask"]
+__all__ = [
+    "ADVICE",
+    "CHECKS",
+    "Subject",
+    "Verdict",
+    "made_up_data",
+    "seen_mask",
+    "verdict_of",
+]
 
 TOLERANCE = 1e-5
 STEPS = 20
@@ -97,7 +109,8 @@ class Subject:
 
     def with_candidates(self, task: Task) -> Requests:
         """Return the same requests with their sampled candidates."""
-        some = self.dataset.evaluation["test", task].at(slice(20))
+        asked = self.dataset.evaluation["test", task]
+        some = asked.at(asked.asked("sampled")[:20])  # one of few wrong items has no list
         return replace(some.requests, candidates=some.lists["sampled"].rectangle())
 
 
@@ -354,3 +367,63 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     _global_randomness,
 )
 """Every check; its name without the underscore is what a test may call it."""
+
+ADVICE: dict[str, str] = {
+    "shapes": "let score return float32 [requests, candidates], or [requests, items] where"
+    " candidates is None; minus infinity means not produced, NaN is an error",
+    "retrieval": "retrieve returns int32 items and float32 scores [requests, k]: distinct, best"
+    " first, unseen where exclude_seen holds, -1 and minus infinity where a place stays empty",
+    "one_answer": "score and retrieve have to rank alike; define one of them by the other",
+    "determinism": "draw from generators made from context.seed only, and let no set or hash order"
+    " decide anything",
+    "save_and_load": "state has to return all that score needs, and restore has to take it back;"
+    " settings are fields of a frozen dataclass",
+    "batch_size": "a request's scores may depend on nothing else in its batch: evaluate in eval()"
+    " mode, mask padding, and use no statistics of the batch",
+    "histories": "answer an empty history (all -1) and one longer than any window",
+    "vectors": "request_vectors times ranked_vectors has to be score",
+    "unseen_word": "give words that training never showed a place of their own, or none",
+    "given": "declare in given() what is read: item_text, query_text, times, users, encoder; or do"
+    " not read it",
+    "global_randomness": "seed no global generator and draw from none; wrap what does in"
+    " torch.random.fork_rng()",
+}
+"""What to change where a check fails, by its name."""
+
+
+class Verdict(NamedTuple):
+    """What a check came to.
+
+    Attributes:
+        check: its name.
+        holds: whether the model holds it.
+        rule: what has to hold.
+        advice: what to change, behind what was found; empty where it holds.
+    """
+
+    check: str
+    holds: bool
+    rule: str
+    advice: str
+
+
+def verdict_of(check: Callable[[Subject], None], subject: Subject) -> Verdict:
+    """Call a check; whatever it raises, the model does not hold it."""
+    name = check.__name__.strip("_")
+    rule = (check.__doc__ or "").strip().partition("\n")[0]
+    try:
+        with blaming("it raised"):
+            check(subject)
+    except BenchmarkError as error:
+        found = " ".join(str(error).split()).removeprefix("it raised: ")
+        return Verdict(name, False, rule, f"{ADVICE[name]} (found: {found})")
+    return Verdict(name, True, rule, "")
+
+
+def made_up_data(seed: int = 0) -> Dataset:
+    """Return a small data set with both tasks, drawn by the rules of ``data synthetic``."""
+    rules = {"users": 60, "items": 120, "events": 1200, "seed": seed}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place, "made-up")
+        write_synthetic_card(folder, None, rules, ())
+        return load_dataset(folder, cache=Path(place, "cache"))

@@ -12,6 +12,7 @@ import typer
 
 from benchmark import signals
 from benchmark.cli.check import check
+from benchmark.cli.check_model import check_model
 from benchmark.cli.clean import clean
 from benchmark.cli.compare import compare
 from benchmark.cli.data import app as data_app
@@ -20,6 +21,7 @@ from benchmark.cli.identifiers import identifiers
 from benchmark.cli.launched import hush, refuse_several
 from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.list import list_
+from benchmark.cli.model import app as model_app
 from benchmark.cli.output import discard_stdout, remark, show_error, show_lines
 from benchmark.cli.predict import predict
 from benchmark.cli.publish import publish
@@ -93,12 +95,14 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
         "import trec/run.search.full.txt --name other --dataset ml-100k --task search"
         " --protocol full",
     ),
+    "check-model": (check_model, "check-model bm25"),
     "doctor": (doctor, "doctor"),
 }
 """Every command by its name, with an example that the documentation has too, of some run."""
 for _name, (_function, _example) in COMMANDS.items():
     app.command(_name, epilog=f"Example: python -m benchmark {_example}")(_function)
 app.add_typer(data_app, name="data")
+app.add_typer(model_app, name="model")
 
 
 def main() -> NoReturn:

@@ -80,7 +80,8 @@ def test_options_and_commands_exist() -> None:
 
 
 def test_every_command_has_an_example_that_is_run() -> None:
-    assert set(COMMANDS_OF_APP) | {"data"} == {n.split()[0] for n in options_of_commands() if n}
+    names = {name.split()[0] for name in options_of_commands() if name}
+    assert set(COMMANDS_OF_APP) | {"data", "model"} == names
     for name, (_, example) in COMMANDS_OF_APP.items():
         assert example.split()[0] == name
         known = {line.removeprefix("python -m benchmark ") for line in COMMANDS}

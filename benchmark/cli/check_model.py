@@ -1,0 +1,49 @@
+"""``check-model``: whether a model holds what every model has to, and what to change."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from benchmark.cli.output import progress, show_json, show_table
+from benchmark.errors import CheckFailedError
+from benchmark.plain_text import plain
+
+__all__ = ["check_model"]
+
+
+def check_model(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A model's name.")],
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="A card's name or a folder; small data that are made up if not."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Check that a model holds what every model has to, and say what to change.
+
+    It is trained for a few steps. The exit status is 1 where a check fails.
+    """
+    from benchmark.data.load import load_dataset
+    from benchmark.registry import find
+    from benchmark.testing import CHECKS, Subject, Verdict, made_up_data, verdict_of
+
+    entry = find(name)
+    entry.load()
+    data = made_up_data() if dataset is None else load_dataset(dataset, notify=progress)
+    subject, verdicts = Subject(entry, data), list[Verdict]()
+    for check in CHECKS:
+        progress(f"{entry.name}: {check.__name__.strip('_').replace('_', ' ')}")
+        verdicts.append(verdict_of(check, subject))
+    if as_json:
+        show_json([each._asdict() for each in verdicts])
+    else:
+        table = Table("check", "holds", "what has to hold", "what to change")
+        for each in verdicts:
+            table.add_row(each.check, "yes" if each.holds else "NO", each.rule, plain(each.advice))
+        show_table(table)
+    failed = [each.check for each in verdicts if not each.holds]
+    if failed:
+        raise CheckFailedError(f"{entry.name} does not hold: {', '.join(failed)}")
