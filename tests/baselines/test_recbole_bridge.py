@@ -216,7 +216,7 @@ def test_the_process_is_left_as_it_was() -> None:
         "def now():\n"
         "    return (sys.argv, dict(os.environ), random.getstate(),\n"
         "        torch.get_rng_state().tolist(),\n"
-        "        numpy.random.get_state()[1].tolist(), logging.root.manager.disable,\n"
+        "        [*map(repr, numpy.random.get_state())], logging.root.manager.disable,\n"
         "        [getattr(numpy, n, None) for n in ('bool', 'int', 'long', 'float_', 'object')])\n"
         "sys.argv[1:] = ['--learning_rate=7', 'x']\n"
         "with warnings.catch_warnings():\n"
