@@ -6,7 +6,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint docs format clean
+.PHONY: help run test check lint docs site format clean
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -29,6 +29,10 @@ lint: $(VENV)/test.stamp  ## ruff and mypy
 docs: $(VENV)/test.stamp  ## write the leaderboards and the picture of the documentation anew
 	$(BIN)/python -m benchmark leaderboard --results results/published --dataset ml-100k --summary --into README.md --picture docs/pictures/ml-100k.svg
 	$(BIN)/python -m tests.test_pages
+
+site: $(VENV)/test.stamp  ## build the documentation's site, with the report of the committed runs, into build/site
+	$(BIN)/python -m benchmark leaderboard --results results/published --format html --out docs/report.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 format: $(VENV)/test.stamp  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
