@@ -72,7 +72,7 @@ def _panel(axes: Any, board: Leaderboard, table: Table, lines: int) -> None:
         axes.plot([mean], [place], marker="o", markersize=4.5, color=colour, linestyle="none")
         ranks = _ranks(row)
         axes.annotate(
-            f"{mean:.3f}   {ranks}",
+            f"{mean:.3f}{f' ({ranks})' if ranks else ''}",
             (1.01, place),
             xycoords=("axes fraction", "data"),
             va="center",
