@@ -20,6 +20,7 @@ from benchmark.analysis.scores import SHOWN
 from benchmark.analysis.tables import ALL
 from benchmark.plain_text import plain
 from benchmark.report.answer import answer_lines
+from benchmark.report.forest_list import forest_lists
 from benchmark.report.json import to_document
 from benchmark.report.notes import notes
 from benchmark.report.sections import Section, sections
@@ -116,6 +117,7 @@ def _answer(board: Leaderboard) -> Iterator[str]:
     for head, text in answer_lines(board):
         yield f"<li><strong>{_escape(head)}</strong>: {_escape(text)}</li>"
     yield "</ul>"
+    yield f'<div class="forests">{"".join(forest_lists(board))}</div>'
 
 
 def _section(part: Section, anchor: str) -> str:

@@ -15,6 +15,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from benchmark.analysis.leaderboard import Leaderboard, boards
+from benchmark.report.forest_list import forest_lists
 from benchmark.report.html import to_html
 from benchmark.report.json import to_document
 from benchmark.report.markdown import to_markdown
@@ -32,6 +33,20 @@ def test_every_table_of_the_markdown_is_in_the_page(made: list[Leaderboard], tex
     shown = Reader(text).tables
     for title, table in zip(rendered.texts["h3"], rendered.all_tables, strict=True):
         assert [[cell.replace("tier ", "") for cell in row] for row in shown[title]] == table
+
+
+def test_the_forest_shows_the_intervals_of_the_main_tables(made: list[Leaderboard]) -> None:
+    for board in made:
+        for task, figure in zip(("rec", "search"), forest_lists(board), strict=True):
+            rows = [row for row in board.whole(task).values() if row.mean is not None]
+            widest = max(row.high if row.high is not None else row.mean or 0.0 for row in rows)
+            lines = re.findall(r'class="interval" x1="([\d.]+)" x2="([\d.]+)"', figure)
+            assert len(lines) == len(rows)
+            for row, ends in zip(rows, lines, strict=True):
+                low, high = (float(end) * widest / 100 for end in ends)
+                assert low == pytest.approx(row.mean if row.low is None else row.low, abs=1e-4)
+                assert high == pytest.approx(row.mean if row.high is None else row.high, abs=1e-4)
+            assert figure.count("class=top") == sum(row.top for row in rows)
 
 
 def test_pairs_and_intervals_are_in_the_page(made: list[Leaderboard], text: str) -> None:

@@ -69,6 +69,11 @@ class Page:
     def run(self, script: str, *arguments: Any) -> Any:
         return self.browser.execute_script(script, *arguments)
 
+    def click(self, element: WebElement) -> None:
+        """Click where it is seen; the page scrolls smoothly, which would still be under way."""
+        self.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
+        element.click()
+
     def find(self, selector: str) -> WebElement:
         return self.browser.find_element(By.CSS_SELECTOR, selector)
 
@@ -114,7 +119,7 @@ def test_a_click_and_the_keyboard_sort_a_table(page: Page) -> None:
     known = sorted((v for v in before if v != "n/a"), key=float)
     assert "n/a" in before[:-1] and len(set(known)) > 2
     button = head.find_element(By.TAG_NAME, "button")
-    button.click()
+    page.click(button)
     assert page.column(3) == [*reversed(known), "n/a"]
     assert head.get_attribute("aria-sort") == "descending"
     button.send_keys(Keys.ENTER)
@@ -123,7 +128,7 @@ def test_a_click_and_the_keyboard_sort_a_table(page: Page) -> None:
     button.send_keys(Keys.SPACE)
     assert page.column(3) == [*reversed(known), "n/a"]
 
-    name.click()
+    page.click(name)
     assert page.column(0) == sorted(page.column(0), key=str.lower)
     assert head.get_attribute("aria-sort") == "none"
 
@@ -136,8 +141,7 @@ def test_numbers_in_other_units_are_sorted_by_what_they_mean(page: Page) -> None
     ]
     number = places.index("parameters")
     button = page.browser.find_elements(By.CSS_SELECTOR, "table thead th button")[number]
-    page.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", button)
-    button.click()
+    page.click(button)
     assert page.column(number)[0] == "2,000,000"
     assert page.column(number)[-1] == "0"
 
@@ -179,13 +183,13 @@ def test_charts_follow_what_the_reader_chooses(page: Page) -> None:
 
     assert f"{FOREIGN}; Recommendation NDCG@10" in told("cost")
     assert "Parameters: 2,000,000" in told("cost")
-    page.find("[data-chart=cost] [name=cost] option[value=fit_seconds]").click()
+    page.click(page.find("[data-chart=cost] [name=cost] option[value=fit_seconds]"))
     assert "Parameters" not in told("cost") and "Training time: 2.0 s" in told("cost")
-    page.find("[data-chart=cost] [name=task] option[value=search]").click()
+    page.click(page.find("[data-chart=cost] [name=task] option[value=search]"))
     assert "Search NDCG@10" in told("cost") and "Recommendation" not in told("cost")
     lines = page.browser.find_elements(By.CSS_SELECTOR, "[data-chart=curves] .line")
     assert len(lines) == 4
-    page.find("[data-chart=curves] [name=task] option[value=search]").click()
+    page.click(page.find("[data-chart=curves] [name=task] option[value=search]"))
     assert len(page.browser.find_elements(By.CSS_SELECTOR, "[data-chart=curves] .line")) == 3
 
 
@@ -282,7 +286,8 @@ def test_without_javascript_the_tables_are_there_and_no_dead_controls(page: Page
     page.open()
     assert page.find("table").is_displayed()
     assert "need JavaScript" in page.find("noscript").text
-    assert page.browser.find_elements(By.CSS_SELECTOR, "button, input, select, svg") == []
+    assert page.browser.find_elements(By.CSS_SELECTOR, "button, input, select, .chart svg") == []
+    assert page.find(".forest svg").is_displayed()
     assert not any(
         e.is_displayed() for e in page.browser.find_elements(By.CSS_SELECTOR, "[data-script]")
     )
