@@ -27,6 +27,7 @@ from rich.progress import (
 from benchmark import signals
 from benchmark.plain_text import plain
 from benchmark.progress_lines import ProgressLines
+from benchmark.tracking import Trackers
 
 __all__ = ["Phase", "RunLog", "Spent", "Ticker"]
 
@@ -115,6 +116,7 @@ class RunLog:
         facts: whatever else a model reports, JSON-ready, by name.
         quiet: whether nobody is told anything.
         title: what is at work, in front of each plain line.
+        trackers: who else is told of validations.
     """
 
     phases: list[Phase] = field(default_factory=list)
@@ -122,6 +124,7 @@ class RunLog:
     facts: dict[str, object] = field(default_factory=dict)
     quiet: bool = False
     title: str = ""
+    trackers: Trackers = field(default_factory=Trackers)
     _open: list[tuple[str, Spent]] = field(default_factory=list)
     _started: Spent = field(default_factory=Spent.now)
 
@@ -180,6 +183,7 @@ class RunLog:
         """Add a point to the validation curve, stamped with the seconds since the run began."""
         seconds = Spent.now().since(self._started).seconds
         self.curve.append({"seconds": round(seconds, 3), **values})
+        self.trackers.validated(self.curve[-1])
         self._lines.news(_listed(values))
 
     def trained(self, name: str, told: Mapping[str, object]) -> None:

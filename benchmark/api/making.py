@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmark.api.failure import Failure
@@ -22,6 +22,7 @@ from benchmark.running.plan import Experiment
 from benchmark.running.plan_rules import check_runnable, restricted
 from benchmark.running.runner import RunResult, run_model
 from benchmark.running.unread_scripts import unread_scripts
+from benchmark.tracking import Trackers
 from benchmark.tuning.study import tuned
 
 __all__ = ["How", "check_seeds", "default_protocols", "make_runs", "planned_on"]
@@ -40,6 +41,7 @@ class How:
         fresh: make even what is stored.
         ablations: whether the plans share steps of their training, as a model without each of its
             parts does, and so keep them until all are done.
+        trackers: are told of what is trained.
     """
 
     protocols: tuple[Protocol, ...]
@@ -47,6 +49,7 @@ class How:
     results: Path = Path("results")
     fresh: bool = False
     ablations: bool = False
+    trackers: Trackers = field(default_factory=Trackers)
 
 
 def check_seeds(seeds: Sequence[int]) -> list[int]:
@@ -139,6 +142,7 @@ def make_runs(
                     how.fresh,
                     common,
                     processes,
+                    trackers=how.trackers,
                 )
             except BenchmarkError as error:
                 failed(error)

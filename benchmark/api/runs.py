@@ -24,6 +24,7 @@ from benchmark.remarks import remark
 from benchmark.results.record import RunRecord
 from benchmark.results.scan import scan_runs
 from benchmark.running.plan_rules import check_ablations, check_protocols, plan_experiments
+from benchmark.tracking import find_trackers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -132,6 +133,7 @@ def run(
     ablations: bool = False,
     results: str | Path = "results",
     fresh: bool = False,
+    track: Sequence[str] = (),
 ) -> Runs:
     """Train, evaluate and record models; a run that is stored already is only read.
 
@@ -152,6 +154,7 @@ def run(
         ablations: run the models without each of their parts too.
         results: folder of the run records.
         fresh: run even what is stored.
+        track: experiment trackers that are told of what is trained, such as ``tensorboard``.
 
     Raises:
         InputError: something that was asked for does not exist or does not fit.
@@ -173,7 +176,7 @@ def run(
     plans = planned_on(plans, data, device, remark, folder if tuned else None, ablations)
     asked = tuple(protocols) if protocols is not None else default_protocols(data)
     check_protocols(asked, data)
-    how = How(asked, device, folder, fresh, ablations)
+    how = How(asked, device, folder, fresh, ablations, find_trackers(track))
     errors: list[BenchmarkError] = []
 
     def failed(error: BenchmarkError) -> None:

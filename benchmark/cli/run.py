@@ -66,6 +66,10 @@ def run(
         bool, typer.Option("--estimate", help="Only tell what memory and time it would take.")
     ] = False,
     results: Annotated[Path, typer.Option(help="Folder of the run records.")] = Path("results"),
+    track: Annotated[
+        list[str] | None,
+        typer.Option(help="Tell a tracker: tensorboard, mlflow, wandb, codecarbon, MODULE:CLASS."),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run even what is stored.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,6 +77,7 @@ def run(
     from benchmark.api.making import default_protocols
     from benchmark.data.dataset import Protocol
     from benchmark.running.plan_rules import check_ablations, check_protocols
+    from benchmark.tracking import find_trackers
 
     protocols: Any = protocol and choices("--protocol", protocol, get_args(Protocol))
     numbers = _seeds(seed, seeds)
@@ -80,6 +85,7 @@ def run(
     if ablations:
         check_ablations(plans, set_ or [])
     check_writable(results)
+    trackers = find_trackers(track or [])
     with launched_together(device.value) as processes:
         data, plans = processes.first_of_machine(
             lambda: load_planned(
@@ -98,7 +104,7 @@ def run(
             plans,
             numbers,
             data,
-            How(protocols, device.value, results, fresh, ablations),
+            How(protocols, device.value, results, fresh, ablations, trackers),
             tell=progress,
             failed=show_error,
             processes=processes,

@@ -36,6 +36,7 @@ from benchmark.running.identity import RunIdentity
 from benchmark.running.plan import Experiment
 from benchmark.settings import build_settings
 from benchmark.subnormals import subnormals_flushed
+from benchmark.tracking import Trackers
 
 __all__ = ["RunResult", "run_model"]
 
@@ -62,6 +63,7 @@ def run_model(
     common: Path | None = None,
     processes: Processes = ALONE,
     expected: str | None = None,
+    trackers: Trackers | None = None,
 ) -> RunResult:
     """Train, evaluate and record a model, unless the same run is stored already.
 
@@ -79,6 +81,7 @@ def run_model(
         common: see :class:`TrainingContext`.
         processes: who makes the run.
         expected: the id that it was planned under, by whoever planned it.
+        trackers: are told of what is trained.
 
     Raises:
         BusyError: another process is at the same run.
@@ -121,9 +124,13 @@ def run_model(
                 return RunResult(stored, reused=True)
             check_room(plan, Sizes.of(dataset), identity.device)
             forget_peak()
-            context = _context(plan, identity, checkpoints, common, processes)
-            info, outcomes = _trained(plan, identity, model, dataset, context)
-            return RunResult(processes.once(written), reused=False)
+            told = trackers if trackers is not None and processes.first else Trackers()
+            context = _context(plan, identity, checkpoints, common, processes, told)
+            with _telling(told, identity) as tell_end:
+                info, outcomes = _trained(plan, identity, model, dataset, context)
+                result = RunResult(processes.once(written), reused=False)
+                tell_end(info["metrics"])
+            return result
 
 
 def _check_planned(run_id: str, expected: str | None) -> None:
@@ -145,17 +152,42 @@ def _context(
     checkpoints: Path,
     common: Path | None,
     processes: Processes,
+    trackers: Trackers,
 ) -> TrainingContext:
     return TrainingContext(
         plan.tasks,
         identity.seed,
         identity.device,
-        RunLog(title=f"{plan.title} seed {identity.seed}"),
+        RunLog(title=f"{plan.title} seed {identity.seed}", trackers=trackers),
         checkpoints,
         common,
         identity.run_id,
         processes=processes,
     )
+
+
+@contextmanager
+def _telling(
+    trackers: Trackers, identity: RunIdentity
+) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Tell trackers that a run begins, and that it is over: with its metrics, or that it failed."""
+    trackers.begin(identity.run_id, asdict(identity))
+    ended: list[dict[str, float]] = []
+
+    def ends(metrics: dict[str, Any]) -> None:
+        flat = {
+            f"{task}/{protocol}/{name}": value
+            for task, protocols in metrics.items()
+            for protocol, means in protocols.items()
+            for name, value in means.items()
+            if value is not None
+        }
+        ended.append(flat)
+
+    try:
+        yield ends
+    finally:
+        trackers.end(ended[0] if ended else None)
 
 
 @contextmanager
