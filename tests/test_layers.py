@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TIERS = """version plain_text; errors unfinished signals subnormals;
     files names locks remarks failures processes type_faults control_groups;
     folders progress_lines bounded_json process_group; target; sealed; engine; tracking;
-    settings run_log; statistics; data; search_space top_k model_protocols shared_steps needs budget given; model;
+    settings run_log; statistics; data;
+    search_space top_k model_protocols shared_steps needs budget given; model;
     registry; learning; evaluation; testing; results; running; tuning exchange inspect; sweeping;
     cleaning; analysis; report; api; cli; __main__"""
 """The rooms of ``benchmark``, lowest first: each imports lower ones and itself."""
