@@ -10,7 +10,7 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,13 +25,14 @@ from benchmark.data.events import EventLog
 from benchmark.data.load import load_dataset
 from benchmark.data.requests import Requests, Task
 from benchmark.data.synthetic_card import write_synthetic_card
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, InputError, did_you_mean
 from benchmark.evaluation.asking import Asking
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.failures import blaming
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.model_protocols import ScoresByVectors
 from benchmark.registry import ModelEntry
+from benchmark.search_space import Choice, space_of
 from benchmark.settings import build_settings
 
 __all__ = [
@@ -121,10 +122,11 @@ def _shapes(subject: Subject) -> None:
         for asked in (subject.requests(task), subject.with_candidates(task)):
             width = asked.items if asked.candidates is None else asked.candidates.shape[1]
             scores = subject.model.score(asked)
-            assert scores.shape == (len(asked), width)
-            assert scores.dtype == np.float32
-            assert not np.isnan(scores).any()
-            assert not np.isposinf(scores).any()
+            found = f"{task}: {scores.dtype} {list(scores.shape)}"
+            assert scores.shape == (len(asked), width), f"{found}, wanted {[len(asked), width]}"
+            assert scores.dtype == np.float32, f"{found}, wanted float32"
+            assert not np.isnan(scores).any(), f"{task}: a score is NaN"
+            assert not np.isposinf(scores).any(), f"{task}: a score is plus infinity"
 
 
 def _retrieval(subject: Subject) -> None:
@@ -239,14 +241,20 @@ def _histories(subject: Subject) -> None:
             assert not np.isnan(scores).any()
 
 
-def _with_history(subject: Subject, task: Task, length: int) -> Requests:
-    """Return requests of users who all did ``length`` training events over and over."""
+def _with_history(subject: Subject, task: Task, length: int, others: int = 0) -> Requests:
+    """Return requests of users who all did ``length`` training events over and over.
+
+    The first ``others`` events of each of them are of other items than without.
+    """
     asked = subject.requests(task)[:3]
     train = subject.dataset.train.log
     rows = np.resize(np.arange(min(len(train), 40)), length * len(asked))
+    item = train.item[rows]
+    early = np.arange(len(item)) % max(length, 1) < others
+    item[early] = (item[early] + 1) % asked.items
     log = EventLog.from_columns(
         user=np.repeat(np.arange(len(asked)), length),
-        item=train.item[rows],
+        item=item,
         time=np.arange(len(rows)),
         kind=train.kind[rows],
         query=train.query[rows],
@@ -310,18 +318,30 @@ def _given(subject: Subject) -> None:
     if given is None:
         return
     items, queries, log = train.items, train.queries, train.log
-    other = queries
+    hidden = []
     if not given.item_text:
-        items = replace(items, titles=items.ids, texts=("",) * len(items))
+        items, hidden = replace(items, titles=items.ids, texts=("",) * len(items)), ["item_text"]
     if not given.query_text:
-        other = _renamed(queries)
+        queries, hidden = _renamed(queries), [*hidden, "query_text"]
     if given.times == "order":
         log = replace(log, time=np.unique(log.time, return_inverse=True)[1].astype(np.int64))
-    again = subject.train(view=replace(train, items=items, queries=other, log=log))
+        hidden.append("times")
+    again = subject.train(view=replace(train, items=items, queries=queries, log=log))
     for task in subject.tasks:
         asked = subject.requests(task)
         told = asked if given.query_text else replace(asked, queries=_renamed(asked.queries))
-        np.testing.assert_array_equal(again.score(told), subject.model.score(asked))
+        same = np.array_equal(again.score(told), subject.model.score(asked))
+        assert same, f"{task}: scores change with one of {', '.join(hidden)}; declare it"
+        _reads_no_further(subject, task, given.longest_history)
+
+
+def _reads_no_further(subject: Subject, task: Task, longest: int | None) -> None:
+    """Hold a model to the length of the history that it declares."""
+    if not longest:
+        return
+    asked, told = (_with_history(subject, task, longest + 3, others) for others in (0, 3))
+    same = np.array_equal(subject.model.score(told), subject.model.score(asked))
+    assert same, f"{task}: scores change with an event before the last {longest}: longest_history"
 
 
 def _renamed(queries: Queries) -> Queries:
@@ -330,11 +350,52 @@ def _renamed(queries: Queries) -> Queries:
 
 def _global_randomness(subject: Subject) -> None:
     """Neither training nor scoring touches global random generators."""
-    model = subject.again  # trained between two looks at them
-    with _unchanged_randomness():
-        for task in subject.tasks:
-            model.score(subject.with_candidates(task))
-            model.retrieve(subject.requests(task), 5)
+    subject.__dict__.pop("again", None)
+    with _other_randomness():  # not the states that an earlier training may have left
+        model = subject.again
+        with _unchanged_randomness():
+            for task in subject.tasks:
+                model.score(subject.with_candidates(task))
+                model.retrieve(subject.requests(task), 5)
+
+
+@contextmanager
+def _other_randomness() -> Iterator[None]:
+    """Give the global generators other states, and put theirs back."""
+    import torch
+
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    other = random.Random(str(python)).getrandbits(31)
+    with torch.random.fork_rng(devices=[]):
+        try:
+            random.seed(other)
+            np.random.seed(other)  # noqa: NPY002
+            torch.manual_seed(other)
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002
+
+
+def _search_space(subject: Subject) -> None:
+    """What `tune` may choose are settings of the model."""
+    kind = subject.entry.load()
+    known = {field.name for field in fields(kind.Settings)}
+    for name, dimension in space_of(kind.Settings, kind.search_space).items():
+        assert name in known, f"search_space: {name} is no setting{did_you_mean(name, known)}"
+        ends = (
+            dimension.values if isinstance(dimension, Choice) else (dimension.low, dimension.high)
+        )
+        for value in ends:
+            whole = isinstance(value, float) and value.is_integer()
+            for text in dict.fromkeys([str(value), *([str(int(value))] if whole else [])]):
+                try:
+                    build_settings(kind.Settings, kind.presets, "quick", [(name, text)])
+                    break
+                except InputError as error:
+                    refused = error
+            else:
+                raise AssertionError(f"search_space: {refused}")
 
 
 @contextmanager
@@ -358,6 +419,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     _shapes,
     _retrieval,
     _one_answer,
+    _global_randomness,
     _determinism,
     _save_and_load,
     _batch_size,
@@ -365,7 +427,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     _vectors,
     _unseen_word,
     _given,
-    _global_randomness,
+    _search_space,
 )
 """Every check; its name without the underscore is what a test may call it."""
 
@@ -375,6 +437,8 @@ ADVICE: dict[str, str] = {
     "retrieval": "retrieve returns int32 items and float32 scores [requests, k]: distinct, best"
     " first, unseen where exclude_seen holds, -1 and minus infinity where a place stays empty",
     "one_answer": "score and retrieve have to rank alike; define one of them by the other",
+    "global_randomness": "seed no global generator and draw from none; wrap what does in"
+    " torch.random.fork_rng()",
     "determinism": "draw from generators made from context.seed only, and let no set or hash order"
     " decide anything",
     "save_and_load": "state has to return all that score needs, and restore has to take it back;"
@@ -386,8 +450,7 @@ ADVICE: dict[str, str] = {
     "unseen_word": "give words that training never showed a place of their own, or none",
     "given": "declare in given() what is read: item_text, query_text, times, users, encoder; or do"
     " not read it",
-    "global_randomness": "seed no global generator and draw from none; wrap what does in"
-    " torch.random.fork_rng()",
+    "search_space": "name settings of the class, with values that they may have",
 }
 """What to change where a check fails, by its name."""
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from benchmark.cli.output import progress, show_json, show_table
 from benchmark.errors import CheckFailedError
+from benchmark.failures import blaming
 from benchmark.plain_text import plain
 
 __all__ = ["check_model"]
@@ -34,6 +35,9 @@ def check_model(
     entry.load()
     data = made_up_data() if dataset is None else load_dataset(dataset, notify=progress)
     subject, verdicts = Subject(entry, data), list[Verdict]()
+    progress(f"{entry.name}: training")
+    with blaming(f"{entry.name}: it cannot be trained, so nothing was checked"):
+        _ = subject.model
     for check in CHECKS:
         progress(f"{entry.name}: {check.__name__.strip('_').replace('_', ' ')}")
         verdicts.append(verdict_of(check, subject))

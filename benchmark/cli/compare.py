@@ -63,9 +63,30 @@ def compare(
     if as_json:
         show_json([_document(each, described) for each in found])
         return
-    show_lines([f"a: {a.folder}", f"b: {b.folder}"])
+    names = (f"a: {a.info['model']}", f"b: {b.info['model']}")
+    show_lines([f"a: {a.folder}", f"b: {b.folder}", *(_verdict(c, names) for c in _first(found))])
     for table in [_figures(found, a, b), *_examples(found, described)]:
         show_table(table)
+
+
+def _first(found: list[Comparison]) -> list[Comparison]:
+    """Return the comparison by the first metric of each task and protocol."""
+    return list({(c.task, c.protocol): c for c in reversed(found)}.values())[::-1]
+
+
+def _verdict(each: Comparison, names: tuple[str, str]) -> str:
+    """Answer the question in words."""
+    low, high = each.interval
+    where = f"{each.task}, {each.protocol}, {each.metric}"
+    if each.difference == 0 and low == high == 0:
+        return f"{where}: both are the same."
+    better, size = (
+        (names[1], each.difference) if each.difference > 0 else (names[0], -each.difference)
+    )
+    if low <= 0 <= high:
+        return f"{where}: no, other requests may turn it; {better} is {size:.4f} higher here."
+    ends = sorted((abs(low), abs(high)))
+    return f"{where}: yes, {better} is {size:.4f} higher, {ends[0]:.4f} to {ends[1]:.4f} with 95%."
 
 
 def _dataset(run: RunRecord, name_or_path: str | None) -> Dataset | None:
@@ -146,7 +167,7 @@ def _figures(results: list[Comparison], a: RunRecord, b: RunRecord) -> Table:
 def _examples(results: list[Comparison], described: _Described) -> list[Table]:
     """Return a table of examples for each task and protocol, by its first metric."""
     tables: list[Table] = []
-    for each in {(c.task, c.protocol): c for c in reversed(results)}.values():
+    for each in _first(results):
         if not each.gains and not each.losses:
             continue
         table = Table(title=f"Largest changes of {each.metric}: {each.task}, {each.protocol}")
@@ -165,5 +186,5 @@ def _examples(results: list[Comparison], described: _Described) -> list[Table]:
                 str(words["title"] or ""),
                 "; ".join(words["recent"]),
             )
-        tables.insert(0, table)
+        tables.append(table)
     return tables

@@ -87,7 +87,9 @@ def leaderboard(
         from benchmark.report.markdown import between_markers
 
         text = between_markers(around, text, f"--into {into}")
-    if target is None:
+    if target is None and drawn is not None:
+        remark(f"{drawn.path} is written")
+    elif target is None:
         show(text)
     elif not check:
         target.write(text.encode())

@@ -18,7 +18,7 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Begin a model of your own.", no_args_is_help=True)
 _FILES = {
-    "model.txt": "{module}.py",
+    "model.txt": "src/{module}.py",
     "pyproject.txt": "pyproject.toml",
     "test.txt": "test_{module}.py",
 }
@@ -52,6 +52,7 @@ def new(
             for source, target in _FILES.items():
                 text = (files("benchmark.cli") / "new_model" / source).read_text("utf-8")
                 place = draft / target.format(module=module)
+                place.parent.mkdir(exist_ok=True)
                 place.write_text(Template(text).substitute(words), "utf-8")
             draft.rename(folder.absolute())
     except OSError as error:

@@ -36,7 +36,7 @@ def answer_lines(board: Leaderboard) -> list[tuple[str, str]]:
     return [
         *((TASKS[each.task], _best(each)) for each in answer.tasks),
         *_both(answer),
-        *(("How sure", _sure(each)) for each in answer.tasks[:1]),
+        *(("How sure", _quick(board) + _sure(each)) for each in answer.tasks[:1]),
         *([("What would make it surer", f"{surer}.")] if surer else []),
     ]
 
@@ -58,7 +58,8 @@ def telling_grid(board: Leaderboard) -> Grid:
     every = len({name for task in tasks for name in rows[task]})
     heads = [head for task in tasks for head in (TASKS[task], "rank")]
     shown = "all" if every <= _MOST else f"the {_MOST} of {every} that stand highest in either task"
-    title = f"NDCG@10, {CHOICE[board.leading]}: {shown}"
+    order = "by their better place" if len(tasks) > 1 else "best first"
+    title = f"NDCG@10, {CHOICE[board.leading]}: {shown}, {order}"
     return Grid(title, ("model", *heads, "training", "parameters"), tuple(body))
 
 
@@ -86,11 +87,20 @@ def _both(answer: Answer) -> Iterator[tuple[str, str]]:
         verb = "is" if len(answer.both) == 1 else "are"
         yield head, f"{_listed(answer.both)} {verb} among the best in both tasks."
     elif answer.front:
-        yield (
-            head,
-            "no model is among the best in both tasks;"
-            f" of those that serve both, none beats {_listed(answer.front)} in both.",
+        alone = len(answer.front) == 1
+        of_both = (
+            f"{answer.front[0]} is best of those that serve both"
+            if alone
+            else f"of those that serve both, none beats {_listed(answer.front)} in both"
         )
+        yield head, f"no model is among the best in both tasks; {of_both}."
+
+
+def _quick(board: Leaderboard) -> str:
+    """Warn of rows that were trained for a first look."""
+    rows = [row for task in TASKS for row in board.whole(task).values()]
+    hasty = any(row.entry.preset == "quick" for row in rows)
+    return "rows of preset quick are a first look and not to be quoted; " if hasty else ""
 
 
 def _sure(each: TaskAnswer) -> str:

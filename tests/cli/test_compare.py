@@ -102,3 +102,20 @@ def test_bad_input_is_refused_in_one_line(command: Command, tmp_path: Path) -> N
         assert_refused(done)
         if what == "no run":
             assert "nowhere: no such folder" in done.err
+
+
+def test_the_question_is_answered_in_words(command: Command, tmp_path: Path) -> None:
+    results, full = tmp_path / "results", ("rec", "full")
+    ranks = {"best": [0] * 40, "worst": [9] * 40, "even": [0, 9] * 20, "odd": [9, 0] * 20}
+    for model, places in ranks.items():
+        record(results, model, {full: places}, users=list(range(40)))
+
+    def verdict(a: str, b: str) -> str:
+        said = command("compare", a, b, "--examples", 0).out.splitlines()
+        (line,) = [line for line in said if line.startswith("rec, full, ndcg@10: ")]
+        return line.removeprefix("rec, full, ndcg@10: ")
+
+    assert verdict("best", "worst").startswith("yes, a: best is 0.7109 higher")
+    assert verdict("worst", "best").startswith("yes, b: best is 0.7109 higher")
+    assert verdict("best", "best") == "both are the same."
+    assert verdict("even", "odd").startswith("no, other requests may turn it")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from benchmark.data.card import read_card
 from benchmark.data.load import load_dataset
@@ -194,3 +195,17 @@ def test_what_looks_odd_is_to_be_checked(command: Command, tmp_path: Path) -> No
         "'frobnicate0', 'frobnicate1' count was not known",
     ):
         assert said in done.out, said
+
+
+def test_titles_in_two_languages_are_both_read_and_ids_twice_are_told(
+    command: Command, tmp_path: Path
+) -> None:
+    rows = [f"u{n % 7},s{n % 200},{1600000000 + n}" for n in range(600)]
+    (tmp_path / "log.csv").write_text("\n".join(["customer,sku,ts", *rows]) + "\n")
+    items = [f"s{n},Red kettle {n},Roter Kessel {n},{n}.5" for n in [*range(200), 3]]
+    (tmp_path / "goods.csv").write_text("\n".join(["sku,name_en,name_de,price", *items]) + "\n")
+    told = command("data", "new", "log.csv", "goods.csv", "--name", "shop").out
+    assert "name_en" in told and "name_de" in told
+    assert "1 of its values stand there twice" in told
+    card = yaml.safe_load((tmp_path / "shop" / "card.yaml").read_text())
+    assert {card["title"].strip("{}"), *card["text"]} == {"name_en", "name_de"}

@@ -27,12 +27,12 @@ def package(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     folder = tmp_path / "my-first"
     assert "check-model my-first" in said
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-    about = folder / f"my_first-{project['version']}.dist-info"
+    about = folder / "src" / f"my_first-{project['version']}.dist-info"
     about.mkdir()
     ((name, target),) = project["entry-points"]["benchmark.models"].items()
     (about / "entry_points.txt").write_text(f"[benchmark.models]\n{name} = {target}\n")
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: my-first\nVersion: 0.1.0\n")
-    looks_installed(folder, monkeypatch)
+    looks_installed(folder / "src", monkeypatch)
     offers.cache_clear()
     yield folder
     offers.cache_clear()
@@ -67,12 +67,16 @@ def test_its_own_tests_are_those_checks(package: Path) -> None:
         (("queries):\n", "queries):\n        np.random.rand(1)\n"), "global_randomness"),
         (('{"items": self.network', '{"itms": self.network'), "save_and_load"),
         (("query_text=True, longest", "longest"), "given"),
+        (("history(1).item[:, 0]", "history(2).item[:, 0]"), "given"),
+        (("with torch.random.fork_rng():", "if True:"), "global_randomness"),
+        (("scores if wanted is None else", "scores if True else"), "shapes"),
+        (('{"query_words": Choice', '{"query_wrds": Choice'), "search_space"),
     ],
 )
 def test_what_a_model_does_not_hold_is_told_with_what_to_change(
     package: Path, command: Command, change: tuple[str, str], failed: str
 ) -> None:
-    file = package / "my_first.py"
+    file = package / "src" / "my_first.py"
     text = file.read_text()
     assert text.count(change[0]) == 1
     file.write_text(text.replace(*change))
@@ -82,6 +86,14 @@ def test_what_a_model_does_not_hold_is_told_with_what_to_change(
     assert not verdicts[failed]["holds"]
     assert verdicts[failed]["advice"].startswith(ADVICE[failed])
     assert failed in done.err
+
+
+def test_a_model_that_cannot_be_trained_is_told_once(package: Path, command: Command) -> None:
+    file = package / "src" / "my_first.py"
+    file.write_text(file.read_text().replace("loss.backward()", "lss.backward()"))
+    done = command("check-model", "my-first")
+    assert (done.status, done.out) == (2, "")
+    assert "cannot be trained" in done.err and "lss" in done.err
 
 
 def test_every_check_has_its_advice() -> None:

@@ -166,7 +166,7 @@ def test_files_beside_the_card_come_before_those_of_the_data_folder(
 
 def test_missing_package_says_how_to_install_it(tmp_path: Path) -> None:
     card_in(tmp_path, location={"package": "no_such_package"})
-    with pytest.raises(InputError, match="pip install no_such_package"):
+    with pytest.raises(InputError, match="pip install --no-deps no_such_package"):
         load_dataset(tmp_path)
 
 

@@ -37,12 +37,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for group, points in project["entry-points"].items():
         lines += [f"[{group}]", *(f"{name} = {target}" for name, target in points.items())]
     write_shop_log(folder)
-    about = folder / "tfidf" / f"{project['name']}-{project['version']}.dist-info"
+    about = folder / "tfidf" / "src" / f"{project['name']}-{project['version']}.dist-info"
     about.mkdir()
     (about / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     metadata = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
     (about / "METADATA").write_text(metadata, encoding="utf-8")
-    (folder / "tfidf" / "sitecustomize.py").write_text(LOOKS_INSTALLED, encoding="utf-8")
+    (folder / "tfidf" / "src" / "sitecustomize.py").write_text(LOOKS_INSTALLED, encoding="utf-8")
     return folder
 
 
@@ -53,7 +53,7 @@ def shell(
     monkeypatch.chdir(place)
     monkeypatch.setenv("BENCHMARK_CACHE", str(place / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    looks_installed(place / "tfidf", monkeypatch)
+    looks_installed(place / "tfidf" / "src", monkeypatch)
     offers.cache_clear()
     yield Shell(place, monkeypatch, capsys)
     offers.cache_clear()

@@ -57,7 +57,7 @@ class Shell:
 
     def spawn(self, command: str) -> Done:
         """Run ``python …`` in a process of its own."""
-        paths = [str(self.place / "tfidf"), os.environ.get("PYTHONPATH", "")]
+        paths = [str(self.place / "tfidf" / "src"), os.environ.get("PYTHONPATH", "")]
         done = subprocess.run(
             [sys.executable, *arguments_of(command)],
             cwd=self.place,

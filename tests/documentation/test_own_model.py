@@ -28,12 +28,12 @@ def test_the_model_s_package_holds_together() -> None:
         "tfidf"
     ].partition(":")
     assert module in described["tool"]["setuptools"]["py-modules"]
-    assert re.search(rf"^{attribute} = ", FILES[f"tfidf/{module}.py"], re.M)
+    assert re.search(rf"^{attribute} = ", FILES[f"tfidf/src/{module}.py"], re.M)
 
 
 def test_the_model_has_twenty_lines() -> None:
-    lines = FILES["tfidf/tfidf.py"].splitlines()
-    assert len(code_lines(FILES["tfidf/tfidf.py"])) <= 20
+    lines = FILES["tfidf/src/tfidf.py"].splitlines()
+    assert len(code_lines(FILES["tfidf/src/tfidf.py"])) <= 20
     assert max(map(len, lines)) <= 100
 
 

@@ -144,7 +144,9 @@ def _guess_items(items: Sample, found: Guess) -> None:
     by_name = sorted(unique, key=lambda c: -_likeness(c.name, "item"))
     ids = [c for c in by_name if "id" in words_of_name(c.name)] or by_name or columns
     best = by_name[0] if by_name and _likeness(by_name[0].name, "item") > 2 else ids[0]
-    found.item_key = (best.name, "no value stands there twice")
+    twice = len(best.text) - best.distinct
+    why = "no value stands there twice" if not twice else f"{twice} of its values stand there twice"
+    found.item_key = (best.name, why)
     rest = [c for c in columns if c is not best and not _LEFT_OUT.search(c.name)]
     texts = [c for c in rest if c.letters >= 2 and not c.is_number and c.times is None]
     named = sorted(texts, key=lambda c: -_likeness(c.name, "title"))
@@ -157,7 +159,7 @@ def _guess_items(items: Sample, found: Guess) -> None:
         c.name
         for c in texts
         if (found.title is None or c.name != found.title[0])
-        and (_likeness(c.name, "text") > 0 or c.letters >= 15)
+        and (max(_likeness(c.name, "text"), _likeness(c.name, "title")) > 0 or c.letters >= 15)
     ]
 
 
