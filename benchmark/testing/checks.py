@@ -1,8 +1,4 @@
-"""What every model has to hold, for this repository's models and for those of other packages.
-
-A test calls each check of :data:`CHECKS` with a :class:`Subject`; a check raises
-``AssertionError`` where the model does not hold it.
-"""
+"""The checks that every model has to pass, each a function that raises where one does not."""
 
 from __future__ import annotations
 
@@ -10,46 +6,27 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.budget import Budget
 from benchmark.data.catalogue import Queries
-from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventLog, EventSource
-from benchmark.data.load import load_dataset
 from benchmark.data.requests import Requests, Task
-from benchmark.data.synthetic_card import write_synthetic_card
-from benchmark.errors import BenchmarkError, InputError, did_you_mean
+from benchmark.errors import InputError, did_you_mean
 from benchmark.evaluation.asking import Asking
-from benchmark.evaluation.evaluate import HarnessValidation
-from benchmark.failures import blaming
 from benchmark.model import Model, TrainingContext, TrainView, Validation
 from benchmark.model_protocols import ScoresByVectors
-from benchmark.registry import ModelEntry
 from benchmark.search_space import Choice, space_of
-from benchmark.settings import build_settings, settings_from_json
+from benchmark.settings import settings_from_json
+from benchmark.testing.subject import Subject, unchanged_randomness
 
-__all__ = [
-    "ADVICE",
-    "CHECKS",
-    "Subject",
-    "Verdict",
-    "made_up_data",
-    "seen_mask",
-    "verdict_of",
-]
+__all__ = ["CHECKS", "seen_mask"]
 
 TOLERANCE = 1e-5
-STEPS = 20
-"""Of a training that is checked, at most."""
-BATCH = 16
-"""Sequences or samples in its batches, at most."""
 
 
 def seen_mask(requests: Requests) -> NDArray[np.bool_]:
@@ -58,61 +35,6 @@ def seen_mask(requests: Requests) -> NDArray[np.bool_]:
     mask = np.zeros((len(requests), requests.items), dtype=bool)
     mask[np.repeat(np.arange(len(requests)), np.diff(offsets)), seen] = True
     return mask
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A registered model, trained once on a data set that has its tasks.
-
-    Its settings are those of preset ``quick``, with fewer and smaller steps.
-    """
-
-    entry: ModelEntry
-    dataset: Dataset
-
-    def train(self, seed: int = 1, view: TrainView | None = None) -> Model:
-        """Return a freshly trained model, of another view of the training data if one is given."""
-        kind = self.entry.load()
-        settings = build_settings(kind.Settings, kind.presets, "quick", self.entry.settings)
-        if isinstance(settings, Budget):  # what is checked here holds after any number of steps
-            steps = min(STEPS, settings.steps or STEPS)
-            settings = replace(settings, steps=steps, validate_every=max(1, steps // 2))
-        if hasattr(settings, "batch_size"):
-            settings = replace(settings, batch_size=min(settings.batch_size, BATCH))
-        model = kind(settings)
-        validation = HarnessValidation(self.dataset, self.tasks)
-        model.fit(view or self.dataset.train, validation, TrainingContext(self.tasks, seed))
-        return model
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        """Return the tasks that the registry promises."""
-        return tuple(Task(task) for task in self.entry.tasks)
-
-    @cached_property
-    def model(self) -> Model:
-        """Return the model, trained at its first use."""
-        return self.train()
-
-    @cached_property
-    def again(self) -> Model:
-        """Return a model that is trained once more in the same way.
-
-        Raises:
-            AssertionError: training touches a global random generator.
-        """
-        with _unchanged_randomness():
-            return self.train()
-
-    def requests(self, task: Task) -> Requests:
-        """Return the first test requests over the whole catalogue."""
-        return self.dataset.evaluation["test", task].requests[:20]
-
-    def with_candidates(self, task: Task) -> Requests:
-        """Return the same requests with their sampled candidates."""
-        asked = self.dataset.evaluation["test", task]
-        some = asked.at(asked.asked("sampled")[:20])  # one of few wrong items has no list
-        return replace(some.requests, candidates=some.lists["sampled"].rectangle())
 
 
 def _shapes(subject: Subject) -> None:
@@ -359,7 +281,7 @@ def _global_randomness(subject: Subject) -> None:
     subject.__dict__.pop("again", None)
     with _other_randomness():  # not the states that an earlier training may have left
         model = subject.again
-        with _unchanged_randomness():
+        with unchanged_randomness():
             for task in subject.tasks:
                 model.score(subject.with_candidates(task))
                 model.retrieve(subject.requests(task), 5)
@@ -400,23 +322,6 @@ def _search_space(subject: Subject) -> None:
                 settings_from_json(kind.Settings, {name: value})
 
 
-@contextmanager
-def _unchanged_randomness() -> Iterator[None]:
-    import torch
-
-    def states() -> tuple[Any, Any, bytes]:
-        kind, keys, *drawn = np.random.get_state()  # noqa: NPY002
-        numpy = (kind, np.asarray(keys).tobytes(), *drawn)  # a few draws move the place alone
-        return random.getstate(), numpy, torch.get_rng_state().numpy().tobytes()
-
-    before = states()
-    yield
-    after = states()
-    assert before[0] == after[0], "random"
-    assert before[1] == after[1], "numpy.random"
-    assert before[2] == after[2], "torch"
-
-
 CHECKS: tuple[Callable[[Subject], None], ...] = (
     _shapes,
     _retrieval,
@@ -432,64 +337,3 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     _search_space,
 )
 """Every check; its name without the underscore is what a test may call it."""
-
-ADVICE: dict[str, str] = {
-    "shapes": "let score return float32 [requests, candidates], or [requests, items] where"
-    " candidates is None; minus infinity means not produced, NaN is an error",
-    "retrieval": "retrieve returns int32 items and float32 scores [requests, k]: distinct, best"
-    " first, unseen where exclude_seen holds, -1 and minus infinity where a place stays empty",
-    "one_answer": "score and retrieve have to rank alike; define one of them by the other",
-    "global_randomness": "seed no global generator and draw from none; wrap what does in"
-    " torch.random.fork_rng()",
-    "determinism": "draw from generators made from context.seed only, and let no set or hash order"
-    " decide anything",
-    "save_and_load": "state has to return all that score needs, and restore has to take it back;"
-    " settings are fields of a frozen dataclass",
-    "batch_size": "a request's scores may depend on nothing else in its batch: evaluate in eval()"
-    " mode, mask padding, and use no statistics of the batch",
-    "histories": "answer an empty history (all -1) and one longer than any window",
-    "vectors": "request_vectors times ranked_vectors has to be score",
-    "unseen_word": "give words that training never showed a place of their own, or none",
-    "given": "declare in given() what is read: item_text, query_text, times, users, encoder; or do"
-    " not read it",
-    "search_space": "name settings of the class, with values that they may have",
-}
-"""What to change where a check fails, by its name."""
-
-
-class Verdict(NamedTuple):
-    """What a check came to.
-
-    Attributes:
-        check: its name.
-        holds: whether the model holds it.
-        rule: what has to hold.
-        advice: what to change, behind what was found; empty where it holds.
-    """
-
-    check: str
-    holds: bool
-    rule: str
-    advice: str
-
-
-def verdict_of(check: Callable[[Subject], None], subject: Subject) -> Verdict:
-    """Call a check; whatever it raises, the model does not hold it."""
-    name = check.__name__.strip("_")
-    rule = (check.__doc__ or "").strip().partition("\n")[0]
-    try:
-        with blaming("it raised"):
-            check(subject)
-    except BenchmarkError as error:
-        found = " ".join(str(error).split()).removeprefix("it raised: ")
-        return Verdict(name, False, rule, f"{ADVICE[name]} (found: {found})")
-    return Verdict(name, True, rule, "")
-
-
-def made_up_data(seed: int = 0) -> Dataset:
-    """Return a small data set with both tasks, drawn by the rules of ``data synthetic``."""
-    rules = {"users": 60, "items": 120, "events": 1200, "seed": seed}
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place, "made-up")
-        write_synthetic_card(folder, None, rules, ())
-        return load_dataset(folder, cache=Path(place, "cache"))
