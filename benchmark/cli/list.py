@@ -25,7 +25,9 @@ class Listed(str, Enum):
 
 
 def list_(
-    what: Annotated[Listed, typer.Argument(help="What to list.")] = Listed.models,
+    what: Annotated[
+        Listed, typer.Argument(metavar="WHAT", help="models, datasets, metrics or runs.")
+    ] = Listed.models,
     results: Annotated[Path, typer.Option(help="Folder of the run records.")] = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
@@ -41,8 +43,10 @@ def list_(
         show_json(rows)
         return
     table = Table()
+    if what is Listed.runs:  # whoever needs the folder, takes the id or --json
+        rows = [{k: v for k, v in _to_the_minute(row).items() if k != "folder"} for row in rows]
     for name in rows[0] if rows else ():
-        table.add_column(name, no_wrap=name in ("id", "folder"))
+        table.add_column(name, no_wrap=name == "id")
     for row in rows:
         table.add_row(*(", ".join(v) if isinstance(v, list) else str(v) for v in row.values()))
     show_table(table)
@@ -50,6 +54,10 @@ def list_(
         show_lines(["Cannot run here:", *(f"  {line}" for line in barred)])
     if what is Listed.models and (forms := _forms()):
         show_lines(["Made by their names:", *(f"  {line}" for line in forms)])
+
+
+def _to_the_minute(row: dict[str, object]) -> dict[str, object]:
+    return row | {"finished": str(row["finished"])[:16].replace("T", " ")}
 
 
 def _barred() -> list[str]:

@@ -121,11 +121,12 @@ def _show(found: dict[str, Any], model: str, user: str) -> None:
     asked = f'search of "{found["query"]}"' if found["task"] == "search" else "recommendation"
     results = Table("rank", title=f"{model}: {asked}")
     results.add_column("item", no_wrap=True)
-    for name in ("title", "score", ""):
+    known = any(each["taken"] for each in found["results"])
+    for name in ("title", "score", *(["taken next"] if known else [])):
         results.add_column(name)
     for rank, each in enumerate(found["results"], start=1):
-        mark = "taken next" if each["taken"] else ""
-        results.add_row(str(rank), each["item"], each["title"], f"{each['score']:.4f}", mark)
+        line = [str(rank), each["item"], each["title"], f"{each['score']:.4f}"]
+        results.add_row(*line, *(["yes" if each["taken"] else ""] if known else []))
     listed = {each["item"] for each in found["results"]}
     missed = [
         f"{each['item']}, {each['title']}" for each in found["taken"] if each["item"] not in listed

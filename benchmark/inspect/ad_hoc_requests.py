@@ -44,7 +44,12 @@ def number_of_user(data: Dataset, user: str) -> int:
         InputError: there is no such user.
     """
     if user not in data.users:
-        hint = did_you_mean(user, data.users)
+        numbers = user.isdecimal()  # one number is like any other
+        hint = (
+            f"; {data.users[0]} is one"
+            if numbers and data.users
+            else did_you_mean(user, data.users)
+        )
         raise InputError(f"--user: {data.name} has no user '{user}'{hint}")
     return data.users.index(user)
 
