@@ -58,9 +58,10 @@ def doctor(
     if as_json:
         show_json([asdict(each) for each in found])
     else:
-        table = Table("", "what", "found", "what to do")
+        table = Table("", "what", "found")
         for each in found:
-            table.add_row(each.state, each.what, each.found, each.help)
+            told = f"{each.found}: {each.help}" if each.help else each.found
+            table.add_row(each.state, each.what, told)
         show_table(table)
     wrong = [each.what for each in found if each.state == "wrong"]
     if wrong:
@@ -150,4 +151,4 @@ def _places() -> Iterator[Finding]:
             continue
     state: Literal["ok", "missing"] = "ok" if there else "missing"
     told = "" if there else "python -m benchmark data prepare NAME tells how to get one"
-    yield Finding("data sets whose files are there", ", ".join(there) or "none", state, told)
+    yield Finding("data sets here", ", ".join(there) or "none", state, told)

@@ -20,7 +20,7 @@ def test_everything_that_a_run_needs_is_there(command: Command) -> None:
     found = {each["what"]: each for each in command("doctor", "--json").json}
     assert found["search-rec-benchmark"]["found"] == __version__
     assert all(found[name]["state"] == "ok" for name in doctor.NEEDED)
-    assert "ml-100k" in found["data sets whose files are there"]["found"]
+    assert "ml-100k" in found["data sets here"]["found"]
     assert float(found["speed"]["found"].split()[0]) > 0
     shown = command("doctor").out
     assert all(name in shown for name in (*doctor.NEEDED, *doctor.WANTED))
