@@ -21,8 +21,9 @@ from benchmark.errors import BenchmarkError, InputError
 from benchmark.evaluation.metrics import parse
 from benchmark.registry import find
 from benchmark.remarks import remark
-from benchmark.results.record import RunRecord
+from benchmark.results.record import RunRecord, read_run
 from benchmark.results.scan import scan_runs
+from benchmark.results.stored_files import INFO_FILE
 from benchmark.running.plan_rules import check_ablations, check_protocols, plan_experiments
 from benchmark.tracking import find_trackers
 
@@ -211,7 +212,10 @@ def read(
     folder = Path(results)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
-    records: Iterable[RunRecord] = tuple(scan_runs(folder, remark))
+    alone = (folder / INFO_FILE).is_file()
+    records: Iterable[RunRecord] = (
+        (read_run(folder),) if alone else tuple(scan_runs(folder, remark))
+    )
     for name, value in (("dataset", dataset), ("model", model), ("preset", preset)):
         if value is not None:
             records = matching(records, name, value)

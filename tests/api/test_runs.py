@@ -48,6 +48,7 @@ def test_runs_are_told_apart_and_found_by_name(runs: sr.Runs, results: Path) -> 
     read = sr.read(results)
     assert {r.info["run"] for r in read} == {r.info["run"] for r in runs}
     assert len(sr.read(results, model="item-knn")) == 2
+    assert sr.read(runs[0].folder)[0].info == runs[0].info
     with pytest.raises(InputError, match="no such folder"):
         sr.read(results / "nowhere")
     with pytest.raises(InputError, match="no run of dataset 'other'"):
