@@ -124,7 +124,7 @@ class Generator(NotebookApi, Model):
             pieces = place(vocabulary.pieces()) if place else None
             scale = self.settings.embedding_scale
             init_embeddings(self.backbone, pieces, scale, context.seed)
-        if vocabulary.own and not vocabulary.tied:
+        if vocabulary.own:
             with torch.no_grad():  # an item that nobody chose adds nothing
                 t5.shared.weight[vocabulary.first_item :] = 0
 

@@ -52,6 +52,18 @@ def test_the_best_are_those_that_the_tables_cannot_tell_apart(plain: Leaderboard
         assert each.best == tuple(row for row in table.rows if row.top)
 
 
+def test_a_model_of_each_task_is_none_for_both(tmp_path: Path) -> None:
+    for seed in (1, 2, 3):
+        write(tmp_path, "recommends", [0] * 60, [9] * 60, seed)
+        write(tmp_path, "searches", [9] * 60, [0] * 60, seed)
+    board = board_of(tmp_path)
+    answer = answer_of(board)
+    assert answer.both == ()
+    assert set(answer.front) == {"recommends", "searches"}
+    said = dict(answer_lines(board))["Both at once"]
+    assert said.startswith("no model is among the best in both tasks; of those that serve both")
+
+
 def test_sentences_name_them(plain: Leaderboard) -> None:
     said = dict(answer_lines(plain))
     assert said["Recommendation"].startswith("both is best, with NDCG@10 1.000")

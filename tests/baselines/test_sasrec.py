@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from baselines.sasrec.model import SASRec
 from baselines.sasrec.network import new_network
 from baselines.sasrec.settings import SASRecSettings
+from baselines.sequential.network import Sequences
 from benchmark.data.dataset import Dataset
 from benchmark.data.events import EventLog, EventSource
 from benchmark.data.requests import Requests, Task
@@ -59,6 +60,24 @@ def test_fresh_weights_are_those_of_recbole_s_module() -> None:
     assert list(ours) == list(theirs)
     for name, array in ours.items():
         torch.testing.assert_close(array, theirs[name], rtol=0, atol=0)
+
+
+def test_states_are_those_of_recbole_s_module_whatever_the_weights() -> None:
+    pytest.importorskip("recbole")
+    from tests.baselines.recbole_sasrec import recbole_sasrec
+
+    torch.manual_seed(0)
+    ours, theirs = new_network(SMALL, 20).eval(), recbole_sasrec(SMALL, 20).eval()
+    for weight in ours.parameters():  # fresh ones attend to everything alike
+        torch.nn.init.normal_(weight, std=0.5)
+    theirs.load_state_dict(ours.state_dict())
+    items = torch.randint(1, 21, (WINDOW, WINDOW))
+    lengths = torch.arange(1, WINDOW + 1)
+    items = items.masked_fill(torch.arange(WINDOW) >= lengths[:, None], 0)
+    with torch.no_grad():
+        states = ours.states_of(Sequences(items, items * 0, items * 0))
+        last = states[torch.arange(WINDOW), lengths - 1]
+        torch.testing.assert_close(last, theirs(items, lengths), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("history", ["all", "rec"])
