@@ -239,7 +239,7 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_trained(
 def test_whatever_a_command_raises_is_one_line_and_never_a_failed_check(
     command: Command, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
 ) -> None:
-    monkeypatch.setattr("benchmark.cli.list._metrics", _raiser(error))
+    monkeypatch.setattr("benchmark.cli.list.metric_rows", _raiser(error))
     done = command("list", "metrics")
     assert_refused(done)
     assert done.err.startswith(message)
