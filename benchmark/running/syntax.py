@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = ["Import", "Syntax", "syntax_of"]
 
@@ -57,19 +57,33 @@ def syntax_of(source: bytes) -> Syntax:
     return Syntax(hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest(), imports)
 
 
+N = TypeVar("N", bound=ast.AST)
+
+
 class _Bare(ast.NodeTransformer):
     """Takes out what has no effect."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if text else node
+        return None if text else self._inside(node)
 
     def visit_If(self, node: ast.If) -> Any:
         self.generic_visit(node)
         return node.orelse if _name(node.test) == "TYPE_CHECKING" else node
 
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.JoinedStr:
+        """Leave out texts without a character, which Python 3.12 puts behind some formats."""
+        self.generic_visit(node)
+        node.values = [v for v in node.values if getattr(v, "value", None) != ""]
+        return node
+
     def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:
-        return None if all(_name(target) in _NO_EFFECT for target in node.targets) else node
+        no_effect = all(_name(target) in _NO_EFFECT for target in node.targets)
+        return None if no_effect else self._inside(node)
+
+    def _inside(self, node: N) -> N:
+        self.generic_visit(node)
+        return node
 
 
 def _name(node: ast.expr) -> str:
@@ -104,4 +118,4 @@ def _words(value: Any) -> Iterator[str]:
         for each in value:
             yield from _words(each)
     else:
-        yield repr(value)
+        yield ascii(value)  # which letters can be printed, versions tell otherwise
