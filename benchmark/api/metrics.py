@@ -12,14 +12,13 @@ from typing import Literal, overload
 import numpy as np
 import pandas as pd
 
+from benchmark.analysis.scores import SHOWN
 from benchmark.errors import InputError
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import compute
 
-__all__ = ["MAIN", "Judged", "evaluate"]
+__all__ = ["Judged", "evaluate"]
 
-MAIN = ("ndcg@10", "hr@10", "mrr@10")
-"""What is computed where no metric is named."""
 Judged = pd.DataFrame | Mapping[str, Mapping[str, float]]
 """Numbers by query and document: ``{query: {document: number}}``, or a table with the columns
 ``query_id`` and ``doc_id``, and ``relevance`` or ``score`` as ir_measures names them."""
@@ -31,16 +30,16 @@ def evaluate(  # type: ignore[overload-overlap]
 ) -> float: ...
 @overload
 def evaluate(
-    qrels: Judged, run: Judged, metrics: Sequence[str] = MAIN, *, by_query: Literal[False] = False
+    qrels: Judged, run: Judged, metrics: Sequence[str] = SHOWN, *, by_query: Literal[False] = False
 ) -> dict[str, float]: ...
 @overload
 def evaluate(
-    qrels: Judged, run: Judged, metrics: str | Sequence[str] = MAIN, *, by_query: Literal[True]
+    qrels: Judged, run: Judged, metrics: str | Sequence[str] = SHOWN, *, by_query: Literal[True]
 ) -> pd.DataFrame: ...
 def evaluate(
     qrels: Judged,
     run: Judged,
-    metrics: str | Sequence[str] = MAIN,
+    metrics: str | Sequence[str] = SHOWN,
     *,
     by_query: bool = False,
 ) -> float | dict[str, float] | pd.DataFrame:

@@ -12,15 +12,15 @@ import pandas as pd
 from benchmark.api.datasets import load
 from benchmark.api.settings import assignments
 from benchmark.data.dataset import Dataset
+from benchmark.data.request_by_hand import request_by_ids
 from benchmark.data.requests import Requests, Task
-from benchmark.errors import InputError, did_you_mean
+from benchmark.errors import InputError
 from benchmark.evaluation.evaluate import HarnessValidation
 from benchmark.exchange.export import stored_model
-from benchmark.failures import owning
+from benchmark.failures import blaming
 from benchmark.inspect.ad_hoc_requests import (
     is_text,
     number_of_user,
-    request_after,
     request_of_user,
 )
 from benchmark.model import Model, TrainingContext
@@ -79,7 +79,7 @@ class UsableModel:
         found = data if isinstance(data, Dataset) else load(data)
         (plan,) = plan_experiments([find(self.name)], list(map(str, self.tasks)), "standard", ())
         self.tasks = restricted(plan, found).tasks
-        with owning(), subnormals_flushed():
+        with blaming(f"model '{self.name}'"), subnormals_flushed():
             self.model.check(found.train, self.tasks)
             self.model.fit(
                 found.train,
@@ -148,7 +148,7 @@ class UsableModel:
             data: what it was trained on.
         """
         found = data if isinstance(data, Dataset) else load(data)
-        with owning():
+        with blaming(f"model '{self.name}'"):
             self.model = type(self.model).load(Path(folder))
         self.data = found
         return self
@@ -179,7 +179,7 @@ class UsableModel:
             request = asked.request
         else:
             request = self._after(history or (), task, query)
-        with owning(), subnormals_flushed():
+        with blaming(f"model '{self.name}'"), subnormals_flushed():
             answer = self.model.retrieve(request, min(k, len(self.data.items)))
         return self._named(*(part[0].tolist() for part in answer))
 
@@ -189,20 +189,8 @@ class UsableModel:
         assert data is not None
         if given is not None and given.users:
             raise InputError(f"{self.name} knows the users of its data only; name one")
-        rows = {item: row for row, item in enumerate(data.items.ids)}
-        events = [(event, None) if isinstance(event, str) else event for event in history]
-        for item, words in events:
-            if item not in rows:
-                raise InputError(f"history: unknown item '{item}'{did_you_mean(item, rows)}")
-            if words is not None and not is_text(words):
-                raise InputError("history: the words of a search are no text")
-        return request_after(
-            [(rows[item], words) for item, words in events],
-            len(rows),
-            task,
-            query,
-            str(task) in data.about.exclude_seen,
-        )
+        exclude_seen = str(task) in data.about.exclude_seen
+        return request_by_ids(history, data.items.ids, task, query, exclude_seen)
 
     def _named(self, items: list[int], scores: list[float]) -> pd.DataFrame:
         assert self.data is not None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.errors import InputError
+from benchmark.report.figures import PICTURES
 
 if TYPE_CHECKING:
     from benchmark.target import Target
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["picture_target"]
 
 
-def picture_target(path: Path, endings: Sequence[str] = (".svg", ".png")) -> Target:
+def picture_target(path: Path, endings: Sequence[str] = PICTURES) -> Target:
     """Return the file to draw into.
 
     Raises:

@@ -10,8 +10,9 @@ import numpy as np
 from benchmark.data.catalogue import Queries
 from benchmark.data.events import NO_QUERY, EventLog, EventSource
 from benchmark.data.requests import Requests, Task
+from benchmark.errors import InputError, did_you_mean
 
-__all__ = ["is_text", "request_after"]
+__all__ = ["is_text", "request_after", "request_by_ids"]
 
 
 def is_text(words: str) -> bool:
@@ -62,3 +63,34 @@ def request_after(
         items=items,
         exclude_seen=exclude_seen,
     )
+
+
+def request_by_ids(
+    history: Sequence[str | tuple[str, str]],
+    ids: Sequence[str],
+    task: Task,
+    query: str | None,
+    exclude_seen: bool,
+) -> Requests:
+    """Return one request of a user who is in no data set, by the ids of items.
+
+    Args:
+        history: oldest first: an item's id, or an item's id and the words that it was found by.
+        ids: of the catalogue, in its order.
+        task: what is asked for.
+        query: the words that are searched for; ``None`` for recommendation.
+        exclude_seen: whether items of the history are left out of the answer.
+
+    Raises:
+        InputError: an item is unknown, or words are no text.
+    """
+    row = {item: number for number, item in enumerate(ids)}
+    events = [(event, None) if isinstance(event, str) else event for event in history]
+    for item, _ in events:
+        if item not in row:
+            raise InputError(f"unknown item '{item}'{did_you_mean(item, row)}")
+    for words in (query, *(own for _, own in events)):
+        if words is not None and not is_text(words):
+            raise InputError("words of a search have control characters or are no UTF-8")
+    known = [(row[item], words) for item, words in events]
+    return request_after(known, len(row), task, query, exclude_seen)

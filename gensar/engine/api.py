@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.request_by_hand import is_text, request_after
+from benchmark.data.request_by_hand import request_by_ids
 from benchmark.data.requests import PAD, Requests, Task
-from benchmark.errors import InputError, did_you_mean
+from benchmark.errors import InputError
 from benchmark.model_protocols import RankedItem
 from gensar.engine.settings import GeneratorSettings
 
@@ -68,18 +68,8 @@ class NotebookApi(ABC):
             raise InputError(f"this {type(self).__name__} was not trained for {task}")
         if k < 1:
             raise InputError(f"k must be at least 1, not {k}")
-        row = {item: number for number, item in enumerate(self.item_ids)}
-        events = [(event, None) if isinstance(event, str) else event for event in history]
-        for item, _ in events:
-            if item not in row:
-                raise InputError(f"unknown item '{item}'{did_you_mean(item, row)}")
-        for words in (query, *(own for _, own in events)):
-            if words is not None and not is_text(words):
-                raise InputError("words of a search have control characters or are no UTF-8")
-        request = request_after(
-            [(row[item], words) for item, words in events], len(row), task, query, not again
-        )
-        k = min(k, len(row))
+        request = request_by_ids(history, self.item_ids, task, query, not again)
+        k = min(k, len(self.item_ids))
         answer = self.retrieve_by(request, k, max(k, self.settings.num_beams))
         items, scores = (part[0].tolist() for part in answer)
         return [

@@ -61,7 +61,7 @@ def test_models_are_saved_and_come_back(tiny: Dataset, knn: sr.UsableModel, tmp_
         ({"user": "u1", "history": ["i1"]}, "one of the two"),
         ({"user": "u999"}, "no user 'u999'"),
         ({"history": ["x1"]}, "unknown item 'x1'"),
-        ({"history": [("i1", "a\x00b")]}, "no text"),
+        ({"history": [("i1", "a\x00b")]}, "no UTF-8"),
         ({"user": "u1", "k": 0}, "at least 1"),
     ],
 )
