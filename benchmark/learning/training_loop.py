@@ -168,7 +168,7 @@ class TrainingLoop:
         self._draw(progress.epoch)
         seed, rank = [self.context.seed, progress.step], self.context.processes.rank
         apart = np.random.SeedSequence([*seed, rank + 1])
-        torch.manual_seed(int(apart.generate_state(1)[0]))  # it takes 32 bits on a CPU
+        _seed(self.context.device, int(apart.generate_state(1)[0]))  # 32 bits: a CPU takes no more
         share = share_of_rate(progress.step, self._pace.warm_up, progress.decay)
         set_rate(self.trainer.optimiser, self.rate * share)
         return self.trainer.step(self._batches[progress.place], np.random.default_rng(seed))
@@ -260,6 +260,17 @@ class TrainingLoop:
 def _devices(device: str) -> list[int]:
     """Return the GPUs whose generators a step may draw from."""
     return [torch.cuda.current_device()] if device == "cuda" else []
+
+
+def _seed(device: str, seed: int) -> None:
+    """Seed the generators that a step may draw from.
+
+    `torch.manual_seed` asks every kind of device, and a build for CUDA formats the call stack for
+    each one that it has not started, at every step.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device == "cuda":
+        torch.cuda.manual_seed(seed)
 
 
 def train_to_best(
