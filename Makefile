@@ -31,7 +31,7 @@ docs: $(VENV)/test.stamp  ## write the leaderboards and the picture of the docum
 	$(BIN)/python -m tests.test_pages
 
 site: $(VENV)/test.stamp  ## build the documentation's site, with the report of the committed runs, into build/site
-	$(BIN)/python -m benchmark leaderboard --results results/published --format html --out docs/report.html
+	$(BIN)/python -m benchmark leaderboard --results results/published --format html --pages models --out docs/report.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 format: $(VENV)/test.stamp  ## let ruff mend what it can

@@ -32,7 +32,7 @@ MODELS = (
         "baseline",
         "items with the users of the history's items; the query is not read",
         "baselines.item_knn:ItemKNN",
-        "Deshpande and Karypis 2004",
+        "Deshpande and Karypis 2004, doi 10.1145/963770.963776",
     ),
     ModelEntry(
         "markov",
@@ -40,7 +40,7 @@ MODELS = (
         "baseline",
         "what was taken right after the last item; popularity between equals",
         "baselines.markov:Markov",
-        "sequential rules, Ludewig and Jannach 2018",
+        "sequential rules, Ludewig and Jannach 2018, arXiv 1803.09587",
     ),
     ModelEntry(
         "stan",
@@ -48,7 +48,7 @@ MODELS = (
         "baseline",
         "what users of similar sequences took near what both have",
         "baselines.stan:STAN",
-        "Garg et al. 2019",
+        "Garg et al. 2019, doi 10.1145/3331184.3331322",
     ),
     ModelEntry(
         "ease",
@@ -56,7 +56,7 @@ MODELS = (
         "baseline",
         "weights between items in closed form",
         "baselines.ease:EASE",
-        "Steck 2019",
+        "Steck 2019, doi 10.1145/3308558.3313710",
     ),
     ModelEntry(
         "tgh",
@@ -87,7 +87,7 @@ MODELS = (
         "baseline",
         "BM25 over item text, with stemming",
         "baselines.bm25:BM25",
-        "Robertson and Zaragoza 2009; bm25s, Lu 2024",
+        "Robertson and Zaragoza 2009, doi 10.1561/1500000019; bm25s, Lu 2024",
     ),
     ModelEntry(
         "bm25+pop",
@@ -102,7 +102,7 @@ MODELS = (
         "baseline",
         "exact search by sentence vectors, tuned on training queries and clicked items",
         "baselines.dense:Dense",
-        "Reimers and Gurevych 2019; in-batch negatives, Karpukhin et al. 2020",
+        "Reimers and Gurevych 2019, arXiv 1908.10084; in-batch negatives, Karpukhin et al. 2020",
     ),
     ModelEntry(
         "hybrid",
@@ -110,7 +110,7 @@ MODELS = (
         "baseline",
         "reciprocal rank fusion of bm25 and dense",
         "baselines.hybrid:Hybrid",
-        "Cormack, Clarke and Buettcher 2009",
+        "Cormack, Clarke and Buettcher 2009, doi 10.1145/1571941.1572114",
     ),
     ModelEntry(
         "sasrec",
@@ -118,7 +118,7 @@ MODELS = (
         "baseline",
         "self-attention over the item sequence, by RecBole's choices, a loss at every position",
         "baselines.sasrec.model:SASRec",
-        "Kang and McAuley 2018",
+        "Kang and McAuley 2018, arXiv 1808.09781",
     ),
     ModelEntry(
         "gru-words",
@@ -126,7 +126,7 @@ MODELS = (
         "joint",
         "a control: one GRU over all events with their queries, one softmax for both tasks",
         "baselines.gru_words.model:GRUWords",
-        "Cho et al. 2014; GRU4Rec, Hidasi et al. 2016",
+        "Cho et al. 2014; GRU4Rec, Hidasi et al. 2016, arXiv 1511.06939",
     ),
     ModelEntry(
         "esasrec",
@@ -150,7 +150,7 @@ MODELS = (
         "joint",
         "SynerGen-style: one causal transformer with retrieval tokens and ranking tokens",
         "baselines.synergen.model:SynerGen",
-        "Gao et al. 2025",
+        "Gao et al. 2025, arXiv 2509.21777",
     ),
     ModelEntry(
         "unifiedssr",
@@ -158,7 +158,7 @@ MODELS = (
         "joint",
         "one Siamese encoder of product and query sequences, fine-tuned for each task",
         "baselines.unifiedssr.model:UnifiedSSR",
-        "Xie et al. 2024",
+        "Xie et al. 2024, arXiv 2310.13921",
     ),
     ModelEntry(
         "tiger",
@@ -166,7 +166,7 @@ MODELS = (
         "baseline",
         "writes the next item's semantic identifier, learned from the items' texts by an RQ-VAE",
         "baselines.generative.tiger:Tiger",
-        "Rajput et al. 2023",
+        "Rajput et al. 2023, arXiv 2305.05065",
         uses=("sasrec",),
     ),
     ModelEntry(
@@ -175,7 +175,7 @@ MODELS = (
         "baseline",
         "predicts all digits of the next item's identifier at once, learned from the items' texts",
         "baselines.rpg.model:RPG",
-        "Hou et al. 2025",
+        "Hou et al. 2025, arXiv 2506.05781",
     ),
     ModelEntry(
         "semantic-ids",
@@ -183,7 +183,7 @@ MODELS = (
         "joint",
         "one identifier for both tasks, quantised from an encoder tuned on queries and neighbours",
         "baselines.generative.semantic_ids:SemanticIds",
-        "Penha et al. 2025",
+        "Penha et al. 2025, arXiv 2508.10478",
     ),
     ModelEntry(
         "dsi",
@@ -191,7 +191,7 @@ MODELS = (
         "baseline",
         "a T5 writes the identifier of the item a query leads to; learned from generated queries",
         "baselines.generative.dsi:DSI",
-        "Tay et al. 2022; DSI-QG, Zhuang et al. 2022",
+        "Tay et al. 2022, arXiv 2202.06991; DSI-QG, Zhuang et al. 2022",
     ),
     ModelEntry(
         "unisar",
@@ -199,7 +199,7 @@ MODELS = (
         "joint",
         "scores candidates from both histories and the transitions between them",
         "baselines.unisar.model:UniSAR",
-        "Shi et al. 2024",
+        "Shi et al. 2024, arXiv 2404.09520",
     ),
     ModelEntry(
         "fm",
@@ -207,7 +207,7 @@ MODELS = (
         "joint",
         "user, item and words of the query as factors: products of any two",
         "baselines.fm.model:FM",
-        "factorization machines, Rendle 2010; joint, Thonet et al. 2022",
+        "factorization machines, Rendle 2010, doi 10.1109/ICDM.2010.127; joint, Thonet et al. 2022",
     ),
     ModelEntry(
         "jsr",
@@ -223,7 +223,7 @@ MODELS = (
         "baseline",
         "scores candidates by what both histories share and by what each has for itself",
         "baselines.sesrec.model:SESRec",
-        "Si et al. 2023",
+        "Si et al. 2023, arXiv 2305.10822",
     ),
     *ENTRIES,
     *FAMILIES,

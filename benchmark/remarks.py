@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 
@@ -10,8 +11,26 @@ from benchmark.plain_text import plain
 __all__ = ["remark"]
 
 
-def remark(line: str) -> None:
-    """Write one line to stderr; one that is closed, full or that nobody reads takes nothing."""
+_RED, _NORMAL = "\x1b[1;31m", "\x1b[0m"
+
+
+def remark(line: str, alarm: str = "") -> None:
+    """Write one line to stderr; one that is closed, full or that nobody reads takes nothing.
+
+    Args:
+        line: what to say.
+        alarm: what the line begins with, in red where stderr is a terminal that takes colours.
+    """
     with suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(plain(line) + "\n")
+        head = f"{_RED}{plain(alarm)}{_NORMAL}" if alarm and _has_colours() else plain(alarm)
+        sys.stderr.write(f"{head}{plain(line)}\n")
         sys.stderr.flush()
+
+
+def _has_colours() -> bool:
+    """Return whether stderr takes colours, and nobody asked for none (https://no-color.org)."""
+    return (
+        sys.stderr.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM", "dumb") != "dumb"
+    )

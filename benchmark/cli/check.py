@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,7 +51,8 @@ def check(
         problems = [*outcome.problems, *outcome.unknown]
         show_json({"passed": outcome.passed, "checked": checked, "problems": problems})
     else:
-        show_table(_table(outcome.checked))
+        for table in _tables(outcome.checked):
+            show_table(table)
     if outcome.failed:
         raise CheckFailedError(_summary(outcome))
     if outcome.unknown:
@@ -84,22 +87,23 @@ def _summary(outcome: Outcome) -> str:
     return "; ".join(said)
 
 
-def _table(checked: tuple[Checked, ...]) -> Table:
+def _tables(checked: tuple[Checked, ...]) -> Iterator[Table]:
+    """Yield a table for each run of the baseline."""
     figures = ("baseline", "now", "change", "at most", "p", "detectable drop")
-    table = Table("run", "task", "protocol", "metric", *figures, "")
-    for each in checked:
-        test = each.test
-        table.add_row(
-            each.run,
-            each.task,
-            each.protocol,
-            each.metric,
-            f"{each.baseline:.4f}",
-            f"{each.fresh:.4f}",
-            f"{test.difference:+.4f}",
-            f"{test.bound:+.4f}",
-            f"{test.p:.2g}",
-            f"{test.detectable:.4f}",
-            "ok" if test.passed else "WORSE",
-        )
-    return table
+    for run, found in groupby(checked, key=lambda each: each.run):
+        table = Table("task", "protocol", "metric", "", *figures, title=run)
+        for each in found:
+            test = each.test
+            table.add_row(
+                each.task,
+                each.protocol,
+                each.metric,
+                "ok" if test.passed else "WORSE",
+                f"{each.baseline:.4f}",
+                f"{each.fresh:.4f}",
+                f"{test.difference:+.4f}",
+                f"{test.bound:+.4f}",
+                f"{test.p:.2g}",
+                f"{test.detectable:.4f}",
+            )
+        yield table

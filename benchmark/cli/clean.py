@@ -50,6 +50,9 @@ def clean(
     if as_json:
         show_json([row.values() for row in rows])
         return
+    if not rows:
+        remark("nothing to remove")
+        return
     table = Table()
     table.add_column("path", no_wrap=True)
     for name in ("size", "age", "why", "removed" if yes else ""):
@@ -58,7 +61,7 @@ def clean(
         table.add_row(*row.cells())
     show_table(table)
     total = filesize.decimal(sum(row.size for row in rows))
-    if rows and not yes:
+    if not yes:
         remark(f"{len(rows)} of these, {total}; --yes removes them")
 
 

@@ -57,15 +57,16 @@ def compare(
     from benchmark.evaluation.metrics import parse
 
     metric = metric and parse(metric).name
-    a, b = named_run(run_a, results), named_run(run_b, results)
+    a, b = (named_run(named, results, tell=as_json) for named in (run_a, run_b))
     found = comparison.compare(a, b, SHOWN if metric is None else (metric,), examples)
     described = _Described(_dataset(a, dataset) if examples else None)
     if as_json:
         show_json([_document(each, described) for each in found])
         return
     names = (f"a: {a.info['model']}", f"b: {b.info['model']}")
-    show_lines([f"a: {a.folder}", f"b: {b.folder}", *(_verdict(c, names) for c in _first(found))])
-    for table in [_figures(found, a, b), *_examples(found, described)]:
+    folders = (f"{name}, {run.folder}" for name, run in zip(names, (a, b), strict=True))
+    show_lines([*folders, *(_verdict(c, names) for c in _first(found))])
+    for table in [_figures(found), *_examples(found, described)]:
         show_table(table)
 
 
@@ -138,15 +139,15 @@ def _document(comparison: Comparison, described: _Described) -> dict[str, Any]:
     return document
 
 
-def _figures(results: list[Comparison], a: RunRecord, b: RunRecord) -> Table:
+def _figures(results: list[Comparison]) -> Table:
     from benchmark.analysis.comparison import QUESTION
 
     table = Table(title=QUESTION)
-    means = (f"a: {a.info['model']}", f"b: {b.info['model']}", "b - a")
-    sure = ("95% (t)", "95% (bootstrap)", "p (Fisher)", "p (t)", "p (Wilcoxon)")
-    for name in ("task", "protocol", "metric", *means, *sure, "win/tie/loss", "effect"):
+    means = ("a", "b", "b - a", "95% (t)", "95% (bootstrap)")
+    tests = ("p (Fisher)", "p (t)", "p (Wilcoxon)")
+    counts = ("b better/same/worse", "effect", "detectable")
+    for name in ("task", "protocol", "metric", *means, *tests, *counts):
         table.add_column(name)
-    table.add_column("detectable")
     for each in results:
         table.add_row(
             each.task,
@@ -168,23 +169,31 @@ def _examples(results: list[Comparison], described: _Described) -> list[Table]:
     """Return a table of examples for each task and protocol, by its first metric."""
     tables: list[Table] = []
     for each in _first(results):
-        if not each.gains and not each.losses:
+        examples = (*each.gains, *each.losses)
+        if not examples:
             continue
+        told = [_told(example, described.words(each.task, example)) for example in examples]
         table = Table(title=f"Largest changes of {each.metric}: {each.task}, {each.protocol}")
         for name, whole in _COLUMNS.items():
-            table.add_column(name, no_wrap=whole)
-        for example in (*each.gains, *each.losses):
-            words = described.words(each.task, example)
-            table.add_row(
-                str(words["request"]),
-                str(words["user"]),
-                f"{example.rank_a:g}",
-                f"{example.rank_b:g}",
-                str(words["query_id"] or ""),
-                str(words["query"]) if each.task == "search" else "",
-                str(words["item"]),
-                str(words["title"] or ""),
-                "; ".join(words["recent"]),
-            )
+            if any(row[name] for row in told):
+                table.add_column(name, no_wrap=whole)
+        for row in told:
+            table.add_row(*(row[str(column.header)] for column in table.columns))
         tables.append(table)
     return tables
+
+
+def _told(example: Example, words: dict[str, Any]) -> dict[str, str]:
+    """Return what stands in each column of an example; nothing where there is nothing to say."""
+    cells = (
+        str(words["request"]),
+        str(words["user"]),
+        f"{example.rank_a:g}",
+        f"{example.rank_b:g}",
+        str(words["query_id"] or ""),
+        str(words["query"]),
+        str(words["item"]),
+        str(words["title"] or ""),
+        "; ".join(words["recent"]),
+    )
+    return dict(zip(_COLUMNS, cells, strict=True))

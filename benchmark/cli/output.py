@@ -119,7 +119,7 @@ def show_error(error: BaseException) -> None:
         said += "; --debug shows the traceback"
     elif our_own or not told:
         said = f"internal error: {said}; --debug shows the traceback; please report it"
-    remark(f"error: {said}")
+    remark(f" {said}", alarm="error:")
 
 
 @contextmanager

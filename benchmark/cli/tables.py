@@ -1,7 +1,9 @@
 """Tables of text for a terminal of any width: nothing in them is cut, and nothing acts.
 
-Where a table is too wide, its prose is folded; where that is not enough, each row becomes a block
-of lines. Figures, and columns that are not to be wrapped (paths, ids), stay whole.
+Where a table is too wide, its prose is folded; where that is not enough, its columns go on in
+tables below, each of which begins with the columns that tell the rows apart; and where even that
+is not enough, or there is one row only, each row becomes a block of lines. Figures, and columns
+that are not to be wrapped (paths, ids), stay whole.
 """
 
 from __future__ import annotations
@@ -37,11 +39,14 @@ def drawn(table: Table, width: int | None, encoding: str = "utf-8") -> str:
     columns = [
         [written(str(cell), encoding) for cell in (c.header, *c.cells)] for c in table.columns
     ]
-    widths = _widths(columns, [column.no_wrap for column in table.columns], width)
-    if widths is None:
+    pieces = _pieces(columns, [column.no_wrap for column in table.columns], width)
+    if pieces is None or (len(pieces) > 1 and not (table.show_header and table.row_count > 1)):
         text = "".join(f"{block}\n\n" for block in _blocks(columns, table, width or 0))
     else:
-        text = _boxed(columns, widths, table.show_header, encoding)
+        text = "".join(
+            _boxed([columns[place] for place in piece], widths, table.show_header, encoding)
+            for piece, widths in pieces
+        )
     around = [written(str(each or ""), encoding) for each in (table.title, table.caption)]
     above, below = (f"{line}\n" if line else "" for line in around)
     return above + text + below
@@ -50,6 +55,37 @@ def drawn(table: Table, width: int | None, encoding: str = "utf-8") -> str:
 def written(text: str, encoding: str) -> str:
     """Return a text in one line as it will stand there: what acts or is lacking, as escapes."""
     return plain(text).encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _pieces(
+    columns: list[list[str]], whole: list[bool], width: int | None
+) -> list[tuple[list[int], list[int]]] | None:
+    """Return the columns of each table, by place, and their widths; ``None`` where one is too wide.
+
+    All begin with the fewest columns that tell the rows apart.
+    """
+    keys = _keys(columns)
+
+    def fitting(places: list[int]) -> list[int] | None:
+        return _widths([columns[p] for p in places], [whole[p] for p in places], width)
+
+    pieces: list[list[int]] = [[*keys]]
+    for place in range(len(keys), len(columns)):
+        if fitting([*pieces[-1], place]) is None:
+            pieces.append([*keys])
+        pieces[-1].append(place)
+    widths = [fitting(piece) for piece in pieces]
+    found = [(piece, fit) for piece, fit in zip(pieces, widths, strict=True) if fit is not None]
+    return found if len(found) == len(pieces) else None
+
+
+def _keys(columns: list[list[str]]) -> range:
+    """Return the places of the first columns that tell the rows apart, all where none do."""
+    rows = len(columns[0]) - 1 if columns else 0
+    for count in range(1, len(columns)):
+        if len(set(zip(*(column[1:] for column in columns[:count]), strict=True))) == rows:
+            return range(count)
+    return range(len(columns))
 
 
 def _widths(columns: list[list[str]], whole: list[bool], width: int | None) -> list[int] | None:

@@ -32,7 +32,8 @@ def load_dataset(
     Args:
         name_or_path: a card's name, a folder with a ``card.yaml``, or a folder of atomic files.
         cache: folder of prepared data sets; by default ``$BENCHMARK_CACHE`` or the user's own.
-        notify: is called with each line worth telling the user.
+        notify: is called with each line worth telling the user; what was chosen and cleaned is told
+            when the data set is prepared, and is among its notes ever after.
         seen: whether the full protocol leaves out the history's items, of recommendation or of the
             tasks that the card names. A relevant item that lies in its request's own history then
             is taken out, and a request that has no other is not asked.
@@ -52,7 +53,7 @@ def load_dataset(
     found = fetch(cache_folder(cache), card.name, key, tell)
     prepared = found or _prepared(card, folder, key, cache_folder(cache), known, tell)
     _check_frozen(card, prepared.queries_digest)
-    for note in prepared.notes:
+    for note in () if found else prepared.notes:  # later they stand in what describes the data set
         tell(f"{card.name}: {note}")
     dataset = Dataset.of(card, prepared, key, seen)
     if isinstance(name_or_path, Path) or name_or_path not in card_names():

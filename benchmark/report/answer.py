@@ -56,7 +56,7 @@ def telling_grid(board: Leaderboard) -> Grid:
         line += [training_cell(some), Cell(NOTHING if size is None else f"{size:,}", value=size)]
         body.append(tuple(line))
     every = len({name for task in tasks for name in rows[task]})
-    heads = [head for task in tasks for head in (TASKS[task], "rank")]
+    heads = [head for task in tasks for head in (TASKS[task], f"{task} rank")]
     shown = "all" if every <= _MOST else f"the {_MOST} of {every} that stand highest in either task"
     order = "by their better place" if len(tasks) > 1 else "best first"
     title = f"NDCG@10, {CHOICE[board.leading]}: {shown}, {order}"

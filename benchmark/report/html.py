@@ -30,14 +30,20 @@ __all__ = ["to_html"]
 
 _TIER_COLOURS = 8
 _NAME = ' class="name"'
+_MARKS = " †‡"
+"""What a name may have behind it."""
+_PROSE = 30
+"""Letters beyond which a cell without a figure is folded."""
 
 
-def to_html(boards: list[Leaderboard], answered: bool = True) -> str:
+def to_html(boards: list[Leaderboard], answered: bool = True, pages: str = "") -> str:
     """Return all boards as one page; the same boards give the same bytes.
 
     Args:
         boards: to be shown.
         answered: whether each begins with its answer in words, which wants all models there are.
+        pages: address of the models' pages, as :func:`benchmark.report.model_grid.model_grids`
+            takes it.
     """
     style = _part("report.css")
     script = _part("charts.js") + _part("report.js")
@@ -47,7 +53,9 @@ def to_html(boards: list[Leaderboard], answered: bool = True) -> str:
         " base-uri 'none'; form-action 'none'",
         title=_escape(f"Leaderboard: {names}" if names else "Leaderboard"),
         style=style,
-        body="\n".join(_board(board, number, answered) for number, board in enumerate(boards))
+        body="\n".join(
+            _board(board, number, answered, pages) for number, board in enumerate(boards)
+        )
         or "<p>No runs yet.</p>",
         data=_data(boards),
         script=script,
@@ -93,9 +101,9 @@ def _charted(board: Leaderboard) -> dict[str, Any]:
     }
 
 
-def _board(board: Leaderboard, number: int, answered: bool) -> str:
+def _board(board: Leaderboard, number: int, answered: bool, pages: str) -> str:
     anchor = f"board-{number}"
-    shown = sections(board)
+    shown = sections(board, pages)
     links = "".join(
         f'<li{_by_script(part)}><a href="#{anchor}-{part.name}">{part.title}</a></li>'
         for part in shown
@@ -154,10 +162,11 @@ def _table(grid: Grid, anchor: str, names: int) -> str:
         f'<th scope="col"{_NAME if place < heads else ""}>{_escape(header)}</th>'
         for place, header in enumerate(grid.headers)
     )
-    body = "\n".join(
-        f"<tr>{''.join(_cell(cell, place < heads) for place, cell in enumerate(line))}</tr>"
+    lines = (
+        "".join(_cell(cell, place < heads, names > 0) for place, cell in enumerate(line))
         for line in grid.body
     )
+    body = "\n".join(f"<tr>{line}</tr>" for line in lines)
     return (
         f'<div class="scroll" role="region" aria-labelledby="{anchor}" tabindex="0">\n'
         f"<table{' data-models' if names else ''}>"
@@ -166,14 +175,18 @@ def _table(grid: Grid, anchor: str, names: int) -> str:
     )
 
 
-def _cell(cell: Cell, heads: bool) -> str:
+def _cell(cell: Cell, heads: bool, named: bool) -> str:
     text = f"<strong>{_escape(cell.text)}</strong>" if cell.bold else _escape(cell.text)
+    if cell.link:
+        text = f'<a href="{_escape(cell.link)}">{text}</a>'
     if cell.tier:
         text += f' <span class="tiers"><span class="unseen">tier </span>{_tiers(cell.tier)}</span>'
     if heads:
-        return f'<th scope="row"{_NAME}>{text}</th>'
+        model = f' data-model="{_escape(cell.text.rstrip(_MARKS))}"' if named else ""
+        return f'<th scope="row"{_NAME}{model}>{text}</th>'
     key = "" if cell.value is None else f' data-value="{cell.value!r}"'
-    return f"<td{key}>{text}</td>"
+    prose = ' class="prose"' if cell.value is None and len(cell.text) > _PROSE else ""
+    return f"<td{key}{prose}>{text}</td>"
 
 
 def _escape(text: str) -> str:

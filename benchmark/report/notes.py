@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from benchmark.analysis.leaderboard import Leaderboard
 from benchmark.analysis.scores import SHOWN
@@ -11,10 +13,18 @@ from benchmark.report.text_tables import CAPPED, FEW_SEEDS, NOTHING, TASKS
 
 __all__ = ["notes"]
 
+_MACHINES = 3
+"""Kinds of machines that are named."""
 
-def notes(board: Leaderboard) -> list[str]:
-    """Return what a reader has to know about a board, a sentence or two each."""
-    return [*_data(board), *_letters(board), *_trainings(board), *_runs(board)]
+
+def notes(board: Leaderboard, bold: str = "Bold") -> list[str]:
+    """Return what a reader has to know about a board, a sentence or two each.
+
+    Args:
+        board: to be shown.
+        bold: what marks cells that stand out, where that is not bold type.
+    """
+    return [*_data(board), *_letters(board, bold), *_trainings(board, bold), *_runs(board)]
 
 
 def _data(board: Leaderboard) -> Iterator[str]:
@@ -59,7 +69,7 @@ def _short_lists(board: Leaderboard) -> Iterator[str]:
             )
 
 
-def _letters(board: Leaderboard) -> Iterator[str]:
+def _letters(board: Leaderboard, bold: str) -> Iterator[str]:
     questions = [table.question for table in board.tables if table.pairs]
     narrow, columns = questions.count("requests"), len(questions)
     if narrow < columns:
@@ -77,12 +87,12 @@ def _letters(board: Leaderboard) -> Iterator[str]:
             " column)."
         )
     yield (
-        "Bold is whatever cannot be told from the best. Rank is where a model may stand, for all"
+        f"{bold} is whatever cannot be told from the best. Rank is where a model may stand, for all"
         " models at once with 95%. ± is the standard deviation over seeds."
     )
 
 
-def _trainings(board: Leaderboard) -> Iterator[str]:
+def _trainings(board: Leaderboard, bold: str) -> Iterator[str]:
     rows = [row for table in board.tables for row in table.rows]
     borrowed = {row.entry.label for row in rows if row.borrowed}
     changes = [c for each in board.tradeoff for c in (each.rec, each.search)]
@@ -114,7 +124,8 @@ def _trainings(board: Leaderboard) -> Iterator[str]:
         narrow = any(c.question == "requests" for c in changes if c.p is not None)
         yield (
             "Changes are of means over seeds, with 95% intervals over users and trainings, tested"
-            " as the letters are; bold is a change at 0.05 after Holm's correction over its table."
+            f" as the letters are; {bold.lower()} is a change at 0.05 after Holm's correction over"
+            " its table."
         )
         if narrow:
             yield (
@@ -127,6 +138,7 @@ def _runs(board: Leaderboard) -> Iterator[str]:
     rows = [row for table in board.tables for row in table.rows]
     presets = {row.entry.preset for row in rows} | {table.preset for table in board.ablations}
     yield f"Presets: {', '.join(sorted(presets))}."
+    yield from _machines({run.folder: run.info for row in rows for run in row.entry.runs}.values())
     tuned = {row.entry.label: row.entry.trials for row in rows if row.entry.trials}
     if tuned:
         sizes = ", ".join(f"{name} {trials}" for name, trials in sorted(tuned.items()))
@@ -138,3 +150,25 @@ def _runs(board: Leaderboard) -> Iterator[str]:
         yield f"{NOTHING}: not known, or not asked of every seed."
     if board.superseded:
         yield f"Runs left out because a newer one has the same request: {board.superseded}."
+
+
+def _machines(runs: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Tell when and on what the runs were made, as their times are those of these machines."""
+    made = [(info["finished"][:10], info["environment"]) for info in runs]
+    if not made:
+        return
+    days = sorted({day for day, _ in made})
+    kinds = Counter(filter(None, (_machine(told) for _, told in made)))
+    shown = [name for name, _ in kinds.most_common(_MACHINES)]
+    if len(kinds) > len(shown):
+        shown.append(f"{len(kinds) - len(shown)} more")
+    span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    yield f"Run {span}{' on ' if shown else ''}{'; '.join(shown)}."
+
+
+def _machine(told: dict[str, Any]) -> str:
+    """Return what a run says of the machine that it was made on, nothing of one elsewhere."""
+    cores = told.get("cpus")
+    processor = f"{told['cpu']}, {cores} core{'' if cores == 1 else 's'}" if told.get("cpu") else ""
+    device = "" if told.get("device") in ("cpu", "external") else str(told.get("device", ""))
+    return " and ".join(filter(None, (device, processor)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmark.analysis.leaderboard import Leaderboard
+from benchmark.report.model_grid import model_grids
 from benchmark.report.text_tables import (
     Grid,
     ablation_grids,
@@ -44,11 +45,18 @@ class Section:
     models: int = 1
 
 
-def sections(board: Leaderboard) -> list[Section]:
-    """Return the sections of a board that have anything to show."""
+def sections(board: Leaderboard, pages: str = "") -> list[Section]:
+    """Return the sections of a board that have anything to show.
+
+    Args:
+        board: to be shown.
+        pages: address of the models' pages, as :func:`benchmark.report.model_grid.model_grids`
+            takes it.
+    """
     reach = tuple(reach_grids(board))
     every = (
         Section("results", "Results", tuple(main_grids(board))),
+        Section("models", "The models", tuple(model_grids(board, pages)), folded=True, detail=True),
         Section("given", "What each model is given", tuple(given_grids(board)), folded=True),
         Section("joint", "Search against recommendation", reach, "joint", detail=True),
         Section("cost", "Cost against quality", (), "cost" if reach else "", detail=True),

@@ -51,12 +51,16 @@ CAPPED = " ↑"
 
 @dataclass(frozen=True)
 class Cell:
-    """Text, whether it stands out, the letters of its tier, and the number to sort it by."""
+    """Text, whether it stands out, the letters of its tier, and the number to sort it by.
+
+    ``link`` is an address that the text leads to where the form has links.
+    """
 
     text: str
     bold: bool = False
     tier: str = ""
     value: float | None = None
+    link: str = ""
 
 
 @dataclass(frozen=True)

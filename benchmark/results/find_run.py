@@ -79,15 +79,17 @@ def find_run(named: str, results: Path) -> Path:
     """Return the folder of a run.
 
     Args:
-        named: a folder; the id of a run below ``results``, or what its digits begin with; or a
-            model, or ``DATASET/MODEL``, of which the newest run is meant.
+        named: a folder that holds a run; the id of a run below ``results``, or what its digits
+            begin with; or a model, or ``DATASET/MODEL``, of which the newest run is meant. A folder
+            that holds none is meant only where nothing else is: many a folder is called as a model.
         results: where to look for what is no folder.
 
     Raises:
         InputError: there is no such run, or several that may be meant.
     """
-    if Path(named).is_dir() or not re.fullmatch(r"[\w.:+-]+(/[\w.:+-]+)?", named):
-        return Path(named)
+    folder = Path(named)
+    if (folder / "run.json").exists() or not re.fullmatch(r"[\w.:+-]+(/[\w.:+-]+)?", named):
+        return folder
     runs = named_runs(results)
     dataset, _, model = named.rpartition("/")
     of_model = [r for r in runs if r.model == model and dataset in ("", r.dataset)]
@@ -100,6 +102,8 @@ def find_run(named: str, results: Path) -> Path:
         raise InputError(f"{named}: {len(meant)} runs are called so: {names}")
     if meant:
         return meant[0].folder
+    if folder.is_dir():
+        return folder
     known = {r.model for r in runs}
     hint = did_you_mean(model, known) if known else ": there are none"
     raise InputError(f"{named}: no such folder, and no run in {results} is called so{hint}")

@@ -185,3 +185,37 @@ def test_what_cannot_be_drawn_into_is_refused(command: Command, board: Path) -> 
     for wrong in (["--out", "a.md", "--check"], ["--preset", "thorough"]):
         assert_refused(command("leaderboard", "--picture", "a.svg", *wrong))
     assert not (board.parent / "a.svg").exists()
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for room in ("leaderboard", "output"):
+        monkeypatch.setattr(f"benchmark.cli.{room}.terminal_width", lambda: 80)
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("more", [[], ["--summary"], ["--brief"]])
+def test_a_terminal_gets_tables_that_fit_it_and_files_get_markdown(
+    command: Command, board: Path, more: list[str]
+) -> None:
+    shown = command("leaderboard", *more)
+    assert shown.status == 0 and "| " not in shown.out and "**" not in shown.out
+    assert all(len(line) <= 80 for line in shown.out.splitlines())
+    assert re.search(r"│ mine (. )?\* +│ .* a \* ", shown.out)
+    if "--summary" not in more:
+        assert "\n- * is whatever cannot be told from the best." in shown.out
+    assert command("leaderboard", *more, "--format", "md").out.startswith("## toy")
+    assert command("leaderboard", *more, "--out", "board.md").out == ""
+    assert Path("board.md").read_text().startswith("## toy")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_without_runs_is_told_so(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    assert command("leaderboard").out == "No runs yet.\n"
+
+
+def test_a_table_is_for_terminals_only(command: Command, board: Path) -> None:
+    assert "│ mine † *" in command("leaderboard", "--format", "table").out
+    assert_refused(command("leaderboard", "--format", "table", "--out", "board.txt"))
+    assert_refused(command("leaderboard", "--format", "table", "--into", "board.txt"))

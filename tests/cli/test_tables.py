@@ -96,3 +96,24 @@ def test_the_record_of_a_run_can_be_copied_in_a_narrow_terminal(
     done = popularity("--results", "r" * 60)
     (line,) = (line for line in done.out.splitlines() if line.startswith("r" * 60))
     assert command("compare", line, line, "--examples", 0).status == 0
+
+
+def test_what_is_too_wide_goes_on_below_beside_what_tells_the_rows_apart() -> None:
+    made = Table("task", "metric", *(f"value {n}" for n in range(8)))
+    for task in ("rec", "search"):
+        for metric in ("ndcg@10", "hr@10"):
+            made.add_row(task, metric, *(f"{task[0]}{metric[0]}{n}.1234" for n in range(8)))
+    lines = drawn(made, 80).splitlines()
+    assert all(cell_len(line) <= 80 for line in lines)
+    heads = [line for line in lines if "metric" in line]
+    assert len(heads) > 1
+    assert all(line.split("┃")[1].strip() == "task" for line in heads)
+    for n in range(8):
+        row = next(line for line in lines if f"sh{n}.1234" in line)
+        assert [cell.strip() for cell in row.split("│")[1:3]] == ["search", "hr@10"]
+
+
+def test_one_row_is_told_in_lines() -> None:
+    made = Table("one", "two")
+    made.add_row("1" * 30, "2" * 30)
+    assert drawn(made, 50) == f"one: {'1' * 30}\ntwo: {'2' * 30}\n\n"

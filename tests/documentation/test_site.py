@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.registry import known
 from tests.documentation.document import ROOT
 
 REPORT = "docs/report.html"
@@ -53,7 +54,13 @@ def test_the_interface_is_shown(site: Path) -> None:
     assert "Raises:" in page or "Raises" in page
 
 
+def test_every_model_has_the_page_that_the_report_links_to(site: Path) -> None:
+    for name, entry in known().items():
+        if entry.group != "diagnostic" and entry.source.split(".")[0] in ("baselines", "gensar"):
+            assert (site / "models" / f"{name.partition(':')[0]}.html").is_file(), name
+
+
 def test_what_the_site_needs_is_made_as_the_makefile_says() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    assert f"--format html --out {REPORT}" in makefile
+    assert f"--format html --pages models --out {REPORT}" in makefile
     assert "mkdocs build --strict" in makefile

@@ -6,9 +6,11 @@ integration, it fails instead.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -200,6 +202,54 @@ def test_the_filter_leaves_models_out_of_tables_and_charts(page: Page) -> None:
     assert page.run(hidden).count(False) == 1
     points = page.browser.find_elements(By.CSS_SELECTOR, "[data-chart=joint] .point")
     assert [FOREIGN in (p.get_attribute("aria-label") or "") for p in points] == [True]
+
+
+@in_browser
+def test_models_are_chosen_by_what_they_serve_and_cost(page: Page, made: list[Leaderboard]) -> None:
+    rows = [row for task in ("rec", "search") for row in made[0].whole(task).values()]
+    traits: dict[str, tuple[list[str], int | None]] = {}
+    for task in ("rec", "search"):
+        for name, row in made[0].whole(task).items():
+            traits.setdefault(name, ([], row.entry.parameters))[0].append(task)
+    shown = (
+        "return [...document.querySelectorAll('table')[0].tBodies[0].rows]"
+        ".filter(r => !r.hidden).map(r => r.cells[0].dataset.model)"
+    )
+    first = set(page.run(shown))
+    assert first == {row.entry.label for row in rows} & set(traits) & first
+
+    def choose(name: str, value: str) -> set[str]:
+        page.click(page.find(f"[data-filter] [name={name}] option[value='{value}']"))
+        return set(page.run(shown))
+
+    both = {name for name, (tasks, _) in traits.items() if len(tasks) == 2}
+    alone = {name for name, (tasks, _) in traits.items() if tasks == ["rec"]}
+    assert choose("serves", "both") == both & first != first
+    assert choose("serves", "rec") == alone & first != set()
+    assert choose("serves", "") == first
+    small = {name for name, (_, size) in traits.items() if size is not None and size <= 1e6}
+    assert choose("size", "1000000") == small & first != first
+
+
+@in_browser
+def test_a_table_is_downloaded_as_exact_as_it_is_known(
+    page: Page, made: list[Leaderboard], tmp_path: Path
+) -> None:
+    folder = tmp_path / "downloads"
+    behaviour = {"behavior": "allow", "downloadPath": str(folder)}
+    page.browser.execute_cdp_cmd("Page.setDownloadBehavior", behaviour)
+    page.find("[data-filter] input").send_keys("ALERT")
+    page.click(page.find("button.download"))
+    deadline = time.monotonic() + 10
+    while not list(folder.glob("*.csv")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    (file,) = folder.glob("*.csv")
+    with file.open(newline="", encoding="utf-8") as lines:
+        heads, *rows = csv.reader(lines)
+    assert heads[:2] == ["model", "NDCG@10"]
+    (row,) = rows
+    assert plain(FOREIGN) in row[0]
+    assert float(row[1]) == made[0].whole("rec")[FOREIGN].mean
 
 
 @in_browser

@@ -77,3 +77,13 @@ def test_where_there_are_no_runs_that_is_told(tmp_path: Path) -> None:
 def test_what_is_no_run_is_passed_over(folders: list[Path], tmp_path: Path, content: str) -> None:
     (folders[0] / "run.json").write_text(content)
     assert {run.folder for run in named_runs(tmp_path)} == {*folders[1:]}
+
+
+def test_a_folder_that_is_no_run_does_not_hide_a_model(
+    folders: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_run("mine", tmp_path) == folders[1]
+    assert find_run("other", tmp_path) == Path("other")

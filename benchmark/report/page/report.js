@@ -1,5 +1,5 @@
 "use strict";
-// Sorting, a filter and the charts of each board. Names of models are foreign text: they only ever
+// Sorting, download, filters and the charts of each board. Names of models are foreign text: they only ever
 // become text nodes and attributes, never markup.
 (() => {
   const { html, makeChart } = page;
@@ -45,6 +45,32 @@
       return sign * (Number(left.dataset.value) - Number(right.dataset.value));
     };
     body.append(...rows.sort(compare));
+  }
+
+  /** Offer a table as a file of comma-separated values, figures as exact as the page has them. */
+  function makeDownload(table) {
+    const title = table.caption.textContent;
+    const button = html("button", { type: "button", class: "download" }, "Download as CSV");
+    button.setAttribute("aria-label", `Download as CSV: ${title}`);
+    button.addEventListener("click", () => {
+      const file = new Blob([csvOf(table)], { type: "text/csv" });
+      const address = URL.createObjectURL(file);
+      const name = title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+      html("a", { href: address, download: `${name}.csv` }).click();
+      setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    });
+    table.parentNode.after(button);
+  }
+
+  function csvOf(table) {
+    const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+    const valueOf = (cell) => {
+      const copy = cell.cloneNode(true);
+      for (const letters of copy.querySelectorAll(".tiers")) letters.remove();
+      return "value" in cell.dataset ? cell.dataset.value : copy.textContent.trim();
+    };
+    const rows = [...table.rows].filter((row) => !row.hidden);
+    return rows.map((row) => `${[...row.cells].map((cell) => quoted(valueOf(cell))).join(",")}\r\n`).join("");
   }
 
   // Numbers, as the tables write them
@@ -139,6 +165,7 @@
     };
   }
 
+  const WIDE = 30; // times the least: where a linear scale would press most points together
   const PROGRESS = { seconds: "Training time (s)", step: "Step" };
 
   function curvesPlan(board, styles, visible, { task, progress }) {
@@ -156,9 +183,14 @@
         }));
       return { name: curve.model, style, points, line: true };
     }).filter((each) => each.points.length);
+    const along = series.flatMap((each) => each.points.map((point) => point.x)).filter((x) => x > 0);
+    const wide = Math.max(...along) > WIDE * Math.min(...along);
     return {
+      logarithmic: wide, writeX: progress === "seconds" ? shortTime : shortCount,
       x: PROGRESS[progress], y: `Validation NDCG@10, ${TASKS[task].toLowerCase()}`, series,
-      front: [], about: "One line for each seed; the letter of its model stands at the end of one.",
+      front: [],
+      about: "One line for each seed; the letter of its model stands at the end of one."
+        + (wide ? " The scale from left to right is logarithmic." : ""),
       missing: [],
     };
   }
@@ -183,22 +215,65 @@
     });
   }
 
-  function applyFilter(section, input, redraw) {
-    const wanted = input.value.trim().toLowerCase();
+  // Which models are shown
+
+  const ANY = "";
+  const SERVES = {
+    [ANY]: "Any", both: "Search and recommendation", rec: "Recommendation only", search: "Search only",
+  };
+  const SIZES = { [ANY]: "Any", 1e5: "At most 100,000", 1e6: "At most 1 million", 1e7: "At most 10 million" };
+  const TIMES = { [ANY]: "Any", 60: "At most 1 minute", 600: "At most 10 minutes", 3600: "At most 1 hour" };
+
+  /** Tell of each model which tasks it was asked, and its size and time of training. */
+  function traitsOf(board) {
+    const traits = new Map();
+    for (const [task, rows] of Object.entries(board.tables)) {
+      for (const row of rows) {
+        const known = traits.get(row.model) ?? { tasks: [], size: row.parameters, time: row.fit_seconds };
+        known.tasks.push(task);
+        traits.set(row.model, known);
+      }
+    }
+    return traits;
+  }
+
+  function makeFilter(section, board) {
+    const traits = traitsOf(board);
+    const input = html("input", { type: "search", autocomplete: "off", name: "name" });
+    const choice = (name, options) => html(
+      "select", { name },
+      ...Object.entries(options).sort(([a], [b]) => a - b).map(([value, text]) => html("option", { value }, text)),
+    );
+    const [serves, size, time] = [choice("serves", SERVES), choice("size", SIZES), choice("time", TIMES)];
+    const labels = [
+      ["Only models whose name contains", input], ["Serves", serves], ["Parameters", size], ["Training time", time],
+    ].map(([text, control]) => html("label", {}, text, control));
+    section.querySelector("[data-filter]").append(html("div", { class: "controls" }, ...labels));
+    const within = (value, most) => most === ANY || (value !== null && value <= Number(most));
+    const visible = (name) => {
+      if (!name.toLowerCase().includes(input.value.trim().toLowerCase())) return false;
+      const known = traits.get(name) ?? { tasks: [], size: null, time: null };
+      const kind = known.tasks.length > 1 ? "both" : known.tasks[0];
+      return (serves.value === ANY || serves.value === kind)
+        && within(known.size, size.value) && within(known.time, time.value);
+    };
+    return { visible, controls: [input, serves, size, time] };
+  }
+
+  function applyFilter(section, visible, redraw) {
     for (const row of section.querySelectorAll("table[data-models] tbody tr")) {
-      const names = [...row.querySelectorAll("th")].map((cell) => cell.textContent.toLowerCase());
-      row.hidden = !names.some((name) => name.includes(wanted));
+      row.hidden = ![...row.querySelectorAll("th")].some((cell) => visible(cell.dataset.model));
     }
     for (const draw of redraw) draw();
   }
 
   function makeBoard(section, board) {
-    const input = html("input", { type: "search", autocomplete: "off" });
-    const label = html("label", {}, "Only models whose name contains", input);
-    section.querySelector("[data-filter]").append(html("div", { class: "controls" }, label));
-    const visible = (name) => name.toLowerCase().includes(input.value.trim().toLowerCase());
+    const { visible, controls } = makeFilter(section, board);
     const redraw = chartsOf(section, board, visible);
-    input.addEventListener("input", () => applyFilter(section, input, redraw));
+    for (const control of controls) {
+      const event = control.tagName === "SELECT" ? "change" : "input";
+      control.addEventListener(event, () => applyFilter(section, visible, redraw));
+    }
   }
 
   function unfoldForPrint() {
@@ -214,6 +289,7 @@
 
   const boards = JSON.parse(document.getElementById("data").textContent);
   for (const element of document.querySelectorAll("[data-script]")) element.hidden = false;
+  document.querySelectorAll("table").forEach(makeDownload);
   document.querySelectorAll("table").forEach(makeSortable);
   for (const section of document.querySelectorAll("[data-board]")) {
     makeBoard(section, boards[Number(section.dataset.board)]);
