@@ -32,6 +32,8 @@ _TIER_COLOURS = 8
 _NAME = ' class="name"'
 _MARKS = " †‡"
 """What a name may have behind it."""
+_DIGITS = 7
+"""Significant digits of what is sorted, drawn and downloaded."""
 _PROSE = 30
 """Letters beyond which a cell without a figure is folded."""
 
@@ -79,12 +81,19 @@ def _data(boards: list[Leaderboard]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return JSON whose texts are fit to be shown by the scripts."""
+    """Return JSON whose texts are fit to be shown by the scripts, and figures as exact as need be."""
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
+    if isinstance(value, float):
+        return _rounded(value)
     return plain(value) if isinstance(value, str) else value
+
+
+def _rounded(value: float) -> float:
+    """Return a figure with the digits that a page keeps of it."""
+    return value if isinstance(value, int) else float(f"{value:.{_DIGITS}g}")
 
 
 def _charted(board: Leaderboard) -> dict[str, Any]:
@@ -182,9 +191,11 @@ def _cell(cell: Cell, heads: bool, named: bool) -> str:
     if cell.tier:
         text += f' <span class="tiers"><span class="unseen">tier </span>{_tiers(cell.tier)}</span>'
     if heads:
-        model = f' data-model="{_escape(cell.text.rstrip(_MARKS))}"' if named else ""
-        return f'<th scope="row"{_NAME}{model}>{text}</th>'
-    key = "" if cell.value is None else f' data-value="{cell.value!r}"'
+        name = cell.text.rstrip(_MARKS)
+        model = f' data-model="{_escape(name)}"' if named and name != cell.text else ""
+        long = ' class="long"' if len(cell.text) > _PROSE else ""
+        return f'<th scope="row"{long}{model}>{text}</th>'
+    key = "" if cell.value is None else f' data-value="{_rounded(cell.value)!r}"'
     prose = ' class="prose"' if cell.value is None and len(cell.text) > _PROSE else ""
     return f"<td{key}{prose}>{text}</td>"
 

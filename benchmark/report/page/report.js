@@ -262,7 +262,8 @@
 
   function applyFilter(section, visible, redraw) {
     for (const row of section.querySelectorAll("table[data-models] tbody tr")) {
-      row.hidden = ![...row.querySelectorAll("th")].some((cell) => visible(cell.dataset.model));
+      const names = [...row.querySelectorAll("th")].map((cell) => cell.dataset.model ?? cell.textContent);
+      row.hidden = !names.some(visible);
     }
     for (const draw of redraw) draw();
   }
