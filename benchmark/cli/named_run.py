@@ -17,7 +17,7 @@ __all__ = ["HELP", "FromOption", "RunArgument", "named_run"]
 HELP = "Folder of the run, its id or the beginning of its digits, or a model: its newest run."
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help=HELP)]
 FromOption = Annotated[
-    Path, typer.Option("--results", help="Folder of the run records, for what is no folder.")
+    Path, typer.Option("--results", help="Folder of the run records that an id or model is of.")
 ]
 
 

@@ -107,7 +107,9 @@ class SweepProgress:
         told = ", ".join(f"{number} {state}" for state, number in sorted(ended.items()) if number)
         minutes, seconds = divmod(int(time.monotonic() - self._begun), 60)
         head = f"runs: {told or 'none yet'}; {self._left()} works left; {minutes}:{seconds:02d}"
-        table = Table("at work", "where", "since", "last line of its log", expand=True)
+        table = Table(expand=True)
+        for name in ("at work", "where", "since", "last line of its log"):
+            table.add_column(name, overflow="fold")
         for key, (since, where) in sorted(running.items()):
             passed = f"{time.monotonic() - since:.0f} s"
             table.add_row(Text(plain(key)), Text(plain(where)), passed, Text(self._last(key)))

@@ -147,12 +147,8 @@ def _table(done: list[Study]) -> Table:
             str(len(told["pruned"])),
             "failed" if first is None else f"{first:.4f}",
             f"{best.value:.4f}",
-            ", ".join(f"{n}={_short(v)}" for n, v in best.settings.items()) or "nothing to choose",
+            best.chosen() or "nothing to choose",
             f"{told['seconds']:.1f}",
             f"{told['seconds_saved']:.1f}",
         )
     return table
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

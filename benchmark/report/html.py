@@ -81,7 +81,7 @@ def _data(boards: list[Leaderboard]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return JSON whose texts are fit to be shown by the scripts, and figures as exact as need be."""
+    """Return JSON whose texts the scripts may show, and whose figures are as exact as need be."""
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -177,7 +177,8 @@ class _Search:
                 f" {trial.failure}; --set or --preset starts from others"
             )
         self._open.take(trial)
-        return f"{self._plan.entry.name}, trial {trial.number}: {trial.told()} {trial.settings}"
+        parts = filter(None, (trial.told(), trial.chosen()))
+        return f"{self._plan.entry.name}, trial {trial.number}: {', '.join(parts)}"
 
 
 class _Searches:

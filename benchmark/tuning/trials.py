@@ -126,6 +126,10 @@ class Trial:
             return f"pruned at {self.curve[-1].percent} % of its budget, {came_to}"
         return came_to
 
+    def chosen(self) -> str:
+        """Return its settings in words, nothing where there was nothing to choose."""
+        return ", ".join(f"{name}={_short(value)}" for name, value in self.settings.items())
+
     def failed(self, failure: str, seconds: float) -> Trial:
         """Return it as failed."""
         return replace(self, state="failed", failure=failure or "refused", seconds=seconds)
@@ -176,3 +180,7 @@ def read_trial(folder: Path, number: int) -> Trial:
 
 def _owner(folder: Path, number: int) -> str:
     return f"{folder.name}/{number}"
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
