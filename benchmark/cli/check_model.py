@@ -33,7 +33,9 @@ def check_model(
 
     entry = find(name)
     entry.load()
-    data = made_up_data() if dataset is None else load_dataset(dataset, notify=progress)
+    data = (
+        made_up_data() if dataset is None else load_dataset(dataset, notify=progress, remind=False)
+    )
     subject, verdicts = Subject(entry, data), list[Verdict]()
     progress(f"{entry.name}: training")
     with blaming(f"{entry.name}: it cannot be trained, so nothing was checked"):

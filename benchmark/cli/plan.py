@@ -135,7 +135,7 @@ def load_planned(
     from benchmark.progress_lines import ProgressLines
 
     with remarks() as notify, ProgressLines().step(f"loading {dataset}"):
-        data = load_dataset(dataset, seen=seen.value, notify=notify)
+        data = load_dataset(dataset, seen=seen.value, notify=notify, remind=False)
         return data, planned_on(plans, data, device.value, notify, searches, ablations)
 
 

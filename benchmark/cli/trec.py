@@ -83,7 +83,7 @@ def import_(
 
     check_name(name)
     with remarks() as notify:
-        data = load_dataset(dataset, seen=seen.value, notify=notify)
+        data = load_dataset(dataset, seen=seen.value, notify=notify, remind=False)
         found = import_run(file, name, data, Task(task.value), protocol.value, seed, results)
         for remark in found.remarks:
             notify(f"{file}: {remark}")

@@ -26,18 +26,20 @@ def load_dataset(
     notify: Notify | None = None,
     seen: Seen = "exclude",
     leakage: Leakage | None = None,
+    remind: bool = True,
 ) -> Dataset:
     """Load a data set, preparing it unless the cache holds it.
 
     Args:
         name_or_path: a card's name, a folder with a ``card.yaml``, or a folder of atomic files.
         cache: folder of prepared data sets; by default ``$BENCHMARK_CACHE`` or the user's own.
-        notify: is called with each line worth telling the user; what was chosen and cleaned is told
-            when the data set is prepared, and is among its notes ever after.
+        notify: is called with each line worth telling the user.
         seen: whether the full protocol leaves out the history's items, of recommendation or of the
             tasks that the card names. A relevant item that lies in its request's own history then
             is taken out, and a request that has no other is not asked.
         leakage: overrules the card's rule.
+        remind: whether to tell again what was chosen and cleaned when the data set was prepared,
+            where that was earlier; it is among the notes ever after.
 
     Raises:
         InputError: an unknown name, a wrong card, or malformed or missing files.
@@ -53,7 +55,7 @@ def load_dataset(
     found = fetch(cache_folder(cache), card.name, key, tell)
     prepared = found or _prepared(card, folder, key, cache_folder(cache), known, tell)
     _check_frozen(card, prepared.queries_digest)
-    for note in () if found else prepared.notes:  # later they stand in what describes the data set
+    for note in prepared.notes if remind or not found else ():
         tell(f"{card.name}: {note}")
     dataset = Dataset.of(card, prepared, key, seen)
     if isinstance(name_or_path, Path) or name_or_path not in card_names():

@@ -112,7 +112,7 @@ def on_data(
     Raises:
         BenchmarkError: the data set cannot be loaded.
     """
-    data = load_dataset(source.dataset, seen=source.seen, notify=tell)
+    data = load_dataset(source.dataset, seen=source.seen, notify=tell, remind=False)
     jobs, refused = jobs_of(wishes, data, results, gpu, tell)
     stored: list[tuple[Job, Path]] = []
     missing: list[Job] = []

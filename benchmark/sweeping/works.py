@@ -88,4 +88,4 @@ def make_run(job: Job, results: Path, common: Path) -> tuple[str, bool]:
 
 
 def _loaded(source: Source) -> Dataset:
-    return load_dataset(source.dataset, seen=source.seen, notify=remark)
+    return load_dataset(source.dataset, seen=source.seen, notify=remark, remind=False)

@@ -10,6 +10,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.requests import Task
 from tests.data.file_server import serving
 from tests.data.test_audit import with_event, with_set, with_training
+from tests.support import write_tiny
 
 from .conftest import Command, assert_refused
 
@@ -110,3 +111,18 @@ def test_data_are_downloaded_by_prepare_with_consent_and_never_else(
         again = command("data", "prepare", folder, "--accept-licence", "--json")
         assert again.json == done.json
         assert len(server.asked) == len(files)
+
+
+def test_what_was_cleaned_is_told_once_and_by_who_describes(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCHMARK_CACHE", str(tmp_path / "cache"))
+    folder = write_tiny(tmp_path / "tiny")
+    inter = folder / "tiny.inter"
+    first, *lines = inter.read_text().splitlines(keepends=True)
+    inter.write_text("".join([first, lines[0], *lines]))
+    run = ("run", "--model", "popularity", "--dataset", folder, "--fresh")
+    told = "events are copies"
+    assert sum(told in command(*run).err for _ in range(3)) == 1
+    assert told in command("data", "audit", folder).err
+    assert told in command("data", "describe", folder).out
