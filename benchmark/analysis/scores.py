@@ -18,6 +18,7 @@ from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.metrics import MAIN, compute
 from benchmark.results.record import RunRecord
 from benchmark.results.table import same_requests
+from benchmark.statistics.recipes import unit_means
 
 __all__ = [
     "SHOWN",
@@ -55,7 +56,8 @@ class RequestScores:
 
     def scores(self, metric: str) -> NDArray[np.float64]:
         """Return the means over seeds, ``[requests]``."""
-        return self.by_seed[metric].mean(axis=0)
+        means: NDArray[np.float64] = unit_means([self.by_seed[metric]])[0]
+        return means
 
     @property
     def seeds(self) -> list[int]:

@@ -236,7 +236,7 @@ def _rows(
         row = Row(
             each.entry,
             seeds,
-            mean=float(by_seed.mean()),
+            mean=float(unit_means([by_seed])[0].mean()),
             low=low,
             high=high,
             sd=float(by_seed.mean(axis=1).std(ddof=1)) if seeds > 1 else None,

@@ -1,7 +1,8 @@
 """Where an installed package lies, told by what its installer wrote down: nothing is imported.
 
-Only distributions in the interpreter's own folders of packages count, never the working folder or
-what ``PYTHONPATH`` names.
+Only distributions in folders of packages count: the interpreter's own, and the one that this
+package itself was installed into, which a ``.pth`` file may have added. Never the working folder, nor
+what else ``PYTHONPATH`` names.
 """
 
 from __future__ import annotations
@@ -66,7 +67,14 @@ def _places() -> list[str]:
     """Return the folders that installers put packages into."""
     user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
     own = [sysconfig.get_path(name) for name in ("purelib", "platlib")]
-    return list(dict.fromkeys([*site.getsitepackages(), *user, *own]))
+    return list(dict.fromkeys([*site.getsitepackages(), *user, *own, *_of_this_package()]))
+
+
+def _of_this_package() -> list[str]:
+    """Return the folder that an installer put this package into; none where it is a checkout."""
+    folder = Path(__file__).resolve().parents[2]
+    written_down = any(folder.glob("search_rec_benchmark-*.dist-info"))
+    return [str(folder)] if written_down else []
 
 
 def _roots(distribution: Distribution, top: str) -> Iterator[Path]:

@@ -249,9 +249,16 @@ def _checked(recipes: Sequence[Recipe]) -> list[NDArray[np.float64]]:
 def unit_means(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Return the means over trainings, ``[systems, units]``, whatever the order of trainings.
 
-    They are added in order of size, so that the last digit does not hang on which seed came first.
+    They are added in order of size, so that the last digit does not hang on which seed came first,
+    and as what they are above the least, so that the mean of equal scores is just these: what a
+    system answers the same in every training is no different from one training of it.
     """
-    return np.stack([np.sort(each, axis=0).mean(axis=0) for each in scores])
+    return np.stack([_mean(np.sort(each, axis=0)) for each in scores])
+
+
+def _mean(ascending: NDArray[np.float64]) -> NDArray[np.float64]:
+    least: NDArray[np.float64] = ascending[0]
+    return least + (ascending - least).mean(axis=0)
 
 
 def _errors(

@@ -458,3 +458,20 @@ def test_intervals_stay_where_a_metric_can_be(tmp_path: Path) -> None:
     assert known
     assert all(0 <= row.low <= row.mean <= row.high <= 1 for row in known)
     assert any(row.low == 0 for row in known)
+
+
+@pytest.mark.parametrize("others", [1, 2, 5, 7])
+def test_what_answers_the_same_in_every_training_is_no_different_from_one_training(
+    tmp_path: Path, others: int
+) -> None:
+    ranks = [0, 1, 2, 4, 6, 7, 9, 2, 5] * 5
+    runs = [record(tmp_path, "once", {FULL: ranks}, seed=1)]
+    runs += [record(tmp_path, "often", {FULL: ranks}, seed=seed) for seed in range(1, others + 1)]
+    runs += [record(tmp_path, "far", {FULL: [8] * 45}, seed=seed) for seed in (1, 2)]
+    board = only(runs)
+    for metric in ("ndcg@10", "hr@10", "mrr@10"):
+        (found,) = (t for t in board.tables if (t.slice, t.metric) == ("all", metric))
+        once, often = (next(r for r in found.rows if r.entry.label == n) for n in ("once", "often"))
+        assert (once.mean, once.tier) == (often.mean, often.tier)
+        (pair,) = (p for p in found.pairs if {p.a, p.b} == {"once", "often"})
+        assert (pair.difference, pair.p, pair.win, pair.loss) == (0, 1, 0, 0)

@@ -15,7 +15,7 @@ from benchmark.data.load import load_dataset
 from benchmark.data.sources.tables.rules import TableRules
 from tests.data.generated.shop_log import write_shop_log
 
-from .conftest import Command
+from .conftest import Command, assert_refused
 
 
 @pytest.fixture(scope="module")
@@ -209,3 +209,16 @@ def test_titles_in_two_languages_are_both_read_and_ids_twice_are_told(
     assert "1 of its values stand there twice" in told
     card = yaml.safe_load((tmp_path / "shop" / "card.yaml").read_text())
     assert {card["title"].strip("{}"), *card["text"]} == {"name_en", "name_de"}
+
+
+@pytest.mark.parametrize("cells", [["n/a"], ["gestern"] * 40])
+def test_a_column_that_is_called_a_time_is_none_in_silence(
+    command: Command, tmp_path: Path, cells: list[str]
+) -> None:
+    times = [*cells, *(f"2024-05-01T09:{n:02d}:00" for n in range(40 - len(cells)))]
+    rows = [f"u{n % 4},i{n % 7},{time}\n" for n, time in enumerate(times)]
+    (tmp_path / "shop.csv").write_text("".join(["user,item,event_time\n", *rows]))
+    made = command("data", "new", "shop.csv")
+    assert made.status == 0 and "the time 'event_time' is no time" in made.out
+    assert "until then nothing runs" in made.out
+    assert_refused(command("run", "--model", "popularity", "--dataset", "shop"))

@@ -309,6 +309,24 @@ def test_rows_of_another_width_are_counted_and_left_out_and_lines_still_right(
         )
 
 
+def test_rows_that_a_quotation_mark_swallows_are_told_of(tmp_path: Path) -> None:
+    rows = [f"u{n % 3},i{n % 5},{n + 1}\n" for n in range(12)]
+
+    def notes(text: str) -> list[str]:
+        cleaning = Cleaning()
+        (tmp_path / "log.csv").write_text(HEAD + text, encoding="utf-8")
+        files = {"events": tmp_path / "log.csv"}
+        READER.read(files, READER.rules(), Wanted(cleaning=cleaning))
+        return [each for each in cleaning.notes if "quotation mark" in each]
+
+    opened = [*rows[:2], 'u1,"i4,3\n', *rows[3:8], 'u2,i3",9\n', *rows[9:]]
+    (told,) = notes("".join(opened))
+    assert told.startswith("log.csv:4: ") and "(5 such lines)" in told
+    prose = 'u1,"a text, of\nsome lines,\nwith, as many, commas,\nas it likes",3\n'
+    assert notes("".join([*rows, prose])) == []
+    assert notes("".join(rows)) == []
+
+
 @pytest.mark.parametrize(
     ("times", "said"),
     [

@@ -227,7 +227,7 @@ def _called_time(columns: list[Column], found: Guess) -> bool:
     """Take a column that is called a time and holds none: what reads it says so, and the order of
     the rows does not stand for it unasked.
     """
-    named = [c for c in columns if _likeness(c.name, "time") > 2 and not c.is_number and c.filled]
+    named = [c for c in columns if _is_called_time(c.name) and not c.is_number and c.filled]
     for column in named[:1]:
         found.columns["time"] = (column.name, "by its name, but it cannot be read")
         found.check.append(
@@ -235,6 +235,12 @@ def _called_time(columns: list[Column], found: Guess) -> bool:
             " the card says time: null, by which the order of the rows stands for it"
         )
     return bool(named)
+
+
+def _is_called_time(name: str) -> bool:
+    """Return whether a name is that of a time, or ends in a word for one, as ``event_time``."""
+    last = words_of_name(name)[-1:]
+    return _likeness(name, "time") > 2 or bool(last) and last[0] in NAMES["time"].split()
 
 
 def _guess_types(events: Sample, found: Guess) -> None:

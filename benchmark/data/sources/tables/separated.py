@@ -27,12 +27,16 @@ _BLOCK = LONGEST_LINE
 """Bytes read at once; a row may reach over the end of one such block, and no further."""
 
 
+_SWALLOWED = 3
+"""Lines within a field that look like rows, from which on they are told of."""
+
+
 class _Watched(io.RawIOBase):
-    """Passes bytes on and counts the quotation marks among them."""
+    """Passes bytes on and counts the quotation marks and line ends among them."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.quotes = 0
+        self.quotes = self.lines = 0
 
     def readable(self) -> bool:
         return True
@@ -40,6 +44,7 @@ class _Watched(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         found = self._file.read(size)
         self.quotes += found.count(b'"')
+        self.lines += found.count(b"\n")
         return found
 
 
@@ -96,6 +101,8 @@ def _batches(
         _check_quotes(path, separator)
     if odd:
         _report(path, separator, len(names), odd, rows, cleaning)
+    if watched.quotes and watched.lines > rows + len(odd) + 1:
+        _report_swallowed(path, separator, len(names), cleaning)
 
 
 def _reader(
@@ -136,20 +143,46 @@ def _report(
     cleaning.report(path, line, fault, count, "they are left out")
 
 
+def _report_swallowed(path: Path, separator: str, width: int, cleaning: Cleaning) -> None:
+    """Tell of fields that hold whole rows, as a quotation mark too many makes them.
+
+    Texts of several lines are none: their lines have not all as many separators as a row has.
+    """
+    found: list[tuple[int, int]] = []  # the line that a row begins on, and rows within a field
+    for begin, row in _rows(path, separator, strict=False):
+        for field in row:
+            inner = field.split("\n")[1:-1]
+            alike = sum(line.count(separator) == width - 1 for line in inner)
+            if alike >= _SWALLOWED and alike > 0.9 * len(inner):
+                found.append((begin, alike))
+    if found:
+        cleaning.report(
+            path,
+            found[0][0],
+            "a quotation mark makes what looks like rows part of one field",
+            f"{sum(count for _, count in found)} such lines",
+            "they are no rows; is a quotation mark too many?",
+        )
+
+
 def _physical(row: int, skipped: Sequence[int]) -> int:
     """Return the place of a row among all of the file's, those left out too."""
     return row + int(np.searchsorted(np.array(skipped) - np.arange(len(skipped)), row, "right"))
 
 
-def _rows(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows behind the header, each with the line that it begins on."""
+def _rows(path: Path, separator: str, strict: bool = True) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows behind the header, each with the line that it begins on.
+
+    Raises:
+        csv.Error: if ``strict``, for quotation marks that stand where none may.
+    """
     limit = csv.field_size_limit(2**31 - 1)
     try:
         with (
             table_file(path).open() as file,
             io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="") as text,
         ):
-            reader, begin = csv.reader(text, delimiter=separator, strict=True), 1
+            reader, begin = csv.reader(text, delimiter=separator, strict=strict), 1
             for row in reader:
                 if row and begin > 1:
                     yield begin, row
