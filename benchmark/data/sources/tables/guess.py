@@ -240,7 +240,7 @@ def _called_time(columns: list[Column], found: Guess) -> bool:
 def _is_called_time(name: str) -> bool:
     """Return whether a name is that of a time, or ends in a word for one, as ``event_time``."""
     last = words_of_name(name)[-1:]
-    return _likeness(name, "time") > 2 or bool(last) and last[0] in NAMES["time"].split()
+    return _likeness(name, "time") > 2 or (bool(last) and last[0] in NAMES["time"].split())
 
 
 def _guess_types(events: Sample, found: Guess) -> None:
