@@ -35,7 +35,7 @@ class TaskAnswer:
         closest: the best model against the second, ``None`` where there is no other.
         doubt: what most of the uncertainty of ``closest`` comes from.
         requests: number of requests.
-        seeds: the smallest number of trainings of a model in ``best``.
+        seeds: the smallest and the largest number of trainings of a model in ``best``.
         question: what letters and intervals speak of.
     """
 
@@ -47,7 +47,7 @@ class TaskAnswer:
     closest: Pair | None
     doubt: Doubt
     requests: int
-    seeds: int
+    seeds: tuple[int, int]
     question: Question
 
 
@@ -103,7 +103,7 @@ def _task(table: Table) -> TaskAnswer:
         closest=closest,
         doubt="none" if closest is None else _doubt(closest, by_name, table.question),
         requests=rows[0].requests or 0,
-        seeds=min(row.seeds for row in best),
+        seeds=(min(row.seeds for row in best), max(row.seeds for row in best)),
         question=table.question,
     )
 

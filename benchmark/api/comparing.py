@@ -14,6 +14,7 @@ from benchmark.analysis.scores import SHOWN
 from benchmark.api.runs import Runs
 from benchmark.errors import InputError
 from benchmark.evaluation.metrics import parse
+from benchmark.results.find_run import find_pair
 from benchmark.results.record import RunRecord, read_run
 
 __all__ = ["Comparisons", "compare"]
@@ -83,25 +84,37 @@ def compare(
     b: RunRecord | Runs | str | Path,
     *metrics: str,
     examples: int = 5,
+    results: str | Path = "results",
 ) -> Comparisons:
     """Compare run ``b`` with run ``a``, request by request.
 
     Args:
-        a: the run to start from: a record, a single one in :class:`Runs`, or its folder.
+        a: the run to start from: a record, a single one in :class:`Runs`, its folder, its id or the
+            beginning of its digits, or a model. Of two models the newest pair is meant that is most
+            alike: on one data set, with a task in common, by one preset, of one seed.
         b: the run to compare with it.
         metrics: names of metrics; the leaderboard's three if none is given.
         examples: at most so many requests in each direction.
+        results: folder of the run records that ids and models are of.
 
     Raises:
         InputError: one is not a single run, or they have nothing in common.
     """
     names = tuple(parse(name).name for name in metrics) or SHOWN
-    return Comparisons(comparison.compare(_single(a, "a"), _single(b, "b"), names, examples))
+    given = (_single(a, "a"), _single(b, "b"))
+    one, other = (each if isinstance(each, str) else str(each.folder) for each in given)
+    folders = find_pair(one, other, Path(results))
+    runs = [
+        each if isinstance(each, RunRecord) else read_run(folder)
+        for each, folder in zip(given, folders, strict=True)
+    ]
+    return Comparisons(comparison.compare(runs[0], runs[1], names, examples))
 
 
-def _single(run: RunRecord | Runs | str | Path, which: str) -> RunRecord:
+def _single(run: RunRecord | Runs | str | Path, which: str) -> RunRecord | str:
+    """Return a run, or what it is called."""
     if isinstance(run, (str, Path)):
-        return read_run(Path(run))
+        return str(run)
     if isinstance(run, RunRecord):
         return run
     if len(run) != 1:

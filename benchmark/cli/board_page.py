@@ -34,6 +34,8 @@ def board_page(boards: list[Leaderboard], answered: bool) -> Iterator[Part]:
         yield Heading(board.dataset)
         if answered:
             yield from _answer(board)
+        else:
+            yield Entry("", "No answer in words, as that takes all models: leave --model out.")
         yield Heading("To be known before the figures")
         yield from (Entry("-", note, indent=2) for note in notes(board, bold=_BEST))
         shown = [part for part in sections(board) if not part.detail]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from benchmark.cli.output import progress, show_json, show_table
+from benchmark.cli.output import progress, show_json, show_page, show_table
+from benchmark.cli.pages import Entry, Heading, Part
 from benchmark.errors import CheckFailedError
 from benchmark.failures import blaming
 from benchmark.plain_text import plain
+
+if TYPE_CHECKING:
+    from benchmark.testing import Verdict
 
 __all__ = ["check_model"]
 
@@ -46,10 +51,24 @@ def check_model(
     if as_json:
         show_json([each._asdict() for each in verdicts])
     else:
-        table = Table("check", "holds", "what has to hold", "what to change")
+        table = Table("check", "holds", "what has to hold")
         for each in verdicts:
-            table.add_row(each.check, "yes" if each.holds else "NO", each.rule, plain(each.advice))
+            table.add_row(each.check, "yes" if each.holds else "NO", each.rule.replace("``", "'"))
         show_table(table)
+        show_page(_to_change(verdicts))
     failed = [each.check for each in verdicts if not each.holds]
     if failed:
         raise CheckFailedError(f"{entry.name} does not hold: {', '.join(failed)}")
+
+
+def _to_change(verdicts: list[Verdict]) -> Iterator[Part]:
+    """Yield what to change where a check fails; what makes several fail, only once."""
+    failed: dict[str, list[Verdict]] = {}
+    for each in verdicts:
+        if not each.holds:
+            failed.setdefault(each.raised or each.advice, []).append(each)
+    if failed:
+        yield Heading("What to change")
+    for cause, found in failed.items():
+        text = f"the model itself raised {cause}" if len(found) > 1 else found[0].advice
+        yield Entry("-", f"{', '.join(each.check for each in found)}: {plain(text)}", indent=2)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from benchmark.cli.named_run import HELP, FromOption, named_run
-from benchmark.cli.output import remark, show_json, show_lines, show_table
+from benchmark.cli.named_run import HELP, FromOption
+from benchmark.cli.output import remark, show_json, show_lines, show_page, show_table
+from benchmark.cli.pages import Entry, Heading
 from benchmark.cli.plan import RunDatasetOption
 from benchmark.errors import BenchmarkError
 
@@ -35,6 +36,14 @@ _COLUMNS = {
     "just before": False,
 }
 """The columns of an example, and whether they stay whole in a narrow terminal."""
+_LEGEND = (
+    Entry("", ""),
+    Entry("-", "b - a: of the means; 95%: where it may lie, for other users", 2),
+    Entry("-", "p: how often as much would come by chance, if a and b were alike", 2),
+    Entry("-", "b better/same/worse: requests", 2),
+    Entry("-", "effect: the difference in standard deviations of it between users", 2),
+    Entry("-", "detectable: the difference that would be found with a power of 80%", 2),
+)
 
 
 def compare(
@@ -53,19 +62,27 @@ def compare(
     Whether other trainings would show it, a leaderboard tells.
     """
     from benchmark.analysis import comparison
+    from benchmark.analysis.comparison import QUESTION
     from benchmark.analysis.scores import SHOWN
     from benchmark.evaluation.metrics import parse
+    from benchmark.results.find_run import find_pair
+    from benchmark.results.record import read_run
 
     metric = metric and parse(metric).name
-    a, b = (named_run(named, results, tell=as_json) for named in (run_a, run_b))
+    folders = find_pair(run_a, run_b, results)
+    a, b = map(read_run, folders)
     found = comparison.compare(a, b, SHOWN if metric is None else (metric,), examples)
     described = _Described(_dataset(a, dataset) if examples else None)
     if as_json:
+        for named, folder in zip((run_a, run_b), folders, strict=True):
+            if folder != Path(named):
+                remark(f"{named}: {folder}")
         show_json([_document(each, described) for each in found])
         return
     names = (f"a: {a.info['model']}", f"b: {b.info['model']}")
-    folders = (f"{name}, {run.folder}" for name, run in zip(names, (a, b), strict=True))
-    show_lines([*folders, *(_verdict(c, names) for c in _first(found))])
+    show_lines(f"{name}, {folder}" for name, folder in zip(names, folders, strict=True))
+    show_page([Heading(QUESTION), *(_verdict(c, names) for c in _first(found))])
+    show_page(_LEGEND)
     for table in [_figures(found), *_examples(found, described)]:
         show_table(table)
 
@@ -75,19 +92,22 @@ def _first(found: list[Comparison]) -> list[Comparison]:
     return list({(c.task, c.protocol): c for c in reversed(found)}.values())[::-1]
 
 
-def _verdict(each: Comparison, names: tuple[str, str]) -> str:
+def _verdict(each: Comparison, names: tuple[str, str]) -> Entry:
     """Answer the question in words."""
+    return Entry("-", f"{each.task}, {each.protocol}, {each.metric}: {_said(each, names)}", 2)
+
+
+def _said(each: Comparison, names: tuple[str, str]) -> str:
     low, high = each.interval
-    where = f"{each.task}, {each.protocol}, {each.metric}"
     if each.difference == 0 and low == high == 0:
-        return f"{where}: both are the same."
+        return "both are the same."
     better, size = (
         (names[1], each.difference) if each.difference > 0 else (names[0], -each.difference)
     )
     if low <= 0 <= high:
-        return f"{where}: no, other requests may turn it; {better} is {size:.4f} higher here."
+        return f"no, other requests may turn it; {better} is {size:.4f} higher here."
     ends = sorted((abs(low), abs(high)))
-    return f"{where}: yes, {better} is {size:.4f} higher, {ends[0]:.4f} to {ends[1]:.4f} with 95%."
+    return f"yes, {better} is {size:.4f} higher, {ends[0]:.4f} to {ends[1]:.4f} with 95%."
 
 
 def _dataset(run: RunRecord, name_or_path: str | None) -> Dataset | None:
@@ -140,9 +160,7 @@ def _document(comparison: Comparison, described: _Described) -> dict[str, Any]:
 
 
 def _figures(results: list[Comparison]) -> Table:
-    from benchmark.analysis.comparison import QUESTION
-
-    table = Table(title=QUESTION)
+    table = Table()
     means = ("a", "b", "b - a", "95% (t)", "95% (bootstrap)")
     tests = ("p (Fisher)", "p (t)", "p (Wilcoxon)")
     counts = ("b better/same/worse", "effect", "detectable")

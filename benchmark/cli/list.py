@@ -10,7 +10,8 @@ import typer
 from rich.table import Table
 
 from benchmark.api.listing import dataset_rows, metric_rows, model_rows, run_rows
-from benchmark.cli.output import show_json, show_lines, show_table
+from benchmark.cli.output import show_json, show_page, show_table
+from benchmark.cli.pages import Entry, Heading
 
 __all__ = ["list_"]
 
@@ -51,9 +52,9 @@ def list_(
         table.add_row(*(", ".join(v) if isinstance(v, list) else str(v) for v in row.values()))
     show_table(table)
     if what is Listed.models and (barred := _barred()):
-        show_lines(["Cannot run here:", *(f"  {line}" for line in barred)])
+        show_page([Heading("Cannot run here"), *(Entry("-", line, 2) for line in barred)])
     if what is Listed.models and (forms := _forms()):
-        show_lines(["Made by their names:", *(f"  {line}" for line in forms)])
+        show_page([Heading("Made by their names"), *(Entry("-", line, 2) for line in forms)])
 
 
 def _to_the_minute(row: dict[str, object]) -> dict[str, object]:

@@ -21,13 +21,8 @@ FromOption = Annotated[
 ]
 
 
-def named_run(named: str, results: Path, tell: bool = True) -> RunRecord:
+def named_run(named: str, results: Path) -> RunRecord:
     """Read the run that is meant, and tell which it is where the name is not its folder's.
-
-    Args:
-        named: as the command was given it.
-        results: where to look for what is no folder.
-        tell: false where the command itself shows the folder.
 
     Raises:
         InputError: there is none, or several may be meant.
@@ -37,6 +32,6 @@ def named_run(named: str, results: Path, tell: bool = True) -> RunRecord:
     from benchmark.results.record import read_run
 
     folder = find_run(named, results)
-    if tell and folder != Path(named):
+    if folder != Path(named):
         remark(f"{named}: {folder}")
     return read_run(folder)

@@ -1,8 +1,8 @@
 """Where an installed package lies, told by what its installer wrote down: nothing is imported.
 
 Only distributions in folders of packages count: the interpreter's own, and the one that this
-package itself was installed into, which a ``.pth`` file may have added. Never the working folder, nor
-what else ``PYTHONPATH`` names.
+package itself was installed into, which a ``.pth`` file may have added. Never the working folder,
+nor what else ``PYTHONPATH`` names.
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ __all__ = ["answer_lines", "telling_grid"]
 
 _MOST = 10
 """Rows of the short table."""
+_SHOWN_SO = 0.0005
+"""The least difference that three digits show."""
 _NAMED = 6
 """Models that a sentence names."""
 
@@ -68,7 +70,9 @@ def _best(each: TaskAnswer) -> str:
     metric = each.metric.upper()
     if len(each.best) == 1:
         row = each.best[0]
-        all_others = "the other one" if each.others == 1 else f"all {each.others} others"
+        all_others = {1: "the other one", 2: "both others"}.get(
+            each.others, f"all {each.others} others"
+        )
         apart = f"; {all_others} can be told from it" if each.others else ""
         return f"{names} is best, with {metric} {_figure(row)}{apart}."
     means = f"{_figure(each.best[0])} to {_figure(each.best[-1])}"
@@ -91,7 +95,7 @@ def _both(answer: Answer) -> Iterator[tuple[str, str]]:
         of_both = (
             f"{answer.front[0]} is best of those that serve both"
             if alone
-            else f"of those that serve both, none beats {_listed(answer.front)} in both"
+            else f"of those that serve both, {_listed(answer.front)} are beaten in both by none"
         )
         yield head, f"no model is among the best in both tasks; {of_both}."
 
@@ -108,13 +112,16 @@ def _sure(each: TaskAnswer) -> str:
         "recipes": "other trainings of the same recipes, asked other requests",
         "requests": "other requests, not of other trainings",
     }[each.question]
-    seeds = "one seed" if each.seeds == 1 else f"{each.seeds} seeds"
+    few, many = each.seeds
+    seeds = f"{few} to {many} seeds" if few < many else "one seed" if few == 1 else f"{few} seeds"
     said = f"all this speaks of {of}: {each.requests:,} requests, {seeds}"
     pair = each.closest
     if pair is not None and pair.low is not None and pair.high is not None:
+        digits = 3 if pair.difference >= _SHOWN_SO else 4
+        low, high = (f"{end:+.{digits}f}" for end in (pair.low, pair.high))
         said += (
-            f"; in {TASKS[each.task].lower()} {pair.a} lies {pair.difference:.3f} above {pair.b},"
-            f" somewhere from {pair.low:+.3f} to {pair.high:+.3f} with 95%"
+            f"; in {TASKS[each.task].lower()} {pair.a} lies {pair.difference:.{digits}f} above"
+            f" {pair.b}, somewhere from {low} to {high} with 95%"
         )
     return f"{said}."
 
@@ -122,7 +129,7 @@ def _sure(each: TaskAnswer) -> str:
 def _surer(answer: Answer) -> Iterator[str]:
     doubts = {each.doubt for each in answer.tasks if len(each.best) > 1}
     if "trainings" in doubts:
-        few = any(each.seeds < FEW_SEEDS for each in answer.tasks)
+        few = any(each.seeds[0] < FEW_SEEDS for each in answer.tasks)
         yield "more seeds of the best models" + (f", {FEW_SEEDS} at least" if few else "")
     elif "requests" in doubts:
         yield (

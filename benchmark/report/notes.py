@@ -80,6 +80,8 @@ def _letters(board: Leaderboard, bold: str) -> Iterator[str]:
         )
     if narrow:
         some = f"in {narrow} of {columns} columns " if narrow < columns else ""
+        if not some:
+            yield "Models that share a letter cannot be told apart at 0.05."
         yield (
             f"As {some}no model was trained twice, or none came out differently, letters"
             f" {'there ' if some else ''}speak of other requests only, not of other trainings"
@@ -143,7 +145,8 @@ def _runs(board: Leaderboard) -> Iterator[str]:
     if tuned:
         sizes = ", ".join(f"{name} {trials}" for name, trials in sorted(tuned.items()))
         yield f"Settings chosen on validation, by so many trials: {sizes}."
-    yield f"Versions of the harness that asked the runs: {board.versions}."
+    if board.versions > 1:
+        yield f"Versions of the harness that asked the runs: {board.versions}."
     if board.mixed:
         yield f"Runs of several versions of the model's code: {', '.join(board.mixed)}."
     if any(None in (row.mean, row.entry.parameters) for row in rows):

@@ -85,25 +85,34 @@ def main_grids(board: Leaderboard) -> list[Grid]:
 def given_grids(board: Leaderboard) -> list[Grid]:
     """Return one grid of what each model reads and how it was tuned, if any of them declares it."""
     entries = {row.entry.label: row.entry for table in board.tables for row in table.rows}
-    declared = [(label, each, each.given) for label, each in entries.items()]
+    if all(entry.given is None for entry in entries.values()):
+        return []
     body = tuple(
         (
             Cell(label),
-            *(Cell("yes" if each else "") for each in (given.item_text, given.query_text)),
-            Cell("" if given.times == "order" else given.times),
-            Cell("yes" if given.users else ""),
-            Cell(_encoder(given)),
-            Cell(given.pseudo_queries),
-            Cell(given.rec_targets),
-            _history(given.longest_history),
+            *(_NOT_DECLARED if entry.given is None else _declared(entry.given)),
             _cell(entry.trials or None, "{}") if entry.trials else Cell("not tuned", value=0),
         )
-        for label, entry, given in declared
-        if given is not None
+        for label, entry in entries.items()
     )
     headers = ("model", "item text", "query text", "times", "user vector", "pretrained encoder")
     more = ("pseudo-queries", "rec learns from", "history read", "tuning trials")
-    return [Grid("What each model is given", (*headers, *more), body)] if body else []
+    return [Grid("What each model is given", (*headers, *more), body)]
+
+
+_NOT_DECLARED = (Cell("not declared"), *(Cell("") for _ in range(7)))
+
+
+def _declared(given: Given) -> tuple[Cell, ...]:
+    return (
+        *(Cell("yes" if each else "") for each in (given.item_text, given.query_text)),
+        Cell("" if given.times == "order" else given.times),
+        Cell("yes" if given.users else ""),
+        Cell(_encoder(given)),
+        Cell(given.pseudo_queries),
+        Cell(given.rec_targets),
+        _history(given.longest_history),
+    )
 
 
 def _history(longest: int | None) -> Cell:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from benchmark.errors import InputError, did_you_mean
 from benchmark.plain_text import plain_list
 from benchmark.results.stored_files import read_info
 
-__all__ = ["SHORTEST", "NamedRun", "find_run", "named_runs", "short_ids"]
+__all__ = ["SHORTEST", "NamedRun", "find_pair", "find_run", "named_runs", "short_ids"]
 
 SHORTEST = 4
 """Hexadecimal digits of a run's id that are taken for it, at least."""
@@ -87,23 +88,56 @@ def find_run(named: str, results: Path) -> Path:
     Raises:
         InputError: there is no such run, or several that may be meant.
     """
+    return _meant(named, results)[0]
+
+
+def find_pair(a: str, b: str, results: Path) -> tuple[Path, Path]:
+    """Return the folders of two runs that are to be compared.
+
+    Of models the newest pair is meant that is most alike: on one data set, with a task in common,
+    by one preset, of one seed.
+
+    Args:
+        a: names a run as for :func:`find_run`.
+        b: names the other one.
+        results: where to look for what is no folder.
+
+    Raises:
+        InputError: there is no such run, or several that may be meant.
+    """
+    ones, others = _meant(a, results), _meant(b, results)
+    told = {folder: _told_by(folder) for folder in (*ones, *others)}
+    # The first of those that are most alike is the newest.
+    return max(product(ones, others), key=lambda pair: _alike(told[pair[0]], told[pair[1]]))
+
+
+def _alike(a: NamedRun | None, b: NamedRun | None) -> tuple[bool, ...]:
+    """Return in what two runs are alike, what counts most first; in nothing if one is damaged."""
+    if a is None or b is None:
+        return ()
+    shared = bool({*a.tasks} & {*b.tasks})
+    return (a.dataset == b.dataset, shared, a.preset == b.preset, a.seed == b.seed)
+
+
+def _meant(named: str, results: Path) -> list[Path]:
+    """Return the folders that a name may mean: of a model all its runs, the newest first."""
     folder = Path(named)
     if (folder / "run.json").exists() or not re.fullmatch(r"[\w.:+-]+(/[\w.:+-]+)?", named):
-        return folder
+        return [folder]
     runs = named_runs(results)
     dataset, _, model = named.rpartition("/")
     of_model = [r for r in runs if r.model == model and dataset in ("", r.dataset)]
     if of_model:
-        return of_model[0].folder
+        return [r.folder for r in of_model]
     digits = named if _ID.fullmatch(named) else None
     meant = [r for r in runs if r.run == named or (digits and r.digest.startswith(digits))]
     if len(meant) > 1:
         names = plain_list([r.run for r in meant], _SHOWN)
         raise InputError(f"{named}: {len(meant)} runs are called so: {names}")
     if meant:
-        return meant[0].folder
+        return [meant[0].folder]
     if folder.is_dir():
-        return folder
+        return [folder]
     known = {r.model for r in runs}
     hint = did_you_mean(model, known) if known else ": there are none"
     raise InputError(f"{named}: no such folder, and no run in {results} is called so{hint}")

@@ -11,7 +11,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.load import load_dataset
 from benchmark.data.synthetic_card import write_synthetic_card
 from benchmark.errors import BenchmarkError
-from benchmark.failures import blaming
+from benchmark.failures import ForeignCodeError, blaming
 from benchmark.testing.subject import Subject
 
 __all__ = ["ADVICE", "Verdict", "made_up_data", "verdict_of"]
@@ -48,12 +48,14 @@ class Verdict(NamedTuple):
         holds: whether the model holds it.
         rule: what has to hold.
         advice: what to change, behind what was found; empty where it holds.
+        raised: what the model's own code raised, and where; empty where it raised nothing.
     """
 
     check: str
     holds: bool
     rule: str
     advice: str
+    raised: str = ""
 
 
 def verdict_of(check: Callable[[Subject], None], subject: Subject) -> Verdict:
@@ -65,7 +67,9 @@ def verdict_of(check: Callable[[Subject], None], subject: Subject) -> Verdict:
             check(subject)
     except BenchmarkError as error:
         found = " ".join(str(error).split()).removeprefix("it raised: ")
-        return Verdict(name, False, rule, f"{ADVICE[name]} (found: {found})")
+        by_itself = isinstance(error, ForeignCodeError)
+        raised = found if by_itself and not isinstance(error.__cause__, AssertionError) else ""
+        return Verdict(name, False, rule, f"{ADVICE[name]} (found: {found})", raised)
     return Verdict(name, True, rule, "")
 
 

@@ -45,7 +45,7 @@ def test_the_best_are_those_that_the_tables_cannot_tell_apart(plain: Leaderboard
     assert {row.entry.label for row in search.best} == {"both", "half"}
     assert (rec.others, search.others) == (1, 1)
     assert answer.both == ("both",)
-    assert (rec.seeds, rec.requests) == (3, 60)
+    assert (rec.seeds, rec.requests) == ((3, 3), 60)
     for each in answer.tasks:
         table = plain.main_table(each.task)
         assert table is not None

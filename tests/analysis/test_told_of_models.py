@@ -63,6 +63,7 @@ def test_what_models_are_given_stands_in_a_table_of_its_own(tmp_path: Path) -> N
     (grid,) = given_grids(board)
     rows = {row[0].text: [cell.text for cell in row[1:]] for row in grid.body}
     assert rows == {
+        "silent": ["not declared", "", "", "", "", "", "", "", "not tuned"],
         "counting": ["", "", "", "", "", "", "all", "none", "not tuned"],
         "reading": ["yes", "", "", "", "mini (23 M)", "", "all", "all", "not tuned"],
         "short": ["", "", "gaps", "", "", "", "rec", "1,500", "not tuned"],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import InputError
-from benchmark.results.find_run import find_run, named_runs, short_ids
+from benchmark.results.find_run import find_pair, find_run, named_runs, short_ids
 
 
 def stored(results: Path, dataset: str, model: str, digest: str, day: int) -> Path:
@@ -87,3 +87,21 @@ def test_a_folder_that_is_no_run_does_not_hide_a_model(
     monkeypatch.chdir(tmp_path)
     assert find_run("mine", tmp_path) == folders[1]
     assert find_run("other", tmp_path) == Path("other")
+
+
+def test_two_models_mean_the_runs_that_are_most_alike(tmp_path: Path) -> None:
+    def made(dataset: str, model: str, seed: int, day: int, tasks: list[str]) -> Path:
+        folder = stored(tmp_path, dataset, model, f"{day:012x}", day)
+        told = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps(told | {"seed": seed, "tasks": tasks}))
+        return folder
+
+    a = [made("toy", "a", 1, 1, ["rec", "search"]), made("toy", "a", 2, 2, ["rec", "search"])]
+    b = [made("toy", "b", 1, 3, ["search"]), made("toy", "b", 2, 4, ["search"])]
+    c = [made("toy", "c", 1, 5, ["rec"]), made("zoo", "c", 2, 6, ["rec", "search"])]
+    newest_rec = made("toy", "a", 3, 7, ["rec"])
+    assert find_pair("a", "b", tmp_path) == (a[1], b[1])
+    assert find_pair("b", "a", tmp_path) == (b[1], a[1])
+    assert find_pair("a", "c", tmp_path) == (a[0], c[0])
+    assert find_pair(str(newest_rec), "c", tmp_path) == (newest_rec, c[0])
+    assert find_pair("a", "zoo/c", tmp_path) == (a[1], c[1])
