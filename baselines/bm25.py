@@ -57,6 +57,7 @@ class BM25(Model[BM25Settings]):
     """
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
+    uses_seed: ClassVar[bool] = False
     scores_candidates = True
     Settings = BM25Settings
     search_space: ClassVar[Mapping[str, Dimension | None]] = {

@@ -32,6 +32,7 @@ class BM25Pop(Model[BM25PopSettings]):
     """The BM25 score plus ``weight * log(1 + n)``, with n the item's number of training events."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
+    uses_seed: ClassVar[bool] = False
     Settings = BM25PopSettings
     search_space = BM25.search_space
 

@@ -21,6 +21,7 @@ class Constant(Model[NoSettings]):
     """Gives everything the same score, so that every metric is its expectation under ties."""
 
     tasks: ClassVar[frozenset[Task]] = BOTH
+    uses_seed: ClassVar[bool] = False
 
     def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs:
         """Tell the zeros of a batch."""

@@ -43,6 +43,7 @@ class EASE(Model[EASESettings]):
     """
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC})
+    uses_seed: ClassVar[bool] = False
     Settings = EASESettings
     search_space: ClassVar[Mapping[str, Dimension | None]] = {
         "l2": Range(10.0, 2000.0, log=True),

@@ -47,6 +47,7 @@ class ItemKNN(Model[ItemKNNSettings]):
     """
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC, Task.SEARCH})
+    uses_seed: ClassVar[bool] = False
     Settings = ItemKNNSettings
     search_space: ClassVar[Mapping[str, Dimension | None]] = {
         "neighbours": Choice((20, 50, 100, 200, 500, 1000)),

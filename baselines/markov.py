@@ -37,6 +37,7 @@ class Markov(Model[MarkovSettings]):
     """
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC})
+    uses_seed: ClassVar[bool] = False
     Settings = MarkovSettings
     search_space: ClassVar[Mapping[str, Dimension | None]] = {"steps": Choice((1, 2, 3, 5, 10))}
 

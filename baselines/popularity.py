@@ -19,6 +19,7 @@ class Popularity(Model[NoSettings]):
     """Counts items by their number of training events, for both tasks alike."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC, Task.SEARCH})
+    uses_seed: ClassVar[bool] = False
     scores_candidates = True
 
     def needs(self, sizes: Sizes, tasks: tuple[Task, ...]) -> Needs:

@@ -36,6 +36,7 @@ class QueryPopItemKNN(Model[QueryPopItemKNNSettings]):
     """Searches by ``P(i | query) * (floor + item-kNN(i))^weight``, recommends by item-kNN."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC, Task.SEARCH})
+    uses_seed: ClassVar[bool] = False
     Settings = QueryPopItemKNNSettings
     search_space: ClassVar[Mapping[str, Dimension | None]] = {
         **ItemKNN.search_space,

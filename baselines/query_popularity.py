@@ -38,6 +38,7 @@ class QueryPopularity(Model[QueryPopularitySettings]):
     """
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.SEARCH})
+    uses_seed: ClassVar[bool] = False
     Settings = QueryPopularitySettings
     search_space: ClassVar[Mapping[str, Dimension | None]] = {
         "smoothing": Range(0.1, 1000.0, log=True)

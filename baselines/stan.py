@@ -49,6 +49,7 @@ class STAN(Model[STANSettings]):
     """
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC})
+    uses_seed: ClassVar[bool] = False
     Settings = STANSettings
     search_space: ClassVar[Mapping[str, Dimension | None]] = {
         "neighbours": Choice((50, 100, 200, 500, 1000)),

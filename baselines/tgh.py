@@ -62,6 +62,7 @@ class TGH(Model[TGHSettings]):
     """
 
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REC})
+    uses_seed: ClassVar[bool] = False
     Settings = TGHSettings
     search_space: ClassVar[Mapping[str, Dimension | None]] = {
         "places": Choice(((10,), (7, 2, 1), (5, 1), (4, 2), (8, 2))),

@@ -231,6 +231,10 @@ class Model(ABC, Generic[S]):
     uses_gpu: ClassVar[bool] = False
     """Whether it computes on its :class:`TrainingContext`'s device; else on the CPU."""
 
+    uses_seed: ClassVar[bool] = True
+    """Whether another seed may give another model. Where it may not, as where a model only counts,
+    one run says what any other would, and tables do not take it for one of many."""
+
     shares_training: ClassVar[bool] = False
     """Whether ``fit``, called in every process, leaves each of ``context.processes`` with the same
     model, as if one had trained it. Where it does not, one process trains and is asked alone."""

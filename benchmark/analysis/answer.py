@@ -35,7 +35,8 @@ class TaskAnswer:
         closest: the best model against the second, ``None`` where there is no other.
         doubt: what most of the uncertainty of ``closest`` comes from.
         requests: number of requests.
-        seeds: the smallest and the largest number of trainings of a model in ``best``.
+        seeds: the smallest and the largest number of trainings of a model in ``best`` that uses
+            seeds, of any if none does.
         question: what letters and intervals speak of.
     """
 
@@ -103,9 +104,14 @@ def _task(table: Table) -> TaskAnswer:
         closest=closest,
         doubt="none" if closest is None else _doubt(closest, by_name, table.question),
         requests=rows[0].requests or 0,
-        seeds=(min(row.seeds for row in best), max(row.seeds for row in best)),
+        seeds=_seeds(best),
         question=table.question,
     )
+
+
+def _seeds(best: tuple[Row, ...]) -> tuple[int, int]:
+    using = [row.seeds for row in best if row.entry.uses_seed] or [row.seeds for row in best]
+    return min(using), max(using)
 
 
 def _doubt(pair: Pair, rows: dict[str, Row], question: Question) -> Doubt:

@@ -56,6 +56,11 @@ class Entry:
         return float(np.mean(rises)) if rises else None
 
     @property
+    def uses_seed(self) -> bool:
+        """Whether another seed may give another model; else one run says what any would."""
+        return any(run.info.get("uses_seed", True) for run in self.runs)
+
+    @property
     def given(self) -> Given | None:
         """What the model reads; ``None`` where it does not declare it."""
         told = self.runs[0].info.get("given")

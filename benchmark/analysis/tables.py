@@ -85,7 +85,7 @@ class Pair:
         win: requests in which ``a`` is better, by the means over seeds; ``tie``, ``loss`` likewise.
         effect: mean over standard deviation of the users' differences, with its 95% interval;
             ``None`` if all differences are the same.
-        seeds: the smaller number of seeds of both.
+        seeds: the smaller number of seeds of both, of what uses no seed if the other does neither.
         equivalence: ``equivalent`` if the interval lies within 2% of the best mean, ``differs`` if
             they differ by more than that and significantly, else ``unclear``.
     """
@@ -165,6 +165,8 @@ def as_recipes(
 ) -> list[Recipe]:
     """Return a metric by training and user, in the given order, of all requests or of ``rows``.
 
+    What uses no seed counts as trained twice with one outcome, as it would be.
+
     Raises:
         BenchmarkError: not all were asked the same requests.
     """
@@ -174,11 +176,18 @@ def as_recipes(
     return [
         Recipe(
             each.entry.label,
-            by_unit(each.by_seed[metric][:, part], users),
+            by_unit(_trainings(each, metric)[:, part], users),
             family=each.entry.runs[0].info["model"].partition(":")[0],
         )
         for each in scores
     ]
+
+
+def _trainings(each: RequestScores, metric: str) -> NDArray[np.float64]:
+    """Return ``[trainings, requests]``."""
+    scores = each.by_seed[metric]
+    alone = len(scores) == 1 and not each.entry.uses_seed
+    return np.repeat(scores, 2, axis=0) if alone else scores
 
 
 def _check_alike(scores: Sequence[RequestScores]) -> None:
@@ -302,9 +311,15 @@ def _pairs(
             effect=effect,
             effect_low=effect_low,
             effect_high=effect_high,
-            seeds=min(tiers.trainings[a], tiers.trainings[b]),
+            seeds=_fewest(ordered[a], ordered[b]),
             equivalence=pair.verdict,
         )
+
+
+def _fewest(*both: RequestScores) -> int:
+    """Return the smallest number of seeds, of what uses them if any of both does."""
+    using = [each for each in both if each.entry.uses_seed]
+    return min(len(each.seeds) for each in using or both)
 
 
 def finite(value: float) -> float | None:

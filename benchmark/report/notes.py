@@ -115,7 +115,7 @@ def _trainings(board: Leaderboard, bold: str) -> Iterator[str]:
         yield (
             f"{CAPPED.strip()} the cap of the budget ended a training: it may have gone on to rise."
         )
-    counts = [row.seeds for row in rows if not row.borrowed]
+    counts = [row.seeds for row in rows if not row.borrowed and row.entry.uses_seed]
     counts += [change.seeds for change in changes if change.change is not None]
     for table in board.ablations:
         counts += [table.seeds, *(part.seeds for part in table.parts)]

@@ -294,10 +294,10 @@ def _main(tables: list[Table]) -> Grid:
         label = row.entry.label
         body.append(
             (
-                Cell(_marked(label, row.seeds, row.borrowed), row.top),
+                Cell(_marked(label, _known(row), row.borrowed), row.top),
                 *(scored_cell(rows[metric][label], metric == SHOWN[0]) for metric in SHOWN),
                 rank_cell(row),
-                _cell(row.seeds, "{}"),
+                _cell(row.seeds, "{}" if row.entry.uses_seed else "any"),
                 training_cell(row),
                 _cell(row.seconds_per_request, "{:.2f} ms", 1000),
                 _cell(row.entry.parameters, "{:,}"),
@@ -355,6 +355,11 @@ def rank_cell(row: Row) -> Cell:
         return Cell(NOTHING)
     ends = dict.fromkeys((row.rank_low, row.rank_high))
     return Cell(" to ".join(map(str, ends)), value=row.rank_low)
+
+
+def _known(row: Row) -> int:
+    """Return how many seeds are known; one tells of all where no seed is used."""
+    return row.seeds if row.entry.uses_seed else max(row.seeds, FEW_SEEDS)
 
 
 def _marked(name: str, seeds: int, borrowed: bool = False) -> str:

@@ -168,6 +168,7 @@ class RunInfo(_Part):
         parameters: ``None`` for what was trained elsewhere, as is ``peak_memory_mib``.
         facts: whatever else a model reports.
         given: what the model reads, where it declares that.
+        uses_seed: whether another seed may give another model; records before that say nothing.
         sizes: of the data, where the run tells them.
         negatives: of a full sampled list, where the run tells it.
         place: where the data lay on the machine of the run.
@@ -205,6 +206,7 @@ class RunInfo(_Part):
     facts: Any
     metrics: dict[TaskName, dict[Protocol, Means]]
     given: Annotated[dict[str, Any], AfterValidator(_given)] | None = None
+    uses_seed: bool = True
     sizes: DataSizes | None = None
     negatives: Count | None = None
     place: Annotated[str, Field(max_length=4096)] | None = None

@@ -289,6 +289,7 @@ def _info(
         "peak_memory_mib": peak_memory_mib(),
         "parameters": parameters,
         "given": None if given is None else asdict(given),
+        "uses_seed": model.uses_seed,
         "curve": run_log.curve,
         "facts": run_log.facts,
         "metrics": summarise(outcomes, dataset),

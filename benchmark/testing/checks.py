@@ -123,7 +123,7 @@ def _one_answer(subject: Subject) -> None:
 
 
 def _determinism(subject: Subject) -> None:
-    """Training twice with one seed gives equal scores."""
+    """Training twice with one seed (with any, where uses_seed is false) gives equal scores."""
     for task in subject.tasks:
         asked = subject.with_candidates(task)
         np.testing.assert_array_equal(subject.model.score(asked), subject.again.score(asked))

@@ -475,3 +475,23 @@ def test_what_answers_the_same_in_every_training_is_no_different_from_one_traini
         assert (once.mean, once.tier) == (often.mean, often.tier)
         (pair,) = (p for p in found.pairs if {p.a, p.b} == {"once", "often"})
         assert (pair.difference, pair.p, pair.win, pair.loss) == (0, 1, 0, 0)
+
+
+def test_one_run_is_enough_of_what_uses_no_seed(tmp_path: Path) -> None:
+    """It ties and differs as if it had been run as often as the others, and is not marked."""
+    ranks = [[0, 1, 2] * 10, [0, 1, 1] * 10, [0, 0, 2] * 10]
+    trained = [record(tmp_path, "a", {FULL: r}, seed=s) for s, r in enumerate(ranks, 1)]
+    counts = [1, 2, 2] * 10
+    once = [record(tmp_path, "b", {FULL: counts}, uses_seed=False)]
+    often = [
+        record(tmp_path / "often", "b", {FULL: counts}, seed=s, uses_seed=False) for s in (1, 2, 3)
+    ]
+    unsaid = [record(tmp_path / "unsaid", "b", {FULL: counts})]
+    boards = [only([*trained, *runs]) for runs in (once, often, unsaid)]
+    by_one, by_three, borrowed = (table(board, FULL) for board in boards)
+    assert by_one.pairs[0].p == by_three.pairs[0].p < borrowed.pairs[0].p
+    assert [row.tier for row in by_one.rows] == [row.tier for row in by_three.rows]
+    assert not any(row.borrowed for row in by_one.rows)
+    text = to_markdown([boards[0]])
+    assert "‡" not in text and "†" not in text and " any |" in text
+    assert "3 seeds" in text
