@@ -32,7 +32,8 @@ class TaskAnswer:
         others: number of models that can be told from it.
         cheapest: the one of ``best`` that takes the shortest training; ``None`` where the time of
             one of them is not known.
-        closest: the best model against the second, ``None`` where there is no other.
+        closest: the best model against the next that does not answer just the same, ``None`` where
+            there is no other.
         doubt: what most of the uncertainty of ``closest`` comes from.
         requests: number of requests.
         seeds: the smallest and the largest number of trainings of a model in ``best`` that uses
@@ -93,7 +94,9 @@ def _task(table: Table) -> TaskAnswer:
     best = tuple(row for row in rows if row.top)
     times = {row.entry.label: row.entry.fit_seconds for row in best}
     known = [(seconds, row) for row in best if (seconds := times[row.entry.label]) is not None]
-    closest = table.pairs[0] if table.pairs else None
+    of_best = [pair for pair in table.pairs if rows[0].entry.label in (pair.a, pair.b)]
+    differing = [pair for pair in of_best if (pair.difference, pair.low, pair.high) != (0, 0, 0)]
+    closest = next(iter(differing or of_best), None)
     by_name = {row.entry.label: row for row in rows}
     return TaskAnswer(
         task=table.task,
