@@ -29,7 +29,7 @@ FREE = {
     *("version", "facts", "curve", "settings", "repeated", "phases"),
     *("peak_memory_mib", "parameters", "negatives", "place", "uses_seed"),
 }
-"""Fields that may hold other values of the same type: nothing else of a record speaks against it."""
+"""Fields that may hold other values of the same type: nothing else in a record contradicts them."""
 
 
 @pytest.fixture(scope="module")
