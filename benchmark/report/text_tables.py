@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -129,24 +128,14 @@ def _encoder(given: Given) -> str:
 
 
 def slice_grids(board: Leaderboard) -> list[Grid]:
-    """Return a grid for each task and family of slices, but of sampled candidates.
-
-    A family that has all requests in one slice would tell nothing new.
-    """
-    every = {(t.task, t.protocol): _requests(t) for t in board.tables if t.slice == ALL}
+    """Return a grid for each task and family of slices, but of sampled candidates."""
     grids = []
     for tables in _by_protocol(board.tables, whole=False):
         for family, words in _FAMILIES.items():
             parts = [t for t in tables if t.slice.partition(":")[0] == family]
-            parts = [t for t in parts if _requests(t) < every.get((t.task, t.protocol), math.inf)]
             if parts and parts[0].protocol != "sampled":
                 grids.append(_by_slice(parts, words))
     return grids
-
-
-def _requests(table: Table) -> int:
-    """Return how many requests a table speaks of."""
-    return max((row.requests or 0 for row in table.rows), default=0)
 
 
 def reach_grids(board: Leaderboard) -> list[Grid]:

@@ -2,7 +2,7 @@
 
 Memory is summed up from sizes: libraries, data, weights with their optimiser, what a batch leaves
 for the backward pass, answers. Constants were measured once, on Linux x86-64 with CPython 3.11 and
-torch 2.13.0 (CPU); ``python -m tests.estimates`` holds the sums against runs. Time is that of
+torch 2.13.0 (CPU, and what its build for CUDA adds); ``python -m tests.estimates`` holds the sums against runs. Time is that of
 earlier runs of the model, scaled by its operations where data or settings differ; without any it
 follows from how fast this machine multiplies matrices.
 """
@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from benchmark.data.requests import Task
@@ -52,6 +54,8 @@ LIBRARIES: Mapping[Library, float] = {
 """What each adds to the process when it is imported."""
 TRAINING = 80 * MIB
 """Autograd's and the optimiser's own code, which torch loads when they are first used."""
+CUDA_BUILD, CUDA_TRAINING = 280 * MIB, 70 * MIB
+"""What a build of torch for CUDA adds to both, though it computes on the processor alone."""
 GPU_HOST, GPU_DEVICE = 900 * MIB, 500 * MIB
 """What CUDA takes on the host and on the device; not measured, as no GPU was at hand."""
 WEIGHT, GRADIENT, ADAM, BEST = 4, 4, 8, 12
@@ -180,8 +184,10 @@ def _memory(
     if needs is None:
         return _with_most(host, {"answers": ranking, "record": record}), {}
     host["libraries"] = sum(LIBRARIES[name] for name in needs.libraries)
+    if for_cuda := "torch" in needs.libraries and _is_for_cuda():
+        host["libraries"] += CUDA_BUILD
     if any(work.trained for work in needs.fit):
-        host["libraries"] += TRAINING
+        host["libraries"] += TRAINING + for_cuda * CUDA_TRAINING
     phases = [*needs.fit, needs.request]
     learned = max((work.trained for work in phases), default=0.0)
     pretrained = WEIGHT * max((work.encoder for work in phases), default=0.0)
@@ -200,6 +206,14 @@ def _memory(
         return _with_most(host, {"answers": ranking, "record": record}), gpu
     host["weights and optimiser"] = kept + training + CHECKPOINT * learned
     return _with_most(host, {"batches": held, "answers": ranking + answering, "record": record}), {}
+
+
+@lru_cache(maxsize=1)
+def _is_for_cuda() -> bool:
+    """Return whether the installed torch was built for CUDA, without importing it."""
+    found = find_spec("torch")
+    folders = (found.submodule_search_locations or ()) if found is not None else ()
+    return any(Path(folder, "lib", "libtorch_cuda.so").exists() for folder in folders)
 
 
 def _with_most(parts: dict[str, float], in_turn: Mapping[str, float]) -> dict[str, float]:

@@ -113,3 +113,12 @@ def test_one_model_alone_is_best(tmp_path: Path) -> None:
     assert (rec.closest, rec.doubt, rec.others) == (None, "none", 0)
     assert answer_of(board).both == ()
     assert dict(answer_lines(board))["Recommendation"].startswith("a is best, with NDCG@10 0.")
+
+
+def test_the_best_is_held_against_what_does_not_answer_just_the_same(tmp_path: Path) -> None:
+    for seed in (1, 2, 3):
+        for model, ranks in (("one", [0, 1] * 30), ("twin", [0, 1] * 30), ("next", [1, 1] * 30)):
+            write(tmp_path, model, ranks, None, seed)
+    (rec,) = answer_of(board_of(tmp_path)).tasks
+    assert rec.closest is not None
+    assert {rec.closest.a, rec.closest.b} == {"one", "next"}

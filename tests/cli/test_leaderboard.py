@@ -219,3 +219,16 @@ def test_a_table_is_for_terminals_only(command: Command, board: Path) -> None:
     assert "│ mine † *" in command("leaderboard", "--format", "table").out
     assert_refused(command("leaderboard", "--format", "table", "--out", "board.txt"))
     assert_refused(command("leaderboard", "--format", "table", "--into", "board.txt"))
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_part_of_the_models_has_no_answer_and_says_so(command: Command, board: Path) -> None:
+    assert "is best, with NDCG@10" in command("leaderboard", "--dataset", "toy").out
+    some = command("leaderboard", "--dataset", "toy", "--model", "mine").out
+    assert "No answer in words" in some and "is best, with" not in some
+
+
+def test_links_are_for_the_page(command: Command, board: Path) -> None:
+    assert_refused(command("leaderboard", "--pages", "models"))
+    shown = command("leaderboard", "--format", "html", "--pages", "models").out
+    assert 'href="models/popularity.html"' in shown

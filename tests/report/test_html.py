@@ -15,11 +15,15 @@ import pytest
 from markdown_it import MarkdownIt
 
 from benchmark.analysis.leaderboard import Leaderboard, boards
+from benchmark.registry import ModelEntry
 from benchmark.report.forest_list import forest_lists
 from benchmark.report.html import to_html
 from benchmark.report.json import to_document
 from benchmark.report.markdown import to_markdown
+from benchmark.report.model_grid import address_of, model_grids
+from benchmark.report.notes import notes
 from benchmark.results.record import RunRecord
+from benchmark.results.scan import scan_runs
 from tests.report.reader import Reader
 from tests.report.study import FOREIGN, FULL, SEARCH
 from tests.results.records import record
@@ -162,3 +166,45 @@ def test_no_runs_make_a_page_that_says_so() -> None:
     assert "No runs yet." in text
     assert not Reader(text).tables
     assert _data(text) == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "address"),
+    [
+        ("Shi et al. 2025, arXiv 2504.05730", "https://arxiv.org/abs/2504.05730"),
+        ("A 2009, doi 10.1561/1500000019; B 2024", "https://doi.org/10.1561/1500000019"),
+        ("B 2019, doi:10.1145/1.2, arXiv:1908.10084", "https://doi.org/10.1145/1.2"),
+        ("arXiv 1908.1008x; isarXiv 1908.10084", ""),
+        ("Steck 2019", ""),
+    ],
+)
+def test_a_paper_is_found_by_its_number(reference: str, address: str) -> None:
+    assert address_of(ModelEntry("m", ("rec",), "baseline", "", "a:B", reference)) == address
+
+
+def test_models_lead_to_their_papers_and_pages(tmp_path: Path) -> None:
+    for model in ("sasrec", "recbole:NARM", "nobodys"):
+        record(tmp_path, model, {FULL: [0, 1]})
+    (board,) = boards(scan_runs(tmp_path, pytest.fail))
+    (grid,) = model_grids(board, "models/")
+    links = {row[0].text: (row[0].link, row[-1].link) for row in grid.body}
+    assert links["sasrec"] == ("models/sasrec.html", "https://arxiv.org/abs/1808.09781")
+    assert links["recbole:NARM"][0] == "models/recbole.html"
+    assert set(links) == {"sasrec", "recbole:NARM"}
+    page = to_html([board], pages="models")
+    assert '<a href="models/sasrec.html">sasrec</a>' in page
+    assert 'href="models' not in to_html([board])
+
+
+def test_a_board_says_when_and_on_what_it_was_run(tmp_path: Path) -> None:
+    machines: list[dict[str, Any]] = [
+        {"device": "cpu", "cpu": "Quick <9>", "cpus": 2},
+        {"device": "Card 100", "cpu": "Quick <9>", "cpus": 1},
+        {"device": "external"},
+    ]
+    for seed, machine in enumerate(machines, 1):
+        day = f"2024-03-0{seed}T00:00:00+00:00"
+        record(tmp_path, "m", {FULL: [0, 1]}, seed=seed, environment=machine, finished=day)
+    (board,) = boards(scan_runs(tmp_path, pytest.fail))
+    said = "Run 2024-03-01 to 2024-03-03 on Quick <9>, 2 cores; Card 100 and Quick <9>, 1 core."
+    assert said in notes(board)
