@@ -2,9 +2,9 @@
 
 Memory is summed up from sizes: libraries, data, weights with their optimiser, what a batch leaves
 for the backward pass, answers. Constants were measured once, on Linux x86-64 with CPython 3.11 and
-torch 2.13.0 (CPU, and what its build for CUDA adds); ``python -m tests.estimates`` holds the sums against runs. Time is that of
-earlier runs of the model, scaled by its operations where data or settings differ; without any it
-follows from how fast this machine multiplies matrices.
+torch 2.13.0 (CPU, and what its build for CUDA adds); ``python -m tests.estimates`` holds the sums
+against runs. Time is that of earlier runs of the model, scaled by its operations where data or
+settings differ; without any it follows from how fast this machine multiplies matrices.
 """
 
 from __future__ import annotations
