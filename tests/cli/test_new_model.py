@@ -70,6 +70,7 @@ def test_its_own_tests_are_those_checks(package: Path) -> None:
         (("history(1).item[:, 0]", "history(2).item[:, 0]"), "given"),
         (("with torch.random.fork_rng():", "if True:"), "global_randomness"),
         (("scores if wanted is None else", "scores if True else"), "shapes"),
+        (("    uses_gpu", "    uses_seed = False\n    uses_gpu"), "determinism"),
         (('{"query_words": Choice', '{"query_wrds": Choice'), "search_space"),
     ],
 )
@@ -94,6 +95,18 @@ def test_a_model_that_cannot_be_trained_is_told_once(package: Path, command: Com
     done = command("check-model", "my-first")
     assert (done.status, done.out) == (2, "")
     assert "cannot be trained" in done.err and "lss" in done.err
+
+
+def test_what_makes_several_checks_fail_is_told_once(package: Path, command: Command) -> None:
+    file = package / "src" / "my_first.py"
+    text = file.read_text()
+    fault = "wanted = None if requests.candidates is None else requests.nothing() "
+    file.write_text(text.replace("wanted = requests.candidates ", fault))
+    done = command("check-model", "my-first")
+    assert done.status == 1
+    said = " ".join(done.out.partition("What to change")[2].split())
+    assert said.count("'nothing'") == 1 and "the model itself raised AttributeError" in said
+    assert "shapes, " in said and ADVICE["shapes"] not in said
 
 
 def test_every_check_has_its_advice() -> None:
