@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmark.analysis.leaderboard import Leaderboard
+from benchmark.report.given_grid import given_grids
 from benchmark.report.model_grid import model_grids
 from benchmark.report.text_tables import (
     Grid,
     ablation_grids,
     agreement_grids,
     changed_grids,
-    given_grids,
     main_grids,
     pair_grids,
     reach_grids,

@@ -10,8 +10,8 @@ import pytest
 
 from benchmark.analysis.leaderboard import boards
 from benchmark.given import Given
+from benchmark.report.given_grid import given_grids
 from benchmark.report.markdown import to_markdown
-from benchmark.report.text_tables import given_grids
 from benchmark.results.scan import scan_runs
 from tests.report.study import FULL
 from tests.results.records import record
