@@ -146,7 +146,8 @@ class Checkpoint:
             **{name: vars(held) for name, held in (("last", self.last), ("best", self.best))},
         }
         torch.save(state, content)
-        write_sealed(file, content.getbuffer(), owner)
+        with content.getbuffer() as view:  # released even where writing fails
+            write_sealed(file, view, owner)
 
     @classmethod
     def read(cls, file: Path, owner: str, device: str, module: nn.Module) -> Checkpoint:
