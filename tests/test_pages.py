@@ -86,7 +86,7 @@ def made(arguments: list[str]) -> Result:
     """Run a command on runs that are read once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        patch.setattr(scan, "scan_runs", lambda results, _: _read(results.resolve()))
+        patch.setattr(scan, "scan_runs", lambda results, *_: _read(results.resolve()))
         return CliRunner().invoke(app, arguments)
 
 

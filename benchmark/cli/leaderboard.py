@@ -155,7 +155,10 @@ def _records(
     from benchmark.registry import available, is_taken
     from benchmark.results.scan import scan_runs
 
-    records = list(scan_runs(results, remark))
+    wanted = None if dataset is None else [name.strip() for name in dataset.split(",")]
+    there = wanted and all((results / "runs" / as_name(name)).is_dir() for name in wanted)
+    named = {as_name(name) for name in wanted} if wanted and there else None
+    records = list(scan_runs(results, remark, named))
     known = available()
     if model is None:
         hidden = {name for name, entry in known.items() if entry.group == "diagnostic"}
@@ -168,9 +171,8 @@ def _records(
         records = [r for r in records if r.info["model"] in names]
     if presets is not None:
         records = [r for r in records if r.info["preset"] in presets]
-    if dataset is not None:
+    if wanted is not None:
         datasets = sorted({r.info["dataset"] for r in records})
-        wanted = [name.strip() for name in dataset.split(",")]
         for name in wanted:
             if name not in datasets:
                 raise InputError(f"--dataset: no run on '{name}'{did_you_mean(name, datasets)}")

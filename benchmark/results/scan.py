@@ -6,7 +6,7 @@ import os
 import stat
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,19 +62,24 @@ _DATA = ("dataset", "dataset_digest", "candidates_digest")
 _RULES = ("split", "leakage", "seen", "negatives")
 
 
-def scan_runs(results: Path, report: Report) -> Iterator[RunRecord]:
+def scan_runs(
+    results: Path, report: Report, datasets: Collection[str] | None = None
+) -> Iterator[RunRecord]:
     """Yield all good runs below ``results`` in the order of their folders.
 
-    ``report`` gets a line for each thing that :func:`scan` leaves out.
+    Args:
+        results: folder of the run records.
+        report: gets a line for each thing that :func:`scan` leaves out.
+        datasets: only those in folders of these names, of all if not given.
     """
-    found = scan(results)
+    found = scan(results, datasets)
     for each in found.left_out:
         report(f"left out: {each.told}")
     yield from found.runs
 
 
-def scan(results: Path) -> Scanned:
-    """Read all runs below ``results``.
+def scan(results: Path, datasets: Collection[str] | None = None) -> Scanned:
+    """Read all runs below ``results``, or those in folders of these data sets only.
 
     What is damaged, made under other rules, or at odds with others on the same data is left out,
     and so is each folder that cannot be looked into.
@@ -83,9 +88,11 @@ def scan(results: Path) -> Scanned:
     runs: list[RunRecord] = []
     faults: list[tuple[Path, str]] = []
     for folder in _folders(root, 3, faults):
+        if datasets is not None and _names(root, folder)[0] not in datasets:
+            continue
         try:
             runs.append(read_run(folder, shared))
-        except BenchmarkError as error:  # noqa: PERF203
+        except BenchmarkError as error:
             if os.path.lexists(standing(folder)):  # else it was removed while it was read
                 faults.append((folder, plain(str(error))))
     good = _agreeing(runs, faults)
@@ -93,8 +100,12 @@ def scan(results: Path) -> Scanned:
 
 
 def _left_out(root: Path, place: Path, told: str) -> LeftOut:
+    return LeftOut(place, told, _names(root, place))
+
+
+def _names(root: Path, place: Path) -> tuple[str, ...]:
     parts = place.relative_to(root).parts
-    return LeftOut(place, told, tuple(unicodedata.normalize("NFC", part) for part in parts))
+    return tuple(unicodedata.normalize("NFC", part) for part in parts)
 
 
 def _folders(place: Path, depth: int, faults: list[tuple[Path, str]]) -> Iterator[Path]:

@@ -232,3 +232,14 @@ def test_links_are_for_the_page(command: Command, board: Path) -> None:
     assert_refused(command("leaderboard", "--pages", "models"))
     shown = command("leaderboard", "--format", "html", "--pages", "models").out
     assert 'href="models/popularity.html"' in shown
+
+
+def test_only_the_runs_of_the_named_data_set_are_read(command: Command, board: Path) -> None:
+    whole = command("leaderboard", "--dataset", "toy").out
+    for file in (board / "runs" / "zoo").glob("*/*/run.json"):
+        file.write_text("nonsense")
+    shown = command("leaderboard", "--dataset", "toy")
+    assert (shown.out, shown.err) == (whole, "")
+    assert "left out" in command("leaderboard").err
+    unknown = command("leaderboard", "--dataset", "toy,zo")
+    assert unknown.status == 2 and "no run on 'zo'" in unknown.err
