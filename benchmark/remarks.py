@@ -19,11 +19,11 @@ def remark(line: str, alarm: str = "") -> None:
 
     Args:
         line: what to say.
-        alarm: what the line begins with, in red where stderr is a terminal that takes colours.
+        alarm: a word of ours to begin with, in red where stderr is a terminal that takes colours.
     """
     with suppress(OSError, ValueError, AttributeError):
-        head = f"{_RED}{plain(alarm)}{_NORMAL}" if alarm and _has_colours() else plain(alarm)
-        sys.stderr.write(f"{head}{plain(line)}\n")
+        head = f"{_RED}{alarm}{_NORMAL}" if alarm and _has_colours() else alarm
+        sys.stderr.write(f"{head} {plain(line)}\n" if alarm else f"{plain(line)}\n")
         sys.stderr.flush()
 
 

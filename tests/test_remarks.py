@@ -36,7 +36,7 @@ def test_an_error_is_red_where_colours_are_wanted(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.stderr", stream)
-    remark(" it \x1b[2J failed", alarm="error:")
+    remark("it \x1b[2J failed", alarm="error:")
     remark("no alarm")
     first, second = stream.getvalue().splitlines()
     assert ("\x1b[1;31merror:\x1b[0m " in first) == red

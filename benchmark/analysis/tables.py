@@ -204,7 +204,7 @@ def _incomplete(entry: Entry) -> Row:
 
 def _table(empty: Table, whole: list[RequestScores], rows: NDArray[np.bool_]) -> Table:
     metric = empty.metric
-    means = [float(each.by_seed[metric][:, rows].mean()) for each in whole]
+    means = [_mean(each, metric, rows) for each in whole]
     order = sorted(range(len(whole)), key=lambda i: (-means[i], whole[i].entry.label))
     ordered = [whole[i] for i in order]
     recipes = as_recipes(ordered, metric, rows)
@@ -245,7 +245,7 @@ def _rows(
         row = Row(
             each.entry,
             seeds,
-            mean=float(unit_means([by_seed])[0].mean()),
+            mean=_mean(each, metric, rows),
             low=low,
             high=high,
             sd=float(by_seed.mean(axis=1).std(ddof=1)) if seeds > 1 else None,
@@ -314,6 +314,11 @@ def _pairs(
             seeds=_fewest(ordered[a], ordered[b]),
             equivalence=pair.verdict,
         )
+
+
+def _mean(each: RequestScores, metric: str, rows: NDArray[np.bool_]) -> float:
+    """Return the mean over requests of the means over seeds, by which rows are ordered too."""
+    return float(each.scores(metric)[rows].mean())
 
 
 def _fewest(*both: RequestScores) -> int:

@@ -37,7 +37,7 @@ _COLUMNS = {
 }
 """The columns of an example, and whether they stay whole in a narrow terminal."""
 _LEGEND = (
-    Entry("", ""),
+    Heading("What the figures are"),
     Entry("-", "b - a: of the means; 95%: where it may lie, for other users", 2),
     Entry("-", "p: how often as much would come by chance, if a and b were alike", 2),
     Entry("-", "b better/same/worse: requests", 2),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.output import remark, show, show_page, terminal_width
+from benchmark.cli.output import page_text, remark, show, terminal_width
 from benchmark.cli.pictures import picture_target
 from benchmark.errors import CheckFailedError, InputError, did_you_mean
 from benchmark.names import as_name
@@ -57,10 +57,10 @@ def leaderboard(
         Path | None, typer.Option(help="Draw means, intervals and ranks into this .svg or .png.")
     ] = None,
     brief: Annotated[
-        bool, typer.Option("--brief", help="Whole catalogue only, without slices (md, latex).")
+        bool, typer.Option("--brief", help="Whole catalogue only, without slices.")
     ] = False,
     summary: Annotated[
-        bool, typer.Option("--summary", help="The answer in words and the telling rows only (md).")
+        bool, typer.Option("--summary", help="The answer in words and the telling rows only.")
     ] = False,
     pages: Annotated[
         str | None,
@@ -77,33 +77,49 @@ def leaderboard(
     if format_ is None:
         format_ = Format.md if terminal_width() is None or target is not None else Format.table
     drawn = None if picture is None else picture_target(picture)
-    if drawn is not None and check:
-        raise InputError("--check: it compares --out or --into, no --picture")
+    _refuse(format_, brief, summary, pages, part=model is not None, checked_picture=check and drawn)
     if not results.is_dir():
         raise InputError(f"--results {results}: no such folder")
-    if brief and format_ in (Format.html, Format.json):
-        raise InputError("--brief: for --format table, md and latex only")
-    if summary and (format_ not in (Format.table, Format.md) or brief or model is not None):
-        raise InputError("--summary: for --format table and md, of all models, and without --brief")
-    if pages is not None and format_ is not Format.html:
-        raise InputError("--pages: for --format html only")
     around = target.text() if target is not None and into is not None else None
     made = _boards(_records(results, dataset, model, _presets(preset)))
     shown = [board.brief() if brief else board for board in made]
-    if drawn is not None:
-        drawn.write(_drawn(made, drawn))
-    if target is None and drawn is not None:
-        remark(f"{drawn.path} is written")
-        return
-    if format_ is Format.table:
-        _show_page(shown, summary, answered=model is None)
-        return
-    text = _summary(made) if summary else _text(shown, format_, model is None, pages)
+    # All that may fail comes before anything is written.
+    image = None if drawn is None else _drawn(made, drawn)
+    text = _text(shown, format_, summary, model is None, pages)
     if around is not None:
         from benchmark.report.markdown import between_markers
 
         text = between_markers(around, text, f"--into {into}")
-    _write(text, target, check)
+    if drawn is not None and image is not None:
+        drawn.write(image)
+    if drawn is not None and target is None:
+        remark(f"{drawn.path} is written")
+    else:
+        _write(text, target, check)
+
+
+def _refuse(
+    format_: Format,
+    brief: bool,
+    summary: bool,
+    pages: str | None,
+    *,
+    part: bool,
+    checked_picture: object,
+) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        InputError: some do not.
+    """
+    if checked_picture:
+        raise InputError("--check: it compares --out or --into, no --picture")
+    if brief and format_ in (Format.html, Format.json):
+        raise InputError("--brief: for --format table, md and latex only")
+    if summary and (format_ not in (Format.table, Format.md) or brief or part):
+        raise InputError("--summary: for --format table and md, of all models, and without --brief")
+    if pages is not None and format_ is not Format.html:
+        raise InputError("--pages: for --format html only")
 
 
 def _presets(named: str | None) -> set[str] | None:
@@ -152,32 +168,39 @@ def _target(
 def _records(
     results: Path, dataset: str | None, model: str | None, presets: set[str] | None
 ) -> list[RunRecord]:
-    from benchmark.registry import available, is_taken
     from benchmark.results.scan import scan_runs
 
     wanted = None if dataset is None else [name.strip() for name in dataset.split(",")]
-    there = wanted and all((results / "runs" / as_name(name)).is_dir() for name in wanted)
-    named = {as_name(name) for name in wanted} if wanted and there else None
-    records = list(scan_runs(results, remark, named))
-    known = available()
-    if model is None:
-        hidden = {name for name, entry in known.items() if entry.group == "diagnostic"}
-        records = [r for r in records if r.info["model"] not in hidden]
-    else:
-        names = [as_name(name.strip()) for name in model.split(",")]
-        for name in names:
-            if not is_taken(name) and all(r.info["model"] != name for r in records):
-                raise InputError(f"--model: unknown '{name}'{did_you_mean(name, known)}")
-        records = [r for r in records if r.info["model"] in names]
+    folders = {as_name(name) for name in wanted or ()}
+    # Where one is missing, all are read, so that the message can name those that there are.
+    there = bool(folders) and all((results / "runs" / name).is_dir() for name in folders)
+    records = _of_models(list(scan_runs(results, remark, folders if there else None)), model)
     if presets is not None:
         records = [r for r in records if r.info["preset"] in presets]
-    if wanted is not None:
-        datasets = sorted({r.info["dataset"] for r in records})
-        for name in wanted:
-            if name not in datasets:
-                raise InputError(f"--dataset: no run on '{name}'{did_you_mean(name, datasets)}")
-        records = [r for r in records if r.info["dataset"] in wanted]
-    return records
+    return records if wanted is None else _of_datasets(records, wanted)
+
+
+def _of_models(records: list[RunRecord], named: str | None) -> list[RunRecord]:
+    """Return the runs of models that are named, of all but diagnostic ones if none is."""
+    from benchmark.registry import available, is_taken
+
+    known = available()
+    if named is None:
+        hidden = {name for name, entry in known.items() if entry.group == "diagnostic"}
+        return [r for r in records if r.info["model"] not in hidden]
+    names = [as_name(name.strip()) for name in named.split(",")]
+    for name in names:
+        if not is_taken(name) and all(r.info["model"] != name for r in records):
+            raise InputError(f"--model: unknown '{name}'{did_you_mean(name, known)}")
+    return [r for r in records if r.info["model"] in names]
+
+
+def _of_datasets(records: list[RunRecord], wanted: list[str]) -> list[RunRecord]:
+    datasets = sorted({r.info["dataset"] for r in records})
+    for name in wanted:
+        if name not in datasets:
+            raise InputError(f"--dataset: no run on '{name}'{did_you_mean(name, datasets)}")
+    return [r for r in records if r.info["dataset"] in wanted]
 
 
 def _boards(records: list[RunRecord]) -> list[Leaderboard]:
@@ -196,19 +219,13 @@ def _drawn(made: list[Leaderboard], target: Target) -> bytes:
     return file_of(figure, target.path.suffix)
 
 
-def _show_page(shown: list[Leaderboard], summary: bool, answered: bool) -> None:
-    from benchmark.cli.board_page import board_page, summary_page
+def _text(
+    shown: list[Leaderboard], format_: Format, summary: bool, answered: bool, pages: str | None
+) -> str:
+    if format_ is Format.table:
+        from benchmark.cli.board_page import board_page, summary_page
 
-    show_page(summary_page(shown) if summary else board_page(shown, answered))
-
-
-def _summary(made: list[Leaderboard]) -> str:
-    from benchmark.report.markdown import to_summary
-
-    return to_summary(made)
-
-
-def _text(shown: list[Leaderboard], format_: Format, answered: bool, pages: str | None) -> str:
+        return page_text(summary_page(shown) if summary else board_page(shown, answered))
     if format_ is Format.json:
         from benchmark.report.json import to_document
 
@@ -224,6 +241,6 @@ def _text(shown: list[Leaderboard], format_: Format, answered: bool, pages: str 
         from benchmark.report.latex import to_latex
 
         return to_latex(shown)
-    from benchmark.report.markdown import to_markdown
+    from benchmark.report.markdown import to_markdown, to_summary
 
-    return to_markdown(shown, answered)
+    return to_summary(shown) if summary else to_markdown(shown, answered)

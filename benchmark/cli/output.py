@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "discard_stdout",
+    "page_text",
     "progress",
     "remark",
     "remarks",
@@ -82,9 +83,14 @@ def show_table(table: Table) -> None:
 
 def show_page(parts: Iterable[Part]) -> None:
     """Write headings, entries, tables and histograms in whatever layout there is room for."""
+    show(page_text(parts))
+
+
+def page_text(parts: Iterable[Part]) -> str:
+    """Return what :func:`show_page` writes."""
     from benchmark.cli.pages import page
 
-    show(page(parts, terminal_width(), _encoding()))
+    return page(parts, terminal_width(), _encoding())
 
 
 def terminal_width() -> int | None:
@@ -119,7 +125,7 @@ def show_error(error: BaseException) -> None:
         said += "; --debug shows the traceback"
     elif our_own or not told:
         said = f"internal error: {said}; --debug shows the traceback; please report it"
-    remark(f" {said}", alarm="error:")
+    remark(said, alarm="error:")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from io import StringIO
+from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -57,6 +58,20 @@ def written(text: str, encoding: str) -> str:
     return plain(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
+class _Column(NamedTuple):
+    """How wide a column is, and how narrow its prose may be folded."""
+
+    most: int
+    least: int
+
+
+def _measured(cells: list[str], whole: bool) -> _Column:
+    most = max(map(cell_len, cells))
+    if whole or most <= _PROSE:
+        return _Column(most, most)
+    return _Column(most, max([_PROSE, *(cell_len(w) for c in cells for w in c.split())]))
+
+
 def _pieces(
     columns: list[list[str]], whole: list[bool], width: int | None
 ) -> list[tuple[list[int], list[int]]] | None:
@@ -64,42 +79,36 @@ def _pieces(
 
     All begin with the fewest columns that tell the rows apart.
     """
-    keys = _keys(columns)
-
-    def fitting(places: list[int]) -> list[int] | None:
-        return _widths([columns[p] for p in places], [whole[p] for p in places], width)
-
-    pieces: list[list[int]] = [[*keys]]
-    for place in range(len(keys), len(columns)):
-        if fitting([*pieces[-1], place]) is None:
+    measures = [_measured(cells, alone) for cells, alone in zip(columns, whole, strict=True)]
+    every = list(range(len(columns)))
+    if (widths := _widths(measures, width)) is not None:
+        return [(every, widths)]
+    keys, pieces = _keys(columns), list[list[int]]()
+    for place in every[len(keys) :]:
+        if not pieces or _widths([measures[p] for p in (*pieces[-1], place)], width) is None:
             pieces.append([*keys])
         pieces[-1].append(place)
-    widths = [fitting(piece) for piece in pieces]
-    found = [(piece, fit) for piece, fit in zip(pieces, widths, strict=True) if fit is not None]
-    return found if len(found) == len(pieces) else None
+    found = [(piece, _widths([measures[p] for p in piece], width)) for piece in pieces]
+    fitting = [(piece, widths) for piece, widths in found if widths is not None]
+    return fitting if found and len(fitting) == len(found) else None
 
 
 def _keys(columns: list[list[str]]) -> range:
     """Return the places of the first columns that tell the rows apart, all where none do."""
-    rows = len(columns[0]) - 1 if columns else 0
+    rows = len(columns[0]) - 1
     for count in range(1, len(columns)):
         if len(set(zip(*(column[1:] for column in columns[:count]), strict=True))) == rows:
             return range(count)
     return range(len(columns))
 
 
-def _widths(columns: list[list[str]], whole: list[bool], width: int | None) -> list[int] | None:
+def _widths(columns: list[_Column], width: int | None) -> list[int] | None:
     """Return the width of each column, ``None`` where they do not fit beside each other."""
-    wide = [max(map(cell_len, column)) for column in columns]
+    wide = [column.most for column in columns]
     room = 10**9 if width is None else width - 3 * len(columns) - 1
     if sum(wide) <= room:
         return wide
-    least = [
-        most
-        if alone
-        else min(most, max([_PROSE, *(cell_len(w) for c in column for w in c.split())]))
-        for column, most, alone in zip(columns, wide, whole, strict=True)
-    ]
+    least = [column.least for column in columns]
     spare, wanted = room - sum(least), sum(wide) - sum(least)
     if spare < 0:
         return None

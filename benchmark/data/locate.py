@@ -198,9 +198,9 @@ def _resolve(name_or_path: str | Path, notify: Notify) -> tuple[Card, Path]:
     if re.search(r"[/\\]", text) or isinstance(name_or_path, Path):
         raise InputError(f"{shown}: no such folder")
     names = card_names()
-    hint = did_you_mean(text, names) or "; see `python -m benchmark list datasets`"
     if not names:
-        hint = f": {no_cards()}"
+        raise InputError(f"unknown data set '{plain(text, 200)}': {no_cards()}")
+    hint = did_you_mean(text, names) or "; see `python -m benchmark list datasets`"
     raise InputError(f"unknown data set '{plain(text, 200)}'{hint}")
 
 

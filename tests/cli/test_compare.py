@@ -112,7 +112,7 @@ def test_the_question_is_answered_in_words(command: Command, tmp_path: Path) -> 
 
     def verdict(a: str, b: str) -> str:
         said = " ".join(command("compare", a, b, "--examples", 0).out.split())
-        return said.partition("- rec, full, ndcg@10: ")[2].partition(" - b - a:")[0]
+        return said.partition("- rec, full, ndcg@10: ")[2].partition(" What the figures are")[0]
 
     assert verdict("best", "worst").startswith("yes, a: best is 0.7109 higher")
     assert verdict("worst", "best").startswith("yes, b: best is 0.7109 higher")

@@ -243,3 +243,14 @@ def test_only_the_runs_of_the_named_data_set_are_read(command: Command, board: P
     assert "left out" in command("leaderboard").err
     unknown = command("leaderboard", "--dataset", "toy,zo")
     assert unknown.status == 2 and "no run on 'zo'" in unknown.err
+
+
+def test_nothing_is_written_where_a_part_cannot_be(command: Command, board: Path) -> None:
+    several = ["--format", "json", "--out", "board.json"]
+    assert_refused(command("leaderboard", "--picture", "board.svg", *several))
+    Path("README.md").write_text("no markers\n")
+    assert_refused(command("leaderboard", "--picture", "board.svg", "--into", "README.md"))
+    assert not Path("board.svg").exists() and not Path("board.json").exists()
+    both = ["--dataset", "toy", "--picture", "board.svg", "--out", "board.md"]
+    assert command("leaderboard", *both).status == 0
+    assert Path("board.svg").exists() and Path("board.md").exists()
