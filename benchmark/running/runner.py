@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,11 @@ from benchmark.data.evaluation_set import Protocol
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation.evaluate import HarnessValidation, TaskOutcome, evaluate
 from benchmark.failures import blaming, owning
-from benchmark.folders import discard, prune, standing
-from benchmark.locks import locked
 from benchmark.model import Model, TrainingContext
-from benchmark.names import below
 from benchmark.needs import Sizes
 from benchmark.processes import ALONE, Processes
 from benchmark.remarks import remark
-from benchmark.results.record import RunRecord, read_run, run_folder, shared_of, write_run
+from benchmark.results.record import RunRecord, shared_of, write_run
 from benchmark.results.summary import summarise
 from benchmark.results.table import RunTables, counts_table, top_table
 from benchmark.run_log import RunLog
@@ -33,6 +30,7 @@ from benchmark.running.environment import (
 )
 from benchmark.running.estimate import check_room
 from benchmark.running.identity import RunIdentity
+from benchmark.running.place import RunPlace
 from benchmark.running.plan import Experiment
 from benchmark.settings import build_settings
 from benchmark.subnormals import subnormals_flushed
@@ -96,41 +94,36 @@ def run_model(
         identity = RunIdentity.of(plan, dataset, protocols, seed, resolve_device(device, model))
         _check_planned(identity.run_id, expected)
         names = dataset.name, plan.entry.name, identity.run_id
-        folder, checkpoints = run_folder(results, *names), below(results / "checkpoints", *names)
-
-        def found() -> RunRecord | None:
-            record = None if fresh else _stored(folder, lambda line: None)
-            if record is not None:
-                _forget(checkpoints, results)
-            return record
-
-        def found_alone() -> RunRecord | None:
-            if fresh:
-                discard(checkpoints)
-            return None if fresh else _stored(folder, remark)
-
-        def written() -> RunRecord:
-            shared = shared_of(dataset, results, info["harness"])
-            tables = RunTables(shared, counts_table(outcomes), top_table(outcomes))
-            record = write_run(folder, info, tables, model)
-            _forget(checkpoints, results)
-            return record
-
-        if (stored := processes.once(found)) is not None:
+        place = RunPlace.of(results, *names, fresh=fresh)
+        if (stored := processes.once(place.found)) is not None:
             return RunResult(stored, reused=True)
-        lock = _alone_with(checkpoints, results, _PATIENCE) if processes.first else nullcontext()
-        with lock:
-            if (stored := processes.once(found_alone)) is not None:
+        with place.alone(_PATIENCE) if processes.first else nullcontext():
+            if (stored := processes.once(place.found_alone)) is not None:
                 return RunResult(stored, reused=True)
             check_room(plan, Sizes.of(dataset), identity.device)
             forget_peak()
             told = trackers if trackers is not None and processes.first else Trackers()
-            context = _context(plan, identity, checkpoints, common, processes, told)
+            context = _context(plan, identity, place.checkpoints, common, processes, told)
             with _telling(told, identity) as tell_end:
                 info, outcomes = _trained(plan, identity, model, dataset, context)
-                result = RunResult(processes.once(written), reused=False)
+                record = processes.once(lambda: _written(place, info, outcomes, model, dataset))
                 tell_end(info["metrics"])
-            return result
+            return RunResult(record, reused=False)
+
+
+def _written(
+    place: RunPlace,
+    info: dict[str, Any],
+    outcomes: list[TaskOutcome],
+    model: Model,
+    dataset: Dataset,
+) -> RunRecord:
+    """Write the record, and forget what led to it."""
+    shared = shared_of(dataset, place.results, info["harness"])
+    tables = RunTables(shared, counts_table(outcomes), top_table(outcomes))
+    record = write_run(place.folder, info, tables, model)
+    place.forget()
+    return record
 
 
 def _check_planned(run_id: str, expected: str | None) -> None:
@@ -236,34 +229,6 @@ def _trained(
     info["tuning"] = None if plan.tuning is None else plan.tuning.summary
     info["ablation"] = None if plan.ablation is None else asdict(plan.ablation)
     return info, outcomes
-
-
-def _stored(folder: Path, tell: Callable[[str], None]) -> RunRecord | None:
-    """Return the run that is stored, if it is whole."""
-    if not standing(folder).exists():
-        return None
-    try:
-        return read_run(folder)
-    except BenchmarkError as error:
-        tell(f"{error}; it is run again")
-        return None
-
-
-def _forget(checkpoints: Path, results: Path) -> None:
-    """Remove what a stored run no longer needs, unless somebody runs it anew."""
-    if checkpoints.exists():
-        with suppress(BenchmarkError), _alone_with(checkpoints, results, 0):
-            discard(checkpoints)
-
-
-@contextmanager
-def _alone_with(checkpoints: Path, results: Path, wait: float) -> Iterator[None]:
-    """Lock the checkpoints of a run, and leave no empty folders around them."""
-    try:
-        with locked(checkpoints, wait):
-            yield
-    finally:
-        prune(checkpoints.parent, results)
 
 
 def _info(

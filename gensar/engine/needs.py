@@ -9,6 +9,7 @@ from itertools import pairwise
 from benchmark.data.requests import Task
 from benchmark.learning.costs import (
     FLOAT,
+    Cost,
     attention,
     encoder_of,
     encoding,
@@ -84,7 +85,45 @@ def backbone_needs(
         identifying: the phases before.
         reads_text: whether the vocabulary has text pieces.
     """
-    s, known = settings, _HUB.get(settings.backbone)
+    backbone = _backbone(settings, sizes, levels, codes, targets.read, reads_text)
+    if backbone is None:
+        return None
+    own = backbone.width * sizes.items
+    own *= (settings.item_tokens == "own") + 2 * levels * settings.node_vectors
+    weights = backbone.weights + own
+    epoch = _epoch(backbone, targets, levels, codes, weights)
+    request = _request(backbone, settings, sizes, targets, levels)
+    learned = trained(settings, epoch, targets.steps, request, sizes, tasks).named("backbone")
+    return Needs(
+        (*identifying, learned),
+        request,
+        # Tries and codes of both identifiers are int64.
+        kept=FLOAT * weights + 8 * 4 * levels * sizes.items,
+        libraries=("torch", "sentence-transformers"),
+    )
+
+
+@dataclass(frozen=True)
+class _Backbone:
+    """The sizes of an encoder and a decoder, and what a position costs in each.
+
+    ``table`` is the weights of the vocabulary's vectors, ``weights`` all of them.
+    """
+
+    layers: int
+    width: int
+    heads: int
+    table: float
+    encoder: Cost
+    decoder: Cost
+    weights: float
+
+
+def _backbone(
+    s: GeneratorSettings, sizes: Sizes, levels: int, codes: int, read: float, reads_text: bool
+) -> _Backbone | None:
+    """Return a backbone by its settings; ``None`` where the hub's is not one that is known."""
+    known = _HUB.get(s.backbone)
     if known is None and s.backbone != "config":
         return None
     pieces = min(s.text_tokens, (sizes.item_bytes + sizes.query_bytes) / 4) * reads_text
@@ -95,47 +134,58 @@ def backbone_needs(
         s.heads,
         (pieces + codes) * s.width,
     )
-    encoder = (attention(width, heads, targets.read) + feed_forward(width, inner)) * layers
+    encoder = (attention(width, heads, read) + feed_forward(width, inner)) * layers
     decoder = encoder + attention(width, heads, levels) * layers
-    vocabulary = table / width
-    written = decoder + linear(width, codes)
-    learned = targets.targets * levels
-    epoch = in_turn(
-        epoch_of(encoder, targets.positions, targets.batch_positions, targets.steps, table),
-        epoch_of(written, learned, targets.batch_targets * levels, targets.steps),
+    weights = table + (0 if known else encoder.weights + decoder.weights)
+    return _Backbone(layers, width, heads, table, encoder, decoder, weights)
+
+
+def _epoch(backbone: _Backbone, targets: Targets, levels: int, codes: int, weights: float) -> Work:
+    """Return the work of a pass over the targets: what they read, and the codes they write."""
+    vocabulary = backbone.table / backbone.width
+    written = backbone.decoder + linear(backbone.width, codes)
+    reading = epoch_of(
+        backbone.encoder,
+        targets.positions,
+        targets.batch_positions,
+        targets.steps,
+        backbone.table,
     )
-    spelled = targets.texts * (decoder.floats + 3 * vocabulary) * FLOAT
-    step = epoch_of(encoder, 0, targets.batch_positions, 0, table)
+    writing = epoch_of(
+        written, targets.targets * levels, targets.batch_targets * levels, targets.steps
+    )
+    passed = in_turn(reading, writing)
+    spelled = targets.texts * (backbone.decoder.floats + 3 * vocabulary) * FLOAT
+    step = epoch_of(backbone.encoder, 0, targets.batch_positions, 0, backbone.table)
     held = max(step.held + targets.batch_targets * levels * written.floats * FLOAT, spelled)
-    own = width * sizes.items * ((s.item_tokens == "own") + 2 * levels * s.node_vectors)
-    weights = table + own + (0 if known else encoder.weights + decoder.weights)
-    epoch = Work(
-        flop=epoch.flop + 3 * 2 * targets.steps * targets.texts * table,
-        moved=epoch.moved + 3 * FLOAT * targets.steps * targets.texts * 2 * vocabulary,
+    return Work(
+        flop=passed.flop + 3 * 2 * targets.steps * targets.texts * backbone.table,
+        moved=passed.moved + 3 * FLOAT * targets.steps * targets.texts * 2 * vocabulary,
         # A step has a pass for each kind of target.
-        calls=4 * layers * targets.steps,
+        calls=4 * backbone.layers * targets.steps,
         held=held,
         trained=weights,
     )
+
+
+def _request(
+    backbone: _Backbone, s: GeneratorSettings, sizes: Sizes, targets: Targets, levels: int
+) -> Work:
+    """Return the work of answering a request: its beams, and the candidates of its list."""
+    layers, width = backbone.layers, backbone.width
     candidates = sum(sizes.asked.get("test", {}).values()) and sizes.longest_list
     asked = in_turn(
-        forward(encoder, targets.request), forward(decoder, (s.num_beams + candidates) * levels)
+        forward(backbone.encoder, targets.request),
+        forward(backbone.decoder, (s.num_beams + candidates) * levels),
     )
     # Keys and values of each beam or candidate, what it attends to, and its own states.
-    each = 2 * layers * width * (levels + 1) + 3 * heads * targets.request + 4 * width
+    each = 2 * layers * width * (levels + 1) + 3 * backbone.heads * targets.request + 4 * width
     written_at_once = max(WRITTEN_AT_ONCE * s.num_beams, SCORED_AT_ONCE)
-    request = Work(
+    return Work(
         flop=asked.flop,
         moved=asked.moved,
         calls=layers * levels * 3 * (1 / WRITTEN_AT_ONCE + candidates / SCORED_AT_ONCE),
         held=FLOAT * (written_at_once * each + WRITTEN_AT_ONCE * targets.request * 8 * width),
-    )
-    return Needs(
-        (*identifying, trained(s, epoch, targets.steps, request, sizes, tasks).named("backbone")),
-        request,
-        # Tries and codes of both identifiers are int64.
-        kept=FLOAT * weights + 8 * 4 * levels * sizes.items,
-        libraries=("torch", "sentence-transformers"),
     )
 
 
