@@ -140,6 +140,8 @@ def test_what_answers_the_same_in_every_training_is_no_different_from_one_traini
         assert (once.mean, once.tier) == (often.mean, often.tier)
         (pair,) = (p for p in found.pairs if {p.a, p.b} == {"once", "often"})
         assert (pair.difference, pair.p, pair.win, pair.loss) == (0, 1, 0, 0)
+        order = [row.entry.label for row in found.rows if row.entry.label != "far"]
+        assert order == ["often", "once"]  # by name, as nothing else tells them apart
 
 
 def test_one_run_is_enough_of_what_uses_no_seed(tmp_path: Path) -> None:

@@ -117,3 +117,13 @@ def test_one_row_is_told_in_lines() -> None:
     made = Table("one", "two")
     made.add_row("1" * 30, "2" * 30)
     assert drawn(made, 50) == f"one: {'1' * 30}\ntwo: {'2' * 30}\n\n"
+
+
+def test_rows_that_are_alike_are_a_table_like_others() -> None:
+    made = Table("one", "two")
+    for _ in range(2):
+        made.add_row("a", "b")
+    assert drawn(made, 40).count("│ a   │ b   │") == 2
+    made.add_row("a" * 30, "b" * 30)
+    made.add_row("a" * 30, "b" * 30)
+    assert f"one: {'a' * 30}\n" in drawn(made, 40)

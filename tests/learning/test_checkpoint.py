@@ -191,6 +191,23 @@ def test_a_checkpoint_that_cannot_be_written_is_told_in_one_line(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_checkpoint_that_cannot_be_written_lets_go_of_its_buffer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CPython 3.12.1 falls when it collects a buffer that a traceback still holds."""
+    kept: list[memoryview] = []
+
+    def full(file: Path, content: memoryview, owner: str) -> NoReturn:
+        kept.append(content)
+        raise InputError("no space")
+
+    monkeypatch.setattr("benchmark.learning.checkpoint.write_sealed", full)
+    with pytest.raises(InputError, match="no space"):
+        Training(tmp_path).run()
+    with pytest.raises(ValueError, match="released"):
+        kept[0].tobytes()
+
+
 def test_a_checkpoint_of_another_run_is_not_taken_up(tmp_path: Path) -> None:
     Training(tmp_path).run()
     other = Training(tmp_path, identity="another run")
