@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from benchmark.data.locate import card_names
 from benchmark.evaluation.metrics import LIST_METRICS, METRICS
-from benchmark.registry import available
+from benchmark.registry import available, find
+from benchmark.search_space import space_of
+from benchmark.settings import PRESETS
 
 from .conftest import Command, assert_refused, assert_stopped
 
@@ -82,3 +86,36 @@ def test_runs_are_listed_by_what_other_commands_take(
     assert f"popularity: {rows[0]['folder']}" in newest.err
     assert_stopped(command("compare", "popularity", "c"))
     assert_refused(command("list", "runs", "--results", "nowhere"))
+
+
+@pytest.mark.parametrize("name", ["sasrec", "gensar", "bm25", "popularity", "encoder:minilm"])
+def test_a_model_is_shown_with_what_can_be_set(command: Command, name: str) -> None:
+    said = command("list", "models", name, "--json").json
+    kind = find(name).load()
+    assert [row["name"] for row in said["settings"]] == [
+        f.name for f in fields(kind.Settings) if f.name not in dict(find(name).settings)
+    ]
+    shown = command("list", "models", name).out
+    for row in said["settings"]:
+        assert row["about"] in shown
+        assert f" {row['name']} " in shown
+        assert set(row["values"]) == set(PRESETS)
+    searched = {row["name"] for row in said["settings"] if row["searched"]}
+    assert searched == set(space_of(kind.Settings, kind.search_space))
+
+
+def test_the_values_shown_are_those_that_runs_record(command: Command, tiny_folder: Path) -> None:
+    run = command("run", "--model", "bm25", "--dataset", tiny_folder, "--preset", "quick")
+    assert run.status == 0
+    (record,) = Path("results").rglob("run.json")
+    said = command("list", "models", "bm25", "--json").json["settings"]
+    values = {row["name"]: row["values"]["quick"] for row in said}
+    assert values == json.loads(record.read_text())["settings"]
+
+
+def test_what_has_no_page_of_its_own_is_refused(command: Command) -> None:
+    for what, name in (("datasets", "ml-100k"), ("metrics", "ndcg@10"), ("models", "sasrek")):
+        done = command("list", what, name)
+        assert_refused(done)
+        assert name in done.err
+    assert "sasrec" in done.err
