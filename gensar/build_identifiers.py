@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import cast
@@ -25,11 +25,20 @@ from gensar.engine.identifiers import (
     items_in_collision,
     resolve_collisions,
 )
-from gensar.engine.rqvae import RQVAE, Codebook, Scale, rise_and_fall
+from gensar.engine.rqvae import (
+    RQVAE,
+    Codebook,
+    Scale,
+    rise_and_fall,
+    sinkhorn_codes,
+    training_steps,
+)
 from gensar.settings import GenSARSettings
 
 __all__ = ["Quantiser", "build_identifiers"]
 
+_ROWS_AT_ONCE = 16_384
+"""Items that collide whose codes are shared out at once, which bounds the memory."""
 STARTING_ITEMS = 1024
 """Items at least that the codebooks start from, by k-means; as many as in the published batch."""
 
@@ -148,17 +157,18 @@ def _train(
     generator = torch.Generator().manual_seed(seed)
     items = len(vectors[0])
     batch = min(settings.rqvae_batch_size, items)
-    steps = -(-items // batch) * settings.rqvae_epochs
+    steps, per_epoch = training_steps(items, batch, settings.rqvae_epochs, settings.rqvae_steps)
+    epochs = -(-steps // per_epoch)
     optimiser = torch.optim.AdamW(
         rqvae.parameters(), lr=settings.rqvae_learning_rate, weight_decay=1e-5
     )
     schedule = rise_and_fall(optimiser, steps)
     best_rate, best = 2.0, {k: v.clone() for k, v in rqvae.state_dict().items()}
-    check, half = max(1, settings.rqvae_epochs // 50), settings.rqvae_epochs // 2
-    with run_log.progress("identifiers", settings.rqvae_epochs, "epoch") as bar:
-        for epoch in range(settings.rqvae_epochs):
+    check, half = max(1, epochs // 50), epochs // 2
+    with run_log.progress("identifiers", epochs, "epoch") as bar:
+        for epoch in range(epochs):
             order = torch.randperm(items, generator=generator).to(device)
-            for rows in order.split(batch):
+            for rows in order.split(batch)[: steps - epoch * per_epoch]:
                 batch_vectors = tuple(v[rows] for v in vectors)
                 if epoch == 0 and rows[0] == order[0]:
                     some = order[: max(batch, STARTING_ITEMS)]
@@ -173,7 +183,7 @@ def _train(
             check_finite(
                 "rqvae", f"in epoch {epoch + 1}", last, rqvae, optimiser, "rqvae_learning_rate"
             )
-            if epoch + 1 == settings.rqvae_epochs or (epoch >= half and epoch % check == 0):
+            if epoch + 1 == epochs or (epoch >= half and epoch % check == 0):
                 rate = _mean_collision_rate(rqvae, vectors)
                 if rate < best_rate:
                     best_rate = rate
@@ -211,22 +221,53 @@ def _assign(
         pass.
     """
     nearest = _codes_of(rqvae, vectors, balanced=False)
-
-    def balanced(branch: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        device = vectors[branch].device
-        own = vectors[branch][torch.as_tensor(rows, device=device)].cpu().numpy()
-        _, first, same = np.unique(own, axis=0, return_index=True, return_inverse=True)
-        if len(first) == 1:
-            return nearest[rows, branch]
-        distinct = torch.as_tensor(rows[first], device=device)
-        codes = _codes_of(rqvae, tuple(v[distinct] for v in vectors), balanced=True)
-        return codes[same.ravel(), branch]
-
+    movable = rqvae.epsilon > 0 and rqvae.branch(0)
     resolved = [
-        resolve_collisions(nearest[:, branch], partial(balanced, branch), settings.collision_passes)
+        resolve_collisions(
+            nearest[:, branch],
+            partial(_balanced, rqvae, vectors, branch),
+            settings.collision_passes if movable else 0,
+        )
         for branch in range(len(vectors))
     ]
     return [codes for codes, _ in resolved], [rates for _, rates in resolved]
+
+
+def _balanced(
+    rqvae: RQVAE, vectors: tuple[Tensor, ...], branch: int, groups: list[NDArray[np.int64]]
+) -> list[NDArray[np.int64]]:
+    """Return the last codes of each group of items, shared out among them by Sinkhorn.
+
+    Groups of as many different vectors are worked on together.
+    """
+    found: list[NDArray[np.int64]] = [np.empty(0, np.int64)] * len(groups)
+    for part in _in_parts(groups, _ROWS_AT_ONCE):
+        rows = np.concatenate([groups[place] for place in part])
+        device = vectors[branch].device
+        own = vectors[branch][torch.as_tensor(rows, device=device)].cpu().numpy()
+        _, first, same = np.unique(own, axis=0, return_index=True, return_inverse=True)
+        distinct = torch.as_tensor(rows[first], device=device)
+        distances = rqvae.last_distances(tuple(v[distinct] for v in vectors), branch)
+        ends = np.cumsum([len(groups[place]) for place in part])
+        members = [np.unique(m, return_inverse=True) for m in np.split(same.ravel(), ends[:-1])]
+        by_size: dict[int, list[int]] = {}
+        for number, (unlike, _) in enumerate(members):
+            by_size.setdefault(len(unlike), []).append(number)
+        for numbers in by_size.values():
+            together = np.stack([members[number][0] for number in numbers])
+            places = torch.as_tensor(together, device=device)
+            codes = sinkhorn_codes(distances[places], rqvae.epsilon)
+            for number, of_group in zip(numbers, codes.cpu().numpy(), strict=True):
+                found[part[number]] = of_group[members[number][1].ravel()]
+    return found
+
+
+def _in_parts(groups: list[NDArray[np.int64]], most: int) -> Iterator[list[int]]:
+    """Yield the places of groups that have about ``most`` rows together."""
+    ends = np.cumsum([len(rows) for rows in groups])
+    for part in np.split(np.arange(len(groups)), np.unique(ends // most, return_index=True)[1][1:]):
+        if len(part):
+            yield part.tolist()
 
 
 def _facts(

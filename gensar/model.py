@@ -111,6 +111,7 @@ class GenSAR(Generator):
             s.latent,
             sizes.items,
             s.rqvae_epochs,
+            s.rqvae_steps,
             s.rqvae_batch_size,
             books * len(widths),
         )

@@ -65,7 +65,8 @@ class GenSARSettings(GeneratorSettings):
     shared_levels: int = setting(2, "levels that both identifiers share")
     specific_levels: int = setting(2, "levels of each identifier's own")
     sinkhorn_epsilon: float = setting(0.003, "Sinkhorn regularisation of the last specific level")
-    rqvae_epochs: int = setting(200, "epochs of the RQ-VAE")
+    rqvae_epochs: int = setting(200, "epochs of the RQ-VAE, at most")
+    rqvae_steps: int = setting(30_000, "most steps of the RQ-VAE, 0 for no limit")
     rqvae_batch_size: int = setting(128, "items in a batch of the RQ-VAE", low=1)
     rqvae_learning_rate: float = setting(1e-3, "learning rate of the RQ-VAE", low=1e-9)
     collision_passes: int = setting(20, "rounds of Sinkhorn over items that share an identifier")
@@ -161,6 +162,7 @@ PRESETS = budgeted(
             "rqvae_hidden": (512, 256, 128, 64),
             "codebook_size": 256,
             "rqvae_epochs": 500,
+            "rqvae_steps": 0,
             "rqvae_batch_size": 1024,
             "collisions": "paper",
             "rec_targets": "rec",

@@ -27,6 +27,7 @@ def quantisation_work(settings: IdentifierSettings, items: int) -> Work:
             s.latent,
             items,
             s.rqvae_epochs,
+            s.rqvae_steps,
             s.rqvae_batch_size,
             books,
         )

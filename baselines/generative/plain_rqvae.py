@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from baselines.generative.settings import IdentifierSettings
 from benchmark.learning.divergence import check_finite
-from gensar.engine.rqvae import Codebook, Scale, mlp, rise_and_fall
+from gensar.engine.rqvae import Codebook, Scale, mlp, rise_and_fall, training_steps
 
 __all__ = ["PlainRQVAE", "TrainedRQVAE", "train_rqvae"]
 
@@ -121,13 +121,16 @@ def train_rqvae(
     network.init_codebooks(inputs, seed)
     generator = torch.Generator().manual_seed(seed)
     batch = min(settings.rqvae_batch_size, len(inputs))
-    steps = -(-len(inputs) // batch) * settings.rqvae_epochs
+    steps, per_epoch = training_steps(
+        len(inputs), batch, settings.rqvae_epochs, settings.rqvae_steps
+    )
     optimiser = torch.optim.AdamW(
         network.parameters(), settings.rqvae_learning_rate, weight_decay=1e-5
     )
     schedule = rise_and_fall(optimiser, steps)
-    for epoch in range(settings.rqvae_epochs):
-        for rows in torch.randperm(len(inputs), generator=generator).to(device).split(batch):
+    for epoch in range(-(-steps // per_epoch)):
+        order = torch.randperm(len(inputs), generator=generator).to(device)
+        for rows in order.split(batch)[: steps - epoch * per_epoch]:
             _, error, loss = network(inputs[rows])
             optimiser.zero_grad()
             (error + loss).backward()

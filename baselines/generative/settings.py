@@ -27,6 +27,7 @@ class IdentifierSettings(GeneratorSettings):
     rqvae_hidden: tuple[int, ...] = setting(
         (128, 64), "hidden widths of the encoder (rq-vae)", low=1
     )
-    rqvae_epochs: int = setting(200, "epochs over the items (rq-vae)")
+    rqvae_epochs: int = setting(200, "epochs over the items, at most (rq-vae)")
+    rqvae_steps: int = setting(30_000, "most steps, 0 for no limit (rq-vae)")
     rqvae_batch_size: int = setting(1024, "items in a batch (rq-vae)", low=1)
     rqvae_learning_rate: float = setting(1e-3, "learning rate (rq-vae)", low=1e-9)

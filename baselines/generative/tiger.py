@@ -70,6 +70,7 @@ class Tiger(Generator):
                 "codebook_size": 256,
                 "rqvae_hidden": (512, 256, 128),
                 "rqvae_epochs": 20_000,
+                "rqvae_steps": 0,
                 "item_tokens": "codes",
                 "softmax": "vocabulary",
                 "codebook_start": False,

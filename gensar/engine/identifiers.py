@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,7 +83,7 @@ def items_in_collision(codes: NDArray[np.int64]) -> int:
 
 def resolve_collisions(
     codes: NDArray[np.int64],
-    reassign: Callable[[NDArray[np.int64]], NDArray[np.int64]],
+    reassign: Callable[[list[NDArray[np.int64]]], Iterable[NDArray[np.int64]]],
     passes: int,
 ) -> tuple[NDArray[np.int64], list[float]]:
     """Encode each group of items that share an identifier again, together, by Sinkhorn.
@@ -93,7 +93,8 @@ def resolve_collisions(
 
     Args:
         codes: int64 ``[items, levels]``.
-        reassign: maps rows of items ``[n]`` to new codes ``[n, levels]``, the same ones each time.
+        reassign: maps groups, rows of items ``[n]`` each, to their new last codes, ``[n]`` each.
+            It is asked once for a group, which most passes meet again.
         passes: at most so many rounds; it ends early when every identifier is unique, and after a
             round that moved nothing, as no other round would.
 
@@ -102,18 +103,18 @@ def resolve_collisions(
     """
     codes = codes.copy()
     rates = [collision_rate(codes)]
+    answers: dict[bytes, NDArray[np.int64]] = {}
     for _ in range(passes):
         if rates[-1] == 0:
             break
         before = codes.copy()
-        _, group, counts = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
-        order = np.argsort(group.ravel(), kind="stable")
+        groups = _colliding(codes)
+        unasked = [rows for rows in groups if rows.tobytes() not in answers]
+        answers.update(zip((rows.tobytes() for rows in unasked), reassign(unasked), strict=True))
         taken = Counter(map(tuple, codes.tolist()))
-        for rows in np.split(order, np.cumsum(counts)[:-1]):
-            if len(rows) == 1:
-                continue
+        for rows in groups:
             moved = codes[rows]
-            moved[:, -1] = reassign(rows)[:, -1]
+            moved[:, -1] = answers[rows.tobytes()]
             old = tuple(codes[rows[0]].tolist())
             taken[old] -= len(rows)
             new = Counter(map(tuple, moved.tolist()))
@@ -126,6 +127,13 @@ def resolve_collisions(
         if np.array_equal(codes, before):
             break
     return codes, rates
+
+
+def _colliding(codes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the rows of each group of items that share an identifier."""
+    _, group, counts = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
+    order = np.argsort(group.ravel(), kind="stable")
+    return [rows for rows in np.split(order, np.cumsum(counts)[:-1]) if len(rows) > 1]
 
 
 def extra_codes(codes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -22,6 +22,7 @@ from benchmark.learning.costs import (
 from benchmark.needs import Needs, Sizes, Work, in_turn
 from benchmark.registry import find
 from benchmark.settings import build_settings
+from gensar.engine.rqvae import training_steps
 from gensar.engine.settings import GeneratorSettings
 
 __all__ = ["Targets", "backbone_needs", "collaborative_work", "quantiser_work", "text_vectors_work"]
@@ -212,6 +213,7 @@ def quantiser_work(
     latent: int,
     items: int,
     epochs: int,
+    most_steps: int,
     batch: int,
     books: float,
 ) -> Work:
@@ -223,6 +225,7 @@ def quantiser_work(
         latent: of the codebooks.
         items: number of vectors.
         epochs: over them.
+        most_steps: 0 for no limit.
         batch: items in a step.
         books: codes of all levels together.
     """
@@ -231,8 +234,8 @@ def quantiser_work(
         sizes = [width, *hidden, latent]
         for inputs, outputs in pairwise(sizes):
             network = network + linear(inputs, outputs) * 2
-    steps = -(-items // max(1, min(batch, items)))
-    epoch = epoch_of(network, items, min(max(batch, 4096), items), steps)
+    steps, per_epoch = training_steps(items, batch, epochs, most_steps)
+    epoch = epoch_of(network, items, min(max(batch, 4096), items), per_epoch)
     vectors = FLOAT * items * sum(widths) * 3
-    work = epoch * epochs
+    work = epoch * (steps / per_epoch)
     return replace(work, calls=3 * work.calls, held=epoch.held + vectors)

@@ -27,8 +27,11 @@ __all__ = [
     "mlp",
     "rise_and_fall",
     "sinkhorn_codes",
+    "training_steps",
 ]
 
+TIED = 1e-6
+"""Share of its largest by which a row's entry of a plan has to be smaller to count as smaller."""
 SAME_PLACE = 5
 """Decimals to which points have to agree to count as one when codebooks are started."""
 
@@ -55,24 +58,32 @@ def sinkhorn_codes(distances: Tensor, epsilon: float, iterations: int = 50) -> T
     """Assign rows to codes so that all codes are used about equally.
 
     Args:
-        distances: ``[rows, codes]``.
+        distances: ``[rows, codes]``, or ``[…, rows, codes]`` for several such assignments.
         epsilon: the entropic regularisation; the smaller, the closer to the nearest code.
         iterations: alternations of row and column normalisation.
 
     Returns:
-        int64 ``[rows]``. Distances are first mapped to [-1, 1], as the published code does. A row
-        alone, which would always get code 0, takes the nearest.
+        int64 ``[…, rows]``. Distances are first mapped to [-1, 1], as the published code does. A
+        row alone, which would always get code 0, takes the nearest; so does one to which several
+        codes belong alike, as they do where there are more codes than rows: which of them is
+        largest, only the rounding of a machine would tell.
     """
-    if len(distances) == 1:
-        return distances.argmin(dim=1)
-    low, high = distances.min(), distances.max()
+    rows, codes = distances.shape[-2:]
+    if rows == 1:
+        return distances.argmin(dim=-1)
+    low, high = distances.amin((-2, -1), keepdim=True), distances.amax((-2, -1), keepdim=True)
     middle, reach = (high + low) / 2, ((high - low) / 2).clamp_min(1e-5)
     kernel = torch.exp(-((distances - middle) / reach).double() / epsilon)
-    rows, codes = kernel.shape
-    for _ in range(iterations):
-        kernel = kernel / kernel.sum(dim=1, keepdim=True) / rows
-        kernel = kernel / kernel.sum(dim=0, keepdim=True) / codes
-    return kernel.argmax(dim=1)
+    kernel = kernel / kernel.sum(dim=-1, keepdim=True) / rows
+    kernel = kernel / kernel.sum(dim=-2, keepdim=True) / codes
+    # From here on factors of rows and columns stay in range, and cost less than whole matrices.
+    of_columns = kernel.new_ones((*kernel.shape[:-2], codes, 1))
+    for _ in range(iterations - 1):
+        of_rows = 1 / (kernel @ of_columns * rows)
+        of_columns = 1 / (kernel.mT @ of_rows * codes)
+    plan = kernel * of_columns.mT
+    tied = plan >= (1 - TIED) * plan.amax(dim=-1, keepdim=True)
+    return distances.masked_fill(~tied, torch.inf).argmin(dim=-1)
 
 
 class Codebook(nn.Module):
@@ -150,6 +161,20 @@ def rise_and_fall(
     )
 
 
+def training_steps(items: int, batch: int, epochs: int, most: int) -> tuple[int, int]:
+    """Return how many steps an RQ-VAE is trained for, and how many of them are an epoch.
+
+    Args:
+        items: number of vectors.
+        batch: items in a step.
+        epochs: passes over them, at most.
+        most: steps at most, 0 for no limit. A catalogue of millions needs no more steps than one of
+            thousands to find its codes, and would use up a model's whole budget.
+    """
+    epoch = -(-items // max(1, min(batch, items)))
+    return min(epoch * epochs, most or epoch * epochs), epoch
+
+
 def mlp(widths: list[int]) -> nn.Sequential:
     """Return linear layers from each width to the next, with ReLU between them."""
     layers: list[nn.Module] = []
@@ -217,6 +242,21 @@ class RQVAE(nn.Module):
             for book in self.branch(branch):
                 book.init_from(half, seed)
                 half = half - book(half, 0.0)[1]  # noqa: PLW2901
+
+    @torch.no_grad()
+    def last_distances(self, vectors: tuple[Tensor, ...], branch: int) -> Tensor:
+        """Return how far each row is from the codes of a branch's last level, ``[rows, codes]``.
+
+        Squared, behind the nearest codes of the levels before; ``vectors`` as in :meth:`forward`.
+        """
+        rest = self.encode(vectors)
+        for book in cast(Iterable[Codebook], self.shared):
+            rest = rest - book(rest, 0.0)[1]
+        half = rest.split(self.latent, 1)[branch]
+        *before, last = self.branch(branch)
+        for book in before:
+            half = half - book(half, 0.0)[1]
+        return last.distances(half)
 
     def forward(self, vectors: tuple[Tensor, ...], balanced: bool) -> Quantised:
         """Quantise a batch, ``[rows, width]`` for each branch.

@@ -55,9 +55,9 @@ def test_passes_move_only_last_codes_and_never_make_more_collisions(rows, passes
     before = np.array(rows)
     asked: list[np.ndarray] = []
 
-    def reassign(members: np.ndarray) -> np.ndarray:
-        asked.append(members)
-        return rng.integers(0, 3, (len(members), 3))
+    def reassign(groups: list[np.ndarray]) -> list[np.ndarray]:
+        asked.extend(groups)
+        return [rng.integers(0, 3, len(members)) for members in groups]
 
     after, rates = resolve_collisions(before, reassign, passes)
     assert rates[0] == collision_rate(before)
@@ -67,6 +67,7 @@ def test_passes_move_only_last_codes_and_never_make_more_collisions(rows, passes
     assert len(rates) == passes + 1 or rates[-1] in (0, *rates[-2:-1])
     np.testing.assert_array_equal(after[:, :-1], before[:, :-1])
     alone = [i for i, row in enumerate(rows) if rows.count(row) == 1]
+    assert len({members.tobytes() for members in asked}) == len(asked)
     if len(rates) <= 2:
         np.testing.assert_array_equal(after[alone], before[alone])
         assert all(len({rows[i] for i in members}) == 1 < len(members) for members in asked)
@@ -77,10 +78,8 @@ def test_a_pass_that_separates_every_group_is_the_last(rows) -> None:
     before = np.array(rows)
     room = {row: 10 * i for i, row in enumerate(sorted(set(rows)))}
 
-    def reassign(members: np.ndarray) -> np.ndarray:
-        fresh = before[members].copy()
-        fresh[:, -1] = 100 + room[rows[members[0]]] * 10 + np.arange(len(members))
-        return fresh
+    def reassign(groups: list[np.ndarray]) -> list[np.ndarray]:
+        return [100 + room[rows[g[0]]] * 10 + np.arange(len(g)) for g in groups]
 
     _, rates = resolve_collisions(before, reassign, 9)
     assert rates[1:] == ([0.0] if rates[0] > 0 else [])
@@ -89,16 +88,16 @@ def test_a_pass_that_separates_every_group_is_the_last(rows) -> None:
 @given(CODES)
 def test_a_round_that_moves_nothing_is_the_last(rows) -> None:
     before = np.array(rows)
-    after, rates = resolve_collisions(before, lambda members: before[members], 9)
+    after, rates = resolve_collisions(before, lambda all_: [before[g, -1] for g in all_], 9)
     np.testing.assert_array_equal(after, before)
     assert len(rates) == (2 if rates[0] > 0 else 1)
 
 
 @given(CODES, st.integers(0, 10**6))
 def test_when_rounds_end_early_one_more_would_move_nothing(rows, seed) -> None:
-    def reassign(members: np.ndarray) -> np.ndarray:
-        rng = np.random.default_rng([seed, *members.tolist()])
-        return rng.integers(0, 3, (len(members), 3))
+    def reassign(groups: list[np.ndarray]) -> list[np.ndarray]:
+        drawn = (np.random.default_rng([seed, *members.tolist()]) for members in groups)
+        return [rng.integers(0, 3, len(g)) for rng, g in zip(drawn, groups, strict=True)]
 
     found, rates = resolve_collisions(np.array(rows), reassign, 20)
     more, _ = resolve_collisions(found, reassign, 1)
@@ -256,3 +255,56 @@ def test_codebooks_start_from_more_items_than_a_batch(monkeypatch: pytest.Monkey
 def test_an_autoencoder_that_diverges_is_named_so() -> None:
     with pytest.raises(DivergedError, match=r"rqvae diverged in epoch \d.*rqvae_learning_rate="):
         _build(rqvae_learning_rate=1e20)
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 7, 10**6])
+@pytest.mark.parametrize("identifiers", ["both", "separate", "semantic"])
+def test_groups_that_collide_get_the_codes_that_each_would_get_alone(
+    monkeypatch: pytest.MonkeyPatch, rows_at_once: int, identifiers: str
+) -> None:
+    monkeypatch.setattr(building, "_ROWS_AT_ONCE", rows_at_once)
+    # A larger epsilon than usual: with a small one whole sets of codes are worth the same to a row.
+    found = _build(identifiers=identifiers, sinkhorn_epsilon=0.5).rqvae
+    generator = torch.Generator().manual_seed(1)
+    vectors = tuple(
+        torch.randn(30, encoder[0].in_features, generator=generator)  # type: ignore[index]
+        for encoder in found.encoders
+    )
+    for own in vectors:
+        own[5] = own[3]  # the same item twice
+    groups = [np.array(g) for g in ([0, 1], [2, 3, 4, 5], [6, 7], [5, 3], [8, 9, 10], [11])]
+    for branch in range(len(vectors)):
+        shared_out = building._balanced(found, vectors, branch, groups)
+        for rows, codes in zip(groups, shared_out, strict=True):
+            kinds = [3 if row == 5 else int(row) for row in rows]
+            kept = sorted(set(kinds))
+            alone = found(tuple(v[kept] for v in vectors), balanced=True).codes[:, branch, -1]
+            expected = dict(zip(kept, alone.tolist(), strict=True))
+            assert codes.tolist() == [expected[kind] for kind in kinds]
+
+
+@pytest.mark.parametrize(("most", "made"), [(0, 35), (1, 1), (10, 10), (100, 35)])
+def test_steps_are_bounded_however_many_items_an_epoch_has(
+    monkeypatch: pytest.MonkeyPatch, most: int, made: int
+) -> None:
+    steps = []
+    step = torch.optim.AdamW.step
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        steps.append(1)
+        return step(*arguments, **named)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", counted)
+    _build(rqvae_epochs=5, rqvae_batch_size=9, rqvae_steps=most)  # 60 items
+    assert len(steps) == made
+
+
+@pytest.mark.parametrize(
+    "changed", [{"sinkhorn_epsilon": 0}, {"shared_levels": 4, "specific_levels": 0}]
+)
+def test_where_no_code_can_move_identifiers_are_those_of_the_nearest_codes(
+    run_log: RunLog, changed: dict[str, Any]
+) -> None:
+    _build(run_log, **changed)
+    for fact in run_log.facts["identifiers"].values():
+        assert len(fact["collision_rate_by_pass"]) == 1

@@ -87,18 +87,46 @@ def test_every_part_learns_from_the_loss() -> None:
         assert weight.grad is not None and weight.grad.abs().sum() > 0, name
 
 
+def _log_plan(distances: np.ndarray, epsilon: float) -> np.ndarray:
+    middle = (distances.max() + distances.min()) / 2
+    mapped = (distances - middle).astype(np.float64) / ((distances.max() - distances.min()) / 2)
+    plan = -mapped / epsilon
+    rows, codes = plan.shape
+    for _ in range(50):
+        plan = plan - logsumexp(plan, axis=1, keepdims=True) - np.log(rows)
+        plan = plan - logsumexp(plan, axis=0, keepdims=True) - np.log(codes)
+    return plan
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([0.003, 0.05, 0.5]))
 def test_sinkhorn_agrees_with_a_log_domain_reference(seed: int, epsilon: float) -> None:
     distances = np.random.default_rng(seed).random((9, 4)).astype(np.float32)
-    middle = (distances.max() + distances.min()) / 2
-    mapped = (distances - middle).astype(np.float64) / ((distances.max() - distances.min()) / 2)
-    plan = -mapped / epsilon
-    for _ in range(50):
-        plan = plan - logsumexp(plan, axis=1, keepdims=True) - np.log(9)
-        plan = plan - logsumexp(plan, axis=0, keepdims=True) - np.log(4)
+    plan = _log_plan(distances, epsilon)
     codes = sinkhorn_codes(torch.as_tensor(distances), epsilon).numpy()
     np.testing.assert_allclose(plan[np.arange(9), codes], plan.max(axis=1), atol=1e-3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 6))
+def test_several_assignments_at_once_are_those_one_by_one(seed: int, many: int, rows: int) -> None:
+    distances = torch.as_tensor(np.random.default_rng(seed).random((many, rows, 4)))
+    alone = torch.stack([sinkhorn_codes(each, 0.003) for each in distances])
+    torch.testing.assert_close(sinkhorn_codes(distances, 0.003), alone, rtol=0, atol=0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 5))
+def test_of_codes_that_belong_to_a_row_alike_it_takes_the_nearest(seed: int, rows: int) -> None:
+    distances = np.random.default_rng(seed).random((rows, 64))
+    plan = _log_plan(distances, 0.003)
+    alike = plan > plan.max(axis=1, keepdims=True) - 1e-8
+    assert alike.sum() > rows
+    nearest = np.where(alike, distances, np.inf).argmin(axis=1)
+    codes = sinkhorn_codes(torch.as_tensor(distances), 0.003).numpy()
+    chosen = distances[np.arange(rows), codes]
+    assert (chosen <= distances[np.arange(rows), nearest]).all()
+    np.testing.assert_allclose(plan[np.arange(rows), codes], plan.max(axis=1), atol=1e-5)
 
 
 def test_a_row_alone_takes_its_nearest_code() -> None:
