@@ -30,6 +30,8 @@ __all__ = [
     "training_steps",
 ]
 
+LEAST = 1e-300
+"""What an entry of a plan is at least: of a code that is far from all rows there would be none."""
 TIED = 1e-6
 """Share of its largest by which a row's entry of a plan has to be smaller to count as smaller."""
 SAME_PLACE = 5
@@ -74,7 +76,7 @@ def sinkhorn_codes(distances: Tensor, epsilon: float, iterations: int = 50) -> T
     low, high = distances.amin((-2, -1), keepdim=True), distances.amax((-2, -1), keepdim=True)
     middle, reach = (high + low) / 2, ((high - low) / 2).clamp_min(1e-5)
     kernel = torch.exp(-((distances - middle) / reach).double() / epsilon)
-    kernel = kernel / kernel.sum(dim=-1, keepdim=True) / rows
+    kernel = (kernel / kernel.sum(dim=-1, keepdim=True) / rows).clamp_min(LEAST)
     kernel = kernel / kernel.sum(dim=-2, keepdim=True) / codes
     # From here on factors of rows and columns stay in range, and cost less than whole matrices.
     of_columns = kernel.new_ones((*kernel.shape[:-2], codes, 1))

@@ -139,6 +139,14 @@ def test_the_smallest_regularisation_that_settings_allow_gives_numbers() -> None
     assert np.bincount(codes, minlength=8).min() >= 4
 
 
+def test_a_code_that_is_far_from_all_rows_spoils_no_other() -> None:
+    distances = torch.as_tensor(np.random.default_rng(0).random((2, 6))) / 100
+    distances[:, 0] = 1e3
+    codes = sinkhorn_codes(distances, SMALLEST_EPSILON)
+    assert 0 not in codes.tolist()
+    assert len(set(codes.tolist())) == 2
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_sinkhorn_finds_the_cheapest_balanced_assignment(seed: int) -> None:
     distances = np.random.default_rng(seed).random((6, 6))
