@@ -70,7 +70,10 @@ def _show_model(what: Listed, name: str, as_json: bool) -> None:
     if what is not Listed.models:
         raise InputError(f"{what.value} {name}: only models are shown one at a time")
     model = model_page(name)
-    show_json(model) if as_json else show_page(parts(model))
+    if as_json:
+        show_json(model)
+    else:
+        show_page(parts(model))
 
 
 def _to_the_minute(row: dict[str, object]) -> dict[str, object]:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from baselines.generative.costs import quantisation_work
 from baselines.generative.identify import separate_identifiers, single_identifiers
 from baselines.generative.plain_rqvae import PlainRQVAE, train_rqvae
 from baselines.generative.quantise import Quantisation, quantise, residual_kmeans, residual_lfq
@@ -128,6 +129,25 @@ def test_training_lowers_the_error_of_the_reconstruction() -> None:
         scaled /= np.sqrt(np.square(scaled).mean())
         errors.append(trained.network(torch.as_tensor(scaled))[1].item())
     assert errors[1] < 0.5 * errors[0]
+
+
+@pytest.mark.parametrize(("most", "made"), [(0, 35), (1, 1), (10, 10), (100, 35)])
+def test_steps_are_bounded_however_many_items_an_epoch_has(
+    monkeypatch: pytest.MonkeyPatch, most: int, made: int
+) -> None:
+    steps, step = [], torch.optim.AdamW.step
+    monkeypatch.setattr(torch.optim.AdamW, "step", lambda *a: (steps.append(1), step(*a)))
+    chosen = _settings("rq-vae", rqvae_epochs=5, rqvae_batch_size=9, rqvae_steps=most)
+    train_rqvae(_vectors(), chosen, 1, "cpu")
+    assert len(steps) == made
+
+
+def test_what_is_told_of_its_work_is_bounded_like_the_work() -> None:
+    def told(items: int, most: int) -> float:
+        return quantisation_work(_settings("rq-vae", rqvae_steps=most), items).flop
+
+    assert told(10**7, 1000) < told(10**7, 0) / 100
+    assert told(ITEMS, 1000) == told(ITEMS, 0)
 
 
 def test_an_autoencoder_that_diverges_is_named_so() -> None:
